@@ -1,0 +1,1 @@
+"""Runs LocalStack's Lambda functions in child processes of the emulator."""

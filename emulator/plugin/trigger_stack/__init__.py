@@ -1,0 +1,1 @@
+"""LocalStack plugin of Trigger Stack: the services that the open release lacks."""
