@@ -1,0 +1,1 @@
+"""Reads ``serverless.yml`` and creates everything it describes, through boto3, idempotently."""

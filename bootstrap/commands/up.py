@@ -1,0 +1,68 @@
+"""``bootstrap up``: create everything, then say what there is and how to try it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from bootstrap.console import out
+from bootstrap.definition import compile_template, load_document
+from bootstrap.definition.variables import resolve_variables
+from bootstrap.deploy import Deployment, deploy
+from bootstrap.services.base import Context, Outcome
+from bootstrap.settings import Settings
+from bootstrap.template import Resource, Template
+
+
+def load_template(file: Path, stage: str | None = None) -> Template:
+    """Read and check a definition file.
+
+    Raises:
+        DefinitionError: anything wrong in it.
+    """
+    document = load_document(file)
+    resolve_variables(document, options={"stage": stage} if stage else {})
+    return compile_template(document)
+
+
+def run(file: Path) -> Deployment:
+    """Create everything that ``file`` describes, and print the summary.
+
+    Raises:
+        TriggerStackError: see :func:`bootstrap.deploy.deploy`.
+    """
+    started = time.monotonic()
+    template = load_template(file)
+    settings = Settings.from_environment(template.region)
+    context = Context(settings, template.service)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=out,
+        transient=True,
+        disable=not out.is_terminal,
+    ) as progress:
+        task = progress.add_task("creating", total=len(template.resources))
+
+        def report(resource: Resource, outcome: Outcome) -> None:
+            progress.update(task, advance=1, description=resource.logical_id)
+            if outcome is Outcome.CHANGED or (outcome is Outcome.CREATED and not out.is_terminal):
+                progress.console.print(f"{outcome} {resource.logical_id} ({resource.type})")
+
+        deployment = deploy(template, context, report)
+    seconds = time.monotonic() - started
+    made, changed = deployment.count(Outcome.CREATED), deployment.count(Outcome.CHANGED)
+    if made or changed:
+        out.print(
+            f"[green]{template.service}[/]: {made} created, {changed} changed, "
+            f"{deployment.count(Outcome.UNCHANGED)} unchanged in {seconds:.1f} s"
+        )
+    else:
+        out.print(
+            f"[green]{template.service}[/]: nothing to change, all "
+            f"{deployment.count(Outcome.UNCHANGED)} resources are as described ({seconds:.1f} s)"
+        )
+    return deployment

@@ -1,0 +1,51 @@
+"""Logical ids as the Serverless Framework gives them.
+
+Kept in step with the framework by a test that packages ``serverless.yml`` with it and compares.
+"""
+
+from __future__ import annotations
+
+import re
+
+
+def _upper_first(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def normalized(name: str) -> str:
+    """``get_brand`` → ``GetUnderscorebrand``."""
+    return _upper_first(name.replace("-", "Dash").replace("_", "Underscore"))
+
+
+def alphanumeric(name: str) -> str:
+    """``brand-assets`` → ``Brandassets``."""
+    return _upper_first(re.sub(r"[^0-9A-Za-z]", "", name))
+
+
+def function_id(key: str) -> str:
+    return f"{normalized(key)}LambdaFunction"
+
+
+def layer_id(key: str) -> str:
+    return f"{normalized(key)}LambdaLayer"
+
+
+def log_group_id(key: str) -> str:
+    return f"{normalized(key)}LogGroup"
+
+
+def bucket_id(key: str) -> str:
+    return f"S3Bucket{alphanumeric(key)}"
+
+
+def http_route_id(method: str, path: str) -> str:
+    """``GET /brand/{brandId}`` → ``HttpApiRouteGetBrandBrandidVar``."""
+    parts = [_path_part(part) for part in path.strip("/").split("/") if part]
+    verb = "Any" if method == "*" else method.capitalize()
+    return f"HttpApiRoute{verb}{''.join(parts)}"
+
+
+def _path_part(part: str) -> str:
+    variable = re.fullmatch(r"\{(.+?)(\+)?\}", part)
+    word = re.sub(r"[^0-9A-Za-z]", "", variable[1] if variable else part)
+    return word[:1].upper() + word[1:].lower() + ("Var" if variable else "")

@@ -1,0 +1,32 @@
+"""What it takes to create each resource type: one AWS service, one module."""
+
+from bootstrap.services import (
+    apigatewayv2,
+    cloudfront,
+    dynamodb,
+    events,
+    iam,
+    lambda_,
+    logs,
+    s3,
+    ses,
+    sqs,
+)
+from bootstrap.services.base import ResourceType
+
+RESOURCE_TYPES: dict[str, ResourceType] = {
+    name: resource_type
+    for module in (
+        apigatewayv2,
+        cloudfront,
+        dynamodb,
+        events,
+        iam,
+        lambda_,
+        logs,
+        s3,
+        ses,
+        sqs,
+    )
+    for name, resource_type in module.RESOURCE_TYPES.items()
+}

@@ -1,0 +1,60 @@
+"""Amazon CloudFront: distributions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bootstrap.services.base import Context, Outcome, Properties, ResourceType, subset
+from bootstrap.template import Physical
+
+
+def _distribution(
+    context: Context, logical_id: str, properties: Properties
+) -> tuple[Outcome, Physical]:
+    cloudfront = context.client("cloudfront")
+    # CloudFront has no names: the caller reference is what makes a distribution ours.
+    reference = f"{context.service}-{logical_id}"
+    wanted = _config(properties["DistributionConfig"], reference)
+    existing = _find(cloudfront, reference)
+    if existing is None:
+        made = cloudfront.create_distribution(DistributionConfig=wanted)["Distribution"]
+        return Outcome.CREATED, _physical(made)
+    answer = cloudfront.get_distribution_config(Id=existing["Id"])
+    if subset(wanted, answer["DistributionConfig"]):
+        return Outcome.UNCHANGED, _physical(existing)
+    made = cloudfront.update_distribution(
+        Id=existing["Id"],
+        IfMatch=answer["ETag"],
+        DistributionConfig=answer["DistributionConfig"] | wanted,
+    )["Distribution"]
+    return Outcome.CHANGED, _physical(made)
+
+
+def _find(cloudfront: Any, reference: str) -> dict[str, Any] | None:
+    for page in cloudfront.get_paginator("list_distributions").paginate():
+        for item in page["DistributionList"].get("Items", []):
+            config = cloudfront.get_distribution_config(Id=item["Id"])["DistributionConfig"]
+            if config["CallerReference"] == reference:
+                return dict(item)
+    return None
+
+
+def _physical(distribution: dict[str, Any]) -> Physical:
+    return Physical(
+        distribution["Id"],
+        {"Id": distribution["Id"], "DomainName": distribution["DomainName"]},
+    )
+
+
+def _config(given: dict[str, Any], reference: str) -> dict[str, Any]:
+    """CloudFormation lists items plainly; the CloudFront API wants them counted."""
+    config = {**given, "CallerReference": reference}
+    for key in ("Origins", "Aliases"):
+        if isinstance(config.get(key), list):
+            config[key] = {"Quantity": len(config[key]), "Items": config[key]}
+    return config
+
+
+RESOURCE_TYPES = {
+    "AWS::CloudFront::Distribution": ResourceType(_distribution, frozenset({"DistributionConfig"})),
+}

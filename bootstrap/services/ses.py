@@ -1,0 +1,26 @@
+"""Amazon SES: sender identities."""
+
+from __future__ import annotations
+
+from bootstrap.services.base import Context, Outcome, Properties, ResourceType
+from bootstrap.template import Physical
+
+
+def _identity(
+    context: Context, logical_id: str, properties: Properties
+) -> tuple[Outcome, Physical]:
+    ses = context.client("ses")
+    identity = properties["EmailIdentity"]
+    known = ses.get_identity_verification_attributes(Identities=[identity])
+    if identity in known["VerificationAttributes"]:
+        return Outcome.UNCHANGED, Physical(identity)
+    if "@" in identity:
+        ses.verify_email_identity(EmailAddress=identity)
+    else:
+        ses.verify_domain_identity(Domain=identity)
+    return Outcome.CREATED, Physical(identity)
+
+
+RESOURCE_TYPES = {
+    "AWS::SES::EmailIdentity": ResourceType(_identity, frozenset({"EmailIdentity"})),
+}

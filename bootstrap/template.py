@@ -1,0 +1,162 @@
+"""A list of AWS resources in CloudFormation's terms, and the order to create them in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from bootstrap.definition.document import Document, KeyPath
+
+_SUB = re.compile(r"\$\{([^}!]+)\}")
+PSEUDO_PARAMETERS = ("AWS::AccountId", "AWS::Region", "AWS::Partition", "AWS::StackName")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource.
+
+    Attributes:
+        logical_id: its name in the template.
+        type: CloudFormation resource type, ``AWS::SQS::Queue``.
+        properties: CloudFormation properties; may hold ``Ref``, ``Fn::GetAtt``, ``Fn::Sub``,
+            ``Fn::Join``.
+        path: where in the definition file it comes from.
+        depends_on: logical ids to create before it, besides those it refers to.
+    """
+
+    logical_id: str
+    type: str
+    properties: dict[str, Any]
+    path: KeyPath
+    depends_on: tuple[str, ...] = ()
+
+
+@dataclass
+class Template:
+    """All resources of a service, by logical id."""
+
+    service: str
+    region: str
+    stage: str
+    document: Document
+    resources: dict[str, Resource] = field(default_factory=dict)
+
+    def add(self, resource: Resource) -> None:
+        """Add one resource.
+
+        Raises:
+            DefinitionError: the logical id is taken.
+        """
+        if resource.logical_id in self.resources:
+            self.document.fail(
+                f"{resource.logical_id} is defined twice: rename one.", *resource.path
+            )
+        self.resources[resource.logical_id] = resource
+
+    def fail(self, resource: Resource, message: str) -> None:
+        """Refuse a resource.
+
+        Raises:
+            DefinitionError: always.
+        """
+        self.document.fail(f"{resource.logical_id} ({resource.type}): {message}", *resource.path)
+
+    def ordered(self) -> list[Resource]:
+        """The resources, each after everything it refers to.
+
+        Raises:
+            DefinitionError: a reference to nothing, or a cycle.
+        """
+        graph: dict[str, set[str]] = {}
+        for resource in self.resources.values():
+            needs = set(resource.depends_on) | set(references(resource.properties))
+            for need in sorted(needs - self.resources.keys()):
+                self.fail(
+                    resource,
+                    f"refers to {need}, which is not defined. Defined: "
+                    f"{', '.join(sorted(self.resources))}.",
+                )
+            graph[resource.logical_id] = needs
+        try:
+            return [self.resources[name] for name in TopologicalSorter(graph).static_order()]
+        except CycleError as error:
+            cycle = error.args[1]
+            self.fail(self.resources[cycle[0]], f"refers to itself: {' → '.join(cycle)}.")
+            raise
+
+
+def references(node: Any) -> Iterator[str]:
+    """Logical ids that a property value refers to."""
+    if isinstance(node, list):
+        for item in node:
+            yield from references(item)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if key == "Ref" and isinstance(value, str):
+                if value not in PSEUDO_PARAMETERS:
+                    yield value
+            elif key == "Fn::GetAtt" and isinstance(value, list) and value:
+                yield str(value[0])
+            elif key == "Fn::Sub":
+                text, extra = value if isinstance(value, list) else (value, {})
+                yield from references(extra)
+                for name in _SUB.findall(str(text)):
+                    if name not in PSEUDO_PARAMETERS and name not in extra:
+                        yield name.split(".", 1)[0]
+            else:
+                yield from references(value)
+
+
+@dataclass(frozen=True)
+class Physical:
+    """What a created resource answers to ``Ref`` and ``Fn::GetAtt``."""
+
+    ref: str
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+class UnknownAttributeError(LookupError):
+    """``Fn::GetAtt`` of an attribute that the resource type does not have."""
+
+
+def resolve(node: Any, created: dict[str, Physical], pseudo: dict[str, str]) -> Any:
+    """Replace CloudFormation functions by the values of created resources.
+
+    Raises:
+        UnknownAttributeError: an attribute that the resource does not have.
+    """
+    if isinstance(node, list):
+        return [resolve(item, created, pseudo) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if len(node) == 1:
+        (key, value), *_ = node.items()
+        if key == "Ref":
+            return _attribute(value, created, pseudo)
+        if key == "Fn::GetAtt":
+            return _attribute(f"{value[0]}.{value[1]}", created, pseudo)
+        if key == "Fn::Join":
+            return str(value[0]).join(str(part) for part in resolve(value[1], created, pseudo))
+        if key == "Fn::Sub":
+            text, extra = value if isinstance(value, list) else (value, {})
+            own = {name: str(resolve(v, created, pseudo)) for name, v in extra.items()}
+            return _SUB.sub(lambda m: own.get(m[1]) or _attribute(m[1], created, pseudo), str(text))
+    return {key: resolve(value, created, pseudo) for key, value in node.items()}
+
+
+def _attribute(name: str, created: dict[str, Physical], pseudo: dict[str, str]) -> str:
+    if name in pseudo:
+        return pseudo[name]
+    logical_id, _, attribute = name.partition(".")
+    physical = created[logical_id]
+    if not attribute:
+        return physical.ref
+    if attribute not in physical.attributes:
+        raise UnknownAttributeError(
+            f"{logical_id} has no attribute {attribute}. It has: "
+            f"{', '.join(sorted(physical.attributes)) or 'none'}."
+        )
+    return physical.attributes[attribute]
