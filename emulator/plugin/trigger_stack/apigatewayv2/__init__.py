@@ -1,0 +1,1 @@
+"""Amazon API Gateway HTTP APIs (``apigatewayv2``): control plane and data plane."""

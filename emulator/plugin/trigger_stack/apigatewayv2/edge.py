@@ -1,0 +1,84 @@
+"""HTTP APIs on the edge port, beside the AWS API.
+
+Two addresses, as for LocalStack's REST APIs: the host ``<apiId>.execute-api.<anything>``, and the
+path ``/_aws/execute-api/<apiId>`` for machines without DNS. LocalStack registers both for REST
+APIs when that service loads, so this handler stands before its router and takes the requests of
+the HTTP APIs it knows; all others go on.
+"""
+
+from __future__ import annotations
+
+import re
+
+from localstack.aws.api import RequestContext
+from localstack.aws.chain import HandlerChain
+from localstack.http import Request, Response
+from localstack.http.request import get_raw_path
+
+from trigger_stack.apigatewayv2.execute import MAX_BODY_BYTES, DataPlane, refuse
+from trigger_stack.apigatewayv2.message import HttpRequest, HttpResponse
+from trigger_stack.apigatewayv2.models import Api, find_api
+
+_HOST = re.compile(r"([a-z0-9-]+)\.execute-api\.", re.IGNORECASE)
+_PATH = re.compile(r"/_aws/execute-api/([A-Za-z0-9-]+)(/.*)?", re.DOTALL)
+
+
+class EdgeHandler:
+    """Request handler of LocalStack's gateway that answers for HTTP APIs."""
+
+    def __init__(self, data_plane: DataPlane) -> None:
+        self._data_plane = data_plane
+
+    def __call__(
+        self, chain: HandlerChain[RequestContext], context: RequestContext, response: Response
+    ) -> None:
+        """Answer and end the chain, or do nothing when the request is for something else."""
+        found = locate(context.request.host, get_raw_path(context.request))
+        if found is None:
+            return
+        api, raw_path = found
+        answer = self._answer(context.request, api, raw_path)
+        response.status_code = answer.status
+        response.headers.clear()
+        for name, value in answer.headers:
+            response.headers.add(name, value)
+        response.set_data(answer.body)
+        # Not stop(): the response handlers would log an AWS operation and add CORS headers.
+        chain.terminate()
+
+    def _answer(self, request: Request, api: Api, raw_path: str) -> HttpResponse:
+        if api.attributes.get("DisableExecuteApiEndpoint"):
+            return refuse(404, "Not Found")
+        if (request.content_length or 0) > MAX_BODY_BYTES:
+            return refuse(413, "Request Entity Too Large")
+        return self._data_plane.handle(_to_http_request(request, raw_path), api)
+
+
+def locate(host: str, raw_path: str) -> tuple[Api, str] | None:
+    """The API a request on the edge port is for, and the path below its address."""
+    if match := _HOST.match(host):
+        api_id, path = match[1], raw_path
+    elif match := _PATH.fullmatch(raw_path):
+        api_id, path = match[1], match[2] or "/"
+    else:
+        return None
+    api = find_api(api_id)
+    return (api, path) if api else None
+
+
+def _to_http_request(request: Request, raw_path: str) -> HttpRequest:
+    environ = request.environ
+    headers = environ.get("rolo.headers")
+    return HttpRequest(
+        method=request.method,
+        raw_path=raw_path,
+        raw_query=request.query_string.decode("latin-1"),
+        headers=[(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers]
+        if headers is not None
+        else list(request.headers.items()),
+        body=request.get_data(parse_form_data=False),
+        source_ip=environ.get("REMOTE_ADDR") or "127.0.0.1",
+        scheme=request.scheme,
+        port=int(environ.get("SERVER_PORT") or 4566),
+        protocol=environ.get("SERVER_PROTOCOL") or "HTTP/1.1",
+    )

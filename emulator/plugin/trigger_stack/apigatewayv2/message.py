@@ -1,0 +1,94 @@
+"""The HTTP request and response as the data plane sees them, free of any web server's types."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+Headers = list[tuple[str, str]]
+"""Header names and values in the order and with the casing in which they were sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request, nothing decoded yet.
+
+    :ivar method: as sent, for example ``GET``
+    :ivar raw_path: percent-encoded path, starting with ``/``
+    :ivar raw_query: percent-encoded query string without the ``?``
+    :ivar headers: as sent; repeated headers appear repeatedly
+    :ivar body: bytes after transfer decoding (chunks joined), content encoding untouched
+    :ivar source_ip: address of the TCP peer
+    :ivar port: port the request came in on
+    """
+
+    method: str
+    raw_path: str
+    raw_query: str = ""
+    headers: Headers = field(default_factory=list)
+    body: bytes = b""
+    source_ip: str = "127.0.0.1"
+    scheme: str = "http"
+    port: int = 80
+    protocol: str = "HTTP/1.1"
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, whatever the casing of its name."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """One response. ``headers`` may repeat a name (``set-cookie``); no content length inside."""
+
+    status: int
+    headers: Headers = field(default_factory=list)
+    body: bytes = b""
+
+
+class HttpError(Exception):
+    """A request that the API answers by itself.
+
+    :ivar response: what the client gets: ``{"message": …}`` as API Gateway words it
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status} {message}")
+        self.response = error_response(status, message)
+
+
+def error_response(status: int, message: str) -> HttpResponse:
+    """API Gateway's error body for HTTP APIs: ``{"message":"Not Found"}``."""
+    body = json.dumps({"message": message}, separators=(",", ":")).encode()
+    return HttpResponse(status, [("content-type", "application/json")], body)
+
+
+def bad_request() -> HttpError:
+    """400, for a request that is no valid HTTP request."""
+    return HttpError(400, "Bad Request")
+
+
+def not_found() -> HttpError:
+    """404: no route, stage or API matches."""
+    return HttpError(404, "Not Found")
+
+
+def internal_server_error() -> HttpError:
+    """500: the integration failed, may not be called, or answered something malformed."""
+    return HttpError(500, "Internal Server Error")
+
+
+def service_unavailable() -> HttpError:
+    """503: the integration took longer than its ``TimeoutInMillis``."""
+    return HttpError(503, "Service Unavailable")
+
+
+def request_too_large() -> HttpError:
+    """413: more than 10 MB of body, or an event larger than Lambda takes."""
+    return HttpError(413, "Request Entity Too Large")
+
+
+def headers_too_large() -> HttpError:
+    """431: request line and headers are larger than 10 240 bytes together."""
+    return HttpError(431, "Request Header Fields Too Large")

@@ -1,0 +1,631 @@
+"""Control plane: the operations of ``apigatewayv2`` for HTTP APIs.
+
+AWS topic: "Amazon API Gateway Version 2 API Reference". LocalStack generates no interface for this
+service, so every operation takes the request as botocore's model parses it and returns a mapping
+with the members of the model's output shape. Operations that are missing here answer 501.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from localstack.aws.api import RequestContext, handler
+from localstack.services.plugins import ServiceLifecycleHook
+from localstack.state import StateVisitor
+from localstack.utils.urls import localstack_host
+
+from trigger_stack.apigatewayv2 import validation
+from trigger_stack.apigatewayv2.errors import (
+    BadRequestException,
+    ConflictException,
+    NotFoundException,
+    unknown,
+)
+from trigger_stack.apigatewayv2.models import (
+    Api,
+    Deployment,
+    Resource,
+    Stage,
+    apigatewayv2_stores,
+    apis,
+    list_apis,
+    now,
+    store_lock,
+)
+from trigger_stack.apigatewayv2.routing import DEFAULT
+
+CUSTOM_ID_TAG: Final = "_custom_id_"
+"""Tag with which LocalStack users choose an API's id."""
+
+EXECUTE_API_PATH: Final = "/_aws/execute-api"
+"""Path on the edge port below which APIs answer without any DNS."""
+
+_ID_LETTERS: Final = string.ascii_lowercase + string.digits
+_API_MEMBERS: Final = (
+    "ApiKeySelectionExpression",
+    "CorsConfiguration",
+    "Description",
+    "DisableExecuteApiEndpoint",
+    "DisableSchemaValidation",
+    "IpAddressType",
+    "Name",
+    "ProtocolType",
+    "RouteSelectionExpression",
+    "Version",
+)
+_INTEGRATION_MEMBERS: Final = (
+    "ConnectionType",
+    "CredentialsArn",
+    "Description",
+    "IntegrationMethod",
+    "IntegrationSubtype",
+    "IntegrationType",
+    "IntegrationUri",
+    "PayloadFormatVersion",
+    "RequestParameters",
+    "ResponseParameters",
+    "TimeoutInMillis",
+)
+_ROUTE_MEMBERS: Final = (
+    "ApiKeyRequired",
+    "AuthorizationScopes",
+    "AuthorizationType",
+    "OperationName",
+    "RouteKey",
+    "Target",
+)
+_STAGE_MEMBERS: Final = (
+    "AccessLogSettings",
+    "AutoDeploy",
+    "DefaultRouteSettings",
+    "Description",
+    "RouteSettings",
+    "StageVariables",
+)
+_TAGGED_ARN = re.compile(
+    r"arn:[a-z-]+:apigateway:[a-z0-9-]+:\d*:/apis/(?P<api>[^/]+)(/stages/(?P<stage>[^/]+))?"
+)
+
+
+class ApiGatewayV2Provider(ServiceLifecycleHook):
+    """HTTP APIs: APIs, routes, integrations, stages, deployments, CORS and tags."""
+
+    service = "apigatewayv2"
+
+    def accept_state_visitor(self, visitor: StateVisitor) -> None:
+        """Let LocalStack save, load and reset the state."""
+        visitor.visit(apigatewayv2_stores)
+
+    # -- APIs ------------------------------------------------------------------------------
+
+    @handler("CreateApi", expand=False)
+    def create_api(self, context: RequestContext, request: Resource) -> Resource:
+        """Create an API; with ``Target`` also its integration, route and ``$default`` stage."""
+        _require(request, "Name", "ProtocolType")
+        validation.check_api(request)
+        with store_lock:
+            api = Api(context.account_id, context.region, _new_api_attributes(request))
+            if request.get("Target"):
+                _quick_create(api, request)
+            apis()[api.api_id] = api
+        return _describe(api.attributes)
+
+    @handler("GetApi", expand=False)
+    def get_api(self, context: RequestContext, request: Resource) -> Resource:
+        """Describe an API."""
+        return _describe(_api(context, request).attributes)
+
+    @handler("GetApis", expand=False)
+    def get_apis(self, context: RequestContext, request: Resource) -> Resource:
+        """List the account's APIs of the region, the oldest first."""
+        owner = context.account_id, context.region
+        mine = [api for api in list_apis() if (api.account_id, api.region) == owner]
+        return _page((_describe(api.attributes) for api in mine), request)
+
+    @handler("UpdateApi", expand=False)
+    def update_api(self, context: RequestContext, request: Resource) -> Resource:
+        """Change members of an API; ``Target`` and ``RouteKey`` change what quick create made."""
+        validation.check_api(request)
+        with store_lock:
+            api = _api(context, request)
+            changes = _pick(request, _API_MEMBERS)
+            changes.pop("ProtocolType", None)
+            _update_quick_created(api, request)
+            api.attributes.update(changes)
+            _deploy_changes(api)
+            return _describe(api.attributes)
+
+    @handler("DeleteApi", expand=False)
+    def delete_api(self, context: RequestContext, request: Resource) -> None:
+        """Delete an API with everything in it."""
+        with store_lock:
+            del apis()[_api(context, request).api_id]
+
+    @handler("DeleteCorsConfiguration", expand=False)
+    def delete_cors_configuration(self, context: RequestContext, request: Resource) -> None:
+        """Switch CORS off."""
+        with store_lock:
+            api = _api(context, request)
+            api.attributes.pop("CorsConfiguration", None)
+            _deploy_changes(api)
+
+    # -- Integrations ----------------------------------------------------------------------
+
+    @handler("CreateIntegration", expand=False)
+    def create_integration(self, context: RequestContext, request: Resource) -> Resource:
+        """Create an integration of type ``AWS_PROXY`` (Lambda) or ``HTTP_PROXY``."""
+        with store_lock:
+            api = _api(context, request)
+            integration = _new_integration(request)
+            api.integrations[integration["IntegrationId"]] = integration
+            _deploy_changes(api)
+            return _describe(integration)
+
+    @handler("GetIntegration", expand=False)
+    def get_integration(self, context: RequestContext, request: Resource) -> Resource:
+        """Describe an integration."""
+        return _describe(_integration(_api(context, request), request["IntegrationId"]))
+
+    @handler("GetIntegrations", expand=False)
+    def get_integrations(self, context: RequestContext, request: Resource) -> Resource:
+        """List the integrations of an API."""
+        return _page(_api(context, request).integrations.values(), request)
+
+    @handler("UpdateIntegration", expand=False)
+    def update_integration(self, context: RequestContext, request: Resource) -> Resource:
+        """Change members of an integration."""
+        with store_lock:
+            api = _api(context, request)
+            integration = _integration(api, request["IntegrationId"])
+            changed = integration | _pick(request, _INTEGRATION_MEMBERS)
+            validation.check_integration(changed)
+            integration.update(changed)
+            _deploy_changes(api)
+            return _describe(integration)
+
+    @handler("DeleteIntegration", expand=False)
+    def delete_integration(self, context: RequestContext, request: Resource) -> None:
+        """Delete an integration that no route uses."""
+        with store_lock:
+            api = _api(context, request)
+            identifier = _integration(api, request["IntegrationId"])["IntegrationId"]
+            target = f"integrations/{identifier}"
+            users = [r["RouteId"] for r in api.routes.values() if r.get("Target") == target]
+            if users:
+                raise ConflictException(
+                    f"Cannot delete Integration '{identifier}', it is currently being used by "
+                    f"Route '{users[0]}'"
+                )
+            del api.integrations[identifier]
+            _deploy_changes(api)
+
+    # -- Routes ----------------------------------------------------------------------------
+
+    @handler("CreateRoute", expand=False)
+    def create_route(self, context: RequestContext, request: Resource) -> Resource:
+        """Create a route; its key must be new to the API."""
+        _require(request, "RouteKey")
+        validation.check_route(request)
+        with store_lock:
+            api = _api(context, request)
+            _check_new_route_key(api, request["RouteKey"], None)
+            _check_target(api, request.get("Target"))
+            route = _new_route(request)
+            api.routes[route["RouteId"]] = route
+            _deploy_changes(api)
+            return _describe(route)
+
+    @handler("GetRoute", expand=False)
+    def get_route(self, context: RequestContext, request: Resource) -> Resource:
+        """Describe a route."""
+        return _describe(_route(_api(context, request), request["RouteId"]))
+
+    @handler("GetRoutes", expand=False)
+    def get_routes(self, context: RequestContext, request: Resource) -> Resource:
+        """List the routes of an API."""
+        return _page(_api(context, request).routes.values(), request)
+
+    @handler("UpdateRoute", expand=False)
+    def update_route(self, context: RequestContext, request: Resource) -> Resource:
+        """Change members of a route."""
+        validation.check_route(request)
+        with store_lock:
+            api = _api(context, request)
+            route = _route(api, request["RouteId"])
+            if "RouteKey" in request:
+                _check_new_route_key(api, request["RouteKey"], route["RouteId"])
+            _check_target(api, request.get("Target"))
+            route.update(_pick(request, _ROUTE_MEMBERS))
+            _deploy_changes(api)
+            return _describe(route)
+
+    @handler("DeleteRoute", expand=False)
+    def delete_route(self, context: RequestContext, request: Resource) -> None:
+        """Delete a route."""
+        with store_lock:
+            api = _api(context, request)
+            del api.routes[_route(api, request["RouteId"])["RouteId"]]
+            _deploy_changes(api)
+
+    # -- Stages and deployments ------------------------------------------------------------
+
+    @handler("CreateStage", expand=False)
+    def create_stage(self, context: RequestContext, request: Resource) -> Resource:
+        """Create a stage; with ``AutoDeploy`` it serves every change at once."""
+        _require(request, "StageName")
+        validation.check_stage(request)
+        with store_lock:
+            api = _api(context, request)
+            if request["StageName"] in api.stages:
+                raise ConflictException("Stage already exists")
+            stage = _new_stage(request)
+            _attach_deployment(api, stage, request.get("DeploymentId"))
+            api.stages[request["StageName"]] = stage
+            _deploy_changes(api)
+            return _describe(stage.attributes)
+
+    @handler("GetStage", expand=False)
+    def get_stage(self, context: RequestContext, request: Resource) -> Resource:
+        """Describe a stage."""
+        return _describe(_stage(_api(context, request), request["StageName"]).attributes)
+
+    @handler("GetStages", expand=False)
+    def get_stages(self, context: RequestContext, request: Resource) -> Resource:
+        """List the stages of an API."""
+        stages = _api(context, request).stages.values()
+        return _page((_describe(stage.attributes) for stage in stages), request)
+
+    @handler("UpdateStage", expand=False)
+    def update_stage(self, context: RequestContext, request: Resource) -> Resource:
+        """Change members of a stage, for example the deployment it serves."""
+        with store_lock:
+            api = _api(context, request)
+            stage = _stage(api, request["StageName"])
+            validation.check_stage({"AutoDeploy": stage.attributes.get("AutoDeploy")} | request)
+            _attach_deployment(api, stage, request.get("DeploymentId"))
+            stage.attributes.update(_pick(request, _STAGE_MEMBERS), LastUpdatedDate=now())
+            _deploy_changes(api)
+            return _describe(stage.attributes)
+
+    @handler("DeleteStage", expand=False)
+    def delete_stage(self, context: RequestContext, request: Resource) -> None:
+        """Delete a stage."""
+        with store_lock:
+            api = _api(context, request)
+            _stage(api, request["StageName"])
+            del api.stages[request["StageName"]]
+
+    @handler("CreateDeployment", expand=False)
+    def create_deployment(self, context: RequestContext, request: Resource) -> Resource:
+        """Freeze the API as it is and, with ``StageName``, let that stage serve it."""
+        with store_lock:
+            api = _api(context, request)
+            if not api.routes:
+                raise BadRequestException(
+                    "At least one route is required before deploying the Api."
+                )
+            stage = _stage(api, request["StageName"]) if request.get("StageName") else None
+            deployment = _new_deployment(api, request.get("Description"), auto_deployed=False)
+            if stage:
+                _attach_deployment(api, stage, deployment.attributes["DeploymentId"])
+            return _describe(deployment.attributes)
+
+    @handler("GetDeployment", expand=False)
+    def get_deployment(self, context: RequestContext, request: Resource) -> Resource:
+        """Describe a deployment."""
+        return _describe(_deployment(_api(context, request), request["DeploymentId"]).attributes)
+
+    @handler("GetDeployments", expand=False)
+    def get_deployments(self, context: RequestContext, request: Resource) -> Resource:
+        """List the deployments of an API."""
+        deployments = _api(context, request).deployments.values()
+        return _page((_describe(d.attributes) for d in deployments), request)
+
+    @handler("UpdateDeployment", expand=False)
+    def update_deployment(self, context: RequestContext, request: Resource) -> Resource:
+        """Change the description of a deployment."""
+        with store_lock:
+            deployment = _deployment(_api(context, request), request["DeploymentId"])
+            deployment.attributes.update(_pick(request, ("Description",)))
+            return _describe(deployment.attributes)
+
+    @handler("DeleteDeployment", expand=False)
+    def delete_deployment(self, context: RequestContext, request: Resource) -> None:
+        """Delete a deployment that no stage serves."""
+        with store_lock:
+            api = _api(context, request)
+            _deployment(api, request["DeploymentId"])
+            if request["DeploymentId"] in _served_deployments(api):
+                raise BadRequestException(
+                    "Active stages pointing to this deployment must be moved or deleted"
+                )
+            del api.deployments[request["DeploymentId"]]
+
+    # -- Tags ------------------------------------------------------------------------------
+
+    @handler("TagResource", expand=False)
+    def tag_resource(self, context: RequestContext, request: Resource) -> Resource:
+        """Add tags to an API or stage."""
+        with store_lock:
+            _tags(context, request["ResourceArn"]).update(request.get("Tags") or {})
+        return {}
+
+    @handler("UntagResource", expand=False)
+    def untag_resource(self, context: RequestContext, request: Resource) -> None:
+        """Remove tags from an API or stage."""
+        with store_lock:
+            tags = _tags(context, request["ResourceArn"])
+            for key in request.get("TagKeys") or []:
+                tags.pop(key, None)
+
+    @handler("GetTags", expand=False)
+    def get_tags(self, context: RequestContext, request: Resource) -> Resource:
+        """The tags of an API or stage."""
+        return {"Tags": dict(_tags(context, request["ResourceArn"]))}
+
+
+# -- Finding ---------------------------------------------------------------------------------
+
+
+def _api(context: RequestContext, request: Mapping[str, Any]) -> Api:
+    return _find_api(context, request["ApiId"])
+
+
+def _find_api(context: RequestContext, api_id: str) -> Api:
+    api = apis().get(api_id)
+    if api is None or (api.account_id, api.region) != (context.account_id, context.region):
+        raise unknown("API", api_id)
+    return api
+
+
+def _integration(api: Api, identifier: str) -> Resource:
+    if identifier not in api.integrations:
+        raise unknown("Integration", identifier)
+    return api.integrations[identifier]
+
+
+def _route(api: Api, identifier: str) -> Resource:
+    if identifier not in api.routes:
+        raise unknown("Route", identifier)
+    return api.routes[identifier]
+
+
+def _stage(api: Api, name: str) -> Stage:
+    if name not in api.stages:
+        raise unknown("Stage", name)
+    return api.stages[name]
+
+
+def _deployment(api: Api, identifier: str) -> Deployment:
+    if identifier not in api.deployments:
+        raise unknown("Deployment", identifier)
+    return api.deployments[identifier]
+
+
+def _tags(context: RequestContext, arn: str) -> dict[str, str]:
+    match = _TAGGED_ARN.fullmatch(arn)
+    if match is None:
+        raise NotFoundException(f"Invalid resource ARN specified: {arn}")
+    api = _find_api(context, match["api"])
+    if match["stage"] is None:
+        return api.tags
+    tags: dict[str, str] = _stage(api, match["stage"]).attributes.setdefault("Tags", {})
+    return tags
+
+
+# -- Making ----------------------------------------------------------------------------------
+
+
+def _new_id(length: int, taken: Iterable[str] = ()) -> str:
+    while True:
+        identifier = "".join(secrets.choice(_ID_LETTERS) for _ in range(length))
+        if identifier not in taken:
+            return identifier
+
+
+def _new_api_attributes(request: Resource) -> Resource:
+    tags = dict(request.get("Tags") or {})
+    api_id = tags.pop(CUSTOM_ID_TAG, "").lower() or _new_id(10, apis())
+    if not re.fullmatch(r"[a-z0-9-]+", api_id):
+        raise BadRequestException(f"Tag {CUSTOM_ID_TAG}: {api_id!r} cannot be a host name's label")
+    if api_id in apis():
+        raise ConflictException(f"API with id {api_id} already exists")
+    host = localstack_host()
+    return {
+        "ApiKeySelectionExpression": "$request.header.x-api-key",
+        "DisableExecuteApiEndpoint": False,
+        "IpAddressType": "ipv4",
+        "RouteSelectionExpression": "$request.method $request.path",
+        **_pick(request, _API_MEMBERS),
+        "ApiEndpoint": f"http://localhost:{host.port}{EXECUTE_API_PATH}/{api_id}",
+        "ApiId": api_id,
+        "CreatedDate": now(),
+        "Tags": tags,
+    }
+
+
+def _new_integration(request: Resource) -> Resource:
+    integration = {
+        "ConnectionType": "INTERNET",
+        "IntegrationId": _new_id(7),
+        **_pick(request, _INTEGRATION_MEMBERS),
+    }
+    if integration.get("IntegrationType") == "AWS_PROXY":
+        integration.setdefault("IntegrationMethod", "POST")
+    integration.setdefault("TimeoutInMillis", validation.MAX_TIMEOUT_MILLIS)
+    validation.check_integration(integration)
+    return integration
+
+
+def _new_route(request: Resource) -> Resource:
+    return {
+        "ApiKeyRequired": False,
+        "AuthorizationType": "NONE",
+        "RouteId": _new_id(7),
+        **_pick(request, _ROUTE_MEMBERS),
+    }
+
+
+def _new_stage(request: Resource) -> Stage:
+    created = now()
+    return Stage(
+        {
+            "AutoDeploy": False,
+            "CreatedDate": created,
+            "DefaultRouteSettings": {"DetailedMetricsEnabled": False},
+            "LastUpdatedDate": created,
+            "RouteSettings": {},
+            "StageName": request["StageName"],
+            "StageVariables": {},
+            "Tags": dict(request.get("Tags") or {}),
+            **_pick(request, _STAGE_MEMBERS),
+        }
+    )
+
+
+def _new_deployment(api: Api, description: str | None, *, auto_deployed: bool) -> Deployment:
+    attributes: Resource = {
+        "AutoDeployed": auto_deployed,
+        "CreatedDate": now(),
+        "DeploymentId": _new_id(6, api.deployments),
+        "DeploymentStatus": "DEPLOYED",
+    }
+    if description:
+        attributes["Description"] = description
+    deployment = Deployment(attributes, api.freeze())
+    api.deployments[attributes["DeploymentId"]] = deployment
+    return deployment
+
+
+def _quick_create(api: Api, request: Resource) -> None:
+    target = request["Target"]
+    is_lambda = validation.parse_lambda_uri(target) is not None
+    integration = _new_integration(
+        {
+            "IntegrationType": "AWS_PROXY" if is_lambda else "HTTP_PROXY",
+            "IntegrationMethod": "POST" if is_lambda else "ANY",
+            "IntegrationUri": target,
+            "PayloadFormatVersion": "2.0" if is_lambda else "1.0",
+            **_pick(request, ("CredentialsArn",)),
+        }
+    )
+    key = request.get("RouteKey") or DEFAULT
+    validation.check_route_key(key)
+    route = _new_route({"RouteKey": key, "Target": f"integrations/{integration['IntegrationId']}"})
+    stage = _new_stage({"StageName": DEFAULT, "AutoDeploy": True})
+    for resource in (integration, route, stage.attributes):
+        resource["ApiGatewayManaged"] = True
+    api.integrations[integration["IntegrationId"]] = integration
+    api.routes[route["RouteId"]] = route
+    api.stages[DEFAULT] = stage
+    _deploy_changes(api)
+
+
+def _update_quick_created(api: Api, request: Resource) -> None:
+    members = {
+        "Target": api.integrations,
+        "CredentialsArn": api.integrations,
+        "RouteKey": api.routes,
+    }
+    for member, resources in members.items():
+        if member in request:
+            managed = [r for r in resources.values() if r.get("ApiGatewayManaged")]
+            if not managed:
+                raise BadRequestException(f"{member} can only be updated for quick-create APIs")
+            if member == "RouteKey":
+                _check_new_route_key(api, request[member], managed[0]["RouteId"])
+            name = "IntegrationUri" if member == "Target" else member
+            changed = managed[0] | {name: request[member]}
+            if member != "RouteKey":
+                validation.check_integration(changed)
+            managed[0].update(changed)
+
+
+# -- Deploying -------------------------------------------------------------------------------
+
+
+def _deploy_changes(api: Api) -> None:
+    """Let the stages with ``AutoDeploy`` serve the API as it is now."""
+    stages = [stage for stage in api.stages.values() if stage.attributes.get("AutoDeploy")]
+    if not stages:
+        return
+    deployment = _new_deployment(
+        api,
+        "Automatic deployment triggered by changes to the Api configuration",
+        auto_deployed=True,
+    )
+    for stage in stages:
+        _attach_deployment(api, stage, deployment.attributes["DeploymentId"])
+    # An API that changes often would otherwise grow by one snapshot with every change.
+    served = _served_deployments(api)
+    for identifier, old in list(api.deployments.items()):
+        if old.attributes["AutoDeployed"] and identifier not in served:
+            del api.deployments[identifier]
+
+
+def _attach_deployment(api: Api, stage: Stage, identifier: str | None) -> None:
+    if identifier is None:
+        return
+    stage.snapshot = _deployment(api, identifier).snapshot
+    stage.attributes.update(
+        DeploymentId=identifier,
+        LastDeploymentStatusMessage=(
+            f"Successfully deployed stage with deployment ID '{identifier}'"
+        ),
+        LastUpdatedDate=now(),
+    )
+
+
+def _served_deployments(api: Api) -> set[str | None]:
+    return {stage.attributes.get("DeploymentId") for stage in api.stages.values()}
+
+
+# -- Checking and answering ------------------------------------------------------------------
+
+
+def _require(request: Resource, *members: str) -> None:
+    for member in members:
+        if not request.get(member):
+            raise BadRequestException(f"{member} is required")
+
+
+def _check_new_route_key(api: Api, key: str, own_id: str | None) -> None:
+    identity = validation.check_route_key(key).identity
+    for route in api.routes.values():
+        taken = validation.check_route_key(route["RouteKey"])
+        if route["RouteId"] != own_id and taken.identity == identity:
+            raise ConflictException(f"Route with key {key} already exists for this API")
+
+
+def _check_target(api: Api, target: str | None) -> None:
+    if target is None:
+        return
+    if not target.startswith("integrations/"):
+        raise BadRequestException(f"Invalid target {target}: expected integrations/<IntegrationId>")
+    _integration(api, target.removeprefix("integrations/"))
+
+
+def _pick(request: Mapping[str, Any], members: Iterable[str]) -> Resource:
+    return {name: request[name] for name in members if request.get(name) is not None}
+
+
+def _describe(attributes: Resource) -> Resource:
+    """A copy to answer with: what is stored may change while the answer is written."""
+    return dict(attributes)
+
+
+def _page(items: Iterable[Resource], request: Resource) -> Resource:
+    """One page of a list; ``NextToken`` is the index at which the next page starts."""
+    everything = [_describe(item) for item in items]
+    token, size = request.get("NextToken") or "0", request.get("MaxResults") or "500"
+    if not (token.isascii() and token.isdigit()) or not (size.isascii() and size.isdigit()):
+        raise BadRequestException("Invalid NextToken or MaxResults specified")
+    start, end = int(token), int(token) + max(1, int(size))
+    page: Resource = {"Items": everything[start:end]}
+    if end < len(everything):
+        page["NextToken"] = str(end)
+    return page

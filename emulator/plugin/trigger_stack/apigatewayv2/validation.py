@@ -1,0 +1,177 @@
+"""What API Gateway accepts in the resources of an HTTP API.
+
+AWS topic: "Amazon API Gateway Version 2 API Reference", resources Apis, Routes, Integrations and
+Stages. Every function raises ``BadRequestException`` unless it says otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from trigger_stack.apigatewayv2.errors import BadRequestException, NotEmulatedException
+from trigger_stack.apigatewayv2.routing import (
+    DEFAULT,
+    METHODS,
+    InvalidRouteKeyError,
+    RouteKey,
+    parse_route_key,
+)
+
+MIN_TIMEOUT_MILLIS: Final = 50
+MAX_TIMEOUT_MILLIS: Final = 30_000
+PAYLOAD_FORMAT_VERSIONS: Final = ("1.0", "2.0")
+
+_LAMBDA_ARN = re.compile(
+    r"arn:[a-z-]+:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):function:"
+    r"(?P<name>[A-Za-z0-9-_]+)(:(?P<qualifier>\$LATEST|[A-Za-z0-9-_]+))?"
+)
+_INVOCATION_ARN = re.compile(
+    r"arn:[a-z-]+:apigateway:[a-z0-9-]+:lambda:path/2015-03-31/functions/(?P<arn>.+)/invocations"
+)
+_STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.([A-Za-z0-9_]+)\}")
+_STAGE_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_STAGE_VARIABLE_NAME = re.compile(r"[A-Za-z0-9_]+")
+_STAGE_VARIABLE_VALUE = re.compile(r"[A-Za-z0-9\-._~:/?#&=,]*")
+_ORIGIN = re.compile(r"\*|https?://\*|[A-Za-z][A-Za-z0-9+.-]*://[^/\s*]+")
+
+
+def check_api(request: Mapping[str, Any]) -> None:
+    """Check the members of ``CreateApi`` and ``UpdateApi``.
+
+    :raises NotEmulatedException: for a WebSocket API
+    """
+    protocol = request.get("ProtocolType", "HTTP")
+    if protocol == "WEBSOCKET":
+        raise NotEmulatedException("WebSocket APIs are not emulated: use ProtocolType HTTP")
+    if protocol != "HTTP":
+        raise BadRequestException("Invalid protocol specified. Must be one of [HTTP, WEBSOCKET]")
+    if "Name" in request and not 1 <= len(request["Name"] or "") <= 128:
+        raise BadRequestException("Name must be between 1 and 128 characters")
+    expression = request.get("RouteSelectionExpression")
+    if expression not in (
+        None,
+        "$request.method $request.path",
+        "${request.method} ${request.path}",
+    ):
+        raise BadRequestException(
+            "RouteSelectionExpression of an HTTP API must be ${request.method} ${request.path}"
+        )
+    check_cors(request.get("CorsConfiguration"))
+
+
+def check_cors(cors: Mapping[str, Any] | None) -> None:
+    """Check a ``CorsConfiguration``."""
+    if not cors:
+        return
+    origins = cors.get("AllowOrigins") or []
+    if cors.get("AllowCredentials") and "*" in origins:
+        raise BadRequestException("allow-credentials is not supported if 'allow-origin' is *")
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise BadRequestException(
+                f"Invalid format for origin {origin}: expected *, http://*, https://* or "
+                "<scheme>://<host>[:<port>]"
+            )
+    for method in cors.get("AllowMethods") or []:
+        if method != "*" and method not in METHODS[1:]:
+            raise BadRequestException(f"Invalid HTTP method {method} in CORS configuration")
+    max_age = cors.get("MaxAge")
+    if max_age is not None and not -1 <= max_age <= 86_400:
+        raise BadRequestException("max-age must be between -1 and 86400 seconds")
+
+
+def check_route_key(key: str) -> RouteKey:
+    """Parse the key of a route."""
+    try:
+        return parse_route_key(key)
+    except InvalidRouteKeyError as error:
+        raise BadRequestException(str(error)) from None
+
+
+def check_route(request: Mapping[str, Any]) -> None:
+    """Check the members of ``CreateRoute`` and ``UpdateRoute`` besides key and target.
+
+    :raises NotEmulatedException: for a route with an authorizer: accepting it would leave the
+        route open without a word
+    """
+    kind = request.get("AuthorizationType") or "NONE"
+    if kind not in ("NONE", "AWS_IAM", "CUSTOM", "JWT"):
+        raise BadRequestException(f"Invalid authorization type {kind} specified")
+    if kind != "NONE" or request.get("AuthorizerId"):
+        raise NotEmulatedException(
+            f"Authorizers of HTTP APIs are not emulated: the route's AuthorizationType is {kind}, "
+            "expected NONE"
+        )
+
+
+def check_integration(integration: Mapping[str, Any]) -> None:
+    """Check a whole ``Integration``.
+
+    :raises NotEmulatedException: for private integrations, AWS service integrations and
+        parameter mapping
+    """
+    kind = integration.get("IntegrationType")
+    if kind not in ("AWS_PROXY", "HTTP_PROXY"):
+        raise BadRequestException(
+            f"Invalid integration type {kind} for an HTTP API: expected AWS_PROXY or HTTP_PROXY"
+        )
+    if integration.get("IntegrationSubtype"):
+        raise NotEmulatedException("AWS service integrations of HTTP APIs are not emulated")
+    if integration.get("ConnectionType", "INTERNET") != "INTERNET":
+        raise NotEmulatedException("Private integrations (VPC_LINK) are not emulated")
+    if integration.get("RequestParameters") or integration.get("ResponseParameters"):
+        raise NotEmulatedException("Parameter mapping of HTTP APIs is not emulated")
+    _check_uri(kind, integration.get("IntegrationUri") or "")
+    timeout = integration.get("TimeoutInMillis")
+    if timeout is not None and not MIN_TIMEOUT_MILLIS <= timeout <= MAX_TIMEOUT_MILLIS:
+        raise BadRequestException("Timeout should be between 50 ms and 30000 ms")
+    version = integration.get("PayloadFormatVersion")
+    if version is None:
+        raise BadRequestException("PayloadFormatVersion is a required parameter for integration")
+    if version not in PAYLOAD_FORMAT_VERSIONS or (kind == "HTTP_PROXY" and version != "1.0"):
+        allowed = "1.0" if kind == "HTTP_PROXY" else "1.0, 2.0"
+        raise BadRequestException(
+            f"Invalid PayloadFormatVersion {version} for {kind}: supported are [{allowed}]"
+        )
+
+
+def _check_uri(kind: str, uri: str) -> None:
+    literal = _STAGE_VARIABLE.sub("stageVariable", uri)
+    if kind == "AWS_PROXY" and parse_lambda_uri(literal) is None:
+        raise BadRequestException(f"Invalid function ARN or invalid uri: {uri!r}")
+    if kind == "HTTP_PROXY" and not re.match(r"https?://[^/\s]+", literal):
+        raise BadRequestException(f"Invalid HTTP endpoint specified for URI: {uri!r}")
+
+
+def substitute_stage_variables(text: str, variables: Mapping[str, str]) -> str:
+    """Replace ``${stageVariables.name}``; an unset variable becomes empty."""
+    return _STAGE_VARIABLE.sub(lambda match: variables.get(match[1], ""), text)
+
+
+def parse_lambda_uri(uri: str) -> Mapping[str, str | None] | None:
+    """``region``, ``account``, ``name`` and ``qualifier`` of a Lambda integration's URI.
+
+    Takes a function ARN and API Gateway's ``…:lambda:path/2015-03-31/functions/<ARN>/invocations``.
+    """
+    if match := _INVOCATION_ARN.fullmatch(uri):
+        uri = match["arn"]
+    match = _LAMBDA_ARN.fullmatch(uri)
+    return match.groupdict() if match else None
+
+
+def check_stage(request: Mapping[str, Any]) -> None:
+    """Check the members of ``CreateStage`` and ``UpdateStage``."""
+    name = request["StageName"]
+    if name != DEFAULT and not (_STAGE_NAME.fullmatch(name) and len(name) <= 128):
+        raise BadRequestException(
+            "Stage name only allows alphanumeric characters, hyphens and underscores, or $default"
+        )
+    for key, value in (request.get("StageVariables") or {}).items():
+        if not _STAGE_VARIABLE_NAME.fullmatch(key):
+            raise BadRequestException(f"Stage variable name {key!r} is not valid")
+        if not _STAGE_VARIABLE_VALUE.fullmatch(value):
+            raise BadRequestException(f"Value of stage variable {key} is not valid: {value!r}")
+    if request.get("AutoDeploy") and request.get("DeploymentId"):
+        raise BadRequestException("DeploymentId cannot be set while AutoDeploy is enabled")
