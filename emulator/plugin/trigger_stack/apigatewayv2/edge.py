@@ -9,11 +9,11 @@ the HTTP APIs it knows; all others go on.
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from localstack.aws.api import RequestContext
-from localstack.aws.chain import HandlerChain
-from localstack.http import Request, Response
 from localstack.http.request import get_raw_path
+from rolo import Request, Response
+from rolo.gateway import HandlerChain
 
 from trigger_stack.apigatewayv2.execute import MAX_BODY_BYTES, DataPlane, refuse
 from trigger_stack.apigatewayv2.message import HttpRequest, HttpResponse
@@ -29,9 +29,7 @@ class EdgeHandler:
     def __init__(self, data_plane: DataPlane) -> None:
         self._data_plane = data_plane
 
-    def __call__(
-        self, chain: HandlerChain[RequestContext], context: RequestContext, response: Response
-    ) -> None:
+    def __call__(self, chain: HandlerChain[Any], context: Any, response: Response) -> None:
         """Answer and end the chain, or do nothing when the request is for something else."""
         found = locate(context.request.host, get_raw_path(context.request))
         if found is None:
@@ -41,7 +39,8 @@ class EdgeHandler:
         response.status_code = answer.status
         response.headers.clear()
         for name, value in answer.headers:
-            response.headers.add(name, value)
+            # WSGI carries bytes as Latin-1.
+            response.headers.add(name, value.encode("utf-8").decode("latin-1"))
         response.set_data(answer.body)
         # Not stop(): the response handlers would log an AWS operation and add CORS headers.
         chain.terminate()

@@ -171,7 +171,10 @@ def build_event_v1(request: HttpRequest, match: Match, call: CallContext) -> Eve
     """
     path = percent_decode(request.raw_path)
     multi_query = _grouped(parse_query(request.raw_query))
-    multi_headers = _grouped(_forwarded_headers(request, call))
+    spelling: dict[str, str] = {}
+    multi_headers = _grouped(
+        (spelling.setdefault(k.lower(), k), v) for k, v in _forwarded_headers(request, call)
+    )
     domain, prefix = _domain(request, call)
     body, is_base64_encoded = encode_body(request)
     resource = match.route.path or match.route.key

@@ -85,6 +85,9 @@ class Pending:
         return self.finish(service_unavailable().response)
 
 
+_Run = Callable[[], HttpResponse]
+
+
 class DataPlane:
     """Answers requests for HTTP APIs."""
 
@@ -106,99 +109,109 @@ class DataPlane:
         call_id = _extended_request_id()
         try:
             check_size(request)
-            found = split_stage(request.raw_path, api.stages)
-            stage = api.stages.get(found[0]) if found else None
-            if found is None or stage is None or stage.snapshot is None:
-                raise not_found()
-            return self._start(request, api, stage, stage.snapshot, found[1], call_id)
+            call = _locate(request, api, call_id)
         except HttpError as error:
             return _with_request_id(error.response, call_id)
-
-    def _start(
-        self,
-        request: HttpRequest,
-        api: Api,
-        stage: Stage,
-        snapshot: Snapshot,
-        raw_path: str,
-        call_id: str,
-    ) -> HttpResponse | Pending:
-        cors = snapshot.cors
-
-        def finish(response: HttpResponse) -> HttpResponse:
-            answered = apply_cors(cors, request, response) if cors else response
-            return _with_request_id(answered, call_id)
-
         try:
-            if cors and is_preflight(request):
-                return _with_request_id(preflight_response(cors, request), call_id)
-            match = snapshot.table.match(request.method, raw_path)
-            if match is None:
-                raise not_found()
-            integration = snapshot.integration(match.route.key)
-            if integration is None:
-                raise internal_server_error()
-            run = self._integration_call(request, api, stage, match, integration, call_id)
+            return self._route(call)
         except HttpError as error:
-            return finish(error.response)
-        timeout = integration.get("TimeoutInMillis", MAX_TIMEOUT_MILLIS) / 1000
-        return Pending(self._workers.submit(run), timeout, finish)
+            return call.finish(error.response)
 
-    def _integration_call(
-        self,
-        request: HttpRequest,
-        api: Api,
-        stage: Stage,
-        match: Match,
-        integration: Resource,
-        call_id: str,
-    ) -> Callable[[], HttpResponse]:
-        uri = substitute_stage_variables(integration["IntegrationUri"], stage.variables)
-        if integration["IntegrationType"] == "HTTP_PROXY":
-            timeout = integration.get("TimeoutInMillis", MAX_TIMEOUT_MILLIS) / 1000
-            method = integration.get("IntegrationMethod") or "ANY"
-            return lambda: self._proxy.forward(request, match, uri, method, timeout)
+    def _route(self, call: _Call) -> HttpResponse | Pending:
+        cors = call.snapshot.cors
+        if cors and is_preflight(call.request):
+            return _with_request_id(preflight_response(cors, call.request), call.call_id)
+        match = call.snapshot.table.match(call.request.method, call.raw_path)
+        if match is None:
+            raise not_found()
+        integration = call.snapshot.integration(match.route.key)
+        if integration is None:
+            raise internal_server_error()
+        make = self._proxying if integration["IntegrationType"] == "HTTP_PROXY" else self._invoking
+        run = make(call, match, integration)
+        return Pending(self._workers.submit(run), _timeout(integration), call.finish)
 
-        stage_name: str = stage.attributes["StageName"]
-        trace_id = request.header("x-amzn-trace-id") or _trace_id()
-        call = CallContext(
-            api.account_id,
-            api.api_id,
-            stage_name,
-            stage.variables,
-            call_id,
-            trace_id,
-            datetime.now(UTC),
-        )
+    def _proxying(self, call: _Call, match: Match, integration: Resource) -> _Run:
+        uri = substitute_stage_variables(integration["IntegrationUri"], call.stage.variables)
+        method = integration.get("IntegrationMethod") or "ANY"
+        timeout = _timeout(integration)
+        return lambda: self._proxy.forward(call.request, match, uri, method, timeout)
+
+    def _invoking(self, call: _Call, match: Match, integration: Resource) -> _Run:
+        uri = substitute_stage_variables(integration["IntegrationUri"], call.stage.variables)
         version = integration["PayloadFormatVersion"]
-        event = build_event(version, request, match, call)
-        payload = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode(
-            "utf-8", errors="replace"
-        )
-        route = match.route
+        context = call.context()
+        event = build_event(version, call.request, match, context)
+        payload = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
         # With CredentialsArn the role is asked instead of the function's policy.
-        caller = None
-        if not integration.get("CredentialsArn"):
-            caller = source_arn(
-                api.region,
-                api.account_id,
-                api.api_id,
-                stage_name,
-                request.method,
-                route.path or route.key,
-            )
+        caller = None if integration.get("CredentialsArn") else call.source_arn(match)
 
         def run() -> HttpResponse:
             result = self._invoker.invoke(
                 uri,
                 payload,
                 source_arn=caller,
-                account_id=api.account_id,
-                trace_id=trace_id,
+                account_id=context.account_id,
+                trace_id=context.trace_id,
             )
             return parse_result(version, result)
 
         return run
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A request with the API, stage and deployment that serve it."""
+
+    request: HttpRequest
+    api: Api
+    stage: Stage
+    snapshot: Snapshot
+    raw_path: str
+    call_id: str
+
+    @property
+    def stage_name(self) -> str:
+        return str(self.stage.attributes["StageName"])
+
+    def context(self) -> CallContext:
+        return CallContext(
+            account_id=self.api.account_id,
+            api_id=self.api.api_id,
+            stage=self.stage_name,
+            stage_variables=self.stage.variables,
+            request_id=self.call_id,
+            trace_id=self.request.header("x-amzn-trace-id") or _trace_id(),
+            time=datetime.now(UTC),
+        )
+
+    def source_arn(self, match: Match) -> str:
+        return source_arn(
+            region=self.api.region,
+            account_id=self.api.account_id,
+            api_id=self.api.api_id,
+            stage=self.stage_name,
+            method=self.request.method,
+            route_path=match.route.path or match.route.key,
+        )
+
+    def finish(self, response: HttpResponse) -> HttpResponse:
+        if self.snapshot.cors:
+            response = apply_cors(self.snapshot.cors, self.request, response)
+        return _with_request_id(response, self.call_id)
+
+
+def _locate(request: HttpRequest, api: Api, call_id: str) -> _Call:
+    found = split_stage(request.raw_path, api.stages)
+    stage = api.stages.get(found[0]) if found else None
+    if found is None or stage is None or stage.snapshot is None:
+        raise not_found()
+    return _Call(request, api, stage, stage.snapshot, found[1], call_id)
+
+
+def _timeout(integration: Resource) -> float:
+    """Seconds an integration may take."""
+    return float(integration.get("TimeoutInMillis", MAX_TIMEOUT_MILLIS)) / 1000
 
 
 def check_size(request: HttpRequest) -> None:

@@ -8,10 +8,10 @@ what LocalStack's own function URLs use for the same reason.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from localstack.aws.api import ServiceException
+from localstack.aws.api.lambda_ import InvocationType
 from localstack.services.plugins import SERVICE_PLUGINS
 from localstack.utils.strings import long_uid
 from localstack.utils.xray.trace_header import TraceHeader
@@ -22,7 +22,7 @@ from trigger_stack.apigatewayv2.message import (
     request_too_large,
 )
 from trigger_stack.apigatewayv2.policy import allows_invoke
-from trigger_stack.apigatewayv2.validation import parse_lambda_uri
+from trigger_stack.apigatewayv2.validation import FunctionArn, parse_lambda_uri
 
 if TYPE_CHECKING:
     from localstack.services.lambda_.invocation.lambda_service import LambdaService
@@ -74,7 +74,7 @@ class LambdaInvoker:
             LOG.warning(
                 "HTTP API: the resource-based policy of function %s does not let "
                 "apigateway.amazonaws.com invoke it for %s (lambda add-permission)",
-                target["name"],
+                target.name,
                 source_arn,
             )
             raise internal_server_error()
@@ -83,22 +83,20 @@ class LambdaInvoker:
         except HttpError:
             raise
         except ServiceException as error:
-            LOG.warning("HTTP API: invoking %s failed: %s", target["name"], error.message)
+            LOG.warning("HTTP API: invoking %s failed: %s", target.name, error.message)
         except Exception:
-            LOG.exception("HTTP API: invoking %s failed", target["name"])
+            LOG.exception("HTTP API: invoking %s failed", target.name)
         raise internal_server_error()
 
-    def _call(self, target: Mapping[str, str | None], payload: bytes, trace_id: str) -> bytes:
-        from localstack.aws.api.lambda_ import InvocationType
-
+    def _call(self, target: FunctionArn, payload: bytes, trace_id: str) -> bytes:
         if self._service is None:
             self._service = SERVICE_PLUGINS.require("lambda")._provider.lambda_service
-        trace = TraceHeader.from_header_str(trace_id)
+        trace = TraceHeader.from_header_str(trace_id)  # type: ignore[no-untyped-call] # LocalStack's
         result = self._service.invoke(
-            function_name=target["name"],
-            qualifier=target["qualifier"],
-            region=target["region"],
-            account_id=target["account"],
+            function_name=target.name,
+            qualifier=target.qualifier,
+            region=target.region,
+            account_id=target.account,
             invocation_type=InvocationType.RequestResponse,
             client_context=None,
             request_id=long_uid(),
@@ -111,13 +109,13 @@ class LambdaInvoker:
         return body.encode() if isinstance(body, str) else body
 
 
-def _is_allowed(target: Mapping[str, str | None], source_arn: str, account_id: str) -> bool:
-    from localstack.services.lambda_.invocation.models import lambda_stores
+def _is_allowed(target: FunctionArn, source_arn: str, account_id: str) -> bool:
+    from localstack.services.lambda_.invocation.models import lambda_stores  # noqa: PLC0415 - above
 
-    function = lambda_stores[target["account"]][target["region"]].functions.get(target["name"])
+    function = lambda_stores[target.account][target.region].functions.get(target.name)
     if function is None:
         return False
-    policy = function.permissions.get(target["qualifier"] or "$LATEST")
+    policy = function.permissions.get(target.qualifier or "$LATEST")
     return policy is not None and allows_invoke(
         policy.policy.Statement, arn=source_arn, account_id=account_id
     )

@@ -5,18 +5,21 @@ request: a request is routed in the reactor, its function is called on the worke
 reactor waits for many of them at once.
 """
 
+# ruff: noqa: N802, N815 - twisted's names
+
 from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol, cast
 
-from twisted.internet import reactor
+from rolo.serving.twisted import TwistedRequestHeaderAdapter
+from twisted.internet import reactor as _reactor
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IDelayedCall, IListeningPort
 from twisted.internet.threads import blockingCallFromThread
-from twisted.web.http import HTTPChannel, HTTPFactory, Request
+from twisted.web.http import HTTPChannel, HTTPFactory, Request, datetimeToString
 
 from trigger_stack.apigatewayv2.execute import MAX_BODY_BYTES, DataPlane, Pending, refuse
 from trigger_stack.apigatewayv2.message import HttpRequest, HttpResponse
@@ -24,6 +27,23 @@ from trigger_stack.apigatewayv2.models import Api, list_apis
 from trigger_stack.apigatewayv2.settings import Settings
 
 LOG = logging.getLogger(__name__)
+
+
+class _Reactor(Protocol):
+    """The part of twisted's reactor that is used here; its module object has no types."""
+
+    running: bool
+
+    def listenTCP(
+        self, port: int, factory: HTTPFactory, backlog: int, interface: str
+    ) -> IListeningPort: ...
+
+    def callFromThread(self, call: Callable[..., object], *args: object) -> None: ...
+
+    def callLater(self, delay: float, call: Callable[[], object]) -> IDelayedCall: ...
+
+
+reactor = cast(_Reactor, _reactor)
 
 LOCAL_PORT_TAG: Final = "trigger-stack:local-port"
 """Tag (value ``true``) of the API that the extra port serves."""
@@ -53,7 +73,7 @@ class HttpApiListener:
     def __init__(self, settings: Settings, data_plane: DataPlane) -> None:
         self._settings = settings
         self._data_plane = data_plane
-        self._port: IListeningPort | None = None
+        self._port: Any = None  # twisted's interfaces are zope's: no type has their methods
 
     def start(self) -> None:
         """Bind the port; called from a thread other than the reactor's.
@@ -61,9 +81,11 @@ class HttpApiListener:
         :raises ListenError: when the port is taken or may not be bound
         """
         settings = self._settings
+        if not reactor.running:
+            raise ListenError("The local HTTP API needs LocalStack's default server, twisted.")
         factory = _Factory(self._data_plane, settings.api_id)
         try:
-            self._port = blockingCallFromThread(
+            self._port = blockingCallFromThread(  # type: ignore[no-untyped-call] # twisted's
                 reactor, reactor.listenTCP, settings.port, factory, 128, settings.listen
             )
         except CannotListenError as error:
@@ -86,7 +108,13 @@ class _Request(Request):
     """One request of the extra port."""
 
     channel: _Channel
+    content: Any
+    requestHeaders: TwistedRequestHeaderAdapter
     _too_large = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.requestHeaders = TwistedRequestHeaderAdapter()  # type: ignore[no-untyped-call] # rolo's
 
     def gotLength(self, length: int | None) -> None:
         """Headers are complete: refuse a body that announces itself as too large."""
@@ -94,7 +122,7 @@ class _Request(Request):
             self._too_large = True
             self._refuse_body()
             return
-        super().gotLength(length)
+        super().gotLength(length)  # type: ignore[no-untyped-call] # twisted's
 
     def handleContentChunk(self, data: bytes) -> None:
         """A part of the body: keep it unless the body has grown too large."""
@@ -104,7 +132,7 @@ class _Request(Request):
             self._too_large = True
             self._refuse_body()
             return
-        super().handleContentChunk(data)
+        super().handleContentChunk(data)  # type: ignore[no-untyped-call] # twisted's
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """The request is complete: route it. Forms are not parsed, unlike in twisted's own."""
@@ -127,7 +155,8 @@ class _Request(Request):
         self.method, self.uri, self.clientproto = b"POST", b"/", b"HTTP/1.1"
         self.responseHeaders.setRawHeaders(b"connection", [b"close"])
         self._send(refuse(413, "Request Entity Too Large"))
-        self.channel.transport.loseConnection()
+        transport: Any = self.channel.transport
+        transport.loseConnection()
 
     def _to_http_request(self) -> HttpRequest:
         path, _, query = self.uri.partition(b"?")
@@ -144,21 +173,23 @@ class _Request(Request):
                 for value in values
             ],
             body=self.content.read(),
-            source_ip=self.getClientAddress().host,
-            port=self.getHost().port,
+            source_ip=self.getClientAddress().host,  # type: ignore[no-untyped-call] # twisted's
+            port=self.getHost().port,  # type: ignore[no-untyped-call] # twisted's
             protocol=self.clientproto.decode("latin-1"),
         )
 
     def _send(self, response: HttpResponse) -> None:
         self.setResponseCode(response.status)
         headers = self.responseHeaders
+        date: bytes = datetimeToString()  # type: ignore[no-untyped-call] # twisted's
+        headers.setRawHeaders(b"date", [date])
         for name, value in response.headers:
             headers.addRawHeader(name.encode("latin-1", "replace"), value.encode("utf-8"))
         if response.status not in (204, 304):
             headers.setRawHeaders(b"content-length", [b"%d" % len(response.body)])
             if response.body:
-                self.write(response.body)
-        self.finish()
+                self.write(response.body)  # type: ignore[no-untyped-call] # twisted's
+        self.finish()  # type: ignore[no-untyped-call] # twisted's
 
 
 class _Exchange:
@@ -167,7 +198,7 @@ class _Exchange:
     def __init__(self, request: _Request, pending: Pending) -> None:
         self._request: _Request | None = request
         self._pending = pending
-        self._timer: IDelayedCall = reactor.callLater(pending.timeout, self._timed_out)
+        self._timer: Any = reactor.callLater(pending.timeout, self._timed_out)
         request.notifyFinish().addErrback(self._disconnected)
         pending.future.add_done_callback(lambda _: reactor.callFromThread(self._done))
 
@@ -195,6 +226,14 @@ class _Channel(HTTPChannel):
 
     factory: _Factory
     requestFactory = _Request
+    requests: list[_Request]
+
+    def headerReceived(self, line: bytes) -> bool:
+        """One header line, parsed by twisted, which would forget how its name was spelled."""
+        accepted: bool = super().headerReceived(line)  # type: ignore[no-untyped-call] # twisted's
+        if accepted:
+            self.requests[-1].requestHeaders.rememberHeaderCasing(line.split(b":", 1)[0])
+        return accepted
 
 
 class _Factory(HTTPFactory):

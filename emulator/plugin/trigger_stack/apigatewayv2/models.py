@@ -12,7 +12,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from localstack.services.stores import (
     AccountRegionBundle,
@@ -109,7 +109,7 @@ class Api:
 class ApiGatewayV2Store(BaseStore):
     """HTTP APIs by id, of all accounts and regions: an id is a host name, hence unique."""
 
-    apis: dict[str, Api] = CrossAccountAttribute(default=dict)
+    apis: dict[str, Api] = cast(dict[str, Api], CrossAccountAttribute(default=dict))
 
 
 apigatewayv2_stores: AccountRegionBundle[ApiGatewayV2Store] = AccountRegionBundle(

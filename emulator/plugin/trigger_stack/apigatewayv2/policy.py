@@ -15,7 +15,7 @@ _ACTIONS: Final = ("lambda:invokefunction", "lambda:*", "*")
 
 
 def source_arn(
-    region: str, account_id: str, api_id: str, stage: str, method: str, route_path: str
+    *, region: str, account_id: str, api_id: str, stage: str, method: str, route_path: str
 ) -> str:
     """ARN with which an HTTP API introduces itself to Lambda.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from trigger_stack.apigatewayv2.errors import BadRequestException, NotEmulatedException
@@ -150,15 +151,25 @@ def substitute_stage_variables(text: str, variables: Mapping[str, str]) -> str:
     return _STAGE_VARIABLE.sub(lambda match: variables.get(match[1], ""), text)
 
 
-def parse_lambda_uri(uri: str) -> Mapping[str, str | None] | None:
-    """``region``, ``account``, ``name`` and ``qualifier`` of a Lambda integration's URI.
+@dataclass(frozen=True, slots=True)
+class FunctionArn:
+    """The parts of a Lambda function's ARN. ``qualifier``: version or alias, if any."""
+
+    region: str
+    account: str
+    name: str
+    qualifier: str | None
+
+
+def parse_lambda_uri(uri: str) -> FunctionArn | None:
+    """The function that a Lambda integration's URI names, ``None`` when it names none.
 
     Takes a function ARN and API Gateway's ``…:lambda:path/2015-03-31/functions/<ARN>/invocations``.
     """
     if match := _INVOCATION_ARN.fullmatch(uri):
         uri = match["arn"]
     match = _LAMBDA_ARN.fullmatch(uri)
-    return match.groupdict() if match else None
+    return FunctionArn(**match.groupdict()) if match else None
 
 
 def check_stage(request: Mapping[str, Any]) -> None:
