@@ -26,7 +26,7 @@ class _Running:
     listener: HttpApiListener | None = None
 
 
-@on_infra_start()  # type: ignore[untyped-decorator] # LocalStack's, without annotations
+@on_infra_start()
 def start_http_apis() -> None:
     """Put HTTP APIs on the edge port, and prepare the extra port."""
     try:
@@ -40,7 +40,7 @@ def start_http_apis() -> None:
         _Running.listener = HttpApiListener(settings, data_plane)
 
 
-@on_infra_ready()  # type: ignore[untyped-decorator] # LocalStack's, without annotations
+@on_infra_ready()
 def open_http_api_port() -> None:
     """Open the extra port; the emulator ends with exit code 1 when it cannot."""
     if _Running.listener is None:
@@ -52,7 +52,7 @@ def open_http_api_port() -> None:
         get_current_runtime().exit(1)
 
 
-@on_infra_shutdown()  # type: ignore[untyped-decorator] # LocalStack's, without annotations
+@on_infra_shutdown()
 def close_http_api_port() -> None:
     """Take no further requests."""
     if _Running.listener is not None:

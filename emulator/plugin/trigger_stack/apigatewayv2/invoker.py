@@ -91,7 +91,7 @@ class LambdaInvoker:
     def _call(self, target: FunctionArn, payload: bytes, trace_id: str) -> bytes:
         if self._service is None:
             self._service = SERVICE_PLUGINS.require("lambda")._provider.lambda_service
-        trace = TraceHeader.from_header_str(trace_id)  # type: ignore[no-untyped-call] # LocalStack's
+        trace = TraceHeader.from_header_str(trace_id)
         result = self._service.invoke(
             function_name=target.name,
             qualifier=target.qualifier,
@@ -110,7 +110,7 @@ class LambdaInvoker:
 
 
 def _is_allowed(target: FunctionArn, source_arn: str, account_id: str) -> bool:
-    from localstack.services.lambda_.invocation.models import lambda_stores  # noqa: PLC0415 - above
+    from localstack.services.lambda_.invocation.models import lambda_stores
 
     function = lambda_stores[target.account][target.region].functions.get(target.name)
     if function is None:

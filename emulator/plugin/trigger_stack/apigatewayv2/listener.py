@@ -51,6 +51,9 @@ LOCAL_PORT_TAG: Final = "trigger-stack:local-port"
 IDLE_SECONDS: Final = 60
 """An idle connection is closed after this time."""
 
+LINGER_SECONDS: Final = 2
+"""How long a refused client may take to read the answer."""
+
 
 class ListenError(Exception):
     """The listener could not be bound; the text is a sentence for the user."""
@@ -85,7 +88,7 @@ class HttpApiListener:
             raise ListenError("The local HTTP API needs LocalStack's default server, twisted.")
         factory = _Factory(self._data_plane, settings.api_id)
         try:
-            self._port = blockingCallFromThread(  # type: ignore[no-untyped-call] # twisted's
+            self._port = blockingCallFromThread(
                 reactor, reactor.listenTCP, settings.port, factory, 128, settings.listen
             )
         except CannotListenError as error:
@@ -114,15 +117,15 @@ class _Request(Request):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.requestHeaders = TwistedRequestHeaderAdapter()  # type: ignore[no-untyped-call] # rolo's
+        self.requestHeaders = TwistedRequestHeaderAdapter()
 
     def gotLength(self, length: int | None) -> None:
         """Headers are complete: refuse a body that announces itself as too large."""
         if length is not None and length > MAX_BODY_BYTES:
             self._too_large = True
-            self._refuse_body()
+            self.channel.refuse(413, "Request Entity Too Large")
             return
-        super().gotLength(length)  # type: ignore[no-untyped-call] # twisted's
+        super().gotLength(length)
 
     def handleContentChunk(self, data: bytes) -> None:
         """A part of the body: keep it unless the body has grown too large."""
@@ -130,9 +133,9 @@ class _Request(Request):
             return
         if self.content.tell() + len(data) > MAX_BODY_BYTES:
             self._too_large = True
-            self._refuse_body()
+            self.channel.refuse(413, "Request Entity Too Large")
             return
-        super().handleContentChunk(data)  # type: ignore[no-untyped-call] # twisted's
+        super().handleContentChunk(data)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """The request is complete: route it. Forms are not parsed, unlike in twisted's own."""
@@ -150,14 +153,6 @@ class _Request(Request):
         else:
             _Exchange(self, started)
 
-    def _refuse_body(self) -> None:
-        """Answer 413 and close: the rest of the body is not worth reading."""
-        self.method, self.uri, self.clientproto = b"POST", b"/", b"HTTP/1.1"
-        self.responseHeaders.setRawHeaders(b"connection", [b"close"])
-        self._send(refuse(413, "Request Entity Too Large"))
-        transport: Any = self.channel.transport
-        transport.loseConnection()
-
     def _to_http_request(self) -> HttpRequest:
         path, _, query = self.uri.partition(b"?")
         if b"://" in path and not path.startswith(b"/"):  # absolute form, RFC 9112 section 3.2.2
@@ -173,23 +168,23 @@ class _Request(Request):
                 for value in values
             ],
             body=self.content.read(),
-            source_ip=self.getClientAddress().host,  # type: ignore[no-untyped-call] # twisted's
-            port=self.getHost().port,  # type: ignore[no-untyped-call] # twisted's
+            source_ip=self.getClientAddress().host,
+            port=self.getHost().port,
             protocol=self.clientproto.decode("latin-1"),
         )
 
     def _send(self, response: HttpResponse) -> None:
         self.setResponseCode(response.status)
         headers = self.responseHeaders
-        date: bytes = datetimeToString()  # type: ignore[no-untyped-call] # twisted's
+        date: bytes = datetimeToString()
         headers.setRawHeaders(b"date", [date])
         for name, value in response.headers:
             headers.addRawHeader(name.encode("latin-1", "replace"), value.encode("utf-8"))
         if response.status not in (204, 304):
             headers.setRawHeaders(b"content-length", [b"%d" % len(response.body)])
             if response.body:
-                self.write(response.body)  # type: ignore[no-untyped-call] # twisted's
-        self.finish()  # type: ignore[no-untyped-call] # twisted's
+                self.write(response.body)
+        self.finish()
 
 
 class _Exchange:
@@ -222,18 +217,58 @@ class _Exchange:
 
 
 class _Channel(HTTPChannel):
-    """One connection of the extra port. Header names keep their casing for payload 1.0."""
+    """One connection of the extra port."""
 
     factory: _Factory
     requestFactory = _Request
     requests: list[_Request]
+    transport: Any
+    _refused = False
+
+    def refuse(self, status: int, message: str) -> None:
+        """Answer what cannot be read to its end, and close the connection.
+
+        Only the sending side is closed at first (RFC 9112, section 9.6): to close both while the
+        client still sends would reset the connection before the client has read the answer.
+        """
+        self._refused = True
+        response = refuse(status, message)
+        head = [f"HTTP/1.1 {status} {message}", "connection: close"]
+        head += [f"{name}: {value}" for name, value in response.headers]
+        head += [f"content-length: {len(response.body)}", "", ""]
+        self.transport.write("\r\n".join(head).encode("ascii") + response.body)
+        self.transport.loseWriteConnection()
+        reactor.callLater(LINGER_SECONDS, self.transport.abortConnection)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes from the client; those after a refusal are thrown away."""
+        if not self._refused:
+            super().dataReceived(data)
+
+    def lineReceived(self, line: bytes) -> None:
+        """Request line or header line."""
+        if not self._refused:
+            super().lineReceived(line)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Part of a body."""
+        if not self._refused:
+            super().rawDataReceived(data)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """A line that is longer than twisted takes: by far longer than API Gateway takes."""
+        self.refuse(431, "Request Header Fields Too Large")
 
     def headerReceived(self, line: bytes) -> bool:
         """One header line, parsed by twisted, which would forget how its name was spelled."""
-        accepted: bool = super().headerReceived(line)  # type: ignore[no-untyped-call] # twisted's
+        accepted: bool = super().headerReceived(line)
         if accepted:
             self.requests[-1].requestHeaders.rememberHeaderCasing(line.split(b":", 1)[0])
         return accepted
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        # Twisted's name for "this is no HTTP"; its own answer has no body and resets.
+        self.refuse(400, "Bad Request")
 
 
 class _Factory(HTTPFactory):

@@ -1,0 +1,314 @@
+"""The data plane with a fake Lambda: what happens around the integration."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from trigger_stack.apigatewayv2.execute import MAX_BODY_BYTES, DataPlane
+from trigger_stack.apigatewayv2.http_proxy import HttpProxy, target_url
+from trigger_stack.apigatewayv2.message import (
+    HttpRequest,
+    HttpResponse,
+    internal_server_error,
+)
+from trigger_stack.apigatewayv2.models import Api, Stage
+from trigger_stack.apigatewayv2.routing import Match, parse_route_key
+from trigger_stack.apigatewayv2.workers import WorkerPool
+
+ACCOUNT, REGION = "000000000000", "us-east-1"
+FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
+
+
+class FakeLambda:
+    """Records calls and answers with ``handler``; no function named ``missing`` exists."""
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+        self.handler: Callable[[dict[str, Any]], Any] = lambda event: event
+
+    def invoke(self, uri: str, payload: bytes, **details: Any) -> bytes:
+        event = json.loads(payload)
+        self.calls.append({"uri": uri, "event": event, **details})
+        if uri.endswith(":missing"):
+            raise internal_server_error()
+        return json.dumps(self.handler(event)).encode()
+
+
+@pytest.fixture
+def function() -> FakeLambda:
+    return FakeLambda()
+
+
+@pytest.fixture
+def plane(function: FakeLambda) -> DataPlane:
+    return DataPlane(function, HttpProxy(), WorkerPool(8))
+
+
+def make_api(
+    routes: dict[str, dict[str, Any] | None],
+    stages: dict[str, dict[str, str]] | None = None,
+    **attributes: Any,
+) -> Api:
+    api = Api(ACCOUNT, REGION, {"ApiId": "abc", "CreatedDate": datetime.now(UTC)} | attributes)
+    for number, (key, integration) in enumerate(routes.items()):
+        route = {"RouteId": f"r{number}", "RouteKey": key}
+        if integration is not None:
+            api.integrations[f"i{number}"] = {
+                "IntegrationType": "AWS_PROXY",
+                "IntegrationUri": FUNCTION + "echo",
+                "PayloadFormatVersion": "2.0",
+                "TimeoutInMillis": 30_000,
+            } | integration
+            route["Target"] = f"integrations/i{number}"
+        api.routes[route["RouteId"]] = route
+    for name, variables in (stages or {"$default": {}}).items():
+        api.stages[name] = Stage({"StageName": name, "StageVariables": variables}, api.freeze())
+    return api
+
+
+def header(response: HttpResponse, name: str) -> str | None:
+    return next((v for k, v in response.headers if k.lower() == name), None)
+
+
+def message(response: HttpResponse) -> tuple[int, str]:
+    return response.status, json.loads(response.body)["message"]
+
+
+def test_a_request_reaches_the_function_and_its_reply_the_client(
+    plane: DataPlane, function: FakeLambda
+) -> None:
+    api = make_api({"GET /brand/{brandId}": {}})
+    function.handler = lambda event: {
+        "statusCode": 200,
+        "headers": {"cache-control": "max-age=300"},
+        "body": event["pathParameters"]["brandId"],
+    }
+    response = plane.handle(HttpRequest("GET", "/brand/acme"), api)
+    assert (response.status, response.body) == (200, b"acme")
+    assert header(response, "cache-control") == "max-age=300"
+    (call,) = function.calls
+    assert call["uri"] == FUNCTION + "echo"
+    assert call["source_arn"].endswith(":abc/$default/GET/brand/{brandId}")
+    assert call["trace_id"] == call["event"]["headers"]["x-amzn-trace-id"]
+    assert header(response, "apigw-requestid") == call["event"]["requestContext"]["requestId"]
+
+
+def test_an_integration_with_a_role_does_not_ask_the_functions_policy(
+    plane: DataPlane, function: FakeLambda
+) -> None:
+    api = make_api({"$default": {"CredentialsArn": "arn:aws:iam::000000000000:role/api"}})
+    plane.handle(HttpRequest("GET", "/"), api)
+    assert function.calls[0]["source_arn"] is None
+
+
+def test_stage_variables_choose_the_function(plane: DataPlane, function: FakeLambda) -> None:
+    api = make_api(
+        {"GET /x": {"IntegrationUri": FUNCTION + "${stageVariables.fn}"}},
+        {"dev": {"fn": "one"}, "prod": {"fn": "two"}},
+    )
+    plane.handle(HttpRequest("GET", "/prod/x"), api)
+    plane.handle(HttpRequest("GET", "/dev/x"), api)
+    assert [call["uri"] for call in function.calls] == [FUNCTION + "two", FUNCTION + "one"]
+    assert function.calls[0]["event"]["stageVariables"] == {"fn": "two"}
+    assert function.calls[0]["event"]["rawPath"] == "/prod/x"
+
+
+def test_no_route_and_no_stage_are_404(plane: DataPlane) -> None:
+    api = make_api({"GET /x": {}}, {"dev": {}})
+    for path in ("/dev/y", "/x", "/"):
+        response = plane.handle(HttpRequest("GET", path), api)
+        assert message(response) == (404, "Not Found")
+        assert header(response, "apigw-requestid")
+
+
+def test_a_stage_that_was_never_deployed_is_404(plane: DataPlane) -> None:
+    api = make_api({"$default": {}})
+    api.stages["$default"].snapshot = None
+    assert message(plane.handle(HttpRequest("GET", "/"), api)) == (404, "Not Found")
+
+
+def test_a_stage_serves_its_deployment_and_not_later_changes(plane: DataPlane) -> None:
+    api = make_api({"GET /old": {}})
+    api.routes["r0"]["RouteKey"] = "GET /new"
+    assert plane.handle(HttpRequest("GET", "/old"), api).status == 200
+    assert plane.handle(HttpRequest("GET", "/new"), api).status == 404
+
+
+def test_failing_functions_malformed_replies_and_lone_routes_are_500(
+    plane: DataPlane, function: FakeLambda
+) -> None:
+    function.handler = lambda _: {"statusCode": "secret"}
+    api = make_api(
+        {
+            "GET /malformed": {},
+            "GET /missing": {"IntegrationUri": FUNCTION + "missing"},
+            "GET /lone": None,
+        }
+    )
+    for path in ("/malformed", "/missing", "/lone"):
+        response = plane.handle(HttpRequest("GET", path), api)
+        assert message(response) == (500, "Internal Server Error"), path
+
+
+def test_a_bug_in_the_invoker_is_500_and_not_a_traceback(
+    plane: DataPlane, function: FakeLambda
+) -> None:
+    def explode(_: object) -> None:
+        raise RuntimeError("secret")
+
+    function.handler = explode
+    response = plane.handle(HttpRequest("GET", "/"), make_api({"$default": {}}))
+    assert message(response) == (500, "Internal Server Error")
+    assert b"secret" not in response.body
+
+
+def test_a_slow_function_is_503_after_the_time_out(plane: DataPlane, function: FakeLambda) -> None:
+    release = threading.Event()
+    function.handler = lambda _: release.wait(30)
+    api = make_api({"$default": {"TimeoutInMillis": 50}})
+    try:
+        response = plane.handle(HttpRequest("GET", "/"), api)
+    finally:
+        release.set()
+    assert message(response) == (503, "Service Unavailable")
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "text"),
+    [
+        (
+            HttpRequest("POST", "/", body=b"x" * (MAX_BODY_BYTES + 1)),
+            413,
+            "Request Entity Too Large",
+        ),
+        (
+            HttpRequest("GET", "/", headers=[("x-big", "x" * 10_240)]),
+            431,
+            "Request Header Fields Too Large",
+        ),
+        (HttpRequest("GET", "/" + "x" * 10_240), 431, "Request Header Fields Too Large"),
+        (HttpRequest("GET", "/", headers=[("x-a", "a\0b")]), 400, "Bad Request"),
+        (HttpRequest("GET", "/%zz"), 400, "Bad Request"),
+        (HttpRequest("GET", "/", raw_query="a=%ff"), 400, "Bad Request"),
+        (HttpRequest("OPTIONS", "*"), 400, "Bad Request"),
+    ],
+    ids=["body", "header", "path", "nul", "escape", "utf-8", "asterisk"],
+)
+def test_requests_that_are_refused(
+    plane: DataPlane, function: FakeLambda, request_: HttpRequest, status: int, text: str
+) -> None:
+    response = plane.handle(request_, make_api({"$default": {}}))
+    assert message(response) == (status, text)
+    assert header(response, "apigw-requestid")
+    assert function.calls == []
+
+
+CORS = {"AllowOrigins": ["https://a.example"], "AllowMethods": ["GET"], "MaxAge": 5}
+ORIGIN = ("origin", "https://a.example")
+
+
+def test_preflight_is_answered_without_any_function(plane: DataPlane, function: FakeLambda) -> None:
+    api = make_api({"ANY /{proxy+}": {}}, CorsConfiguration=CORS)
+    ask = [ORIGIN, ("access-control-request-method", "GET")]
+    response = plane.handle(HttpRequest("OPTIONS", "/x", headers=ask), api)
+    assert response.status == 204
+    assert header(response, "access-control-allow-origin") == "https://a.example"
+    assert header(response, "apigw-requestid")
+    assert function.calls == []
+
+
+def test_options_that_is_no_preflight_goes_to_its_route(
+    plane: DataPlane, function: FakeLambda
+) -> None:
+    api = make_api({"ANY /{proxy+}": {}}, CorsConfiguration=CORS)
+    assert plane.handle(HttpRequest("OPTIONS", "/x"), api).status == 200
+    assert len(function.calls) == 1
+
+
+def test_errors_of_the_api_carry_cors_headers_too(plane: DataPlane) -> None:
+    api = make_api({"GET /x": None}, CorsConfiguration=CORS)
+    for path, status in (("/x", 500), ("/y", 404)):
+        response = plane.handle(HttpRequest("GET", path, headers=[ORIGIN]), api)
+        assert response.status == status
+        assert header(response, "access-control-allow-origin") == "https://a.example"
+
+
+@pytest.fixture
+def upstream() -> Iterator[str]:
+    """An HTTP server that answers with what it was asked."""
+
+    class Echo(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"] or 0))
+            text = f"{self.command} {self.path} {self.headers['x-a']} {body.decode()}"
+            self.send_response(302)
+            self.send_header("location", "http://elsewhere.invalid/")
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_http_proxy_passes_request_and_answer_on(plane: DataPlane, upstream: str) -> None:
+    integration = {
+        "IntegrationType": "HTTP_PROXY",
+        "IntegrationUri": upstream + "/base/{proxy}",
+        "IntegrationMethod": "ANY",
+    }
+    response = plane.handle(
+        HttpRequest("POST", "/a%20b/c", "q=1", [("x-a", "A"), ("host", "h")], b"body"),
+        make_api({"ANY /{proxy+}": integration}),
+    )
+    assert response.status == 302
+    assert response.body == b"POST /base/a%20b/c?q=1 A body"
+    assert header(response, "location") == "http://elsewhere.invalid/"
+
+
+def test_http_proxy_without_a_server_is_500(plane: DataPlane) -> None:
+    integration = {"IntegrationType": "HTTP_PROXY", "IntegrationUri": "http://127.0.0.1:1/"}
+    response = plane.handle(HttpRequest("GET", "/"), make_api({"$default": integration}))
+    assert message(response) == (500, "Internal Server Error")
+
+
+def test_http_proxy_url_takes_variables_and_query() -> None:
+    match = Match(parse_route_key("GET /{a}"), {"a": "x/y z"})
+    assert target_url("http://h/{a}/{b}?k=v", match, "q=%20") == "http://h/x/y%20z/?k=v&q=%20"
+
+
+def test_workers_run_many_calls_on_few_threads() -> None:
+    pool, names = WorkerPool(3), set()
+    lock = threading.Lock()
+
+    def call() -> HttpResponse:
+        with lock:
+            names.add(threading.current_thread().name)
+        return HttpResponse(200)
+
+    futures = [pool.submit(call) for _ in range(200)]
+    assert all(future.result(10).status == 200 for future in futures)
+    assert 1 <= len(names) <= 3
+
+
+def test_workers_survive_a_failing_call() -> None:
+    pool = WorkerPool(1)
+
+    def fail() -> HttpResponse:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        pool.submit(fail).result(10)
+    assert pool.submit(lambda: HttpResponse(200)).result(10).status == 200
