@@ -118,10 +118,13 @@ def parse_draft(body: str | None, is_base64_encoded: bool) -> BrandDraft:
     except ValidationError as error:
         raise InvalidBrandError(
             [
-                {
-                    "field": ".".join(str(part) for part in reason["loc"]) or "body",
-                    "message": reason["msg"],
-                }
+                {"field": _field(reason["loc"]), "message": reason["msg"]}
                 for reason in error.errors(include_url=False, include_input=False)
             ]
         ) from error
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    """The path of a field as a caller writes it: pydantic marks a map's key with `[key]`."""
+    parts = [str(part) for part in location if part not in {"", "[key]"}]
+    return ".".join(parts) or "body"
