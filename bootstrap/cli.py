@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from dotenv import load_dotenv
 
 from bootstrap import console
 from bootstrap.commands import dlq as dlq_command
@@ -15,6 +16,9 @@ from bootstrap.commands import status as status_command
 from bootstrap.commands import up as up_command
 from bootstrap.deploy import check as check_template
 from bootstrap.errors import EXIT_FAILED, TriggerStackError
+from bootstrap.runtime import native
+from bootstrap.runtime.choice import choose
+from bootstrap.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,14 +28,32 @@ app = typer.Typer(
 )
 
 File = Annotated[Path, typer.Option("--file", "-f", help="The definition file.", show_default=True)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what changed.")]
 DEFAULT_FILE = Path("serverless.yml")
 
 
 @app.command()
-def up(file: File = DEFAULT_FILE) -> None:
+def start(quiet: Quiet = False) -> None:
+    """Start the emulator in the background, unless it runs."""
+    chosen = choose()
+    if not quiet:
+        console.out.print(f"runtime: {chosen.name}, because {chosen.reason}")
+    native.start(Settings.from_environment(), quiet=quiet)
+
+
+@app.command()
+def stop() -> None:
+    """End the emulator and everything it started."""
+    stopped = native.stop(Settings.from_environment())
+    console.out.print("stopped" if stopped else "nothing runs")
+
+
+@app.command()
+def up(file: File = DEFAULT_FILE, quiet: Quiet = False) -> None:
     """Create everything in serverless.yml; what is there already stays."""
-    deployment = up_command.run(file)
-    status_command.print_try_it(file, deployment.created)
+    deployment = up_command.run(file, quiet=quiet)
+    if not quiet:
+        status_command.print_try_it(file, deployment.created)
 
 
 @app.command()
@@ -70,6 +92,9 @@ def fire_schedule(
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong use or input."""
+    # What is set in the shell wins over .env, and .env over what set-up found.
+    load_dotenv(".env")
+    load_dotenv(".build/env")
     try:
         app()
     except TriggerStackError as error:

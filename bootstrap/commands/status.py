@@ -85,11 +85,9 @@ def print_try_it(file: Path, created: dict[str, Physical]) -> None:
     if any("httpApi" in e for f in service.functions.values() for e in f.events):
         out.print(f"HTTP API  {settings.http_api_url}")
     out.print("\nTry a trigger:")
-    table = Table(box=None, show_header=False, pad_edge=False)
     for name, trigger, command in triggers(service, settings):
         out.print(f"  [bold]{name}[/] ({trigger})")
         out.print(f"    {command}", markup=False)
-    out.print(table)
     out.print("Mails sent: curl " + settings.endpoint_url + "/_aws/ses", markup=False)
 
 

@@ -27,7 +27,7 @@ def load_template(file: Path, stage: str | None = None) -> Template:
     return compile_template(document)
 
 
-def run(file: Path) -> Deployment:
+def run(file: Path, *, quiet: bool = False) -> Deployment:
     """Create everything that ``file`` describes, and print the summary.
 
     Raises:
@@ -60,7 +60,7 @@ def run(file: Path) -> Deployment:
             f"[green]{template.service}[/]: {made} created, {changed} changed, "
             f"{deployment.count(Outcome.UNCHANGED)} unchanged in {seconds:.1f} s"
         )
-    else:
+    elif not quiet:
         out.print(
             f"[green]{template.service}[/]: nothing to change, all "
             f"{deployment.count(Outcome.UNCHANGED)} resources are as described ({seconds:.1f} s)"

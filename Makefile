@@ -1,0 +1,117 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PY := .venv/bin/python
+STACK := $(PY) -m bootstrap
+PYTEST := $(PY) -m pytest
+# Settings given to make (make up GATEWAY_PORT=5000) reach every command below through the
+# environment; .env has the rest, and .env.example says which there are.
+PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PATH
+
+##@ Run
+.PHONY: up
+up: setup ## Set up, start and create everything in serverless.yml
+	@$(STACK) start
+	@$(STACK) up
+
+.PHONY: down
+down: ## Stop; nothing keeps running (serverless.yml and your files stay)
+	@if [ -x $(PY) ]; then $(STACK) stop; else echo "nothing runs"; fi
+
+.PHONY: status
+status: setup ## Show functions, triggers, queues and what waits in them
+	@$(STACK) status
+
+.PHONY: logs
+logs: setup ## Follow the functions' logs [FUNCTION=name] [REQUEST=id]
+	@$(STACK) logs $(if $(FUNCTION),--function "$(FUNCTION)") $(if $(REQUEST),--request-id "$(REQUEST)")
+
+.PHONY: check
+check: setup ## Check serverless.yml without creating anything
+	@$(STACK) check
+
+.PHONY: clean
+clean: down ## Stop and remove state, set-up and caches
+	@rm -rf .trigger-stack .build .venv .serverless .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+##@ Fire and recover
+.PHONY: fire-schedule
+fire-schedule: setup ## Send the event of a scheduled rule now: RULE=hourly-metrics
+	@$(STACK) fire-schedule "$(RULE)"
+
+.PHONY: dlq
+dlq: setup ## Show what lies in every dead-letter queue, and why
+	@$(STACK) dlq
+
+.PHONY: redrive
+redrive: setup ## Send dead letters back to where they failed: QUEUE=brand-notifications-dlq
+	@$(STACK) redrive "$(QUEUE)"
+
+##@ Test
+.PHONY: test
+test: setup lint ## Everything: lint, types, unit tests, then the e2e tests against a stack of their own
+	@$(STACK) test
+
+.PHONY: test-unit
+test-unit: setup ## Logic and bootstrap; needs no stack
+	@$(PYTEST) tests/unit -n auto
+
+.PHONY: test-e2e
+test-e2e: setup ## Fire every trigger of the running stack (starts it if it is not)
+	@$(STACK) start --quiet
+	@$(STACK) up --quiet
+	@$(PYTEST) tests/e2e -n 8 --dist worksteal --durations 5
+
+.PHONY: lint
+lint: setup ## Style and types
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+
+.PHONY: format
+format: setup ## Format the code
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+.PHONY: audit
+audit: setup ## Known vulnerabilities in the locked packages
+	@sh scripts/audit.sh
+
+##@ Measure
+.PHONY: bench-up
+bench-up: ## Time from a clone with nothing cached to the first fired trigger, and of make up again
+	@sh scripts/bench-up.sh
+
+.PHONY: bench-executor
+bench-executor: setup ## Cold starts, warm invokes and memory of the process executor
+	@$(PY) bench/executor.py
+
+.PHONY: bench-http-api
+bench-http-api: setup ## Requests through the local HTTP API
+	@$(PY) bench/http_api.py
+
+.PHONY: bench-rekognition
+bench-rekognition: setup ## DetectLabels: first call, warm calls, memory
+	@$(PY) bench/rekognition.py
+
+##@ Look after it
+.PHONY: setup
+setup: ## Install everything into .venv and .build (part of up)
+	@sh scripts/setup.sh
+
+.PHONY: layer
+layer: setup ## Build the layer that functions share (part of up)
+
+.PHONY: doctor
+doctor: ## Say what this machine lacks and how to install it
+	@sh scripts/doctor.sh
+
+.PHONY: lock
+lock: setup ## Resolve the dependencies anew and write the locks
+	@sh scripts/lock.sh
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} \
+	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-zA-Z_-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,1 @@
+"""The two ways of running the stack."""

@@ -1,0 +1,195 @@
+"""``RUNTIME=native``: LocalStack as a background process of the user."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import requests
+
+from bootstrap.console import out
+from bootstrap.errors import DeployError, TriggerStackError, WrongUseError
+from bootstrap.settings import Settings
+
+STATE = Path(".trigger-stack")
+PID_FILE = STATE / "emulator.pid"
+LOG_FILE = STATE / "emulator.log"
+_START_SECONDS = 60
+_STOP_SECONDS = 10
+
+
+class PortTakenError(TriggerStackError):
+    """Another program has a port that the stack needs."""
+
+
+def environment(settings: Settings, state: Path) -> dict[str, str]:
+    """Environment of the emulator: what the user set, over this stack's defaults."""
+    host = os.environ.get("GATEWAY_HOST", "127.0.0.1")
+    defaults = {
+        "DISABLE_EVENTS": "1",
+        "DNS_ADDRESS": "0",
+        "GATEWAY_SERVER": "interface",
+        # AWS waits 60 seconds; nobody watches a trigger for three minutes. See README, differences.
+        "LAMBDA_RETRY_BASE_DELAY": "1",
+        "LAMBDA_RUNTIME_EXECUTOR": "process",
+        "LS_LOG": "warn",
+        "PROVIDER_OVERRIDE_DYNAMODB": "v2",
+        "PROVIDER_OVERRIDE_DYNAMODBSTREAMS": "v2",
+        "SKIP_SSL_CERT_DOWNLOAD": "1",
+    }
+    fixed = {
+        "FILESYSTEM_ROOT": str(state),
+        "GATEWAY_LISTEN": f"{host}:{settings.gateway_port}",
+        "HTTP_API_PORT": str(settings.http_api_port),
+        "LOCALSTACK_HOST": f"localhost:{settings.gateway_port}",
+        "LOCALSTACK_VOLUME_DIR": str(state / "volume"),
+    }
+    return {**defaults, **os.environ, **fixed}
+
+
+def running() -> psutil.Process | None:
+    """The emulator that this folder started, if it runs."""
+    try:
+        pid_text, started_text = PID_FILE.read_text().split()
+        process = psutil.Process(int(pid_text))
+        # A process id may have been given to another program since.
+        if abs(process.create_time() - float(started_text)) < 1 and process.is_running():
+            return process if process.status() != psutil.STATUS_ZOMBIE else None
+    except (FileNotFoundError, ValueError, psutil.Error):
+        pass
+    return None
+
+
+def healthy(settings: Settings) -> bool:
+    """Whether the emulator answers."""
+    try:
+        return requests.get(f"{settings.endpoint_url}/_localstack/health", timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+def start(settings: Settings, *, quiet: bool = False) -> None:
+    """Start the emulator and wait until it answers.
+
+    Raises:
+        PortTakenError: a port is in use by another program.
+        DeployError: it ended or did not answer in time; the message has the end of its log.
+        WrongUseError: Java is missing.
+    """
+    if running():
+        if healthy(settings):
+            if not quiet:
+                out.print(f"the stack runs already at {settings.endpoint_url}")
+            return
+        stop(settings)
+    if shutil.which("java") is None:
+        raise WrongUseError(
+            "Java is missing: DynamoDB Local needs 17 or newer. Install it, for example: "
+            "apt-get install default-jre-headless (make doctor lists everything)."
+        )
+    for name, port in (
+        ("GATEWAY_PORT", settings.gateway_port),
+        ("HTTP_API_PORT", settings.http_api_port),
+    ):
+        _check_port(name, port)
+    state = STATE.resolve()
+    shutil.rmtree(state, ignore_errors=True)
+    state.mkdir(parents=True)
+    began = time.monotonic()
+    with LOG_FILE.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "localstack.runtime.main"],
+            env=environment(settings, state),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    PID_FILE.write_text(f"{process.pid} {psutil.Process(process.pid).create_time()}")
+    with out.status("starting LocalStack"):
+        _wait(process, settings)
+    out.print(f"LocalStack answers at {settings.endpoint_url} ({time.monotonic() - began:.1f} s)")
+
+
+def _wait(process: subprocess.Popen[bytes], settings: Settings) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            PID_FILE.unlink(missing_ok=True)
+            raise DeployError(f"LocalStack ended with {process.returncode}:\n{_log_end()}")
+        if healthy(settings) and _http_api_answers(settings):
+            return
+        time.sleep(0.05)
+    stop(settings)
+    raise DeployError(
+        f"LocalStack did not answer within {_START_SECONDS} s. End of its log:\n{_log_end()}"
+    )
+
+
+def _http_api_answers(settings: Settings) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", settings.http_api_port)) == 0
+
+
+def _log_end(lines: int = 20) -> str:
+    text = LOG_FILE.read_text(errors="replace") if LOG_FILE.exists() else ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def _check_port(name: str, port: int) -> None:
+    with socket.socket() as probe:
+        # As servers do: a connection that is still closing must not count as taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise PortTakenError(
+                f"Port {port} is in use{_owner(port)} ({error.strerror}). End that program, or "
+                f"choose another port: {name}={port + 1} in .env, or make up {name}={port + 1}."
+            ) from None
+
+
+def _owner(port: int) -> str:
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if (
+                connection.laddr
+                and connection.laddr.port == port
+                and connection.status == psutil.CONN_LISTEN
+                and connection.pid
+            ):
+                return f" by {psutil.Process(connection.pid).name()} (process {connection.pid})"
+    except psutil.Error:
+        pass
+    return ""
+
+
+def stop(settings: Settings) -> bool:
+    """End the emulator and everything it started.
+
+    Returns:
+        Whether there was one.
+    """
+    process = running()
+    if process is None:
+        PID_FILE.unlink(missing_ok=True)
+        return False
+    family = [process, *process.children(recursive=True)]
+    process.send_signal(signal.SIGTERM)
+    _, alive = psutil.wait_procs(family, timeout=_STOP_SECONDS)
+    for leftover in alive:
+        try:
+            leftover.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(alive, timeout=_STOP_SECONDS)
+    PID_FILE.unlink(missing_ok=True)
+    return True

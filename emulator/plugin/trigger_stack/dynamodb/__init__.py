@@ -1,0 +1,1 @@
+"""Amazon DynamoDB: AWS's own DynamoDB Local, bundled, on the loopback interface."""

