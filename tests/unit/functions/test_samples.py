@@ -6,7 +6,6 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-
 from PIL import Image, ImageChops
 
 SAMPLES = Path(__file__).parents[3] / "samples"
