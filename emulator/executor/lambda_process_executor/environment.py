@@ -1,0 +1,472 @@
+"""One execution environment: a process, its Runtime API server and its output.
+
+The thread that starts or invokes the environment drives its sockets and pipes itself, so that a
+warm invoke costs no hand-over between threads. Between invokes :mod:`idle` looks after them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lambda_process_executor.http import BadRequest, Parser, Request, response
+from lambda_process_executor.output import LogEvent, OutputParser
+from lambda_process_executor.runtime_api import (
+    MAX_RESPONSE_BYTES,
+    Answer,
+    Event,
+    RuntimeApi,
+    State,
+)
+from lambda_process_executor.spawner import Spawner, SpawnError
+
+LOG = logging.getLogger(__name__)
+RUNTIME_BASE_KB = 32 * 1024  # what AWS's own runtime process takes of a function's memory
+_KILL_GRACE_S = 5.0
+_MAX_CONNECTIONS = 64
+_WATCH_MEMORY_EVERY_S = 0.1
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a process ended. ``status`` is a wait status, ``None`` when nobody could tell."""
+
+    status: int | None
+    peak_kb: int = 0
+    out_of_memory: bool = False
+
+    def __str__(self) -> str:
+        """The reason as Lambda words it."""
+        if self.status is None or os.WIFSIGNALED(self.status):
+            number = signal.SIGKILL if self.status is None else os.WTERMSIG(self.status)
+            return f"Runtime exited with error: signal: {_signal_text(number)}"
+        code = os.WEXITSTATUS(self.status)
+        if code == 0:
+            return "Runtime exited without providing a reason"
+        return f"Runtime exited with error: exit status {code}"
+
+
+_SIGNAL_TEXTS = {
+    signal.SIGKILL: "killed",
+    signal.SIGSEGV: "segmentation fault",
+    signal.SIGABRT: "aborted",
+    signal.SIGTERM: "terminated",
+    signal.SIGBUS: "bus error",
+    signal.SIGFPE: "floating point exception",
+    signal.SIGILL: "illegal instruction",
+    signal.SIGINT: "interrupt",
+    signal.SIGPIPE: "broken pipe",
+    signal.SIGXCPU: "CPU time limit exceeded",
+    signal.SIGXFSZ: "file size limit exceeded",
+}
+
+
+def _signal_text(number: int) -> str:
+    return _SIGNAL_TEXTS.get(signal.Signals(number), f"signal {number}")
+
+
+class TimedOut(Exception):
+    """The deadline of a phase passed."""
+
+
+class Stopped(Exception):
+    """The environment was stopped by the Lambda service while it was busy."""
+
+
+class _Connection:
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.parser = Parser(MAX_RESPONSE_BYTES)
+        self.outgoing = bytearray()
+        self.closing = False
+
+
+class Environment:
+    """Runs one runtime process at a time; after its end the next invoke starts another.
+
+    Parameters
+    ----------
+    spawner:
+        Where the process comes from.
+    make_job:
+        Given the ``host:port`` of the Runtime API, the spawn request.
+    emit:
+        Called with every log event, in order.
+    memory_limit_kb:
+        The function's memory; a process that takes more is killed. 0 = no limit.
+    """
+
+    def __init__(
+        self,
+        spawner: Spawner,
+        make_job: Callable[[str], dict[str, Any]],
+        emit: Callable[[LogEvent], None],
+        memory_limit_kb: int = 0,
+    ) -> None:
+        self.spawner = spawner
+        self.make_job = make_job
+        self.emit = emit
+        self.memory_limit_kb = memory_limit_kb
+        self.lock = threading.Lock()
+        self.stopping = False
+        self.pid: int | None = None
+        self.exit: Exit | None = None
+        self.setup_error: str | None = None
+        self.api = RuntimeApi()
+        self._selector = selectors.DefaultSelector()
+        self._listener: socket.socket | None = None
+        self._waiting: _Connection | None = None
+        self._connections: set[_Connection] = set()
+        self._log_fd = -1
+        self._status_fd = -1
+        self._status = b""
+        self._output = OutputParser()
+        self._base_kb = 0
+        self._peak_kb = 0
+        self._oom = False
+        self._pages = os.sysconf("SC_PAGE_SIZE") // 1024
+
+    # -- life ---------------------------------------------------------------------------------
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a process that has not ended."""
+        return self._listener is not None and self.exit is None
+
+    def start(self, timeout_s: float) -> None:
+        """Start a process and wait for the end of its init phase.
+
+        Returns when the runtime asks for an event, has reported an init error
+        (``api.init_error``), or has ended (``exit``).
+
+        Raises
+        ------
+        TimedOut
+            The init phase took longer than ``timeout_s`` seconds; the process is killed.
+        SpawnError
+            No process could be started.
+        """
+        self._open()
+        self._drive(
+            time.monotonic() + timeout_s,
+            lambda: self.api.state is not State.INIT,
+        )
+
+    def _open(self) -> None:
+        self.close()
+        self.api = RuntimeApi()
+        self._output = OutputParser()
+        self.exit = self.setup_error = None
+        self._base_kb = self._peak_kb = 0
+        self._oom = False
+        self._selector = selectors.DefaultSelector()
+        listener = self._listener = socket.socket()
+        listener.setblocking(False)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(16)
+        self._log_fd, log_w = os.pipe()
+        self._status_fd, status_w = os.pipe()
+        try:
+            host, port = listener.getsockname()
+            self.spawner.spawn(self.make_job(f"{host}:{port}"), log_w, status_w)
+        except SpawnError:
+            self.close()
+            raise
+        finally:
+            os.close(log_w)
+            os.close(status_w)
+        os.set_blocking(self._log_fd, False)
+        os.set_blocking(self._status_fd, False)
+        self._selector.register(listener, selectors.EVENT_READ, self._accept)
+        self._selector.register(self._log_fd, selectors.EVENT_READ, self._read_log)
+        self._selector.register(self._status_fd, selectors.EVENT_READ, self._read_status)
+
+    def close(self) -> None:
+        """Kill what is alive and give every descriptor back. Idempotent."""
+        if self._listener is None:
+            return
+        if self.exit is None:
+            self._kill_and_wait()
+        self._drain_log(final=True)
+        for connection in list(self._connections):
+            self._drop(connection)
+        self._listener.close()
+        self._listener = None
+        self._selector.close()
+        for fd in (self._log_fd, self._status_fd):
+            if fd >= 0:
+                os.close(fd)
+        self._log_fd = self._status_fd = -1
+        self.pid = None
+
+    def kill(self) -> None:
+        """End the process and its group without waiting; safe to call from any thread."""
+        pid = self.pid
+        if pid is not None and self.exit is None:
+            self.spawner.kill(pid)
+
+    def _kill_and_wait(self) -> None:
+        self.kill()
+        deadline = time.monotonic() + _KILL_GRACE_S
+        while self.exit is None and time.monotonic() < deadline:
+            for key, _ in self._selector.select(0.05):
+                if key.data in (self._read_status, self._read_log):
+                    key.data()
+            if self.pid is not None and self.exit is None:
+                self.kill()
+        if self.exit is None:
+            LOG.warning("process %s of a function did not end when killed", self.pid)
+            self.exit = Exit(None)
+
+    # -- invoking -----------------------------------------------------------------------------
+
+    def invoke(self, event: Event, timeout_s: float) -> Answer:
+        """Hand ``event`` to the runtime and wait for its answer.
+
+        Raises
+        ------
+        TimedOut
+            No answer within ``timeout_s`` seconds; the process is killed.
+        Stopped
+            The environment was stopped meanwhile.
+        ProcessEnded
+            The process ended without an answer; see :attr:`exit`.
+        """
+        deadline = time.monotonic() + timeout_s
+        api = self.api
+        # After an answer the runtime comes back for the next event; mostly it is waiting already.
+        self._drive(deadline, lambda: self._waiting is not None)
+        waiting = self._waiting
+        if waiting is None:
+            raise ProcessEnded
+        self._waiting = None
+        self._send(waiting, api.dispatch(event))
+        self._drive(deadline, lambda: api.answer is not None)
+        answer = api.answer
+        self._drain_log(final=False)
+        if answer is None:
+            raise ProcessEnded
+        return answer
+
+    def _drive(self, deadline: float, done: Callable[[], bool]) -> None:
+        """Serve the process until ``done()``, its end, or the deadline."""
+        watch = self.memory_limit_kb > 0 and sys.platform == "linux"
+        next_watch = time.monotonic() + _WATCH_MEMORY_EVERY_S
+        while not done() and self.exit is None:
+            now = time.monotonic()
+            remaining = deadline - now
+            if remaining <= 0:
+                self._kill_and_wait()
+                raise TimedOut
+            if watch and now >= next_watch:
+                self._check_memory()
+                next_watch = now + _WATCH_MEMORY_EVERY_S
+            if watch:
+                remaining = min(remaining, next_watch - now)
+            for key, _ in self._selector.select(max(remaining, 0)):
+                key.data()
+        if self.exit is not None:
+            # What it sent with its last breath counts.
+            while not done() and (ready := self._selector.select(0)):
+                for key, _ in ready:
+                    key.data()
+        if self.stopping and self.exit is not None and not done():
+            raise Stopped
+
+    def pump(self) -> None:
+        """Serve what is pending without waiting."""
+        if self._listener is None:
+            return
+        for key, _ in self._selector.select(0):
+            key.data()
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when :meth:`pump` has something to do."""
+        return self._selector.fileno()  # type: ignore[attr-defined,no-any-return]  # epoll, kqueue
+
+    # -- the process --------------------------------------------------------------------------
+
+    def _read_status(self) -> None:
+        try:
+            data = os.read(self._status_fd, 65536)
+        except BlockingIOError:
+            return
+        if not data:
+            self._selector.unregister(self._status_fd)
+            self.exit = self.exit or Exit(None, self._peak_kb)
+            return
+        self._status += data
+        *lines, self._status = self._status.split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            if "pid" in message:
+                self.pid = message["pid"]
+                self._base_kb = self._resident_kb() or 0
+            elif "error" in message:
+                self.setup_error = message["error"]
+            elif "exit" in message:
+                peak = max(message["peak_kb"] - self._base_kb, 0) + RUNTIME_BASE_KB
+                self._peak_kb = max(self._peak_kb, peak)
+                self.exit = Exit(message["exit"], self._peak_kb, self._oom)
+                self._drain_log(final=True)
+
+    def _resident_kb(self) -> int | None:
+        try:
+            with open(f"/proc/{self.pid}/statm", "rb", buffering=0) as file:
+                return int(file.read(100).split()[1]) * self._pages
+        except (OSError, IndexError):
+            return None
+
+    def used_memory_kb(self) -> int:
+        """Most memory the process has had so far, in kB, as ``Max Memory Used`` counts it.
+
+        What a child shares with the parent it was forked from is not its own; what AWS's runtime
+        process takes before the first import is.
+        """
+        if self.exit is None and self.pid is not None:
+            try:
+                with open(f"/proc/{self.pid}/status", "rb", buffering=0) as file:
+                    text = file.read(4096)
+                high = int(text.partition(b"VmHWM:")[2].split(None, 1)[0])
+                self._peak_kb = max(self._peak_kb, high - self._base_kb + RUNTIME_BASE_KB)
+            except (OSError, ValueError, IndexError):
+                pass
+        return max(self._peak_kb, RUNTIME_BASE_KB)
+
+    def _check_memory(self) -> None:
+        resident = self._resident_kb()
+        if resident is None:
+            return
+        if resident - self._base_kb + RUNTIME_BASE_KB > self.memory_limit_kb:
+            self._oom = True
+            self._peak_kb = self.memory_limit_kb
+            self.kill()
+
+    # -- its output ---------------------------------------------------------------------------
+
+    def _read_log(self) -> None:
+        try:
+            data = os.read(self._log_fd, 1 << 20)
+        except BlockingIOError:
+            return
+        if not data:
+            self._selector.unregister(self._log_fd)
+            return
+        for event in self._output.feed(data):
+            self.emit(event)
+
+    def _drain_log(self, *, final: bool) -> None:
+        """Read what has been written up to now; after the end also a line without newline."""
+        while True:
+            try:
+                data = os.read(self._log_fd, 1 << 20)
+            except (BlockingIOError, OSError):
+                break
+            if not data:
+                break
+            for event in self._output.feed(data):
+                self.emit(event)
+        if final:
+            for event in self._output.flush():
+                self.emit(event)
+
+    # -- its Runtime API ----------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        try:
+            sock, _ = self._listener.accept()
+        except OSError:
+            return
+        if len(self._connections) >= _MAX_CONNECTIONS:
+            sock.close()
+            return
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = _Connection(sock)
+        self._connections.add(connection)
+        self._selector.register(sock, selectors.EVENT_READ, lambda: self._serve(connection))
+
+    def _drop(self, connection: _Connection) -> None:
+        if self._waiting is connection:
+            self._waiting = None
+        self._connections.discard(connection)
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(connection.sock)
+        connection.sock.close()
+
+    def _serve(self, connection: _Connection) -> None:
+        if connection.outgoing:
+            self._flush(connection)
+        try:
+            data = connection.sock.recv(1 << 20)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(connection)
+            return
+        parser = connection.parser
+        parser.feed(data)
+        try:
+            while connection in self._connections:
+                request = parser.next_request()
+                if parser.expects_continue:
+                    parser.expects_continue = False
+                    self._send(connection, b"HTTP/1.1 100 Continue\r\n\r\n")
+                if request is None:
+                    return
+                self._answer(connection, request)
+        except BadRequest as error:
+            body = json.dumps({"errorMessage": str(error), "errorType": "BadRequest"}).encode()
+            connection.closing = True
+            self._send(connection, response(error.status, body, keep_alive=False))
+
+    def _answer(self, connection: _Connection, request: Request) -> None:
+        if self._waiting is connection:
+            self._waiting = None  # it gave up waiting and asks for something else
+        reply = self.api.handle(request)
+        if reply is None:
+            self._waiting = connection
+            return
+        connection.closing = not request.keep_alive
+        self._send(connection, reply)
+
+    def _send(self, connection: _Connection, data: bytes) -> None:
+        connection.outgoing += data
+        self._flush(connection)
+
+    def _flush(self, connection: _Connection) -> None:
+        try:
+            while connection.outgoing:
+                sent = connection.sock.send(connection.outgoing)
+                del connection.outgoing[:sent]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._drop(connection)
+            return
+        if connection.closing and not connection.outgoing:
+            self._drop(connection)
+            return
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.outgoing else 0)
+        if connection in self._connections:
+            key = self._selector.get_key(connection.sock)
+            if key.events != wanted:
+                self._selector.modify(connection.sock, wanted, key.data)
+
+
+class ProcessEnded(Exception):
+    """The process ended before it answered."""

@@ -1,0 +1,424 @@
+"""The runtime executor that LocalStack's Lambda service drives."""
+
+from __future__ import annotations
+
+import atexit
+import collections
+import json
+import logging
+import shutil
+import sys
+import threading
+import time
+from dataclasses import dataclass
+
+from localstack import config
+from localstack.aws.api.lambda_ import TooManyRequestsException
+from localstack.aws.connect import connect_to
+from localstack.services.lambda_.invocation.executor_endpoint import StatusErrorException
+from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InvocationResult
+from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
+
+from lambda_process_executor.capacity import Capacity, environment_limit
+from lambda_process_executor.cloudwatch import LogWriter, Stream
+from lambda_process_executor.environment import (
+    Environment,
+    ProcessEnded,
+    Stopped,
+    TimedOut,
+)
+from lambda_process_executor.idle import IdleWatcher
+from lambda_process_executor.launch import Launch, function_environment
+from lambda_process_executor.layers import merged_layers
+from lambda_process_executor.output import LogEvent, now_ms
+from lambda_process_executor.report import PlatformLog, Report, timestamp
+from lambda_process_executor.runtime_api import Answer, Event
+from lambda_process_executor.runtimes import Runtimes
+from lambda_process_executor.settings import Settings
+from lambda_process_executor.spawner import SpawnError
+
+LOG = logging.getLogger(__name__)
+_TAIL_EVENTS_BYTES = 4096
+
+
+class Machinery:
+    """What all environments of one emulator share."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.runtimes = Runtimes(settings, sys.executable)
+        self.idle = IdleWatcher()
+        self.logs = LogWriter(
+            lambda account, region: connect_to(aws_access_key_id=account, region_name=region).logs,
+            settings.log_linger_ms,
+        )
+        self.capacity = Capacity(environment_limit(settings))
+        settings.work_dir.mkdir(parents=True, exist_ok=True)
+        settings.work_dir.chmod(0o711)
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """End every environment and store the logs that are still queued."""
+        self.runtimes.close()
+        self.idle.close()
+        self.logs.close(timeout_s=5)
+        shutil.rmtree(self.settings.work_dir / "environments", ignore_errors=True)
+
+
+_machinery: Machinery | None = None
+_machinery_lock = threading.Lock()
+
+
+def machinery() -> Machinery:
+    """The emulator's one :class:`Machinery`, made at first use."""
+    global _machinery  # noqa: PLW0603  one per process, like the emulator itself
+    with _machinery_lock:
+        if _machinery is None:
+            _machinery = Machinery(Settings.from_environment())
+        return _machinery
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """How one invoke went, before it is worded."""
+
+    answer: Answer
+    status: str = "success"
+    error_type: str | None = None
+    lines: tuple[str, ...] = ()
+    last_lines: tuple[str, ...] = ()
+
+
+def _error_payload(error_type: str, message: str) -> bytes:
+    return json.dumps({"errorType": error_type, "errorMessage": message}).encode()
+
+
+class ProcessRuntimeExecutor(RuntimeExecutor):
+    """Runs one execution environment of a function version as a child process."""
+
+    def __init__(self, id: str, function_version: FunctionVersion) -> None:
+        super().__init__(id=id, function_version=function_version)
+        self.machinery = machinery()
+        self.settings = self.machinery.settings
+        self.client_context: str | None = None
+        self._log = PlatformLog(
+            as_json=function_version.config.logging_config.get("LogFormat") == "JSON"
+        )
+        self._tail: collections.deque[str] = collections.deque(maxlen=200)
+        self._init_ms: float | None = None
+        self._init_lines: list[LogEvent] = []
+        self._invoking = False
+        self._environment: Environment | None = None
+        self._launch: Launch | None = None
+        self._stream: Stream | None = None
+        self._started = False
+
+    # -- what LocalStack calls ----------------------------------------------------------------
+
+    def start(self, env_vars: dict[str, str]) -> None:
+        """Start the process and run its init phase, at most 10 s.
+
+        On demand, a failed init is no failure of the start: the next invoke reports it, and the
+        one after that tries again, as on AWS.
+
+        Raises
+        ------
+        TooManyRequestsException
+            No memory for another environment.
+        StatusErrorException
+            The init of a provisioned environment failed.
+        """
+        config_ = self.function_version.config
+        launch = self._launch = Launch(self.function_version, self.id, self.machinery.runtimes)
+        variables = function_environment(env_vars, self.function_version)
+        self._stream = Stream(
+            self.function_version.id.account,
+            self.function_version.id.region,
+            variables["AWS_LAMBDA_LOG_GROUP_NAME"],
+            variables["AWS_LAMBDA_LOG_STREAM_NAME"],
+        )
+        self._environment = Environment(
+            launch.spawner,
+            lambda api: launch.job({**variables, "AWS_LAMBDA_RUNTIME_API": api}),
+            self._emit,
+            memory_limit_kb=config_.memory_size * 1024,
+        )
+        if not self.machinery.capacity.acquire(self):
+            self.machinery.capacity.release(self)
+            raise TooManyRequestsException(
+                "Rate Exceeded.", Reason="ConcurrentInvocationLimitExceeded", Type="User"
+            )
+        self._started = True
+        environment = self._environment
+        provisioned = variables.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency"
+        limit = self.settings.init_timeout_s
+        if provisioned:
+            limit = max(limit, config.LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT)
+        with environment.lock:
+            failure = self._initialise(limit, "init")
+        self._settle(environment)
+        if failure and provisioned:
+            raise StatusErrorException("init failed", payload=failure.answer.payload)
+
+    def stop(self) -> None:
+        """End the environment; an invoke that is under way is finished first, as on AWS."""
+        environment = self._environment
+        if environment is None:
+            return
+        self.machinery.idle.remove(environment)
+        environment.stopping = True
+        if not self._invoking:
+            environment.kill()
+        self._settle(environment)
+
+    def get_address(self) -> str:
+        """Functions run on this machine."""
+        return "127.0.0.1"
+
+    def get_endpoint_from_executor(self) -> str:
+        """The emulator as functions reach it: no DNS involved."""
+        return "127.0.0.1"
+
+    def get_runtime_endpoint(self) -> str:
+        """Not used: environments talk to their own Runtime API server."""
+        return f"http://127.0.0.1:{config.GATEWAY_LISTEN[0].port}/_localstack_lambda/{self.id}"
+
+    def get_logs(self) -> str:
+        """The last lines of the environment's output."""
+        return "".join(self._tail)
+
+    @classmethod
+    def prepare_version(cls, function_version: FunctionVersion) -> None:
+        """Unpack code and layers, and refuse what cannot run here.
+
+        Raises
+        ------
+        RuntimeUnavailable
+            The function's state becomes ``Failed`` with this reason.
+        """
+        shared = machinery()
+        version = function_version.config
+        shared.runtimes.check(version.runtime)
+        if version.code:
+            version.code.prepare_for_execution()
+        merged_layers(
+            shared.settings.work_dir / "layers",
+            [(layer.layer_version_arn, layer.code) for layer in version.layers if layer.code],
+        )
+        shared.runtimes.warm_up(str(version.runtime))
+
+    @classmethod
+    def cleanup_version(cls, function_version: FunctionVersion) -> None:
+        """Nothing to do: environments are stopped one by one, layers are shared."""
+
+    @classmethod
+    def validate_environment(cls) -> bool:
+        """Say in one line what can run and how isolated it is."""
+        shared = machinery()
+        LOG.info(
+            "Lambda process executor: runtimes %s; up to %d environments",
+            ", ".join(shared.runtimes.python_names()) or "none for Python",
+            shared.capacity.limit,
+        )
+        return True
+
+    # -- invoking -----------------------------------------------------------------------------
+
+    def invoke(self, payload: dict[str, str]) -> InvocationResult:
+        """Run one event and return its result and the end of its log.
+
+        Never raises for what a function does: that is part of the result.
+        """
+        environment = self._environment
+        assert environment is not None
+        self.machinery.idle.remove(environment)
+        self._invoking = True
+        try:
+            with environment.lock:
+                return self._invoke(environment, payload)
+        finally:
+            self._invoking = False
+            self._settle(environment)
+
+    def _invoke(self, environment: Environment, payload: dict[str, str]) -> InvocationResult:
+        request_id = payload["invoke-id"]
+        version = self.function_version
+        self._tail.clear()
+        if not environment.alive:
+            self._init_ms = None
+        outcome = None
+        self._emit(self._log.start(request_id, version.id.qualifier))
+        started = time.perf_counter()
+        timeout = version.config.timeout
+        if not environment.alive:
+            outcome = self._reinitialise(request_id, timeout)
+        if outcome is None:
+            event = Event(
+                request_id=request_id,
+                payload=payload["payload"].encode(),
+                invoked_arn=payload["invoked-function-arn"],
+                deadline_ms=now_ms() + timeout * 1000,
+                trace_id=payload.get("trace-id"),
+                client_context=self.client_context,
+            )
+            outcome = self._run(environment, event, timeout)
+        duration = (time.perf_counter() - started) * 1000
+        if outcome.status == "timeout":
+            duration = timeout * 1000.0
+        for line in outcome.lines:
+            self._emit(self._log.text(line))
+        report = Report(
+            request_id=request_id,
+            duration_ms=duration,
+            memory_size_mb=version.config.memory_size,
+            memory_used_mb=min(
+                -(-environment.used_memory_kb() // 1024), version.config.memory_size
+            ),
+            init_ms=self._init_ms,
+            status=outcome.status,
+            error_type=outcome.error_type,
+        )
+        self._init_ms = None
+        for event_ in self._log.end(report):
+            self._emit(event_)
+        for line in outcome.last_lines:
+            self._emit(self._log.text(line))
+        return InvocationResult(
+            request_id=request_id,
+            payload=outcome.answer.payload,
+            is_error=outcome.answer.is_error,
+            logs="".join(self._tail),
+        )
+
+    def _run(self, environment: Environment, event: Event, timeout: int) -> _Outcome:
+        try:
+            answer = environment.invoke(event, timeout)
+        except TimedOut:
+            return self._timed_out(event.request_id, timeout)
+        except (ProcessEnded, Stopped):
+            return self._ended(event.request_id)
+        if answer.error_type == "Function.ResponseSizeTooLarge":
+            return _Outcome(answer, "error", answer.error_type)
+        return _Outcome(answer)
+
+    def _timed_out(self, request_id: str, timeout: int) -> _Outcome:
+        message = f"{timestamp(now_ms())} {request_id} Task timed out after {timeout:.2f} seconds"
+        return _Outcome(
+            Answer(_error_payload("Sandbox.Timedout", message), True),
+            status="timeout",
+            lines=(message,),
+        )
+
+    def _ended(self, request_id: str) -> _Outcome:
+        assert self._environment is not None
+        ended = self._environment.exit
+        message = f"RequestId: {request_id} Error: {ended}"
+        out_of_memory = ended is not None and ended.out_of_memory
+        return _Outcome(
+            Answer(_error_payload("Runtime.ExitError", message), True),
+            status="error",
+            error_type="Runtime.OutOfMemory" if out_of_memory else "Runtime.ExitError",
+            last_lines=(message, "Runtime.ExitError"),
+        )
+
+    # -- the init phase -----------------------------------------------------------------------
+
+    def _initialise(self, limit_s: float, phase: str) -> _Outcome | None:
+        """Start a process; returns how it failed, or ``None`` when it waits for an event."""
+        environment = self._environment
+        assert environment is not None
+        started = time.perf_counter()
+        status, error_type, answer = "error", "Runtime.ExitError", None
+        try:
+            environment.start(limit_s)
+            if environment.setup_error or environment.exit or environment.api.init_error:
+                answer = environment.api.init_error
+                if answer is not None:
+                    error_type = answer.error_type or "Runtime.Unknown"
+                elif environment.setup_error:
+                    error_type = "Runtime.InvalidEntrypoint"
+            else:
+                self._init_ms = (time.perf_counter() - started) * 1000
+                return None
+        except TimedOut:
+            status, error_type = "timeout", "Sandbox.Timedout"
+        except SpawnError as error:
+            environment.setup_error = str(error)
+            error_type = "Runtime.InvalidEntrypoint"
+        duration = (time.perf_counter() - started) * 1000
+        if answer is None:
+            message = environment.setup_error or str(environment.exit or "")
+            answer = Answer(_error_payload(error_type, f"Error: {message}"), True, error_type)
+        environment.close()
+        self._emit(
+            self._log.init_report(
+                duration, phase, status, None if status == "timeout" else error_type
+            )
+        )
+        return _Outcome(answer, status, error_type)
+
+    def _reinitialise(self, request_id: str, timeout: int) -> _Outcome | None:
+        """The environment has no process: init is part of this invoke and of its time-out."""
+        failure = self._initialise(timeout, "invoke")
+        self._init_ms = None
+        if failure is None:
+            return None
+        if failure.status == "timeout":
+            return self._timed_out(request_id, timeout)
+        if failure.error_type in ("Runtime.ExitError", "Runtime.InvalidEntrypoint"):
+            payload = json.loads(failure.answer.payload)
+            message = f"RequestId: {request_id} {payload['errorMessage']}"
+            return _Outcome(
+                Answer(_error_payload(str(failure.error_type), message), True),
+                "error",
+                failure.error_type,
+                last_lines=(message, str(failure.error_type)),
+            )
+        return failure
+
+    # -- helpers ------------------------------------------------------------------------------
+
+    def _settle(self, environment: Environment) -> None:
+        """Hand an idle environment to the watcher, and close one that was stopped.
+
+        Called after every release of the environment's lock and after ``stopping`` is set: of two
+        threads at least one sees both.
+        """
+        if not environment.stopping:
+            if environment.alive:
+                self.machinery.idle.add(environment)
+            return
+        if environment.lock.acquire(blocking=False):
+            try:
+                environment.close()
+            finally:
+                environment.lock.release()
+            self.machinery.capacity.release(self)
+            if self._launch:
+                self._launch.clean_up()
+
+    def _emit(self, event: LogEvent) -> None:
+        self._tail.append(event.message)
+        if self._stream is not None:
+            self.machinery.logs.put(self._stream, event)
+
+    def park(self) -> bool:
+        """Give memory back: end the process if the environment is idle; an invoke restarts it."""
+        environment = self._environment
+        if environment is None or self._invoking or not environment.alive:
+            return False
+        if not environment.lock.acquire(blocking=False):
+            return False
+        try:
+            self.machinery.idle.remove(environment)
+            environment.close()
+        finally:
+            environment.lock.release()
+        return True
+
+
+def install_patches() -> None:
+    """Apply the changes of LocalStack that this executor needs; see ``localstack_patches``."""
+    from lambda_process_executor import localstack_patches
+
+    localstack_patches.apply()

@@ -1,0 +1,70 @@
+"""What a function finds under ``/opt``: its layers, merged in their order.
+
+LocalStack stores layer versions; this module unpacks them, each once, and merges them, each
+combination once. A later layer's file wins over an earlier one's (AWS documentation topic
+"Adding layers to functions").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+from typing import Protocol
+
+_LOCK = threading.Lock()
+
+
+class LayerCode(Protocol):
+    """The part of LocalStack's code objects that is used here."""
+
+    def prepare_for_execution(self) -> None:
+        """Unpack the archive."""
+
+    def get_unzipped_code_location(self) -> Path:
+        """Where it has been unpacked."""
+
+
+def merged_layers(folder: Path, layers: list[tuple[str, LayerCode]]) -> Path:
+    """The merged content of ``layers``, pairs of layer version ARN and code, first to last.
+
+    Returns an empty folder when there are none. The result lies below ``folder`` and is shared by
+    all functions with the same layers: it must not be written to.
+    """
+    for _, code in layers:
+        code.prepare_for_execution()
+    sources = [code.get_unzipped_code_location() for _, code in layers]
+    identity = "\n".join(
+        f"{arn} {source}" for (arn, _), source in zip(layers, sources, strict=True)
+    )
+    target = folder / hashlib.sha256(identity.encode()).hexdigest()[:16]
+    with _LOCK:
+        if target.is_dir():
+            return target
+        folder.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(dir=folder, prefix=".building-"))
+        for source in sources:
+            _merge(source, building)
+        building.chmod(0o755)
+        building.rename(target)
+        return target
+
+
+def _link(source: str, target: str) -> str:
+    if os.path.lexists(target):
+        if os.path.isdir(target) and not os.path.islink(target):
+            shutil.rmtree(target)
+        else:
+            os.unlink(target)
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
+    return target
+
+
+def _merge(source: Path, target: Path) -> None:
+    shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, copy_function=_link)

@@ -1,0 +1,81 @@
+"""The changes of LocalStack that the executor cannot do without, each with what, why, until when.
+
+``tests/executor/test_patches.py`` has a test for each that fails when LocalStack does it itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from localstack.aws.api.lambda_ import TooManyRequestsException
+from localstack.services.lambda_.invocation.assignment import AssignmentException, AssignmentService
+from localstack.services.lambda_.invocation.execution_environment import ExecutionEnvironment
+from localstack.services.lambda_.invocation.version_manager import LambdaVersionManager
+
+_MARK = "_lambda_process_executor_original"
+
+
+def _replace(owner: type, name: str, make: Callable[[Any], Callable[..., Any]]) -> None:
+    original = getattr(owner, name)
+    if hasattr(original, _MARK):
+        return
+    replacement = wraps(original)(make(original))
+    setattr(replacement, _MARK, original)
+    setattr(owner, name, replacement)
+
+
+def _pass_client_context(original: Callable[..., Any]) -> Callable[..., Any]:
+    """LocalStack drops ``ClientContext`` before the executor sees it.
+
+    Until ``ExecutionEnvironment.invoke`` puts it into the payload.
+    """
+
+    def invoke(self: Any, invocation: Any) -> Any:
+        self.runtime_executor.client_context = invocation.client_context
+        return original(self, invocation)
+
+    return invoke
+
+
+def _throttle_when_full(original: Callable[..., Any]) -> Callable[..., Any]:
+    """An executor that has no room left is reported as an internal error (500), not as 429.
+
+    Until ``AssignmentService.start_environment`` lets service exceptions through.
+    """
+
+    def start_environment(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(self, *args, **kwargs)
+        except AssignmentException as error:
+            if isinstance(error.__cause__, TooManyRequestsException):
+                raise error.__cause__ from None
+            raise
+
+    return start_environment
+
+
+def _leave_logs_to_executor(original: Callable[..., Any]) -> Callable[..., Any]:
+    """LocalStack stores logs after the invoke, one event a line, and drops what is queued when a
+    version is updated; the executor stores them itself, live and complete.
+
+    Until an executor can say that it does.
+    """
+
+    def store_logs(self: Any, invocation_result: Any, execution_env: Any) -> None:
+        from lambda_process_executor.executor import (
+            ProcessRuntimeExecutor,
+        )
+
+        if not isinstance(execution_env.runtime_executor, ProcessRuntimeExecutor):
+            original(self, invocation_result, execution_env)
+
+    return store_logs
+
+
+def apply() -> None:
+    """Patch LocalStack. Idempotent."""
+    _replace(ExecutionEnvironment, "invoke", _pass_client_context)
+    _replace(AssignmentService, "start_environment", _throttle_when_full)
+    _replace(LambdaVersionManager, "store_logs", _leave_logs_to_executor)

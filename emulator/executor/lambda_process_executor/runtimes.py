@@ -1,0 +1,351 @@
+"""How each Lambda runtime is started: which program, which search path, which parent."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lambda_process_executor.settings import Settings
+from lambda_process_executor.spawner import Spawner
+
+PACKAGE = Path(__file__).parent
+_PYTHON = re.compile(r"python3\.\d+")
+_DIST_INFO = re.compile(r"(.+?)-([^-]+)\.dist-info")
+PRELOAD = [
+    "argparse",
+    "asyncio",
+    "base64",
+    "collections",
+    "concurrent.futures",
+    "contextvars",
+    "copy",
+    "csv",
+    "ctypes",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "email.message",
+    "enum",
+    "functools",
+    "hashlib",
+    "hmac",
+    "html",
+    "http.client",
+    "importlib.metadata",
+    "inspect",
+    "io",
+    "json",
+    "logging",
+    "logging.handlers",
+    "numbers",
+    "queue",
+    "random",
+    "re",
+    "socket",
+    "ssl",
+    "statistics",
+    "string",
+    "tempfile",
+    "threading",
+    "traceback",
+    "typing",
+    "unittest.mock",
+    "urllib.parse",
+    "urllib.request",
+    "uuid",
+    "weakref",
+    "xml.etree.ElementTree",
+    "zipfile",
+    "zlib",
+    "zoneinfo",
+    "_strptime",
+    "encodings.idna",
+    "simplejson",
+    "awslambdaric",
+    "awslambdaric.lambda_context",
+    "awslambdaric.lambda_runtime_exception",
+    "awslambdaric.lambda_runtime_log_utils",
+    "boto3",
+    "boto3.dynamodb.conditions",
+    "boto3.dynamodb.types",
+    "boto3.session",
+    "botocore.session",
+    "botocore.client",
+    "botocore.endpoint",
+    "botocore.httpsession",
+    "botocore.handlers",
+    "botocore.config",
+    "botocore.auth",
+    "botocore.retries.standard",
+    "s3transfer.manager",
+    "urllib3",
+    "aws_lambda_powertools",
+    "aws_lambda_powertools.logging",
+    "aws_lambda_powertools.metrics",
+    "aws_lambda_powertools.utilities.typing",
+    "aws_lambda_powertools.utilities.data_classes",
+    "aws_lambda_powertools.utilities.batch",
+    "aws_lambda_powertools.utilities.idempotency",
+    "aws_lambda_powertools.event_handler",
+    "pydantic",
+]
+
+
+class RuntimeUnavailable(Exception):
+    """A function cannot run on this machine; the text is the function's state reason."""
+
+
+def canonical(name: str) -> str:
+    """A distribution's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def distributions(folder: Path) -> dict[str, str]:
+    """Version by canonical name of what is installed in ``folder``, read from its dist-infos."""
+    found = {}
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return {}
+    for name in names:
+        match = _DIST_INFO.fullmatch(name)
+        if match:
+            found[canonical(match[1])] = match[2]
+    return found
+
+
+def top_level_names(folder: Path) -> set[str]:
+    """Importable names that ``folder`` holds."""
+    try:
+        entries = os.listdir(folder)
+    except OSError:
+        return set()
+    names = set()
+    for entry in entries:
+        if entry.endswith((".dist-info", ".egg-info", ".pth")) or entry == "__pycache__":
+            continue
+        name = entry.split(".", 1)[0]
+        if name.isidentifier():
+            names.add(name)
+    return names
+
+
+@dataclass
+class Preloaded:
+    """One distribution that the zygote has imported."""
+
+    name: str
+    version: str
+    modules: set[str]
+    requires: set[str] = field(default_factory=set)
+
+
+def preloaded_distributions(folder: Path) -> dict[str, Preloaded]:
+    """The distributions installed in ``folder`` with their importable names and requirements."""
+    found: dict[str, Preloaded] = {}
+    for name, version in distributions(folder).items():
+        found[name] = Preloaded(name, version, set())
+    for info in folder.glob("*.dist-info"):
+        match = _DIST_INFO.fullmatch(info.name)
+        if not match:
+            continue
+        dist = found[canonical(match[1])]
+        record = info / "RECORD"
+        if record.exists():
+            for line in record.read_text().splitlines():
+                top = line.split(",", 1)[0].split("/", 1)[0]
+                base = top.split(".", 1)[0]
+                if base.isidentifier() and not top.endswith((".dist-info", ".data")):
+                    dist.modules.add(base)
+        metadata = info / "METADATA"
+        if metadata.exists():
+            for line in metadata.read_text(errors="replace").splitlines():
+                if not line:
+                    break
+                required = re.match(r"Requires-Dist: *([A-Za-z0-9._-]+)([^;]*)(;.*)?", line)
+                if required and "extra" not in (required[3] or ""):
+                    dist.requires.add(canonical(required[1]))
+    return found
+
+
+def reusable(preloaded: dict[str, Preloaded], own: dict[str, str], given: set[str]) -> set[str]:
+    """Names of the pre-imported distributions that a function may use as they are.
+
+    A distribution may be used when the function brings the very same version itself (``own``) and
+    the same holds for everything it requires, unless that is in ``given``, which every function
+    has.
+    """
+    keep = {name for name, dist in preloaded.items() if own.get(name) == dist.version}
+    while True:
+        broken = {
+            name
+            for name in keep
+            if any(
+                needed in preloaded and needed not in keep and needed not in given
+                for needed in preloaded[name].requires
+            )
+        }
+        if not broken:
+            return keep
+        keep -= broken
+
+
+class PythonRuntime:
+    """One ``python3.X`` runtime: an interpreter and AWS's packages installed for it."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.folder = folder
+        self.preload_folder = folder / ".preload"
+        self.debug_folder = folder / ".debug"
+        self.interpreter = (folder / ".interpreter").read_text().strip()
+        self.version = name.removeprefix("python")
+        self.given = preloaded_distributions(folder)
+        self.extra = preloaded_distributions(self.preload_folder)
+        self.spawner = Spawner(self.interpreter, [folder, self.preload_folder], PRELOAD)
+        self._standard_path: list[str] | None = None
+
+    def standard_path(self) -> list[str]:
+        """The interpreter's own search path: the standard library and nothing else."""
+        if self._standard_path is None:
+            base = Path(self.interpreter).resolve().parent.parent
+            digits = self.version.replace(".", "")
+            library = base / "lib" / f"python{self.version}"
+            self._standard_path = [
+                str(base / "lib" / f"python{digits}.zip"),
+                str(library),
+                str(library / "lib-dynload"),
+            ]
+        return self._standard_path
+
+    def search_path(self, task_root: str, opt: str) -> list[str]:
+        """``sys.path`` of a function, in the order of AWS's managed runtime."""
+        return [
+            task_root,
+            f"{opt}/python/lib/python{self.version}/site-packages",
+            f"{opt}/python",
+            str(self.folder),
+            *self.standard_path(),
+        ]
+
+    def modules_to_keep(self, folders: list[Path]) -> set[str]:
+        """Top-level names of pre-imported modules that a function with ``folders`` may use."""
+        own: dict[str, str] = {}
+        names: set[str] = set()
+        for folder in reversed(folders):
+            own.update(distributions(folder))
+            names |= top_level_names(folder)
+        kept: set[str] = set()
+        given_modules: set[str] = set()
+        shadowed = False
+        for dist in self.given.values():
+            given_modules |= dist.modules
+            if dist.modules & names and own.get(dist.name) != dist.version:
+                shadowed = True
+        if not shadowed:
+            kept |= given_modules
+        good = reusable(self.extra, own, set() if shadowed else set(self.given))
+        for name in good:
+            kept |= self.extra[name].modules
+        # Under its own name a function's module wins over any pre-imported one of that name.
+        brought = {m for n in own for m in self._modules_of(n)}
+        return {m for m in kept if m not in names or m in brought}
+
+    def _modules_of(self, dist: str) -> set[str]:
+        for known in (self.given, self.extra):
+            if dist in known:
+                return known[dist].modules
+        return set()
+
+    def job(self, task_root: str, opt: str, folders: list[Path]) -> dict[str, Any]:
+        """The part of a spawn request that says how to run Python code."""
+        return {
+            "path": self.search_path(task_root, opt),
+            "evict": [str(self.preload_folder) + os.sep, str(self.folder) + os.sep],
+            "keep": sorted(self.modules_to_keep(folders)),
+            "argv0": f"{task_root}/bootstrap",
+        }
+
+
+class Runtimes:
+    """All runtimes of this machine and the parents their environments are started from."""
+
+    def __init__(self, settings: Settings, plain_interpreter: str) -> None:
+        self.settings = settings
+        self.plain = Spawner(plain_interpreter, [], [])
+        self._python: dict[str, PythonRuntime] = {}
+        self._lock = threading.Lock()
+
+    def python_names(self) -> list[str]:
+        """Names of the Python runtimes whose interpreter is on this machine."""
+        found = []
+        for file in self.settings.runtimes_dir.glob("python3.*/.interpreter"):
+            if Path(file.read_text().strip()).exists():
+                found.append(file.parent.name)
+        return sorted(found, key=lambda name: int(name.partition(".")[2]))
+
+    def python(self, name: str) -> PythonRuntime:
+        """The runtime ``python3.X``.
+
+        Raises
+        ------
+        RuntimeUnavailable
+            Its interpreter or AWS's packages for it are not installed.
+        """
+        with self._lock:
+            runtime = self._python.get(name)
+            if runtime is None:
+                if name not in self.python_names():
+                    raise RuntimeUnavailable(self._missing_python(name))
+                runtime = PythonRuntime(name, self.settings.runtimes_dir / name)
+                self._python[name] = runtime
+            return runtime
+
+    def _missing_python(self, name: str) -> str:
+        there = ", ".join(self.python_names()) or "none"
+        return (
+            f"runtime {name} needs an interpreter that is not installed on this machine;"
+            f" installed runtimes: {there}"
+        )
+
+    def check(self, name: str | None) -> None:
+        """Refuse a runtime that cannot run here.
+
+        Raises
+        ------
+        RuntimeUnavailable
+            With the reason, to become the function's state reason.
+        """
+        if name is None:
+            raise RuntimeUnavailable("container images cannot run in the process executor")
+        if _PYTHON.fullmatch(name):
+            self.python(name)
+        elif name.startswith("nodejs"):
+            if shutil.which("node") is None:
+                raise RuntimeUnavailable(
+                    f"runtime {name} needs `node`, which is not installed on this machine"
+                )
+        elif not name.startswith("provided"):
+            raise RuntimeUnavailable(
+                f"runtime {name} cannot run in the process executor; it runs python3.*,"
+                " nodejs*.x and provided*"
+            )
+
+    def warm_up(self, name: str) -> None:
+        """Start the parent of a runtime's environments, so that it is ready when needed."""
+        if _PYTHON.fullmatch(name) and self.settings.zygote:
+            self.python(name).spawner.ensure_started()
+        else:
+            self.plain.ensure_started()
+
+    def close(self) -> None:
+        """End every parent and with it every environment."""
+        with self._lock:
+            spawners = [self.plain, *(runtime.spawner for runtime in self._python.values())]
+        for spawner in spawners:
+            spawner.close()

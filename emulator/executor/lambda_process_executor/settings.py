@@ -1,0 +1,79 @@
+"""Settings of the executor, read from environment variables once, when the plugin is loaded."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class SettingError(Exception):
+    """A setting has a value that cannot be used; the text names it and what to write."""
+
+
+def _number(name: str, default: int, *, minimum: int = 0) -> int:
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        value = int(text)
+    except ValueError:
+        raise SettingError(f"{name}={text!r}: write a whole number") from None
+    if value < minimum:
+        raise SettingError(f"{name}={text!r}: must be at least {minimum}")
+    return value
+
+
+def _flag(name: str, default: bool) -> bool:
+    text = os.environ.get(name, "").strip().lower()
+    if not text:
+        return default
+    if text in ("1", "true", "yes", "on"):
+        return True
+    if text in ("0", "false", "no", "off"):
+        return False
+    raise SettingError(f"{name}={text!r}: write 1 or 0")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set; the README lists the variables and their defaults."""
+
+    runtimes_dir: Path
+    work_dir: Path
+    zygote: bool
+    init_timeout_s: int
+    memory_mb: int
+    max_environments: int
+    log_linger_ms: int
+    isolation: str
+    user_id: int
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """Read the environment.
+
+        Raises
+        ------
+        SettingError
+            A variable's value cannot be used.
+        """
+        work = os.environ.get("LAMBDA_PROCESS_DIR", "").strip()
+        isolation = os.environ.get("LAMBDA_PROCESS_ISOLATION", "").strip().lower() or "auto"
+        if isolation not in ("auto", "none"):
+            raise SettingError(f"LAMBDA_PROCESS_ISOLATION={isolation!r}: write auto or none")
+        return cls(
+            runtimes_dir=Path(
+                os.environ.get("LAMBDA_PROCESS_PYTHON_RUNTIMES", "").strip()
+                or ".build/python-runtime"
+            ).absolute(),
+            work_dir=Path(work or Path(tempfile.gettempdir()) / "lambda-process").absolute(),
+            zygote=_flag("LAMBDA_PROCESS_ZYGOTE", default=True),
+            init_timeout_s=_number("LAMBDA_PROCESS_INIT_TIMEOUT", 10, minimum=1),
+            memory_mb=_number("LAMBDA_PROCESS_MEMORY_MB", 0),
+            max_environments=_number("LAMBDA_PROCESS_MAX_ENVIRONMENTS", 0),
+            log_linger_ms=_number("LAMBDA_PROCESS_LOG_LINGER_MS", 100),
+            isolation=isolation,
+            user_id=_number("LAMBDA_PROCESS_UID", 993),
+        )

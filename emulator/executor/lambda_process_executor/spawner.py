@@ -1,0 +1,153 @@
+"""The emulator's end of a zygote: starts it, asks it for children, ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import socket
+import struct
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+LOG = logging.getLogger(__name__)
+ZYGOTE = Path(__file__).with_name("zygote.py")
+
+
+class SpawnError(Exception):
+    """No process could be started; the text says why."""
+
+
+class Spawner:
+    """One zygote process: ``interpreter`` forks children, or only executes other programs.
+
+    Parameters
+    ----------
+    interpreter:
+        Absolute path of the interpreter that the zygote runs in.
+    paths:
+        Folders that the pre-imported modules come from.
+    modules:
+        Modules to import before the first fork.
+    """
+
+    def __init__(self, interpreter: str, paths: list[Path], modules: list[str]) -> None:
+        self.interpreter = interpreter
+        self.paths = paths
+        self.modules = modules
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._closed = False
+
+    def ensure_started(self) -> None:
+        """Start the zygote unless it runs; it imports while the caller goes on."""
+        with self._lock:
+            self._ensure_started()
+
+    def _ensure_started(self) -> socket.socket:
+        if self._closed:
+            raise SpawnError("the emulator is shutting down")
+        if self._process is not None and self._process.poll() is None and self._control:
+            return self._control
+        self._discard()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        command = [
+            self.interpreter,
+            "-X",
+            "utf8",
+            "-I",
+            "-S",
+            "-B",
+            str(ZYGOTE),
+            "--control",
+            str(theirs.fileno()),
+        ]
+        for path in self.paths:
+            command += ["--path", str(path)]
+        for module in self.modules:
+            command += ["--preload", module]
+        try:
+            self._process = subprocess.Popen(
+                command,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:
+            ours.close()
+            raise SpawnError(f"cannot start {self.interpreter}: {error.strerror}") from error
+        finally:
+            theirs.close()
+        self._control = ours
+        return ours
+
+    def _discard(self) -> None:
+        if self._control:
+            self._control.close()
+            self._control = None
+        if self._process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=0)
+            self._process = None
+
+    def spawn(self, job: dict[str, Any], log_fd: int, status_fd: int) -> None:
+        """Ask for a child; what becomes of it is reported on ``status_fd``.
+
+        Raises
+        ------
+        SpawnError
+            The zygote does not run and cannot be started.
+        """
+        data = json.dumps({"spawn": job}).encode()
+        head = struct.pack(">I", len(data))
+        with self._lock:
+            for attempt in (1, 2):
+                control = self._ensure_started()
+                try:
+                    socket.send_fds(control, [head], [log_fd, status_fd])
+                    control.sendall(data)
+                except OSError as error:
+                    self._discard()
+                    if attempt == 2:
+                        raise SpawnError(f"the parent of functions is gone: {error}") from error
+                    continue
+                return
+
+    def kill(self, pid: int) -> None:
+        """End a child with all its processes. Returns at once; its status pipe tells when."""
+        data = json.dumps({"kill": pid}).encode()
+        with self._lock:
+            if self._control is None:
+                return
+            # When the zygote is gone its children died with it.
+            with contextlib.suppress(OSError):
+                self._control.sendall(struct.pack(">I", len(data)) + data)
+
+    def close(self) -> None:
+        """End the zygote and every child it has."""
+        with self._lock:
+            self._closed = True
+            process = self._process
+            if self._control:
+                self._control.close()
+                self._control = None
+        if process is None:
+            return
+        try:
+            process.wait(timeout=3)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(timeout=1)
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the zygote, when it runs."""
+        process = self._process
+        return process.pid if process and process.poll() is None else None
