@@ -15,6 +15,9 @@ from aws_lambda_powertools.utilities.idempotency import (
     IdempotencyConfig,
     idempotent_function,
 )
+from aws_lambda_powertools.utilities.idempotency.exceptions import (
+    IdempotencyAlreadyInProgressError,
+)
 
 from functions.shared.brand_events import publish
 from functions.shared.clock import utc_now
@@ -81,6 +84,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> list[dict[str, Any
     for record in S3Event(event).records:
         try:
             results.append(_process_record(record, context.aws_request_id))
+        except IdempotencyAlreadyInProgressError as error:
+            logger.warning("Another delivery is at work", key=record.s3.get_object.key)
+            failures.append(error)
         except Exception as error:  # One record's failure must not keep the others waiting.
             logger.exception("Logo not processed", key=record.s3.get_object.key)
             failures.append(error)

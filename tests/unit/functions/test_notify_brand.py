@@ -6,6 +6,10 @@ import copy
 import json
 
 import pytest
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.idempotency.exceptions import (
+    IdempotencyAlreadyInProgressError,
+)
 from function_fakes import FakeSes, InMemoryStore, client_error
 
 from functions.notify_brand import handler as notify_brand
@@ -110,11 +114,9 @@ def test_two_deliveries_at_once_are_one_mail(ses, batch, context, logged):
 
     def send_while_delivered_again(**mail):
         ses.send_email = send_email
-        # The processor of another execution environment; this one's is at work.
-        record = notify_brand.processor._to_batch_type(
-            batch["Records"][0], notify_brand.processor.event_type
-        )
-        with pytest.raises(notify_brand.IdempotencyAlreadyInProgressError):
+        # As another execution environment would: this one's processor is at work.
+        record = SQSRecord(batch["Records"][0])
+        with pytest.raises(IdempotencyAlreadyInProgressError):
             notify_brand.process(record)
         second.append(record.message_id)
         return send_email(**mail)

@@ -169,6 +169,16 @@ def test_a_new_version_of_the_same_key_is_a_new_result(world, upload):
     assert len(world.rows) == len(world.heard) == 2
 
 
+def test_a_newer_upload_replaces_the_logo(world, upload):
+    world.add_brand()
+    world.deliver(upload("logos/acme/old.png", "v1", "2026-11-23T05:40:00.000Z"))
+    (result,) = world.deliver(upload("logos/acme/new.png", "v2", "2026-11-23T05:41:00.000Z"))
+
+    assert result["current"] is True
+    assert world.brands.items["acme",]["logoUrl"].endswith("/new.png")
+    assert len(world.heard) == 2
+
+
 def test_an_older_upload_that_comes_late_does_not_replace_the_logo(world, upload):
     world.add_brand()
     world.deliver(upload("logos/acme/new.png", "v2", "2026-11-23T05:41:00.000Z"))
