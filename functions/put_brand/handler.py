@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Response:
             partial(publish, events, bus_name),
             brand_id,
             draft,
-            now=utc_now(),
+            clock=utc_now,
             correlation_id=request_id_of(request),
         )
     except MalformedBodyError as error:

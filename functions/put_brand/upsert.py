@@ -48,7 +48,7 @@ def upsert_brand(
     brand_id: str,
     draft: BrandDraft,
     *,
-    now: datetime,
+    clock: Callable[[], datetime],
     correlation_id: str,
 ) -> Upserted:
     """Make the brand what `draft` says, and publish every change the bus has not heard.
@@ -58,6 +58,9 @@ def upsert_brand(
     publish : callable
         Takes the detail of a `BrandUpdated`; what it raises passes through, and the changes stay
         in `unpublished`.
+    clock : callable
+        Gives the present time. Each attempt asks it anew: a writer who lost a race must not be
+        dated before the winner.
 
     Raises
     ------
@@ -70,7 +73,7 @@ def upsert_brand(
         changes = _changes(current or {}, draft)
         item = current
         if item is None or changes:
-            item = _write(brands, brand_id, current, changes, now)
+            item = _write(brands, brand_id, current, changes, clock())
             if item is None:
                 continue  # Somebody else wrote: look again at what differs.
         if item.get("unpublished"):

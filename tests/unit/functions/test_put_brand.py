@@ -183,6 +183,16 @@ def test_a_lost_race_is_tried_again_on_what_the_winner_wrote(put, brands, bus):
     assert heard(bus)[1]["changes"] == {"name": "Acme", "website": "https://new.example"}
 
 
+def test_the_loser_of_a_race_is_not_dated_before_the_winner(put, brands, bus):
+    put(ACME)
+    brands.before_write.append(lambda: put(ACME | {"name": "Winner"}))
+    put(ACME | {"name": "Loser"})
+
+    dates = [detail["updatedAt"] for detail in heard(bus)]
+    assert [detail["changes"].get("name") for detail in heard(bus)] == ["Acme", "Winner", "Loser"]
+    assert dates == sorted(dates)
+
+
 def test_a_brand_created_by_two_at_once_is_created_by_one(put, brands, bus):
     brands.before_write.append(lambda: put(ACME))
     status, body = put(ACME | {"name": "Acme Corp"})
