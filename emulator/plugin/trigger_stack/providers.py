@@ -26,6 +26,6 @@ def cloudfront() -> Service:
 @aws_provider()
 def rekognition() -> Service:
     """Rekognition: labels, colours and text from models on this machine."""
-    from trigger_stack.rekognition.provider import RekognitionProvider
+    from trigger_stack.rekognition.provider import create_service
 
-    return Service.for_provider(RekognitionProvider())
+    return create_service()

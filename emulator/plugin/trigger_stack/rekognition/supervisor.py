@@ -1,0 +1,128 @@
+"""Start, ask, time out, restart and stop the worker process."""
+
+import atexit
+import contextlib
+import importlib.util
+import logging
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from trigger_stack.rekognition.errors import RekognitionError
+from trigger_stack.rekognition.protocol import ProtocolError, read_frame, write_frame
+
+LOG = logging.getLogger(__name__)
+
+MODEL_FILES = ("classifier.onnx", "text-detector.onnx", "text-recognizer.onnx")
+PACKAGES = ("numpy", "onnxruntime", "PIL")
+ANSWER_SECONDS = 30.0
+
+# One arena, and large blocks given back as soon as they are free: the process lives long and
+# needs most of its memory for a few milliseconds a picture.
+_ALLOCATOR = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "1048576"}
+
+
+def model_dir() -> Path:
+    """The folder of the models: ``REKOGNITION_MODEL_DIR``, by default ``.build/vision``."""
+    return Path(os.environ.get("REKOGNITION_MODEL_DIR") or ".build/vision").absolute()
+
+
+def _missing_parts(folder: Path) -> list[str]:
+    missing = [f"package {name}" for name in PACKAGES if importlib.util.find_spec(name) is None]
+    return missing + [str(folder / name) for name in MODEL_FILES if not (folder / name).is_file()]
+
+
+class Supervisor:
+    """One worker process, started with the first request and asked one thing at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        atexit.register(self.stop)
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the running worker, or ``None``."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def ask(self, operation: str, request: dict[str, Any], picture: bytes) -> dict[str, Any]:
+        """Return the worker's response.
+
+        Raises:
+            RekognitionError: the picture or the request is refused, the vision part is not
+                installed, or the worker died or took too long; the next call starts another.
+        """
+        with self._lock:
+            process = self._running()
+            try:
+                return self._exchange(process, operation, request, picture)
+            except (OSError, ProtocolError) as error:
+                status = self._kill()
+                LOG.warning("the vision worker ended (%s, status %s)", error, status)
+                raise RekognitionError(
+                    "InternalServerError",
+                    "The vision worker ended while it looked at this picture; "
+                    "the next call starts another",
+                ) from error
+
+    def stop(self) -> None:
+        """End the worker if one runs."""
+        with self._lock:
+            self._kill()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process and self._process.poll() is None:
+            return self._process
+        self._kill()
+        folder = model_dir()
+        if missing := _missing_parts(folder):
+            raise RekognitionError(
+                "ResourceNotReadyException",
+                "Rekognition's models are not installed on this emulator: run `make vision` and "
+                f"restart it. Missing: {', '.join(missing)}",
+            )
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "trigger_stack.rekognition.worker", str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **_ALLOCATOR},
+        )
+        return self._process
+
+    def _exchange(
+        self,
+        process: subprocess.Popen[bytes],
+        operation: str,
+        request: dict[str, Any],
+        picture: bytes,
+    ) -> dict[str, Any]:
+        assert process.stdin and process.stdout  # noqa: S101 - both are pipes, see Popen
+        deadline = time.monotonic() + ANSWER_SECONDS
+        write_frame(process.stdin, {"operation": operation, "request": request}, picture)
+        ready, _, _ = select.select([process.stdout], [], [], deadline - time.monotonic())
+        if not ready:
+            raise ProtocolError(f"no answer in {ANSWER_SECONDS:.0f} seconds")
+        frame = read_frame(process.stdout)
+        if frame is None:
+            raise ProtocolError("the pipe was closed")
+        header, _ = frame
+        if error := header.get("error"):
+            raise RekognitionError(error["code"], error["message"])
+        response: dict[str, Any] = header["response"]
+        return response
+
+    def _kill(self) -> int | None:
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        process.kill()
+        for pipe in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError):
+                if pipe:
+                    pipe.close()
+        return process.wait()
