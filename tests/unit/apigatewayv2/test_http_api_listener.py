@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from twisted.internet.threads import blockingCallFromThread
 
 from trigger_stack.apigatewayv2 import listener as listener_module
 from trigger_stack.apigatewayv2.execute import MAX_BODY_BYTES, DataPlane
@@ -109,7 +110,7 @@ def server(running_reactor: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     listener = HttpApiListener(Settings(port=port), data_plane)
-    listener.start()
+    blockingCallFromThread(reactor, listener.start)
     yield Server(port, function, apis)
     function.release.set()
     listener.stop()
@@ -260,7 +261,7 @@ def test_a_taken_port_is_one_sentence_with_the_way_out(running_reactor: None) ->
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ListenError) as error:
-            HttpApiListener(Settings(port=port), data_plane).start()
+            blockingCallFromThread(reactor, HttpApiListener(Settings(port=port), data_plane).start)
     assert str(error.value) == (
         f"Port {port} on 127.0.0.1 (local HTTP API) is taken by another program. "
         "Free it, or choose another one with HTTP_API_PORT."

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-
 from localstack import config
 from localstack.aws.handlers import preprocess_request
-from localstack.runtime import get_current_runtime
-from localstack.runtime.hooks import on_infra_ready, on_infra_shutdown, on_infra_start
+from localstack.runtime.exceptions import LocalstackExit
+from localstack.runtime.hooks import on_infra_shutdown, on_infra_start
 
 from trigger_stack.apigatewayv2.edge import EdgeHandler
 from trigger_stack.apigatewayv2.execute import DataPlane
@@ -17,39 +15,40 @@ from trigger_stack.apigatewayv2.listener import HttpApiListener, ListenError
 from trigger_stack.apigatewayv2.settings import InvalidSettingError, Settings
 from trigger_stack.apigatewayv2.workers import WorkerPool
 
-LOG = logging.getLogger(__name__)
+# Before the hooks that start other programs: an emulator that cannot have its port ends at once
+# and leaves nothing behind.
+_FIRST = 1000
 
 
 class _Running:
-    """What the start hook made and the other hooks need."""
+    """What the start hook made and the shutdown hook ends."""
 
     listener: HttpApiListener | None = None
 
 
-@on_infra_start()
+@on_infra_start(priority=_FIRST)
 def start_http_apis() -> None:
-    """Put HTTP APIs on the edge port, and prepare the extra port."""
+    """Put HTTP APIs on the edge port and on their own port.
+
+    :raises LocalstackExit: ends the emulator with code 1 and a sentence, when a setting is wrong
+        or the port cannot be bound
+    """
     try:
         settings = Settings.from_environment(config.GATEWAY_LISTEN[0].port)
-    except InvalidSettingError as error:
-        raise SystemExit(f"ERROR: {error}") from None
-    workers = WorkerPool(settings.max_concurrency)
-    data_plane = DataPlane(LambdaInvoker(), HttpProxy(), workers)
+        data_plane = DataPlane(LambdaInvoker(), HttpProxy(), WorkerPool(settings.max_concurrency))
+        if settings.port:
+            _Running.listener = _listen(settings, data_plane)
+    except (InvalidSettingError, ListenError) as error:
+        raise LocalstackExit(str(error), code=1) from None
     preprocess_request.append(EdgeHandler(data_plane))
-    if settings.port:
-        _Running.listener = HttpApiListener(settings, data_plane)
 
 
-@on_infra_ready()
-def open_http_api_port() -> None:
-    """Open the extra port; the emulator ends with exit code 1 when it cannot."""
-    if _Running.listener is None:
-        return
-    try:
-        _Running.listener.start()
-    except ListenError as error:
-        LOG.error("%s", error)  # noqa: TRY400 - one sentence, no traceback
-        get_current_runtime().exit(1)
+def _listen(settings: Settings, data_plane: DataPlane) -> HttpApiListener:
+    if config.GATEWAY_SERVER == "hypercorn":
+        raise ListenError("The local HTTP API needs twisted: it cannot serve beside hypercorn.")
+    listener = HttpApiListener(settings, data_plane)
+    listener.start()
+    return listener
 
 
 @on_infra_shutdown()

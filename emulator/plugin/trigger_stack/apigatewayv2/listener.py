@@ -18,7 +18,6 @@ from rolo.serving.twisted import TwistedRequestHeaderAdapter
 from twisted.internet import reactor as _reactor
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IDelayedCall, IListeningPort
-from twisted.internet.threads import blockingCallFromThread
 from twisted.web.http import HTTPChannel, HTTPFactory, Request, datetimeToString
 
 from trigger_stack.apigatewayv2.execute import MAX_BODY_BYTES, DataPlane, Pending, refuse
@@ -31,8 +30,6 @@ LOG = logging.getLogger(__name__)
 
 class _Reactor(Protocol):
     """The part of twisted's reactor that is used here; its module object has no types."""
-
-    running: bool
 
     def listenTCP(
         self, port: int, factory: HTTPFactory, backlog: int, interface: str
@@ -79,18 +76,14 @@ class HttpApiListener:
         self._port: Any = None  # twisted's interfaces are zope's: no type has their methods
 
     def start(self) -> None:
-        """Bind the port; called from a thread other than the reactor's.
+        """Bind the port; called in the reactor's thread, or before the reactor runs.
 
         :raises ListenError: when the port is taken or may not be bound
         """
         settings = self._settings
-        if not reactor.running:
-            raise ListenError("The local HTTP API needs LocalStack's default server, twisted.")
         factory = _Factory(self._data_plane, settings.api_id)
         try:
-            self._port = blockingCallFromThread(
-                reactor, reactor.listenTCP, settings.port, factory, 128, settings.listen
-            )
+            self._port = reactor.listenTCP(settings.port, factory, 128, settings.listen)
         except CannotListenError as error:
             taken = getattr(error.socketError, "errno", None) == errno.EADDRINUSE
             reason = "is taken by another program" if taken else f"is refused: {error.socketError}"
