@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lambda_process_executor.http import BadRequest, Parser, Request, response
+from lambda_process_executor.http import BadRequestError, Parser, Request, response
 from lambda_process_executor.output import LogEvent, OutputParser
 from lambda_process_executor.runtime_api import (
     MAX_RESPONSE_BYTES,
@@ -76,11 +76,11 @@ def _signal_text(number: int) -> str:
     return _SIGNAL_TEXTS.get(signal.Signals(number), f"signal {number}")
 
 
-class TimedOut(Exception):
+class TimedOutError(Exception):
     """The deadline of a phase passed."""
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """The environment was stopped by the Lambda service while it was busy."""
 
 
@@ -152,7 +152,7 @@ class Environment:
 
         Raises
         ------
-        TimedOut
+        TimedOutError
             The init phase took longer than ``timeout_s`` seconds; the process is killed.
         SpawnError
             No process could be started.
@@ -236,11 +236,11 @@ class Environment:
 
         Raises
         ------
-        TimedOut
+        TimedOutError
             No answer within ``timeout_s`` seconds; the process is killed.
-        Stopped
+        StoppedError
             The environment was stopped meanwhile.
-        ProcessEnded
+        ProcessEndedError
             The process ended without an answer; see :attr:`exit`.
         """
         deadline = time.monotonic() + timeout_s
@@ -249,14 +249,14 @@ class Environment:
         self._drive(deadline, lambda: self._waiting is not None)
         waiting = self._waiting
         if waiting is None:
-            raise ProcessEnded
+            raise ProcessEndedError
         self._waiting = None
         self._send(waiting, api.dispatch(event))
         self._drive(deadline, lambda: api.answer is not None)
         answer = api.answer
         self._drain_log(final=False)
         if answer is None:
-            raise ProcessEnded
+            raise ProcessEndedError
         return answer
 
     def _drive(self, deadline: float, done: Callable[[], bool]) -> None:
@@ -268,7 +268,7 @@ class Environment:
             remaining = deadline - now
             if remaining <= 0:
                 self._kill_and_wait()
-                raise TimedOut
+                raise TimedOutError
             if watch and now >= next_watch:
                 self._check_memory()
                 next_watch = now + _WATCH_MEMORY_EVERY_S
@@ -282,7 +282,7 @@ class Environment:
                 for key, _ in ready:
                     key.data()
         if self.stopping and self.exit is not None and not done():
-            raise Stopped
+            raise StoppedError
 
     def pump(self) -> None:
         """Serve what is pending without waiting."""
@@ -293,7 +293,7 @@ class Environment:
 
     def fileno(self) -> int:
         """A descriptor that is readable when :meth:`pump` has something to do."""
-        return self._selector.fileno()  # type: ignore[attr-defined,no-any-return]  # epoll, kqueue
+        return self._selector.fileno()
 
     # -- the process --------------------------------------------------------------------------
 
@@ -323,7 +323,7 @@ class Environment:
 
     def _resident_kb(self) -> int | None:
         try:
-            with open(f"/proc/{self.pid}/statm", "rb", buffering=0) as file:
+            with open(f"/proc/{self.pid}/statm", "rb", buffering=0) as file:  # noqa: PTH123  often
                 return int(file.read(100).split()[1]) * self._pages
         except (OSError, IndexError):
             return None
@@ -336,7 +336,7 @@ class Environment:
         """
         if self.exit is None and self.pid is not None:
             try:
-                with open(f"/proc/{self.pid}/status", "rb", buffering=0) as file:
+                with open(f"/proc/{self.pid}/status", "rb", buffering=0) as file:  # noqa: PTH123  often
                     text = file.read(4096)
                 high = int(text.partition(b"VmHWM:")[2].split(None, 1)[0])
                 self._peak_kb = max(self._peak_kb, high - self._base_kb + RUNTIME_BASE_KB)
@@ -429,7 +429,7 @@ class Environment:
                 if request is None:
                     return
                 self._answer(connection, request)
-        except BadRequest as error:
+        except BadRequestError as error:
             body = json.dumps({"errorMessage": str(error), "errorType": "BadRequest"}).encode()
             connection.closing = True
             self._send(connection, response(error.status, body, keep_alive=False))
@@ -468,5 +468,5 @@ class Environment:
                 self._selector.modify(connection.sock, wanted, key.data)
 
 
-class ProcessEnded(Exception):
+class ProcessEndedError(Exception):
     """The process ended before it answered."""

@@ -11,7 +11,10 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import psutil
 from localstack import config
 from localstack.aws.api.lambda_ import TooManyRequestsException
 from localstack.aws.connect import connect_to
@@ -23,9 +26,9 @@ from lambda_process_executor.capacity import Capacity, environment_limit
 from lambda_process_executor.cloudwatch import LogWriter, Stream
 from lambda_process_executor.environment import (
     Environment,
-    ProcessEnded,
-    Stopped,
-    TimedOut,
+    ProcessEndedError,
+    StoppedError,
+    TimedOutError,
 )
 from lambda_process_executor.idle import IdleWatcher
 from lambda_process_executor.launch import Launch, function_environment
@@ -46,6 +49,7 @@ class Machinery:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        make_work_dir(settings.work_dir)
         self.runtimes = Runtimes(settings, sys.executable)
         self.idle = IdleWatcher()
         self.logs = LogWriter(
@@ -53,8 +57,6 @@ class Machinery:
             settings.log_linger_ms,
         )
         self.capacity = Capacity(environment_limit(settings))
-        settings.work_dir.mkdir(parents=True, exist_ok=True)
-        settings.work_dir.chmod(0o711)
         atexit.register(self.close)
 
     def close(self) -> None:
@@ -62,7 +64,16 @@ class Machinery:
         self.runtimes.close()
         self.idle.close()
         self.logs.close(timeout_s=5)
-        shutil.rmtree(self.settings.work_dir / "environments", ignore_errors=True)
+        shutil.rmtree(self.settings.work_dir, ignore_errors=True)
+
+
+def make_work_dir(folder: Path) -> None:
+    """Make this emulator's own folder and remove those of emulators that were killed."""
+    for old in folder.parent.glob("run-*"):
+        if old != folder and not psutil.pid_exists(int(old.name.removeprefix("run-") or 0)):
+            shutil.rmtree(old, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o711)
 
 
 _machinery: Machinery | None = None
@@ -74,7 +85,8 @@ def machinery() -> Machinery:
     global _machinery  # noqa: PLW0603  one per process, like the emulator itself
     with _machinery_lock:
         if _machinery is None:
-            _machinery = Machinery(Settings.from_environment())
+            default = Path(config.dirs.tmp) / "lambda-process"
+            _machinery = Machinery(Settings.from_environment(str(default)))
         return _machinery
 
 
@@ -193,7 +205,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
 
         Raises
         ------
-        RuntimeUnavailable
+        RuntimeUnavailableError
             The function's state becomes ``Failed`` with this reason.
         """
         shared = machinery()
@@ -216,9 +228,10 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         """Say in one line what can run and how isolated it is."""
         shared = machinery()
         LOG.info(
-            "Lambda process executor: runtimes %s; up to %d environments",
+            "Lambda process executor: runtimes %s; up to %d environments; isolation: %s",
             ", ".join(shared.runtimes.python_names()) or "none for Python",
             shared.capacity.limit,
+            describe_isolation(shared.runtimes.plain.isolation()),
         )
         return True
 
@@ -293,9 +306,9 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
     def _run(self, environment: Environment, event: Event, timeout: int) -> _Outcome:
         try:
             answer = environment.invoke(event, timeout)
-        except TimedOut:
+        except TimedOutError:
             return self._timed_out(event.request_id, timeout)
-        except (ProcessEnded, Stopped):
+        except (ProcessEndedError, StoppedError):
             return self._ended(event.request_id)
         if answer.error_type == "Function.ResponseSizeTooLarge":
             return _Outcome(answer, "error", answer.error_type)
@@ -340,7 +353,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
             else:
                 self._init_ms = (time.perf_counter() - started) * 1000
                 return None
-        except TimedOut:
+        except TimedOutError:
             status, error_type = "timeout", "Sandbox.Timedout"
         except SpawnError as error:
             environment.setup_error = str(error)
@@ -415,6 +428,17 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         finally:
             environment.lock.release()
         return True
+
+
+def describe_isolation(facts: dict[str, Any]) -> str:
+    """One clause for the log: what separates functions from the machine."""
+    parts = ["process group, memory and file limits"]
+    if facts["mounts"]:
+        parts.append("own view of the file system (/var/task, /opt, /tmp)")
+    else:
+        parts.append(f"shared file system: {facts['why']}")
+    parts.append("own user" if facts["users"] else "the emulator's user")
+    return "; ".join(parts)
 
 
 def install_patches() -> None:

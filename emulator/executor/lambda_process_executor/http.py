@@ -1,7 +1,7 @@
 """HTTP/1.1 as far as the Runtime API needs it: an incremental, strict request parser.
 
 Bytes go in, requests come out; no sockets here. Whatever cannot be a request raises
-:class:`BadRequest` with the status code to answer before the connection is closed (RFC 9112).
+:class:`BadRequestError` with the status code to answer before the connection is closed (RFC 9112).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ REASONS = {
 }
 
 
-class BadRequest(Exception):
+class BadRequestError(Exception):
     """The peer does not speak HTTP/1.1 as it should."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -54,13 +54,13 @@ def _parse_fields(block: bytes) -> dict[str, str]:
     for line in block.split(b"\r\n"):
         name, colon, value = line.partition(b":")
         if not colon or not _TOKEN.fullmatch(name):
-            raise BadRequest(400, "malformed header line")
+            raise BadRequestError(400, "malformed header line")
         if b"\0" in value or b"\n" in value or b"\r" in value:
-            raise BadRequest(400, "control character in a header")
+            raise BadRequestError(400, "control character in a header")
         key = name.decode("ascii").lower()
         text = value.strip(b" \t").decode("latin-1")
         if key == "content-length" and fields.get(key, text) != text:
-            raise BadRequest(400, "contradicting Content-Length headers")
+            raise BadRequestError(400, "contradicting Content-Length headers")
         fields[key] = text
     return fields
 
@@ -97,7 +97,7 @@ class Parser:
 
         Raises
         ------
-        BadRequest
+        BadRequestError
             The bytes are not HTTP/1.1; the connection cannot be used any further.
         """
         while True:
@@ -118,7 +118,7 @@ class Parser:
         end = self._buffer.find(b"\r\n", 0, limit + 2)
         if end < 0:
             if len(self._buffer) > limit:
-                raise BadRequest(400, "line too long")
+                raise BadRequestError(400, "line too long")
             return None
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
@@ -130,16 +130,16 @@ class Parser:
         end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEAD_BYTES + 4)
         if end < 0:
             if len(self._buffer) > MAX_HEAD_BYTES:
-                raise BadRequest(431, "header too large")
+                raise BadRequestError(431, "header too large")
             first = self._buffer.partition(b"\r\n")[0]
             if len(first) > 20 and not re.match(rb"[A-Z]{1,20} ?", first):
-                raise BadRequest(400, "malformed request line")
+                raise BadRequestError(400, "malformed request line")
             return False
         line, _, block = bytes(self._buffer[:end]).partition(b"\r\n")
         del self._buffer[: end + 4]
         match = _REQUEST_LINE.fullmatch(line)
         if not match:
-            raise BadRequest(400, "malformed request line")
+            raise BadRequestError(400, "malformed request line")
         headers = _parse_fields(block) if block else {}
         request = Request(match[1].decode(), match[2].decode(), headers)
         connection = headers.get("connection", "").lower()
@@ -154,18 +154,18 @@ class Parser:
         encoding = headers.get("transfer-encoding", "").lower()
         length = headers.get("content-length")
         if encoding and length is not None:
-            raise BadRequest(400, "both Transfer-Encoding and Content-Length")
+            raise BadRequestError(400, "both Transfer-Encoding and Content-Length")
         if encoding not in ("", "chunked", "identity"):
-            raise BadRequest(501, "unknown Transfer-Encoding")
+            raise BadRequestError(501, "unknown Transfer-Encoding")
         self._chunked = encoding == "chunked"
         self._remaining = 0
         if length is not None:
             if not re.fullmatch(r"[0-9]{1,18}", length):
-                raise BadRequest(400, "malformed Content-Length")
+                raise BadRequestError(400, "malformed Content-Length")
             self._remaining = int(length)
         expect = headers.get("expect", "").lower()
         if expect not in ("", "100-continue"):
-            raise BadRequest(417, "unknown expectation")
+            raise BadRequestError(417, "unknown expectation")
         self.expects_continue = bool(expect)
         if self._chunked:
             self._state = "chunk_size"
@@ -202,7 +202,7 @@ class Parser:
             return False
         match = _CHUNK_SIZE.fullmatch(line)
         if not match:
-            raise BadRequest(400, "malformed chunk size")
+            raise BadRequestError(400, "malformed chunk size")
         self._remaining = int(match[1], 16)
         self._state = "chunk" if self._remaining else "trailer"
         return True
@@ -217,7 +217,7 @@ class Parser:
         if len(self._buffer) < 2:
             return False
         if self._buffer[:2] != b"\r\n":
-            raise BadRequest(400, "malformed chunk")
+            raise BadRequestError(400, "malformed chunk")
         del self._buffer[:2]
         self._state = "chunk_size"
         return True
@@ -229,7 +229,7 @@ class Parser:
         assert self._request is not None
         if line:
             if len(self._request.trailers) > 100:
-                raise BadRequest(431, "too many trailers")
+                raise BadRequestError(431, "too many trailers")
             self._request.trailers.update(_parse_fields(line))
             return True
         self._state = "done"

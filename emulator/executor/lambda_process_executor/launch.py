@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,78 +53,156 @@ def function_environment(
     return variables
 
 
+@dataclass(frozen=True)
+class Seen:
+    """Paths as the function sees them."""
+
+    task: str
+    opt: str
+    tmp: str
+    runtime: str
+
+
+_USERS = itertools.count()
+_USER_RANGE = 50_000
+_DATA_SLACK = 1 << 30  # thread stacks and arenas are mapped far beyond what is used of them
+
+
 class Launch:
     """Where one environment's code, layers and ``/tmp`` are, and how its process is asked for."""
 
     def __init__(
         self, function_version: FunctionVersion, environment_id: str, runtimes: Runtimes
     ) -> None:
+        self.id = environment_id
         self.config = function_version.config
         self.runtimes = runtimes
         settings = runtimes.settings
         self.folder = settings.work_dir / "environments" / environment_id
-        self.tmp = self.folder / "tmp"
         self.runtime = str(self.config.runtime)
         self.is_python = self.runtime.startswith("python")
         self.forked = self.is_python and settings.zygote
         self.spawner: Spawner = (
             runtimes.python(self.runtime).spawner if self.forked else runtimes.plain
         )
+        # A user of its own also keeps environments out of each other's memory and files.
+        self.uid = settings.user_id + next(_USERS) % _USER_RANGE
 
     def job(self, variables: dict[str, str]) -> dict[str, Any]:
-        """The spawn request. Makes the environment's ``/tmp`` if it is not there."""
+        """The spawn request. Makes the environment's ``/tmp`` if it is not there.
+
+        Raises
+        ------
+        SpawnError
+            The parent process does not come up.
+        """
         assert self.config.code is not None
+        isolation = self.spawner.isolation()
         code = Path(self.config.code.get_unzipped_code_location())
         opt = merged_layers(
             self.runtimes.settings.work_dir / "layers",
             [(layer.layer_version_arn, layer.code) for layer in self.config.layers if layer.code],
         )
-        self.tmp.mkdir(parents=True, exist_ok=True)
-        self.tmp.chmod(0o777)
-        env = self._paths(variables, code, opt)
+        runtime_dir = self._runtime_dir()
+        seen = Seen(
+            task="/var/task" if isolation["mounts"] else str(code),
+            opt="/opt" if isolation["opt"] else str(opt),
+            tmp="/tmp" if isolation["tmp"] else str(self._own_tmp(isolation)),  # noqa: S108  its own
+            runtime="/var/runtime" if isolation["mounts"] else str(runtime_dir),
+        )
+        env = self._variables(variables, seen)
         job: dict[str, Any] = {
             "env": env,
-            "cwd": str(code),
+            "cwd": seen.task,
             "argv": None,
-            "rlimits": self._limits(),
+            "code": str(code),
+            "opt": str(opt),
+            "tmp": {"id": self.id, "size_mb": self.config.ephemeral_storage.size},
+            "uid": self.uid,
+            "rlimits": self._limits(isolation),
         }
         if self.forked:
             runtime = self.runtimes.python(self.runtime)
             site = f"python/lib/{self.runtime}/site-packages"
-            job["python"] = runtime.job(str(code), str(opt), [code, opt / site, opt / "python"])
-            extra = [part for part in env.get("PYTHONPATH", "").split(":") if part]
-            job["python"]["path"][:0] = extra
+            own = [code, opt / site, opt / "python"]
+            job["python"] = runtime.job(seen.task, seen.opt, seen.runtime, own)
+            job["python"]["path"][:0] = [
+                part for part in env.get("PYTHONPATH", "").split(":") if part
+            ]
         else:
-            job["argv"] = self._command(env, code, opt)
+            job["argv"] = self._command(env, seen, code, opt)
+            job["runtime"] = str(runtime_dir)
         return job
 
-    def _paths(self, variables: dict[str, str], code: Path, opt: Path) -> dict[str, str]:
+    def _runtime_dir(self) -> Path:
+        if self.is_python:
+            return self.runtimes.python(self.runtime).folder
+        return PACKAGE / "node"
+
+    def _own_tmp(self, isolation: dict[str, Any]) -> Path:
+        tmp = self.folder / "tmp"
+        tmp.mkdir(parents=True, exist_ok=True)
+        tmp.chmod(0o700)
+        if isolation["users"]:
+            os.chown(tmp, self.uid, self.uid)
+            self.folder.chmod(0o711)
+            self.folder.parent.chmod(0o711)
+        return tmp
+
+    def _variables(self, variables: dict[str, str], seen: Seen) -> dict[str, str]:
         env = {
             **variables,
-            "LAMBDA_TASK_ROOT": str(code),
-            "LAMBDA_RUNTIME_DIR": str(PACKAGE),
-            "HOME": str(self.tmp),
-            "TMPDIR": str(self.tmp),
+            "LAMBDA_TASK_ROOT": seen.task,
+            "LAMBDA_RUNTIME_DIR": seen.runtime,
         }
-        env["PATH"] = env["PATH"].replace("/opt/bin", str(opt / "bin"))
-        env.setdefault("LD_LIBRARY_PATH", f"{code}:{code / 'lib'}:{opt / 'lib'}")
+        if seen.tmp != "/tmp":  # noqa: S108  compared, not used
+            # The documented equivalent where /tmp itself cannot be the function's own.
+            env.setdefault("TMPDIR", seen.tmp)
+        if seen.opt != "/opt":
+            env["PATH"] = env["PATH"].replace("/opt/bin", f"{seen.opt}/bin")
+        env.setdefault("LD_LIBRARY_PATH", f"{seen.task}:{seen.task}/lib:{seen.opt}/lib")
+        if self.runtime.startswith("nodejs"):
+            major = self.runtime.removeprefix("nodejs").partition(".")[0]
+            env.setdefault(
+                "NODE_PATH",
+                f"{seen.opt}/nodejs/node{major}/node_modules:{seen.opt}/nodejs/node_modules",
+            )
         return env
 
-    def _limits(self) -> dict[str, int]:
-        return {"RLIMIT_CORE": 0, "RLIMIT_NOFILE": 1024, "RLIMIT_NPROC": 1 << 20}
+    def _limits(self, isolation: dict[str, Any]) -> dict[str, int]:
+        mb = 1024 * 1024
+        limits = {"RLIMIT_CORE": 0, "RLIMIT_NOFILE": 1024}
+        if isolation["users"]:
+            limits["RLIMIT_NPROC"] = 1024  # counts per user, so only with one's own
+        if not isolation["tmp"]:
+            limits["RLIMIT_FSIZE"] = self.config.ephemeral_storage.size * mb
+        limits["RLIMIT_DATA"] = self.config.memory_size * mb + _DATA_SLACK
+        return limits
 
-    def _command(self, env: dict[str, str], code: Path, opt: Path) -> list[str]:
+    def _command(self, env: dict[str, str], seen: Seen, code: Path, opt: Path) -> list[str]:
         if self.is_python:
             runtime = self.runtimes.python(self.runtime)
-            path = runtime.search_path(str(code), str(opt))[:4]
+            path = runtime.search_path(seen.task, seen.opt, seen.runtime)[:4]
             inherited = env.get("PYTHONPATH", "")
             env["PYTHONPATH"] = ":".join([*([inherited] if inherited else []), *path])
-            return [runtime.interpreter, "-S", "-B", "-m", "awslambdaric", env["_HANDLER"]]
-        for candidate in (code / "bootstrap", opt / "bootstrap"):
-            if candidate.exists():
-                return [str(candidate)]
-        return [str(code / "bootstrap")]
+            return [
+                runtime.interpreter,
+                "-S",
+                "-B",
+                "-X",
+                "utf8",
+                "-m",
+                "awslambdaric",
+                env["_HANDLER"],
+            ]
+        if self.runtime.startswith("nodejs"):
+            return [self.runtimes.node(), f"{seen.runtime}/index.mjs"]
+        for real, name in ((code, seen.task), (opt, seen.opt)):
+            if (real / "bootstrap").exists():
+                return [f"{name}/bootstrap"]
+        return [f"{seen.task}/bootstrap"]
 
     def clean_up(self) -> None:
         """Remove the environment's ``/tmp``."""
+        self.spawner.release(self.id)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -54,11 +54,11 @@ def merged_layers(folder: Path, layers: list[tuple[str, LayerCode]]) -> Path:
 
 
 def _link(source: str, target: str) -> str:
-    if os.path.lexists(target):
-        if os.path.isdir(target) and not os.path.islink(target):
-            shutil.rmtree(target)
-        else:
-            os.unlink(target)
+    place = Path(target)
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place)
+    else:
+        place.unlink(missing_ok=True)
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:

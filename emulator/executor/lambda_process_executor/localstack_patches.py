@@ -5,13 +5,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from localstack.aws.api.lambda_ import TooManyRequestsException
+from localstack.aws.api.lambda_ import (
+    InvalidRequestContentException,
+    InvocationType,
+    TooManyRequestsException,
+)
 from localstack.services.lambda_.invocation.assignment import AssignmentException, AssignmentService
 from localstack.services.lambda_.invocation.execution_environment import ExecutionEnvironment
+from localstack.services.lambda_.invocation.lambda_models import RequestEntityTooLargeException
+from localstack.services.lambda_.invocation.lambda_service import LambdaService
 from localstack.services.lambda_.invocation.version_manager import LambdaVersionManager
 
 _MARK = "_lambda_process_executor_original"
@@ -74,8 +81,50 @@ def _leave_logs_to_executor(original: Callable[..., Any]) -> Callable[..., Any]:
     return store_logs
 
 
+MAX_REQUEST_BYTES = 6 * 1024 * 1024
+MAX_ASYNC_REQUEST_BYTES = 1024 * 1024
+
+
+def _check_payload(original: Callable[..., Any]) -> Callable[..., Any]:
+    """LocalStack takes a payload of any size and any content.
+
+    Until ``LambdaService.invoke`` enforces Lambda's quotas (6 MB, 1 MB asynchronous) and refuses
+    what is not JSON.
+    """
+
+    def invoke(self: Any, *args: Any, **kwargs: Any) -> Any:
+        payload = kwargs.get("payload")
+        if payload is not None:
+            asynchronous = kwargs.get("invocation_type") == InvocationType.Event
+            limit = MAX_ASYNC_REQUEST_BYTES if asynchronous else MAX_REQUEST_BYTES
+            if len(payload) > limit:
+                raise RequestEntityTooLargeException(
+                    f"{len(payload)} byte payload is too large for the"
+                    f" {'Event' if asynchronous else 'RequestResponse'} invocation type"
+                    f" (limit {limit} bytes)"
+                )
+            if not payload:
+                kwargs["payload"] = b"{}"
+            else:
+                _check_json(payload)
+        return original(self, *args, **kwargs)
+
+    return invoke
+
+
+def _check_json(payload: bytes) -> None:
+    try:
+        json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequestContentException(
+            f"Could not parse request body into json: Could not parse payload into json: {error}",
+            Type="User",
+        ) from None
+
+
 def apply() -> None:
     """Patch LocalStack. Idempotent."""
     _replace(ExecutionEnvironment, "invoke", _pass_client_context)
     _replace(AssignmentService, "start_environment", _throttle_when_full)
     _replace(LambdaVersionManager, "store_logs", _leave_logs_to_executor)
+    _replace(LambdaService, "invoke", _check_payload)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import tempfile
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,7 +97,7 @@ PRELOAD = [
 ]
 
 
-class RuntimeUnavailable(Exception):
+class RuntimeUnavailableError(Exception):
     """A function cannot run on this machine; the text is the function's state reason."""
 
 
@@ -109,7 +110,7 @@ def distributions(folder: Path) -> dict[str, str]:
     """Version by canonical name of what is installed in ``folder``, read from its dist-infos."""
     found = {}
     try:
-        names = os.listdir(folder)
+        names = [entry.name for entry in folder.iterdir()]
     except OSError:
         return {}
     for name in names:
@@ -122,7 +123,7 @@ def distributions(folder: Path) -> dict[str, str]:
 def top_level_names(folder: Path) -> set[str]:
     """Importable names that ``folder`` holds."""
     try:
-        entries = os.listdir(folder)
+        entries = [entry.name for entry in folder.iterdir()]
     except OSError:
         return set()
     names = set()
@@ -198,7 +199,7 @@ def reusable(preloaded: dict[str, Preloaded], own: dict[str, str], given: set[st
 class PythonRuntime:
     """One ``python3.X`` runtime: an interpreter and AWS's packages installed for it."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, sandbox: dict[str, Any]) -> None:
         self.name = name
         self.folder = folder
         self.preload_folder = folder / ".preload"
@@ -207,7 +208,14 @@ class PythonRuntime:
         self.version = name.removeprefix("python")
         self.given = preloaded_distributions(folder)
         self.extra = preloaded_distributions(self.preload_folder)
-        self.spawner = Spawner(self.interpreter, [folder, self.preload_folder], PRELOAD)
+        prefix = Path(self.interpreter).resolve().parent.parent
+        needed = [] if str(prefix) == "/usr" else [str(prefix)]
+        self.spawner = Spawner(
+            self.interpreter,
+            [folder, self.preload_folder],
+            PRELOAD,
+            {**sandbox, "needed": needed, "runtime": str(folder)},
+        )
         self._standard_path: list[str] | None = None
 
     def standard_path(self) -> list[str]:
@@ -223,13 +231,13 @@ class PythonRuntime:
             ]
         return self._standard_path
 
-    def search_path(self, task_root: str, opt: str) -> list[str]:
+    def search_path(self, task_root: str, opt: str, runtime_dir: str) -> list[str]:
         """``sys.path`` of a function, in the order of AWS's managed runtime."""
         return [
             task_root,
             f"{opt}/python/lib/python{self.version}/site-packages",
             f"{opt}/python",
-            str(self.folder),
+            runtime_dir,
             *self.standard_path(),
         ]
 
@@ -262,11 +270,17 @@ class PythonRuntime:
                 return known[dist].modules
         return set()
 
-    def job(self, task_root: str, opt: str, folders: list[Path]) -> dict[str, Any]:
-        """The part of a spawn request that says how to run Python code."""
+    def job(
+        self, task_root: str, opt: str, runtime_dir: str, folders: list[Path]
+    ) -> dict[str, Any]:
+        """The part of a spawn request that says how to run Python code.
+
+        ``task_root``, ``opt`` and ``runtime_dir`` are paths as the function sees them, ``folders``
+        where its own packages really are.
+        """
         return {
-            "path": self.search_path(task_root, opt),
-            "evict": [str(self.preload_folder) + os.sep, str(self.folder) + os.sep],
+            "path": self.search_path(task_root, opt, runtime_dir),
+            "evict": [runtime_dir + os.sep],
             "keep": sorted(self.modules_to_keep(folders)),
             "argv0": f"{task_root}/bootstrap",
         }
@@ -277,7 +291,25 @@ class Runtimes:
 
     def __init__(self, settings: Settings, plain_interpreter: str) -> None:
         self.settings = settings
-        self.plain = Spawner(plain_interpreter, [], [])
+        self.sandbox = {
+            "wanted": settings.isolation != "none",
+            "hide": [str(settings.work_dir), str(Path(tempfile.gettempdir()) / "lambda")],
+        }
+        for folder in self.sandbox["hide"]:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        needed: set[str] = set()
+        for program in (plain_interpreter, shutil.which("node")):
+            if program:
+                needed.add(str(Path(program).resolve().parent.parent))
+        for name in self.python_names():
+            interpreter = (settings.runtimes_dir / name / ".interpreter").read_text().strip()
+            needed.add(str(Path(interpreter).resolve().parent.parent))
+        self.plain = Spawner(
+            plain_interpreter,
+            [],
+            [],
+            {**self.sandbox, "needed": sorted(needed - {"/usr", "/"})},
+        )
         self._python: dict[str, PythonRuntime] = {}
         self._lock = threading.Lock()
 
@@ -294,15 +326,15 @@ class Runtimes:
 
         Raises
         ------
-        RuntimeUnavailable
+        RuntimeUnavailableError
             Its interpreter or AWS's packages for it are not installed.
         """
         with self._lock:
             runtime = self._python.get(name)
             if runtime is None:
                 if name not in self.python_names():
-                    raise RuntimeUnavailable(self._missing_python(name))
-                runtime = PythonRuntime(name, self.settings.runtimes_dir / name)
+                    raise RuntimeUnavailableError(self._missing_python(name))
+                runtime = PythonRuntime(name, self.settings.runtimes_dir / name, self.sandbox)
                 self._python[name] = runtime
             return runtime
 
@@ -313,25 +345,38 @@ class Runtimes:
             f" installed runtimes: {there}"
         )
 
+    def node(self) -> str:
+        """Path of ``node``.
+
+        Raises
+        ------
+        RuntimeUnavailableError
+            It is not installed.
+        """
+        path = shutil.which("node")
+        if path is None:
+            raise RuntimeUnavailableError("`node` is not installed on this machine")
+        return str(Path(path).resolve())
+
     def check(self, name: str | None) -> None:
         """Refuse a runtime that cannot run here.
 
         Raises
         ------
-        RuntimeUnavailable
+        RuntimeUnavailableError
             With the reason, to become the function's state reason.
         """
         if name is None:
-            raise RuntimeUnavailable("container images cannot run in the process executor")
+            raise RuntimeUnavailableError("container images cannot run in the process executor")
         if _PYTHON.fullmatch(name):
             self.python(name)
         elif name.startswith("nodejs"):
             if shutil.which("node") is None:
-                raise RuntimeUnavailable(
+                raise RuntimeUnavailableError(
                     f"runtime {name} needs `node`, which is not installed on this machine"
                 )
         elif not name.startswith("provided"):
-            raise RuntimeUnavailable(
+            raise RuntimeUnavailableError(
                 f"runtime {name} cannot run in the process executor; it runs python3.*,"
                 " nodejs*.x and provided*"
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,15 +50,15 @@ class Settings:
     user_id: int
 
     @classmethod
-    def from_environment(cls) -> Settings:
-        """Read the environment.
+    def from_environment(cls, default_work_dir: str) -> Settings:
+        """Read the environment; ``default_work_dir`` is for ``LAMBDA_PROCESS_DIR``.
 
         Raises
         ------
         SettingError
             A variable's value cannot be used.
         """
-        work = os.environ.get("LAMBDA_PROCESS_DIR", "").strip()
+        work = os.environ.get("LAMBDA_PROCESS_DIR", "").strip() or default_work_dir
         isolation = os.environ.get("LAMBDA_PROCESS_ISOLATION", "").strip().lower() or "auto"
         if isolation not in ("auto", "none"):
             raise SettingError(f"LAMBDA_PROCESS_ISOLATION={isolation!r}: write auto or none")
@@ -68,12 +67,12 @@ class Settings:
                 os.environ.get("LAMBDA_PROCESS_PYTHON_RUNTIMES", "").strip()
                 or ".build/python-runtime"
             ).absolute(),
-            work_dir=Path(work or Path(tempfile.gettempdir()) / "lambda-process").absolute(),
+            work_dir=Path(work).absolute() / f"run-{os.getpid()}",
             zygote=_flag("LAMBDA_PROCESS_ZYGOTE", default=True),
             init_timeout_s=_number("LAMBDA_PROCESS_INIT_TIMEOUT", 10, minimum=1),
             memory_mb=_number("LAMBDA_PROCESS_MEMORY_MB", 0),
             max_environments=_number("LAMBDA_PROCESS_MAX_ENVIRONMENTS", 0),
             log_linger_ms=_number("LAMBDA_PROCESS_LOG_LINGER_MS", 100),
             isolation=isolation,
-            user_id=_number("LAMBDA_PROCESS_UID", 993),
+            user_id=_number("LAMBDA_PROCESS_UID", 100_000, minimum=1),
         )

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 LOG = logging.getLogger(__name__)
-ZYGOTE = Path(__file__).with_name("zygote.py")
+_HELLO_TIMEOUT_S = 20.0
+ZYGOTE = Path(__file__).parent / "zygote" / "__main__.py"
 
 
 class SpawnError(Exception):
@@ -32,12 +33,23 @@ class Spawner:
         Folders that the pre-imported modules come from.
     modules:
         Modules to import before the first fork.
+    sandbox:
+        ``wanted``: whether to isolate at all; ``needed``: folders that functions must be able to
+        read; ``hide``: the emulator's own folders.
     """
 
-    def __init__(self, interpreter: str, paths: list[Path], modules: list[str]) -> None:
+    def __init__(
+        self,
+        interpreter: str,
+        paths: list[Path],
+        modules: list[str],
+        sandbox: dict[str, Any],
+    ) -> None:
         self.interpreter = interpreter
         self.paths = paths
         self.modules = modules
+        self.sandbox = sandbox
+        self._facts: dict[str, Any] | None = None
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -65,6 +77,8 @@ class Spawner:
             str(ZYGOTE),
             "--control",
             str(theirs.fileno()),
+            "--sandbox",
+            json.dumps(self.sandbox),
         ]
         for path in self.paths:
             command += ["--path", str(path)]
@@ -86,7 +100,38 @@ class Spawner:
         finally:
             theirs.close()
         self._control = ours
+        self._facts = None
         return ours
+
+    def isolation(self) -> dict[str, Any]:
+        """What isolation is in force: ``mounts``, ``users``, ``opt`` (booleans), ``why``.
+
+        Raises
+        ------
+        SpawnError
+            The zygote does not come up.
+        """
+        with self._lock:
+            control = self._ensure_started()
+            if self._facts is None:
+                control.settimeout(_HELLO_TIMEOUT_S)
+                try:
+                    line = b""
+                    while not line.endswith(b"\n"):
+                        part = control.recv(4096)
+                        if not part:
+                            raise SpawnError(f"{self.interpreter} ended at once")
+                        line += part
+                    self._facts = json.loads(line)
+                except OSError as error:
+                    raise SpawnError(f"{self.interpreter} does not answer") from error
+                finally:
+                    control.settimeout(None)
+            return dict(self._facts or {})
+
+    def release(self, environment_id: str) -> None:
+        """Forget the ``/tmp`` of an environment."""
+        self._send({"release": environment_id})
 
     def _discard(self) -> None:
         if self._control:
@@ -122,7 +167,10 @@ class Spawner:
 
     def kill(self, pid: int) -> None:
         """End a child with all its processes. Returns at once; its status pipe tells when."""
-        data = json.dumps({"kill": pid}).encode()
+        self._send({"kill": pid})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        data = json.dumps(message).encode()
         with self._lock:
             if self._control is None:
                 return

@@ -1,0 +1,1 @@
+"""The program that execution environments are forked from; runs in the functions' interpreter."""
