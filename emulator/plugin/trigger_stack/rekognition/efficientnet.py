@@ -79,13 +79,8 @@ class _Builder:
         result = data
         if stage.expansion != 1:
             result = self.convolution(result, f"{name}._expand_conv", f"{name}._bn0")
-        result = self.convolution(
-            result, f"{name}._depthwise_conv", f"{name}._bn1", stride=stride
-        )
-        result = self.convolution(
-            result, f"{name}._project_conv", f"{name}._bn2", activation=False
-        )
-        return result
+        result = self.convolution(result, f"{name}._depthwise_conv", f"{name}._bn1", stride=stride)
+        return self.convolution(result, f"{name}._project_conv", f"{name}._bn2", activation=False)
 
     def build(self) -> bytes:
         data = self.convolution("image", "_conv_stem", "_bn0", stride=2)

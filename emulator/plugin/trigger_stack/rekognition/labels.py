@@ -20,32 +20,42 @@ _TRUST_IN_ARTWORK = 0.4
 Filters = Mapping[str, Iterable[str]]
 
 
-def score(
-    hierarchy: Hierarchy,
-    probabilities: npt.NDArray[np.float64],
-    measured: Measurements,
-    text_confidence: float,
-) -> dict[str, float]:
-    """Return the confidence (0-100) of every label of the hierarchy.
+class Scorer:
+    """Sums probabilities up the hierarchy."""
 
-    ``text_confidence`` (0-1) is the text detector's score of its best line.
-    """
-    trust = 1.0 - measured.graphics * (1.0 - _TRUST_IN_ARTWORK)
-    scores = {
-        name: trust * float(probabilities[sorted(label.classes)].sum())
-        for name, label in hierarchy.labels.items()
-    }
-    evidence = {
-        "Graphics": measured.graphics,
-        "Logo": measured.logo,
-        "Photography": measured.photography,
-        "Text": text_confidence,
-        "Transparent Background": measured.transparent_background,
-    }
-    for name, value in evidence.items():
-        for label in (name, *hierarchy.ancestors(name)):
-            scores[label] = max(scores[label], value)
-    return {name: 100.0 * min(value, 1.0) for name, value in scores.items()}
+    def __init__(self, hierarchy: Hierarchy) -> None:
+        self._hierarchy = hierarchy
+        members = {n: sorted(label.classes) for n, label in hierarchy.labels.items()}
+        self._names = [name for name, classes in members.items() if classes]
+        self._classes = np.concatenate([members[name] for name in self._names])
+        sizes = [len(members[name]) for name in self._names]
+        self._starts = np.cumsum([0, *sizes[:-1]])
+
+    def score(
+        self,
+        probabilities: npt.NDArray[np.float64],
+        measured: Measurements,
+        text_confidence: float,
+    ) -> dict[str, float]:
+        """Return the confidence (0-100) of every label of the hierarchy.
+
+        ``text_confidence`` (0-1) says how sure the text models are that the picture has text.
+        """
+        trust = 1.0 - measured.graphics * (1.0 - _TRUST_IN_ARTWORK)
+        sums = trust * np.add.reduceat(probabilities[self._classes], self._starts)
+        scores = dict.fromkeys(self._hierarchy.labels, 0.0)
+        scores.update(zip(self._names, sums.tolist(), strict=True))
+        evidence = {
+            "Graphics": measured.graphics,
+            "Logo": measured.logo,
+            "Photography": measured.photography,
+            "Text": text_confidence,
+            "Transparent Background": measured.transparent_background,
+        }
+        for name, value in evidence.items():
+            for label in (name, *self._hierarchy.ancestors(name)):
+                scores[label] = max(scores[label], value)
+        return {name: 100.0 * min(value, 1.0) for name, value in scores.items()}
 
 
 def _passes(name: str, category: str, filters: Filters) -> bool:
@@ -73,13 +83,13 @@ def select(
     Of two labels that are equally certain the more specific one comes first: it says more.
     ``Instances`` is empty, because no object detector runs here.
     """
-    depth = {name: len(hierarchy.ancestors(name)) for name in scores}
     chosen = [
         name
         for name, confidence in scores.items()
         if confidence >= min_confidence
         and _passes(name, hierarchy.labels[name].category, filters or {})
     ]
+    depth = {name: len(hierarchy.ancestors(name)) for name in chosen}
     chosen.sort(key=lambda name: (-round(scores[name], 1), -depth[name], name))
     return [_label(hierarchy, name, scores[name]) for name in chosen[:max_labels]]
 

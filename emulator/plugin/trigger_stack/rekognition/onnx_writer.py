@@ -106,8 +106,5 @@ class Graph:
         graph += b"".join(_bytes(12, _value_info(n, s)) for n, s in outputs.items())
         opset = _bytes(1, "") + _int(2, OPSET)
         return (
-            _int(1, _IR_VERSION)
-            + _bytes(2, "trigger-stack")
-            + _bytes(7, graph)
-            + _bytes(8, opset)
+            _int(1, _IR_VERSION) + _bytes(2, "trigger-stack") + _bytes(7, graph) + _bytes(8, opset)
         )

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from trigger_stack.rekognition.errors import invalid_format, invalid_parameter, too_large
 from trigger_stack.rekognition.limits import MAX_SIDE, MIN_SIDE
@@ -23,6 +23,16 @@ MAX_PNG_PIXELS = 40_000_000
 
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
 _DECODE_ERRORS = (OSError, SyntaxError, ValueError, KeyError, IndexError, EOFError, zlib.error)
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 # The sides are checked here, with an error that names them; Pillow's own limit is a warning.
 Image.MAX_IMAGE_PIXELS = None
@@ -82,8 +92,18 @@ def _flatten(image: Image.Image) -> Picture:
     return Picture(canvas, alpha)
 
 
-def decode(data: bytes, longest_side: int) -> Picture:
-    """Return the picture upright, its longer side at most ``longest_side`` pixels.
+def _shrink(image: Image.Image, side: int) -> Image.Image:
+    """Divide the picture by a whole number: exact averages, and a tenth of the time of a filter."""
+    factor = max(image.size) // side
+    if factor < 2:
+        return image
+    if image.mode == "P":
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    return image.reduce(factor)
+
+
+def decode(data: bytes, side: int) -> Picture:
+    """Return the picture upright, its longer side less than twice ``side`` pixels.
 
     An animated PNG is its first frame.
 
@@ -95,16 +115,14 @@ def decode(data: bytes, longest_side: int) -> Picture:
     try:
         image: Any = Image.open(io.BytesIO(data), formats=[file_type])
         _check_size(file_type, *image.size)
-        image.draft(None, (longest_side, longest_side))
+        image.draft(None, (side, side))
         image.load()
-        image = ImageOps.exif_transpose(image)
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
     except (*_DECODE_ERRORS, struct.error) as error:
         raise invalid_format(f"the {file_type} is damaged ({error})") from error
     except MemoryError as error:
         raise too_large("decoding it needs more memory than the model may use") from error
-    image = _to_eight_bit(image)
-    if max(image.size) > longest_side:
-        if image.mode == "P":
-            image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-        image.thumbnail((longest_side, longest_side), Image.Resampling.BICUBIC)
+    image = _shrink(_to_eight_bit(image), side)
+    if orientation in _UPRIGHT:
+        image = image.transpose(_UPRIGHT[orientation])
     return _flatten(image)

@@ -6,7 +6,7 @@ sizes are bounded on both sides, so that a confused peer is an error and not an 
 
 import json
 import struct
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 _LENGTHS = struct.Struct(">II")
 MAX_FRAME = 64 * 1024 * 1024
@@ -16,7 +16,7 @@ class ProtocolError(Exception):
     """The other side closed the pipe, or sent something that is no frame."""
 
 
-def write_frame(stream: BinaryIO, header: dict[str, Any], body: bytes = b"") -> None:
+def write_frame(stream: IO[bytes], header: dict[str, Any], body: bytes = b"") -> None:
     """Write one frame.
 
     Raises:
@@ -28,14 +28,14 @@ def write_frame(stream: BinaryIO, header: dict[str, Any], body: bytes = b"") -> 
     stream.flush()
 
 
-def _read_exactly(stream: BinaryIO, size: int) -> bytes:
+def _read_exactly(stream: IO[bytes], size: int) -> bytes:
     data = stream.read(size)
     if len(data) != size:
         raise ProtocolError("the pipe ended inside a frame")
     return data
 
 
-def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
+def read_frame(stream: IO[bytes]) -> tuple[dict[str, Any], bytes] | None:
     """Return the next frame's header and body, or ``None`` at the end of the stream.
 
     Raises:

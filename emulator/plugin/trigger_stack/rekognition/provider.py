@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from localstack.aws.api import CommonServiceException, RequestContext, handler
+from localstack.aws.api.core import ServiceRequestHandler
 from localstack.aws.connect import connect_to
 from localstack.aws.skeleton import DispatchTable, create_dispatch_table
 from localstack.aws.spec import load_service
@@ -89,9 +90,7 @@ def _read_image(context: RequestContext, image: dict[str, Any]) -> bytes:
         raise _no_object() from error
     with found["Body"] as body:
         if found["ContentLength"] > limits.MAX_S3_BYTES:
-            raise too_large(
-                f"{found['ContentLength']} bytes, at most {limits.MAX_S3_BYTES} in S3"
-            )
+            raise too_large(f"{found['ContentLength']} bytes, at most {limits.MAX_S3_BYTES} in S3")
         content: bytes = body.read()
     return content
 
@@ -105,12 +104,13 @@ def _check_region(s3: Any, bucket: str, region: str) -> None:
 def _no_object() -> RekognitionError:
     return RekognitionError(
         "InvalidS3ObjectException",
-        "Unable to get object metadata from S3. Check object key, region and/or access permissions.",
+        "Unable to get object metadata from S3. "
+        "Check object key, region and/or access permissions.",
     )
 
 
-def _not_supported(operation: str) -> Callable[[RequestContext, Any], dict[str, Any]]:
-    def refuse(context: RequestContext, request: Any) -> dict[str, Any]:
+def _not_supported(operation: str) -> ServiceRequestHandler:
+    def refuse(context: RequestContext, request: Any) -> Any:
         raise CommonServiceException(
             "UnsupportedOperationException",
             f"The operation {operation} of Amazon Rekognition is not supported here. "
@@ -121,11 +121,14 @@ def _not_supported(operation: str) -> Callable[[RequestContext, Any], dict[str, 
 
 
 def _dispatch_table(provider: RekognitionProvider) -> DispatchTable:
-    implemented = create_dispatch_table(provider)
     operations = load_service(provider.service).operation_names
-    return {name: _not_supported(name) for name in operations} | implemented
+    table: DispatchTable = {name: _not_supported(name) for name in operations}
+    table.update(create_dispatch_table(provider))
+    return table
 
 
 def create_service() -> Service:
     """Return the service, in which every operation of the API answers by name."""
-    return Service.for_provider(RekognitionProvider(), dispatch_table_factory=_dispatch_table)
+    provider = RekognitionProvider()
+    table = _dispatch_table(provider)
+    return Service.for_provider(provider, dispatch_table_factory=lambda _: table)

@@ -22,9 +22,13 @@ MODEL_FILES = ("classifier.onnx", "text-detector.onnx", "text-recognizer.onnx")
 PACKAGES = ("numpy", "onnxruntime", "PIL")
 ANSWER_SECONDS = 30.0
 
-# One arena, and large blocks given back as soon as they are free: the process lives long and
-# needs most of its memory for a few milliseconds a picture.
-_ALLOCATOR = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "1048576"}
+# For glibc: one arena, and large blocks given back as soon as they are free. The process lives
+# long and needs most of its memory for a few milliseconds a picture.
+_ALLOCATOR = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(1024**2),
+    "MALLOC_TRIM_THRESHOLD_": str(32 * 1024**2),
+}
 
 
 def model_dir() -> Path:
@@ -101,11 +105,13 @@ class Supervisor:
         request: dict[str, Any],
         picture: bytes,
     ) -> dict[str, Any]:
-        assert process.stdin and process.stdout  # noqa: S101 - both are pipes, see Popen
+        assert process.stdin and process.stdout  # both are pipes, see Popen
         deadline = time.monotonic() + ANSWER_SECONDS
         write_frame(process.stdin, {"operation": operation, "request": request}, picture)
-        ready, _, _ = select.select([process.stdout], [], [], deadline - time.monotonic())
-        if not ready:
+        # poll, not select: the emulator may have more than 1024 files open.
+        answer = select.poll()
+        answer.register(process.stdout, select.POLLIN)
+        if not answer.poll(max(deadline - time.monotonic(), 0) * 1000):
             raise ProtocolError(f"no answer in {ANSWER_SECONDS:.0f} seconds")
         frame = read_frame(process.stdout)
         if frame is None:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from trigger_stack.rekognition.classifier import open_session
+from trigger_stack.rekognition.inference import open_session
 
 DETECTOR_FILE = "text-detector.onnx"
 RECOGNIZER_FILE = "text-recognizer.onnx"
@@ -125,7 +125,7 @@ def _smallest_rectangle(points: Points) -> tuple[Points, Points, Points]:
         area = float(np.prod(high - low))
         if best is None or area < best[0] - 1e-9:
             best = (area, (low + high) / 2 @ axes, (high - low) / 2, axes)
-    assert best is not None  # noqa: S101 - a hull has at least one edge
+    assert best is not None  # a hull has at least one edge
     return best[1], best[2], best[3]
 
 
@@ -190,12 +190,18 @@ class TextRecognizer:
         characters = self._session.get_modelmeta().custom_metadata_map["character"].split("\n")
         self._characters = ["", *characters, " "]
 
-    def read(self, image: Image.Image, box: TextBox) -> list[TextRun]:
-        """Return the line in a region and then its words; nothing when it cannot be read."""
+    def read(
+        self, image: Image.Image, box: TextBox, max_width: int = _MAX_LINE_WIDTH
+    ) -> list[TextRun]:
+        """Return the line in a region and then its words; nothing when it cannot be read.
+
+        The line is read at a height of 48 pixels and a width of up to ``max_width``; a longer one
+        is squeezed.
+        """
         corners = box.corners
         across = np.hypot(*(corners[1] - corners[0]))
         down = max(float(np.hypot(*(corners[3] - corners[0]))), 1.0)
-        width = min(max(math.ceil(_LINE_HEIGHT * across / down), _LINE_HEIGHT), _MAX_LINE_WIDTH)
+        width = min(max(math.ceil(_LINE_HEIGHT * across / down), _LINE_HEIGHT), max_width)
         quad = [float(v) for v in corners[[0, 3, 2, 1]].ravel()]
         line = image.transform(
             (width, _LINE_HEIGHT), Image.Transform.QUAD, quad, Image.Resampling.BICUBIC

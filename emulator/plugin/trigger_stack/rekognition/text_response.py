@@ -36,9 +36,7 @@ def _inside(polygon: Points, points: Points) -> Any:
         if y1 == y2:
             continue
         straddles = (points[:, 1] < y1) != (points[:, 1] < y2)
-        inside ^= straddles & (
-            points[:, 0] < x1 + (points[:, 1] - y1) / (y2 - y1) * (x2 - x1)
-        )
+        inside ^= straddles & (points[:, 0] < x1 + (points[:, 1] - y1) / (y2 - y1) * (x2 - x1))
     return inside
 
 

@@ -51,7 +51,7 @@ def check_image(image: Request | None) -> None:
         if len(data) > limits.MAX_BYTES:
             raise too_large(f"{len(data)} bytes, at most {limits.MAX_BYTES} as Image.Bytes")
         return
-    assert location is not None  # noqa: S101 - exactly one of the two is there
+    assert location is not None  # exactly one of the two is there
     if not _BUCKET.fullmatch(location.get("Bucket") or ""):
         raise invalid_parameter("Image.S3Object.Bucket is not the name of a bucket")
     for part, required in (("Name", True), ("Version", False)):
@@ -107,11 +107,9 @@ def _check_region(region: Request) -> None:
                 raise invalid_parameter(f"a region's BoundingBox needs {side}")
             _number(f"BoundingBox.{side}", box[side], 0, 1)
         return
-    assert polygon is not None  # noqa: S101 - exactly one of the two is there
+    assert polygon is not None  # exactly one of the two is there
     if not 3 <= len(polygon) <= limits.MAX_REGION_POINTS:
-        raise invalid_parameter(
-            f"a region's Polygon needs 3 to {limits.MAX_REGION_POINTS} points"
-        )
+        raise invalid_parameter(f"a region's Polygon needs 3 to {limits.MAX_REGION_POINTS} points")
     for point in polygon:
         for axis in ("X", "Y"):
             if point.get(axis) is None:

@@ -6,10 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from trigger_stack.rekognition import colors, labels, limits
 from trigger_stack.rekognition.artwork import measure
 from trigger_stack.rekognition.classifier import Classifier
-from trigger_stack.rekognition.hierarchy import load_hierarchy
+from trigger_stack.rekognition.hierarchy import Hierarchy, load_hierarchy
 from trigger_stack.rekognition.pictures import decode
 from trigger_stack.rekognition.text import TextDetector, TextRecognizer
 from trigger_stack.rekognition.text_response import text_detections
@@ -18,9 +20,11 @@ LABEL_MODEL_VERSION = "trigger-stack-efficientnet-lite0-1.0"
 TEXT_MODEL_VERSION = "trigger-stack-pp-ocrv6-small-1.0"
 
 _LABELS_SIDE = 512
-_TEXT_HINT_SIDE = 320
-_TEXT_SIDE = 1600
-_TEXT_DETECTION_SIDE = 960
+_TEXT_HINT_SIDE = 256
+_TEXT_HINT_WIDTH = 320
+_TEXT_HINTS = 2
+_TEXT_SIDE = 1000
+_TEXT_DETECTION_SIDE = 736
 
 
 class Vision:
@@ -31,8 +35,12 @@ class Vision:
         self._beside = ThreadPoolExecutor(1, "text-detector")
 
     @cached_property
-    def _hierarchy(self) -> Any:
+    def _hierarchy(self) -> Hierarchy:
         return load_hierarchy()
+
+    @cached_property
+    def _scorer(self) -> labels.Scorer:
+        return labels.Scorer(self._hierarchy)
 
     @cached_property
     def _classifier(self) -> Classifier:
@@ -58,16 +66,10 @@ class Vision:
         settings = request.get("Settings") or {}
         response: dict[str, Any] = {}
         if "GENERAL_LABELS" in features:
-            lines = self._beside.submit(
-                lambda: self._detector.detect(picture.rgb, _TEXT_HINT_SIDE)
-            )
+            # The runtime lets go of the interpreter's lock, so the two models run side by side.
+            text = self._beside.submit(self._text_confidence, picture.rgb)
             probabilities = self._classifier.probabilities(picture.rgb)
-            scores = labels.score(
-                self._hierarchy,
-                probabilities,
-                measure(picture),
-                max((line.score for line in lines.result()), default=0.0),
-            )
+            scores = self._scorer.score(probabilities, measure(picture), text.result())
             response["Labels"] = labels.select(
                 self._hierarchy,
                 scores,
@@ -82,6 +84,15 @@ class Vision:
             )
         response["LabelModelVersion"] = LABEL_MODEL_VERSION
         return response
+
+    def _text_confidence(self, image: Image.Image) -> float:
+        """How sure it is (0-1) that a picture has text: what the recogniser makes of the likeliest
+        regions. The detector alone also likes arcs and grids."""
+        boxes = self._detector.detect(image, _TEXT_HINT_SIDE)
+        boxes.sort(key=lambda box: -box.score)
+        runs = [self._recognizer.read(image, box, _TEXT_HINT_WIDTH) for box in boxes[:_TEXT_HINTS]]
+        lines = [line for line, *_ in filter(None, runs) if len(line.text) > 1]
+        return max((line.confidence for line in lines), default=0.0)
 
     def detect_text(self, data: bytes, request: dict[str, Any]) -> dict[str, Any]:
         """``DetectText``."""

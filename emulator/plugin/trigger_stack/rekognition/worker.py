@@ -32,7 +32,9 @@ def _end_with_parent() -> None:
         return
 
     def wait() -> None:
-        select.select([descriptor], [], [])
+        ended = select.poll()
+        ended.register(descriptor, select.POLLIN)
+        ended.poll()
         os._exit(0)
 
     if os.getppid() != parent:  # it ended before we could watch it
