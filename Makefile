@@ -5,8 +5,6 @@ STACK := $(PY) -m bootstrap
 PYTEST := $(PY) -m pytest
 # Settings given to make (make up GATEWAY_PORT=5000) reach every command below through the
 # environment; .env has the rest, and .env.example says which there are.
-PATH := $(CURDIR)/.venv/bin:$(PATH)
-export PATH
 
 ##@ Run
 .PHONY: up

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    EndpointConnectionError,
-    WaiterError,
-)
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
-from bootstrap.errors import DefinitionError, DeployError
+from bootstrap.errors import DefinitionError, DeployError, TriggerStackError
 from bootstrap.services import RESOURCE_TYPES
 from bootstrap.services.base import Context, Outcome, ReplacementError
 from bootstrap.services.lambda_ import FunctionFailedError
-from bootstrap.template import Physical, Resource, Template, UnknownAttributeError, resolve
+from bootstrap.template import Physical, Resource, Template, UnknownAttributeError, needs, resolve
+
+_WORKERS = 6
 
 type Progress = Callable[[Resource, Outcome], None]
 
@@ -70,47 +69,69 @@ def deploy(template: Template, context: Context, progress: Progress) -> Deployme
         DeployError: a resource was refused; its sentence says what was created before.
     """
     deployment = Deployment()
-    for resource in check(template):
-        try:
-            properties = resolve(resource.properties, deployment.created, context.pseudo)
-            outcome, physical = RESOURCE_TYPES[resource.type].ensure(
-                context, resource.logical_id, properties
-            )
-        except UnknownAttributeError as error:
-            template.fail(resource, str(error))
-            raise
-        except EndpointConnectionError:
-            raise DeployError(
-                f"Nothing answers at {context.settings.endpoint_url}. "
-                f"Start the stack with: make up. {_so_far(deployment)}"
-            ) from None
-        except ClientError as error:
-            answer = error.response.get("Error", {})
-            message = f"{error.operation_name}: {answer.get('Code')}: {answer.get('Message')}"
-            raise _refused(template, resource, message, deployment) from error
-        except (
-            BotoCoreError,
-            FunctionFailedError,
-            ReplacementError,
-            RuntimeError,
-            WaiterError,
-        ) as error:
-            raise _refused(template, resource, str(error), deployment) from error
-        deployment.created[resource.logical_id] = physical
-        deployment.outcomes[resource.logical_id] = outcome
-        progress(resource, outcome)
+    ordered = {resource.logical_id: resource for resource in check(template)}
+    graph = TopologicalSorter({name: needs(resource) for name, resource in ordered.items()})
+    graph.prepare()
+    # Most of the time goes into waiting for the emulator: independent resources wait together.
+    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="deploy") as pool:
+        running: dict[Future[tuple[Outcome, Physical]], Resource] = {}
+        failure: TriggerStackError | None = None
+        while True:
+            for name in graph.get_ready() if failure is None else ():
+                resource = ordered[name]
+                created = dict(deployment.created)
+                running[pool.submit(_ensure, template, resource, created, context)] = resource
+            if not running:
+                break
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                resource = running.pop(future)
+                try:
+                    outcome, physical = future.result()
+                except TriggerStackError as error:
+                    # Nothing new is begun; what is under way ends, so that the report is whole.
+                    failure = failure or error
+                    continue
+                deployment.created[resource.logical_id] = physical
+                deployment.outcomes[resource.logical_id] = outcome
+                progress(resource, outcome)
+                graph.done(resource.logical_id)
+    if isinstance(failure, DeployError):
+        raise DeployError(f"{failure} {_so_far(deployment)}") from failure.__cause__
+    if failure is not None:
+        raise failure
     return deployment
 
 
-def _refused(
-    template: Template, resource: Resource, message: str, deployment: Deployment
-) -> DeployError:
-    place = DefinitionError(
-        f"{resource.logical_id} ({resource.type}): {message.rstrip('.')}.",
-        file=template.document.path.name,
-        line=template.document.line(resource.path),
+def _ensure(
+    template: Template, resource: Resource, created: dict[str, Physical], context: Context
+) -> tuple[Outcome, Physical]:
+    try:
+        properties = resolve(resource.properties, created, context.pseudo)
+        return RESOURCE_TYPES[resource.type].ensure(context, resource.logical_id, properties)
+    except UnknownAttributeError as error:
+        template.fail(resource, str(error))
+    except EndpointConnectionError:
+        raise DeployError(
+            f"Nothing answers at {context.settings.endpoint_url}. Start the stack with: make up."
+        ) from None
+    except ClientError as error:
+        answer = error.response.get("Error", {})
+        message = f"{error.operation_name}: {answer.get('Code')}: {answer.get('Message')}"
+        raise _refused(template, resource, message) from error
+    except (BotoCoreError, FunctionFailedError, ReplacementError, RuntimeError) as error:
+        raise _refused(template, resource, str(error)) from error
+
+
+def _refused(template: Template, resource: Resource, message: str) -> DeployError:
+    return DeployError(
+        str(
+            DefinitionError(
+                f"{resource.logical_id} ({resource.type}): {message.rstrip('.')}.",
+                file=template.document.path.name,
+                line=template.document.line(resource.path),
+            )
+        )
     )
-    return DeployError(f"{place} {_so_far(deployment)}")
 
 
 def _so_far(deployment: Deployment) -> str:

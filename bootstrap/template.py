@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, NoReturn
 
 from bootstrap.definition.document import Document, KeyPath
 
@@ -56,7 +56,7 @@ class Template:
             )
         self.resources[resource.logical_id] = resource
 
-    def fail(self, resource: Resource, message: str) -> None:
+    def fail(self, resource: Resource, message: str) -> NoReturn:
         """Refuse a resource.
 
         Raises:
@@ -72,20 +72,25 @@ class Template:
         """
         graph: dict[str, set[str]] = {}
         for resource in self.resources.values():
-            needs = set(resource.depends_on) | set(references(resource.properties))
-            for need in sorted(needs - self.resources.keys()):
+            wanted = needs(resource)
+            for need in sorted(wanted - self.resources.keys()):
                 self.fail(
                     resource,
                     f"refers to {need}, which is not defined. Defined: "
                     f"{', '.join(sorted(self.resources))}.",
                 )
-            graph[resource.logical_id] = needs
+            graph[resource.logical_id] = wanted
         try:
             return [self.resources[name] for name in TopologicalSorter(graph).static_order()]
         except CycleError as error:
             cycle = error.args[1]
             self.fail(self.resources[cycle[0]], f"refers to itself: {' → '.join(cycle)}.")
             raise
+
+
+def needs(resource: Resource) -> set[str]:
+    """Logical ids that must exist before ``resource``."""
+    return set(resource.depends_on) | set(references(resource.properties))
 
 
 def references(node: Any) -> Iterator[str]:

@@ -3,6 +3,9 @@
 # Looks at PYTHON=, PATH, pyenv and uv, newest supported version first.
 set -u
 SUPPORTED="3.13 3.12"
+# Never the virtual environment that is made from what is found here.
+own=$(cd "$(dirname "$0")/.." && pwd)/.venv/bin
+PATH=$(printf '%s' "$PATH" | tr ':' '\n' | grep -vxF "$own" | paste -sd: -)
 
 usable() {
     "$1" -c 'import sys; sys.exit(not sys.version_info >= (3, 12))' >/dev/null 2>&1

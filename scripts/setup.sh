@@ -78,7 +78,7 @@ sh scripts/layer.sh "$UV" "$PYTHON_FOUND"
 
 # --- The models behind Rekognition
 if [ "${VISION:-1}" != 0 ]; then
-    sh emulator/plugin/vision-install.sh "$UV" "$PWD/.venv/bin/python" .build/vision
+    bash emulator/plugin/vision-install.sh "$UV" "$PWD/.venv/bin/python" .build/vision
 fi
 
 if [ -n "$dynamodb_pid" ]; then

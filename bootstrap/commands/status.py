@@ -50,7 +50,7 @@ def _s3(body: Any, service: Service, settings: Settings) -> tuple[str, str]:
     suffix = next((r["suffix"] for r in rules if "suffix" in r), "")
     return (
         f"S3 {name}/{prefix}*{suffix}",
-        f"awslocal s3 cp samples/acme-logo.png s3://{name}/{prefix}acme/logo{suffix or '.png'}",
+        f"awslocal s3 cp samples/coffee-logo.png s3://{name}/{prefix}acme/logo{suffix or '.png'}",
     )
 
 

@@ -50,6 +50,9 @@ def environment(settings: Settings, state: Path) -> dict[str, str]:
         "HTTP_API_PORT": str(settings.http_api_port),
         "LOCALSTACK_HOST": f"localhost:{settings.gateway_port}",
         "LOCALSTACK_VOLUME_DIR": str(state / "volume"),
+        # LocalStack and its libraries write to both; nothing may be left outside this folder.
+        "TMPDIR": str(state / "tmp"),
+        "XDG_CACHE_HOME": str(state / "cache"),
     }
     return {**defaults, **os.environ, **fixed}
 
@@ -101,7 +104,7 @@ def start(settings: Settings, *, quiet: bool = False) -> None:
         _check_port(name, port)
     state = STATE.resolve()
     shutil.rmtree(state, ignore_errors=True)
-    state.mkdir(parents=True)
+    (state / "tmp").mkdir(parents=True)
     began = time.monotonic()
     with LOG_FILE.open("wb") as log:
         process = subprocess.Popen(

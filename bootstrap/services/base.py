@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -36,12 +37,14 @@ class Context:
     settings: Settings
     service: str
     _clients: dict[str, Any] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def client(self, name: str) -> Any:
         """A boto3 client, made once."""
-        if name not in self._clients:
-            self._clients[name] = self.settings.client(name)
-        return self._clients[name]
+        with self._lock:  # boto3's clients may be shared by threads, its making of them may not
+            if name not in self._clients:
+                self._clients[name] = self.settings.client(name)
+            return self._clients[name]
 
     @cached_property
     def account(self) -> str:
@@ -106,8 +109,17 @@ def same_json(left: str | None, right: Any) -> bool:
     return left is not None and bool(json.loads(left) == right)
 
 
+def _empty(value: Any) -> bool:
+    return all(map(_empty, value.values())) if isinstance(value, dict) else value in (None, "", [])
+
+
 def subset(wanted: Any, actual: Any) -> bool:
-    """Whether ``actual`` has everything in ``wanted``; AWS adds defaults that were not given."""
+    """Whether ``actual`` has everything in ``wanted``; AWS adds defaults that were not given.
+
+    What is empty in ``wanted`` may be missing in ``actual``.
+    """
+    if actual is None:
+        return _empty(wanted)
     if isinstance(wanted, dict):
         return isinstance(actual, dict) and all(
             subset(value, actual.get(key)) for key, value in wanted.items()

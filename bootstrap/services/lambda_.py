@@ -8,6 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
+
 from bootstrap.packaging import select, zip_files, zip_folder
 from bootstrap.services.base import (
     Context,
@@ -29,7 +31,6 @@ _CONFIGURATION = (
     "Description",
     "EphemeralStorage",
 )
-_WAIT = {"Delay": 1, "MaxAttempts": 60}
 
 
 class FunctionFailedError(RuntimeError):
@@ -114,16 +115,23 @@ def _wait(client: Any, name: str) -> dict[str, Any]:
     Raises:
         FunctionFailedError: it went to state ``Failed``; the message is Lambda's reason.
     """
-    configuration = client.get_function_configuration(FunctionName=name)
-    if configuration["State"] == "Pending":
-        for waiter in ("function_active_v2", "function_updated_v2"):
-            if configuration.get("State") == "Failed":
-                break
-            client.get_waiter(waiter).wait(FunctionName=name, WaiterConfig=_WAIT)
-        configuration = client.get_function_configuration(FunctionName=name)
+    configuration: dict[str, Any] = _settled(client, name)
     if configuration["State"] == "Failed":
         raise FunctionFailedError(configuration.get("StateReason") or "the function failed")
-    return dict(configuration)
+    return configuration
+
+
+@retry(
+    retry=retry_if_result(lambda configuration: configuration is None),
+    wait=wait_fixed(0.05),  # boto3's own waiter sleeps a second; a function is ready in 50 ms
+    stop=stop_after_delay(60),
+)
+def _settled(client: Any, name: str) -> Any:
+    """The configuration once nothing is pending; None while something is."""
+    configuration: dict[str, Any] = client.get_function_configuration(FunctionName=name)
+    pending = configuration["State"] == "Pending"
+    updating = configuration.get("LastUpdateStatus") == "InProgress"
+    return None if pending or updating else configuration
 
 
 def _reserve(client: Any, name: str, wanted: int | None) -> bool:

@@ -11,8 +11,7 @@ def _identity(
 ) -> tuple[Outcome, Physical]:
     ses = context.client("ses")
     identity = properties["EmailIdentity"]
-    known = ses.get_identity_verification_attributes(Identities=[identity])
-    if identity in known["VerificationAttributes"]:
+    if identity in ses.list_identities()["Identities"]:
         return Outcome.UNCHANGED, Physical(identity)
     if "@" in identity:
         ses.verify_email_identity(EmailAddress=identity)

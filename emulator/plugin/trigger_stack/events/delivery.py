@@ -184,7 +184,7 @@ class Deliverer:
         elif self._clock() + delay > expires:
             condition = "MaximumEventAgeInSeconds"
         else:
-            LOG.info(
+            LOG.warning(
                 "rule %s → %s: %s (%s); try %d of %d in %.1f s",
                 delivery.sender.rule_name,
                 delivery.sender.arn,
@@ -234,7 +234,7 @@ def send_to_dead_letter_queue(delivery: Delivery, code: str, message: str, condi
     except ClientError as error:
         LOG.error("EVENT LOST, %s. Its dead-letter queue %s: %s", what, arn, error)  # noqa: TRY400
         return
-    LOG.info("%s: sent to dead-letter queue %s", what, arn)
+    LOG.warning("%s: sent to dead-letter queue %s", what, arn)
 
 
 def transformed(sender: Any, event: dict[str, Any]) -> Any:
