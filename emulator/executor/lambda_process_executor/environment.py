@@ -35,7 +35,7 @@ LOG = logging.getLogger(__name__)
 RUNTIME_BASE_KB = 32 * 1024  # what AWS's own runtime process takes of a function's memory
 _KILL_GRACE_S = 5.0
 _MAX_CONNECTIONS = 64
-_WATCH_MEMORY_EVERY_S = 0.1
+_WATCH_MEMORY_EVERY_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -128,11 +128,13 @@ class Environment:
         self._listener: socket.socket | None = None
         self._waiting: _Connection | None = None
         self._connections: set[_Connection] = set()
+        self._forked = True
         self._log_fd = -1
         self._status_fd = -1
         self._status = b""
         self._output = OutputParser()
         self._base_kb = 0
+        self._own_kb = 0
         self._peak_kb = 0
         self._oom = False
         self._pages = os.sysconf("SC_PAGE_SIZE") // 1024
@@ -177,17 +179,21 @@ class Environment:
         listener.listen(16)
         self._log_fd, log_w = os.pipe()
         self._status_fd, status_w = os.pipe()
+        os.set_blocking(self._log_fd, False)
+        os.set_blocking(self._status_fd, False)
         try:
             host, port = listener.getsockname()
-            self.spawner.spawn(self.make_job(f"{host}:{port}"), log_w, status_w)
+            job = self.make_job(f"{host}:{port}")
+            self._forked = job["argv"] is None
+            self._own_kb = RUNTIME_BASE_KB if self._forked else 0
+            self.spawner.spawn(job, log_w, status_w)
         except SpawnError:
+            self.exit = Exit(None)  # there is nothing to end
             self.close()
             raise
         finally:
             os.close(log_w)
             os.close(status_w)
-        os.set_blocking(self._log_fd, False)
-        os.set_blocking(self._status_fd, False)
         self._selector.register(listener, selectors.EVENT_READ, self._accept)
         self._selector.register(self._log_fd, selectors.EVENT_READ, self._read_log)
         self._selector.register(self._status_fd, selectors.EVENT_READ, self._read_status)
@@ -242,6 +248,8 @@ class Environment:
             The environment was stopped meanwhile.
         ProcessEndedError
             The process ended without an answer; see :attr:`exit`.
+        EndedBeforehandError
+            It had ended, or ended by itself, before it took the event.
         """
         deadline = time.monotonic() + timeout_s
         api = self.api
@@ -249,7 +257,7 @@ class Environment:
         self._drive(deadline, lambda: self._waiting is not None)
         waiting = self._waiting
         if waiting is None:
-            raise ProcessEndedError
+            raise EndedBeforehandError
         self._waiting = None
         self._send(waiting, api.dispatch(event))
         self._drive(deadline, lambda: api.answer is not None)
@@ -312,18 +320,18 @@ class Environment:
             message = json.loads(line)
             if "pid" in message:
                 self.pid = message["pid"]
-                self._base_kb = self._resident_kb() or 0
+                self._base_kb = (self._resident_kb(self.pid) or 0) if self._forked else 0
             elif "error" in message:
                 self.setup_error = message["error"]
             elif "exit" in message:
-                peak = max(message["peak_kb"] - self._base_kb, 0) + RUNTIME_BASE_KB
+                peak = max(message["peak_kb"] - self._base_kb, 0) + self._own_kb
                 self._peak_kb = max(self._peak_kb, peak)
                 self.exit = Exit(message["exit"], self._peak_kb, self._oom)
                 self._drain_log(final=True)
 
-    def _resident_kb(self) -> int | None:
+    def _resident_kb(self, pid: int | None) -> int | None:
         try:
-            with open(f"/proc/{self.pid}/statm", "rb", buffering=0) as file:  # noqa: PTH123  often
+            with open(f"/proc/{pid}/statm", "rb", buffering=0) as file:  # noqa: PTH123  often
                 return int(file.read(100).split()[1]) * self._pages
         except (OSError, IndexError):
             return None
@@ -339,19 +347,37 @@ class Environment:
                 with open(f"/proc/{self.pid}/status", "rb", buffering=0) as file:  # noqa: PTH123  often
                     text = file.read(4096)
                 high = int(text.partition(b"VmHWM:")[2].split(None, 1)[0])
-                self._peak_kb = max(self._peak_kb, high - self._base_kb + RUNTIME_BASE_KB)
+                self._peak_kb = max(self._peak_kb, high - self._base_kb + self._own_kb)
             except (OSError, ValueError, IndexError):
                 pass
-        return max(self._peak_kb, RUNTIME_BASE_KB)
+        return max(self._peak_kb, self._own_kb)
 
     def _check_memory(self) -> None:
-        resident = self._resident_kb()
+        """Kill the environment when its processes together take more than its memory."""
+        resident = self._resident_kb(self.pid)
         if resident is None:
             return
-        if resident - self._base_kb + RUNTIME_BASE_KB > self.memory_limit_kb:
+        used = resident - self._base_kb + self._own_kb + self._descendants_kb()
+        if used > self.memory_limit_kb:
             self._oom = True
             self._peak_kb = self.memory_limit_kb
             self.kill()
+
+    def _descendants_kb(self) -> int:
+        total = 0
+        todo = [self.pid]
+        while todo:
+            pid = todo.pop()
+            try:
+                with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:  # noqa: PTH123  often
+                    children = [int(child) for child in file.read().split()]
+            except OSError:
+                continue
+            for child in children:
+                # A child that was forked shares what it has not written to.
+                total += max((self._resident_kb(child) or 0) - self._base_kb, 0)
+            todo += children
+        return total
 
     # -- its output ---------------------------------------------------------------------------
 
@@ -470,3 +496,7 @@ class Environment:
 
 class ProcessEndedError(Exception):
     """The process ended before it answered."""
+
+
+class EndedBeforehandError(ProcessEndedError):
+    """The process ended before it took the event: nothing of it has been handled."""

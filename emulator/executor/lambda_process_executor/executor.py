@@ -25,6 +25,7 @@ from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecu
 from lambda_process_executor.capacity import Capacity, environment_limit
 from lambda_process_executor.cloudwatch import LogWriter, Stream
 from lambda_process_executor.environment import (
+    EndedBeforehandError,
     Environment,
     ProcessEndedError,
     StoppedError,
@@ -41,7 +42,7 @@ from lambda_process_executor.settings import Settings
 from lambda_process_executor.spawner import SpawnError
 
 LOG = logging.getLogger(__name__)
-_TAIL_EVENTS_BYTES = 4096
+_PROCESS_ERRORS = ("Runtime.ExitError", "Runtime.InvalidEntrypoint", "Runtime.OutOfMemory")
 
 
 class Machinery:
@@ -120,6 +121,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         self._init_ms: float | None = None
         self._init_lines: list[LogEvent] = []
         self._invoking = False
+        self._may_restart = False
         self._environment: Environment | None = None
         self._launch: Launch | None = None
         self._stream: Stream | None = None
@@ -257,6 +259,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         request_id = payload["invoke-id"]
         version = self.function_version
         self._tail.clear()
+        self._may_restart = not environment.stopping
         if not environment.alive:
             self._init_ms = None
         outcome = None
@@ -265,16 +268,24 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         timeout = version.config.timeout
         if not environment.alive:
             outcome = self._reinitialise(request_id, timeout)
+        event = Event(
+            request_id=request_id,
+            payload=payload["payload"].encode(),
+            invoked_arn=payload["invoked-function-arn"],
+            deadline_ms=now_ms() + timeout * 1000,
+            trace_id=payload.get("trace-id"),
+            client_context=self.client_context,
+        )
         if outcome is None:
-            event = Event(
-                request_id=request_id,
-                payload=payload["payload"].encode(),
-                invoked_arn=payload["invoked-function-arn"],
-                deadline_ms=now_ms() + timeout * 1000,
-                trace_id=payload.get("trace-id"),
-                client_context=self.client_context,
-            )
-            outcome = self._run(environment, event, timeout)
+            try:
+                outcome = self._run(environment, event, timeout)
+            except EndedBeforehandError:
+                # It ended between two events, as after an answer that was too large: no event is
+                # lost on that account.
+                self._init_ms = None
+                outcome = self._reinitialise(request_id, timeout) or self._run(
+                    environment, event, timeout
+                )
         duration = (time.perf_counter() - started) * 1000
         if outcome.status == "timeout":
             duration = timeout * 1000.0
@@ -308,6 +319,11 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
             answer = environment.invoke(event, timeout)
         except TimedOutError:
             return self._timed_out(event.request_id, timeout)
+        except EndedBeforehandError:
+            if not self._may_restart:
+                return self._ended(event.request_id)
+            self._may_restart = False
+            raise
         except (ProcessEndedError, StoppedError):
             return self._ended(event.request_id)
         if answer.error_type == "Function.ResponseSizeTooLarge":
@@ -350,6 +366,8 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
                     error_type = answer.error_type or "Runtime.Unknown"
                 elif environment.setup_error:
                     error_type = "Runtime.InvalidEntrypoint"
+                elif environment.exit and environment.exit.out_of_memory:
+                    error_type = "Runtime.OutOfMemory"
             else:
                 self._init_ms = (time.perf_counter() - started) * 1000
                 return None
@@ -378,7 +396,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
             return None
         if failure.status == "timeout":
             return self._timed_out(request_id, timeout)
-        if failure.error_type in ("Runtime.ExitError", "Runtime.InvalidEntrypoint"):
+        if failure.error_type in _PROCESS_ERRORS:
             payload = json.loads(failure.answer.payload)
             message = f"RequestId: {request_id} {payload['errorMessage']}"
             return _Outcome(

@@ -13,7 +13,7 @@ from localstack.services.lambda_.invocation.lambda_models import FunctionVersion
 
 from lambda_process_executor.layers import merged_layers
 from lambda_process_executor.runtimes import PACKAGE, Runtimes
-from lambda_process_executor.spawner import Spawner
+from lambda_process_executor.spawner import Spawner, SpawnError
 
 # Variables that LocalStack sets for its own container init, not for functions.
 _INTERNAL = frozenset(
@@ -200,7 +200,7 @@ class Launch:
         for real, name in ((code, seen.task), (opt, seen.opt)):
             if (real / "bootstrap").exists():
                 return [f"{name}/bootstrap"]
-        return [f"{seen.task}/bootstrap"]
+        raise SpawnError("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]")
 
     def clean_up(self) -> None:
         """Remove the environment's ``/tmp``."""

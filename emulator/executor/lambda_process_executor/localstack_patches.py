@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from functools import wraps
@@ -40,7 +41,10 @@ def _pass_client_context(original: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def invoke(self: Any, invocation: Any) -> Any:
-        self.runtime_executor.client_context = invocation.client_context
+        encoded = invocation.client_context
+        self.runtime_executor.client_context = (
+            base64.b64decode(encoded).decode() if encoded else None
+        )
         return original(self, invocation)
 
     return invoke
@@ -107,9 +111,22 @@ def _check_payload(original: Callable[..., Any]) -> Callable[..., Any]:
                 kwargs["payload"] = b"{}"
             else:
                 _check_json(payload)
+        if kwargs.get("client_context"):
+            _check_client_context(kwargs["client_context"])
         return original(self, *args, **kwargs)
 
     return invoke
+
+
+def _check_client_context(encoded: str) -> None:
+    try:
+        content = json.loads(base64.b64decode(encoded, validate=True))
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise InvalidRequestContentException(
+            "Client context must be a valid Base64-encoded JSON object.", Type="User"
+        )
 
 
 def _check_json(payload: bytes) -> None:

@@ -291,7 +291,7 @@ class Runtimes:
 
     def __init__(self, settings: Settings, plain_interpreter: str) -> None:
         self.settings = settings
-        self.sandbox = {
+        self.sandbox: dict[str, Any] = {
             "wanted": settings.isolation != "none",
             "hide": [str(settings.work_dir), str(Path(tempfile.gettempdir()) / "lambda")],
         }

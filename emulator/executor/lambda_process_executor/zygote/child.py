@@ -1,7 +1,7 @@
 """Turns a forked process into an execution environment."""
 
 # No pathlib: it costs every child memory and the parent start-up time.
-# ruff: noqa: PTH
+# ruff: noqa: PTH123
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Forks children on request, and buries them."""
 
 # No pathlib: it costs every child memory and the parent start-up time.
-# ruff: noqa: PTH
+# ruff: noqa: PTH116, PTH123
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What keeps execution environments apart from the machine and from each other."""
 
 # No pathlib: it costs every child memory and the parent start-up time.
-# ruff: noqa: PTH
+# ruff: noqa: PTH101, PTH102, PTH103, PTH106, PTH108, PTH112, PTH114, PTH115, PTH116, PTH118, PTH123, PTH208, PTH211
 
 from __future__ import annotations
 
