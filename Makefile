@@ -47,7 +47,7 @@ redrive: setup ## Send dead letters back to where they failed: QUEUE=brand-notif
 
 ##@ Test
 .PHONY: test
-test: setup lint ## Everything: lint, types, unit tests, then the e2e tests against a stack of their own
+test: setup lint ## Everything: style, types, unit, component and e2e tests
 	@$(STACK) test
 
 .PHONY: test-unit
@@ -57,8 +57,7 @@ test-unit: setup ## Logic and bootstrap; needs no stack
 .PHONY: test-e2e
 test-e2e: setup ## Fire every trigger of the running stack (starts it if it is not)
 	@$(STACK) start --quiet
-	@$(STACK) up --quiet
-	@$(PYTEST) tests/e2e -n 8 --dist worksteal --durations 5
+	@$(STACK) test tests/e2e
 
 .PHONY: lint
 lint: setup ## Style and types

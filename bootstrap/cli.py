@@ -13,6 +13,7 @@ from bootstrap import console
 from bootstrap.commands import dlq as dlq_command
 from bootstrap.commands import schedule as schedule_command
 from bootstrap.commands import status as status_command
+from bootstrap.commands import test as test_command
 from bootstrap.commands import up as up_command
 from bootstrap.deploy import check as check_template
 from bootstrap.errors import EXIT_FAILED, TriggerStackError
@@ -88,6 +89,15 @@ def fire_schedule(
 ) -> None:
     """Send the event that a schedule would send, now, through the rule's own targets."""
     schedule_command.fire(rule)
+
+
+@app.command()
+def test(
+    paths: Annotated[list[str] | None, typer.Argument(help="What to run; all by default.")] = None,
+    file: File = DEFAULT_FILE,
+) -> None:
+    """Run the tests against the running stack, or one that is started for them."""
+    raise typer.Exit(test_command.run(file, paths or ["tests"]))
 
 
 def main() -> None:

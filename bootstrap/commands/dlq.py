@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
-from rich.table import Table
+from rich.markup import escape
 
 from bootstrap.console import out
 from bootstrap.errors import DeployError, WrongUseError
@@ -162,21 +162,21 @@ def show() -> None:
     settings = Settings.from_environment()
     queues = _connected(settings)
     sqs = settings.client("sqs")
-    table = Table("queue", "failed", "reason", "payload", box=None, pad_edge=False)
     total = 0
     for name, url in queues.items():
         with _received(sqs, url) as messages:
             for letter in map(describe, messages):
                 total += 1
-                table.add_row(name, letter.origin, letter.reason, _short(letter.payload))
+                # Two lines each: a table would break payloads in the middle.
+                out.print(f"[bold]{name}[/]  {escape(letter.origin)}: {escape(letter.reason)}")
+                out.print(f"    {_short(letter.payload)}", markup=False)
     if not total:
         out.print(f"all {len(queues)} dead-letter queues are empty")
         return
-    out.print(table)
     out.print(f"{total} dead letters. Send them back with: make redrive QUEUE=<queue>")
 
 
-def _short(text: str, limit: int = 120) -> str:
+def _short(text: str, limit: int = 400) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 

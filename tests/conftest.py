@@ -1,0 +1,18 @@
+"""What all tests share: which of them stay together in one worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+#: Suites that start an emulator of their own: one worker each, so that there is one emulator each.
+OWN_EMULATOR = ("apigatewayv2", "docker", "executor", "osls", "rekognition")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.relative_to(HERE).parts[0] if HERE in item.path.parents else ""
+        if folder in OWN_EMULATOR:
+            item.add_marker(pytest.mark.xdist_group(folder))
