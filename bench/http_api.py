@@ -33,7 +33,7 @@ from botocore.config import Config
 
 ROOT = Path(__file__).parents[1]
 MINISTACK = ROOT / ".build/peers/ministack/bin/ministack"
-CODE = 'def handler(event, context):\n    return {"statusCode": 200, "body": "ok"}\n'
+CODE = 'def handler(event, context):\n    print("called")\n    return {"statusCode": 200, "body": "ok"}\n'
 START_SECONDS = 90
 
 
@@ -121,7 +121,17 @@ def deploy(edge: int) -> tuple[str, Callable[[], object]]:
         Principal="apigateway.amazonaws.com",
     )
     apis = client("apigatewayv2")
-    api_id = apis.create_api(Name="bench", ProtocolType="HTTP", Target=arn)["ApiId"]
+    api_id = apis.create_api(Name="bench", ProtocolType="HTTP")["ApiId"]
+    integration = apis.create_integration(
+        ApiId=api_id,
+        IntegrationType="AWS_PROXY",
+        IntegrationUri=arn,
+        PayloadFormatVersion="2.0",
+    )["IntegrationId"]
+    apis.create_route(
+        ApiId=api_id, RouteKey="GET /brand/{brandId}", Target=f"integrations/{integration}"
+    )
+    apis.create_stage(ApiId=api_id, StageName="$default", AutoDeploy=True)
 
     def invoke() -> None:
         functions.invoke(FunctionName="bench", Payload=b"{}")["Payload"].read()

@@ -303,6 +303,16 @@ def test_workers_run_many_calls_on_few_threads() -> None:
     assert 1 <= len(names) <= 3
 
 
+def test_calls_one_after_the_other_need_one_thread() -> None:
+    pool = WorkerPool(50)
+
+    def name() -> HttpResponse:
+        return HttpResponse(200, body=threading.current_thread().name.encode())
+
+    names = {pool.submit(name).result(10).body for _ in range(100)}
+    assert len(names) == 1
+
+
 def test_workers_survive_a_failing_call() -> None:
     pool = WorkerPool(1)
 

@@ -45,11 +45,19 @@ class WorkerPool:
     def _work(self) -> None:
         while True:
             call, future = self._jobs.get()
+            result: HttpResponse | None = None
+            error: BaseException | None = None
             if future.set_running_or_notify_cancel():
                 try:
-                    future.set_result(call())
-                except BaseException as error:  # the caller gets it, this thread lives on
-                    future.set_exception(error)
-            del call, future
+                    result = call()
+                except BaseException as raised:  # the caller gets it, this thread lives on
+                    error = raised
+            # Free before the caller hears of it: its next call shall find this thread and not
+            # start another one.
             with self._lock:
                 self._idle += 1
+            if error is not None:
+                future.set_exception(error)
+            elif result is not None:
+                future.set_result(result)
+            del call, future, result, error
