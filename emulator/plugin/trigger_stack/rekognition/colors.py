@@ -4,6 +4,7 @@ Fields follow "DetectLabelsImageProperties" of the Amazon Rekognition API. How A
 them is not published; the definitions here are in each function.
 """
 
+import colorsys
 from typing import Any
 
 import numpy as np
@@ -17,20 +18,18 @@ _SIDE = 128
 _SAME_COLOR = 40.0
 _MIN_REGION = 0.02
 
-_SIMPLIFIED = {
-    "black": (0, 0, 0),
-    "white": (255, 255, 255),
-    "grey": (128, 128, 128),
-    "red": (214, 34, 40),
-    "orange": (250, 140, 20),
-    "yellow": (250, 220, 40),
-    "green": (45, 140, 60),
-    "cyan": (40, 190, 200),
-    "blue": (40, 90, 190),
-    "purple": (120, 50, 150),
-    "pink": (240, 130, 180),
-    "brown": (125, 80, 45),
-}
+# Upper end of each hue in degrees; what lies beyond the last is red again.
+_HUES = (
+    (15, "red"),
+    (45, "orange"),
+    (70, "yellow"),
+    (165, "green"),
+    (195, "cyan"),
+    (260, "blue"),
+    (300, "purple"),
+    (345, "pink"),
+    (360, "red"),
+)
 
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -59,10 +58,24 @@ def _distances(colors: npt.NDArray[Any], reference: npt.NDArray[Any]) -> npt.NDA
     return distance
 
 
-def _nearest(color: tuple[int, int, int], named: dict[str, tuple[int, int, int]]) -> str:
-    names = list(named)
-    distances = _distances(np.array([color]), np.array(list(named.values())))[0]
-    return names[int(distances.argmin())]
+def _css_name(color: tuple[int, int, int]) -> str:
+    distances = _distances(np.array([color]), np.array(list(_CSS.values())))[0]
+    return list(_CSS)[int(distances.argmin())]
+
+
+def _simplified_name(color: tuple[int, int, int]) -> str:
+    """One of twelve names, by hue, saturation and value."""
+    hue, saturation, value = colorsys.rgb_to_hsv(*(channel / 255 for channel in color))
+    if value < 0.16:
+        return "black"
+    if saturation < 0.12:
+        return "white" if value > 0.9 else "grey"
+    name = next(name for end, name in _HUES if hue * 360 <= end)
+    if name == "orange" and value < 0.65:
+        return "brown"
+    if name == "red" and saturation < 0.55 and value > 0.75:
+        return "pink"
+    return name
 
 
 def dominant_colors(pixels: Pixels, limit: int) -> list[dict[str, Any]]:
@@ -104,8 +117,8 @@ def _color(mean: npt.NDArray[Any], share: float) -> dict[str, Any]:
         "Green": green,
         "Blue": blue,
         "HexCode": f"#{red:02x}{green:02x}{blue:02x}",
-        "CSSColor": _nearest((red, green, blue), _CSS),
-        "SimplifiedColor": _nearest((red, green, blue), _SIMPLIFIED),
+        "CSSColor": _css_name((red, green, blue)),
+        "SimplifiedColor": _simplified_name((red, green, blue)),
         "PixelPercent": 100.0 * share,
     }
 

@@ -11,7 +11,7 @@ import numpy as np
 from trigger_stack.rekognition.limits import DEFAULT_WORD_CONFIDENCE, MAX_WORDS
 from trigger_stack.rekognition.text import Points, TextRun
 
-_SAMPLES = 16
+_SAMPLES = 64
 
 
 def _geometry(corners: Points, size: tuple[int, int]) -> dict[str, Any]:
