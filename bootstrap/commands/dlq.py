@@ -173,7 +173,8 @@ def show() -> None:
     if not total:
         out.print(f"all {len(queues)} dead-letter queues are empty")
         return
-    out.print(f"{total} dead letters. Send them back with: make redrive QUEUE=<queue>")
+    letters = "dead letter" if total == 1 else "dead letters"
+    out.print(f"{total} {letters}. Send them back with: make redrive QUEUE=<queue>")
 
 
 def _short(text: str, limit: int = 400) -> str:

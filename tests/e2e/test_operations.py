@@ -51,7 +51,7 @@ def test_a_dead_letter_is_shown_with_its_reason_and_can_be_sent_back(
         shown = bootstrap("dlq")
         assert shown.returncode == 0, shown.stderr
         lines = shown.stdout.splitlines()
-        payloads = [number for number, line in enumerate(lines) if brand_id in line]
+        payloads = [n for n, line in enumerate(lines) if line.startswith(" ") and brand_id in line]
         return lines[payloads[0] - 1] if payloads else None
 
     line = eventually(letter, seconds=40, every=1)
