@@ -18,6 +18,7 @@ import psutil
 from localstack import config
 from localstack.aws.api.lambda_ import TooManyRequestsException
 from localstack.aws.connect import connect_to
+from localstack.runtime.shutdown import ON_AFTER_SERVICE_SHUTDOWN_HANDLERS
 from localstack.services.lambda_.invocation.executor_endpoint import StatusErrorException
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InvocationResult
 from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
@@ -58,10 +59,15 @@ class Machinery:
             settings.log_linger_ms,
         )
         self.capacity = Capacity(environment_limit(settings))
-        atexit.register(self.close)
+        ON_AFTER_SERVICE_SHUTDOWN_HANDLERS.register(self.close)
+        atexit.register(self.close)  # for a shutdown that is cut short
+        self._closed = False
 
     def close(self) -> None:
-        """End every environment and store the logs that are still queued."""
+        """End every environment and store the logs that are still queued. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
         self.runtimes.close()
         self.idle.close()
         self.logs.close(timeout_s=5)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -16,6 +17,7 @@ from localstack.aws.api.lambda_ import (
     InvocationType,
     TooManyRequestsException,
 )
+from localstack.services.lambda_.invocation import execution_environment
 from localstack.services.lambda_.invocation.assignment import AssignmentException, AssignmentService
 from localstack.services.lambda_.invocation.execution_environment import ExecutionEnvironment
 from localstack.services.lambda_.invocation.lambda_models import RequestEntityTooLargeException
@@ -139,8 +141,24 @@ def _check_json(payload: bytes) -> None:
         ) from None
 
 
+class _DaemonTimer(threading.Timer):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.daemon = True
+
+
+def _let_timers_end() -> None:
+    """Keep-alive timers (10 minutes) of environments that LocalStack does not get to stop within
+    its 5 seconds hold the whole process up at its end.
+
+    Until ``execution_environment`` makes its timers daemon threads.
+    """
+    execution_environment.Timer = _DaemonTimer  # type: ignore[misc]  # that is the patch
+
+
 def apply() -> None:
     """Patch LocalStack. Idempotent."""
+    _let_timers_end()
     _replace(ExecutionEnvironment, "invoke", _pass_client_context)
     _replace(AssignmentService, "start_environment", _throttle_when_full)
     _replace(LambdaVersionManager, "store_logs", _leave_logs_to_executor)

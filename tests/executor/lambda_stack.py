@@ -1,0 +1,266 @@
+"""A LocalStack of its own for the executor's tests, and short words for what they do with it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+import requests
+from botocore.config import Config
+
+from tests.support.waiting import eventually
+
+ROOT = Path(__file__).parents[2]
+ROLE = "arn:aws:iam::000000000000:role/test"
+PYTHON = f"python3.{sys.version_info.minor}"
+BOOT_SECONDS = 60
+
+
+def runtimes_dir() -> Path:
+    """The Python runtimes of the clone's set-up; made when it is not there."""
+    folder = Path(
+        os.environ.get("LAMBDA_PROCESS_PYTHON_RUNTIMES") or ROOT / ".build/python-runtime"
+    )
+    if not (folder / PYTHON / ".digest").exists():
+        interpreter = Path(sys.executable).resolve()
+        subprocess.run(
+            [
+                ROOT / "emulator/python-runtime/install.sh",
+                ROOT / ".venv/bin/uv",
+                interpreter,
+                folder,
+            ],
+            check=True,
+        )
+    return folder
+
+
+def archive(files: dict[str, str | bytes]) -> bytes:
+    """A deployment package; every file may be executed."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as package:
+        for name, content in files.items():
+            info = zipfile.ZipInfo(name)
+            info.external_attr = 0o755 << 16
+            text = textwrap.dedent(content) if isinstance(content, str) else content
+            package.writestr(info, text)
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What an invoke gave back."""
+
+    status: int
+    error: str | None
+    text: str
+    tail: str
+    request_id: str
+
+    @property
+    def value(self) -> Any:
+        return json.loads(self.text)
+
+
+@dataclass
+class Stack:
+    """A running LocalStack with the process executor."""
+
+    port: int
+    folder: Path
+    process: subprocess.Popen[bytes] = field(repr=False)
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,  # type: ignore[call-overload]  # the stubs want a literal
+            endpoint_url=f"http://127.0.0.1:{self.port}",
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(
+                retries={"total_max_attempts": 1},
+                read_timeout=90,
+                max_pool_connections=250,
+                parameter_validation=False,
+            ),
+        )
+
+    # -- functions --------------------------------------------------------------------------------
+
+    def create(
+        self,
+        code: str | dict[str, str | bytes],
+        *,
+        runtime: str = PYTHON,
+        handler: str = "app.handler",
+        wait: bool = True,
+        **config: Any,
+    ) -> str:
+        """Create a function of a random name; ``code`` is the text of app.py or all files."""
+        name = f"fn-{secrets.token_hex(6)}"
+        files = {"app.py": code} if isinstance(code, str) else code
+        client = self.client("lambda")
+        client.create_function(
+            FunctionName=name,
+            Runtime=runtime,
+            Role=ROLE,
+            Handler=handler,
+            Code={"ZipFile": archive(files)},
+            **{"Timeout": 15, **config},
+        )
+        if wait:
+            self.wait_ready(name)
+        return name
+
+    def wait_ready(self, name: str) -> None:
+        def ready() -> bool:
+            state = self.client("lambda").get_function_configuration(FunctionName=name)
+            assert state["State"] == "Active", (state["State"], state.get("StateReason"))
+            return state.get("LastUpdateStatus") == "Successful"
+
+        eventually(ready, every=0.05)
+
+    def layer(self, files: dict[str, str | bytes]) -> str:
+        """Publish a layer; returns its version ARN."""
+        answer = self.client("lambda").publish_layer_version(
+            LayerName=f"layer-{secrets.token_hex(6)}", Content={"ZipFile": archive(files)}
+        )
+        return str(answer["LayerVersionArn"])
+
+    def invoke(self, name: str, event: Any = None, **arguments: Any) -> Reply:
+        arguments.setdefault("LogType", "Tail")
+        answer = self.client("lambda").invoke(
+            FunctionName=name, Payload=json.dumps(event), **arguments
+        )
+        return Reply(
+            answer["StatusCode"],
+            answer.get("FunctionError"),
+            answer["Payload"].read().decode(),
+            base64.b64decode(answer.get("LogResult", "")).decode(errors="replace"),
+            answer["ResponseMetadata"]["RequestId"],
+        )
+
+    def invoke_many(self, name: str, events: list[Any]) -> list[Reply]:
+        client = self.client("lambda")
+
+        def call(event: Any) -> Reply:
+            answer = client.invoke(FunctionName=name, Payload=json.dumps(event))
+            return Reply(
+                answer["StatusCode"],
+                answer.get("FunctionError"),
+                answer["Payload"].read().decode(),
+                "",
+                answer["ResponseMetadata"]["RequestId"],
+            )
+
+        with ThreadPoolExecutor(len(events)) as pool:
+            return list(pool.map(call, events))
+
+    # -- logs ---------------------------------------------------------------------------------------
+
+    def log_events(self, name: str) -> list[dict[str, Any]]:
+        """All log events of a function, each stream's in its order."""
+        logs = self.client("logs")
+        group = f"/aws/lambda/{name}"
+        events: list[dict[str, Any]] = []
+        try:
+            streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+        for stream in streams:
+            token = None
+            while True:
+                more = {"nextToken": token} if token else {}
+                page = logs.get_log_events(
+                    logGroupName=group,
+                    logStreamName=stream["logStreamName"],
+                    startFromHead=True,
+                    **more,
+                )
+                events += page["events"]
+                if page["nextForwardToken"] == token or not page["events"]:
+                    break
+                token = page["nextForwardToken"]
+        return events
+
+    def messages(self, name: str, *, until: str, count: int = 1) -> list[str]:
+        """The function's log messages, as soon as ``until`` is in ``count`` of them."""
+
+        def found() -> list[str]:
+            texts = [event["message"] for event in self.log_events(name)]
+            assert sum(until in text for text in texts) >= count, texts[-20:]
+            return texts
+
+        return eventually(found)
+
+    # -- processes ------------------------------------------------------------------------------------
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything that LocalStack has started."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def stop(self, how: int = signal.SIGTERM) -> None:
+        self.process.send_signal(how)
+        self.process.wait(30)
+
+
+def start_stack(folder: Path, **settings: str) -> Stack:
+    """Start LocalStack with its state in ``folder`` and wait until it answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    (folder / "tmp").mkdir(parents=True)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "DISABLE_EVENTS": "1",
+        "DNS_ADDRESS": "0",
+        "FILESYSTEM_ROOT": str(folder),
+        "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+        "LAMBDA_PROCESS_PYTHON_RUNTIMES": str(runtimes_dir()),
+        "LAMBDA_RETRY_BASE_DELAY": "1",
+        "LAMBDA_RUNTIME_EXECUTOR": "process",
+        "LOCALSTACK_HOST": f"127.0.0.1:{port}",
+        "LOCALSTACK_VOLUME_DIR": str(folder / "volume"),
+        "SERVICES": "lambda,logs,s3,sqs,sts,iam,cloudwatch",
+        "SKIP_SSL_CERT_DOWNLOAD": "1",
+        "TMPDIR": str(folder / "tmp"),
+        **settings,
+    }
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "localstack.runtime.main"],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    stack = Stack(port, folder, process)
+
+    def answers() -> bool:
+        assert process.poll() is None, stack.log
+        try:
+            return requests.get(f"http://127.0.0.1:{port}/_localstack/health", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+    eventually(answers, seconds=BOOT_SECONDS)
+    return stack

@@ -1,0 +1,209 @@
+"""What a function can see and touch, and what it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import psutil
+import pytest
+
+from tests.executor.lambda_stack import Stack
+from tests.support.waiting import eventually
+
+LINUX_ROOT = sys.platform == "linux" and os.geteuid() == 0
+
+DOCUMENTED = {
+    "_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_RUNTIME_API",
+    "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR", "LANG", "PATH", "LD_LIBRARY_PATH", "TZ",
+    "AWS_XRAY_CONTEXT_MISSING", "AWS_XRAY_DAEMON_ADDRESS", "_AWS_XRAY_DAEMON_ADDRESS",
+    "_AWS_XRAY_DAEMON_PORT",
+}  # fmt: skip
+LOCAL = {"AWS_ENDPOINT_URL", "LOCALSTACK_HOSTNAME", "EDGE_PORT", "TMPDIR"}
+
+
+def test_only_documented_variables(stack: Stack) -> None:
+    name = stack.create(
+        "import os\ndef handler(event, context): return dict(os.environ)",
+        Environment={"Variables": {"MINE": "yes"}},
+    )
+
+    variables = stack.invoke(name).value
+
+    assert variables.pop("MINE") == "yes"
+    assert set(variables) <= DOCUMENTED | LOCAL, set(variables) - DOCUMENTED - LOCAL
+    assert set(variables) >= DOCUMENTED - {"_X_AMZN_TRACE_ID"}
+    assert variables["AWS_ENDPOINT_URL"] == f"http://127.0.0.1:{stack.port}"
+    assert variables["AWS_LAMBDA_FUNCTION_NAME"] == name
+    assert variables["AWS_EXECUTION_ENV"].startswith("AWS_Lambda_python3.")
+
+
+def test_no_inherited_descriptors(stack: Stack) -> None:
+    name = stack.create(
+        """
+        import os
+        def handler(event, context):
+            if not os.path.isdir("/proc/self/fd"): return {}
+            return {fd: os.readlink(f"/proc/self/fd/{fd}")
+                    for fd in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{fd}")}
+        """
+    )
+
+    files = stack.invoke(name).value
+
+    # Input, output, error, telemetry, and the runtime client's one connection.
+    kinds = sorted(target.partition(":")[0] for target in files.values())
+    assert kinds.count("pipe") <= 3, files
+    assert kinds.count("socket") <= 1, files
+    others = [
+        t for t in files.values() if not t.startswith(("pipe:", "socket:", "/dev/null", "/proc"))
+    ]
+    assert others in ([], ["anon_inode:[eventpoll]"]), files
+
+
+def test_code_is_read_only_and_tmp_is_its_own(stack: Stack) -> None:
+    code = """
+        import os, tempfile
+        def handler(event, context):
+            try: open(os.path.join(os.environ["LAMBDA_TASK_ROOT"], "new"), "w"); wrote = True
+            except OSError: wrote = False
+            before = sorted(os.listdir(tempfile.gettempdir()))
+            open(os.path.join(tempfile.gettempdir(), context.function_name), "w").write("x")
+            return {"wrote": wrote, "before": before, "uid": os.getuid()}
+        """
+    one, two = stack.create(code), stack.create(code)
+
+    first, second = stack.invoke(one).value, stack.invoke(two).value
+
+    assert first["before"] == second["before"] == []
+    assert stack.invoke(one).value["before"] == [one]
+    if LINUX_ROOT:
+        assert not first["wrote"]
+        assert first["uid"] != 0
+        assert first["uid"] != second["uid"]
+
+
+@pytest.mark.skipif(not LINUX_ROOT, reason="needs a user per environment")
+def test_one_function_cannot_read_anothers_credentials_or_the_emulators_files(stack: Stack) -> None:
+    sleeper = stack.create("import os, time\ndef handler(event, context): return os.getpid()")
+    victim = stack.invoke(sleeper).value
+    spy = stack.create(
+        """
+        import os
+        def handler(event, context):
+            seen = {}
+            for path in (f"/proc/{event['pid']}/environ", f"/proc/{event['pid']}/mem"):
+                try: seen[path] = len(open(path, "rb").read(10))
+                except OSError as error: seen[path] = type(error).__name__
+            try: os.kill(event["pid"], 9); seen["kill"] = True
+            except OSError as error: seen["kill"] = type(error).__name__
+            seen["volume"] = os.path.exists(event["volume"])
+            return seen
+        """
+    )
+
+    seen = stack.invoke(spy, {"pid": victim, "volume": str(stack.folder / "volume")}).value
+
+    assert seen.pop("volume") is False
+    assert set(seen.values()) <= {"PermissionError", "ProcessLookupError"}, seen
+    assert stack.invoke(sleeper).value == victim
+
+
+def test_tmp_is_limited(stack: Stack) -> None:
+    name = stack.create(
+        """
+        import os, tempfile
+        def handler(event, context):
+            path = os.path.join(tempfile.gettempdir(), "big")
+            try:
+                with open(path, "wb") as file:
+                    for _ in range(event): file.write(bytes(1 << 20)); file.flush()
+            except OSError as error:
+                return error.strerror
+            finally:
+                os.remove(path)
+            return "all written"
+        """
+    )
+
+    assert stack.invoke(name, 400).value == "all written"
+    assert stack.invoke(name, 600).value in ("No space left on device", "File too large")
+
+
+@pytest.mark.parametrize(
+    "escape", ["pass", "os.setsid()", "os.setsid(); os.fork() and os._exit(0)"]
+)
+def test_children_that_a_function_leaves_end_with_it(stack: Stack, escape: str) -> None:
+    name = stack.create(
+        f"""
+        import os, sys, time
+        def handler(event, context):
+            if os.fork() == 0:
+                {escape}
+                time.sleep(300)
+                os._exit(0)
+            if event: time.sleep(30)
+            return "left one"
+        """,
+        Timeout=2,
+    )
+    before = {process.pid for process in stack.processes()}
+    assert stack.invoke(name, False).value == "left one"
+    left = [process for process in stack.processes() if process.pid not in before]
+    assert len(left) >= 2, left
+
+    assert stack.invoke(name, True).value["errorType"] == "Sandbox.Timedout"
+
+    eventually(lambda: not any(alive(process) for process in left), seconds=5)
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_layers_are_under_opt_for_their_function_only(stack: Stack) -> None:
+    first = stack.layer({"python/brand.py": "colour = 'first'", "python/only_first.py": "x = 1"})
+    second = stack.layer(
+        {"python/brand.py": "colour = 'second'", "bin/tool": "#!/bin/sh\necho tool"}
+    )
+    code = """
+        import os, subprocess
+        def handler(event, context):
+            try: import brand, only_first
+            except ImportError: return "no layer"
+            return [brand.colour, only_first.x, subprocess.check_output(["tool"], text=True)]
+        """
+    with_layers = stack.create(code, Layers=[first, second])
+    without = stack.create(code)
+
+    assert stack.invoke(with_layers).value == ["second", 1, "tool\n"]
+    assert stack.invoke(without).value == "no layer"
+
+
+def test_preloaded_packages_are_only_for_functions_that_bring_them(stack: Stack) -> None:
+    code = """
+        def handler(event, context):
+            try: import aws_lambda_powertools as powertools
+            except ImportError: return None
+            return powertools.__version__ if hasattr(powertools, "__version__") else powertools.mine
+        """
+    assert stack.invoke(stack.create(code)).value is None
+    own = {"app.py": code, "aws_lambda_powertools/__init__.py": "mine = 'of the package'"}
+    assert stack.invoke(stack.create(own)).value == "of the package"
+
+
+def test_a_functions_own_boto3_wins(stack: Stack) -> None:
+    name = stack.create(
+        {
+            "app.py": "import boto3\ndef handler(event, context): return boto3.mine",
+            "boto3/__init__.py": "mine = True",
+        }
+    )
+
+    assert stack.invoke(name).value is True
