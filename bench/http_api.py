@@ -209,7 +209,11 @@ def ministack(folder: Path, count: int, clients: int) -> None:
         print("ministack      not measured: it is not installed in .build/peers/ministack")
         return
     edge, log = free_port(), folder / "log"
-    environment = {"GATEWAY_PORT": str(edge), "LAMBDA_EXECUTOR": "local"}
+    environment = {
+        "GATEWAY_PORT": str(edge),
+        "BIND_HOST": "127.0.0.1",
+        "LAMBDA_EXECUTOR": "local",
+    }
     with running([str(MINISTACK)], environment, log):
         wait_for(edge, "/_ministack/health", log)
         api_id, invoke = deploy(edge)
