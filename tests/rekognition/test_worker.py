@@ -1,0 +1,105 @@
+"""The worker process: there when needed, never longer than the emulator."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tests.rekognition.emulator_process import MODELS, Emulator, is_running
+from tests.rekognition.sample_pictures import photo
+from tests.support.waiting import eventually
+
+Start = Callable[..., Emulator]
+
+
+def labels(emulator: Emulator) -> list[dict[str, Any]]:
+    client = emulator.client("rekognition")
+    found: list[dict[str, Any]] = client.detect_labels(Image={"Bytes": photo("cat")})["Labels"]
+    return found
+
+
+def test_no_worker_before_the_first_picture_and_one_after(own_emulator: Start) -> None:
+    emulator = own_emulator()
+    client = emulator.client("rekognition")
+    for refused in ({}, {"Bytes": b""}):
+        try:
+            client.detect_labels(Image=refused)
+        except client.exceptions.InvalidParameterException:
+            assert emulator.workers() == []
+    labels(emulator)
+    labels(emulator)
+    assert len(emulator.workers()) == 1
+
+
+def test_a_killed_worker_is_replaced(own_emulator: Start) -> None:
+    emulator = own_emulator()
+    before = labels(emulator)
+    (worker,) = emulator.workers()
+    os.kill(worker, signal.SIGKILL)
+    eventually(lambda: not is_running(worker))
+    assert labels(emulator) == before
+    assert emulator.workers() != [worker]
+
+
+def test_the_worker_ends_with_an_emulator_that_is_stopped(own_emulator: Start) -> None:
+    emulator = own_emulator()
+    labels(emulator)
+    (worker,) = emulator.workers()
+    emulator.stop()
+    eventually(lambda: not is_running(worker))
+
+
+def test_the_worker_ends_with_an_emulator_that_is_killed(own_emulator: Start) -> None:
+    emulator = own_emulator()
+    labels(emulator)
+    (worker,) = emulator.workers()
+    emulator.process.kill()
+    emulator.process.wait()
+    eventually(lambda: not is_running(worker))
+
+
+def watches_a_process(pid: int) -> bool:
+    """Whether a process holds a file descriptor of a process (pidfd)."""
+    links = []
+    for path in Path(f"/proc/{pid}/fd").glob("*"):
+        with suppress(OSError):
+            links.append(os.readlink(path))
+    return any("pidfd" in link for link in links)
+
+
+PARENT = """
+import subprocess, sys
+worker = subprocess.Popen(
+    [sys.executable, "-m", "trigger_stack.rekognition.worker", sys.argv[1]],
+    stdin=int(sys.argv[2]), stdout=subprocess.DEVNULL,
+)
+print(worker.pid, flush=True)
+worker.wait()
+"""
+
+
+def test_the_worker_ends_with_its_parent_even_if_the_pipe_stays_open() -> None:
+    """A process that the emulator forked may have inherited the pipe and outlive the emulator."""
+    reading, writing = os.pipe()
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(MODELS), str(reading)],
+        pass_fds=[reading],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    os.close(reading)
+    assert parent.stdout
+    worker = int(parent.stdout.readline())
+    eventually(lambda: watches_a_process(worker))
+    parent.kill()
+    parent.communicate()
+    try:
+        eventually(lambda: not is_running(worker))
+    finally:
+        os.close(writing)
