@@ -13,24 +13,31 @@ from pathlib import Path
 from wcmatch import glob
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_FLAGS = glob.GLOBSTAR | glob.DOTGLOB
+_FLAGS = glob.GLOBSTAR | glob.DOTGLOB | glob.BRACE | glob.EXTGLOB
+#: What the framework leaves out unless a pattern asks for it.
+_LEFT_OUT = (
+    "!.git/**",
+    "!.gitignore",
+    "!.DS_Store",
+    "!npm-debug.log",
+    "!serverless.yml",
+    "!.serverless/**",
+    "!.serverless_plugins/**",
+)
 
 
 def select(root: Path, patterns: Iterable[str]) -> list[Path]:
     """Files below ``root`` that ``package.patterns`` picks (Serverless guide, "Packaging").
 
     Patterns are read in order: a plain one adds what it matches, one with ``!`` removes it. The
-    framework starts from everything; only files that some plain pattern matches are looked for
-    here when the first pattern is ``!**``.
+    framework starts from everything but version control and its own files; only files that some
+    plain pattern matches are looked for here when the first pattern is ``!**``.
 
     Returns:
         Paths relative to ``root``, sorted.
     """
     chosen: dict[str, None] = {}
-    ordered = list(patterns)
-    if not ordered or ordered[0] != "!**":
-        ordered = ["**", *ordered]
-    for pattern in ordered:
+    for pattern in _in_order(patterns):
         if pattern.startswith("!"):
             matcher = glob.compile(pattern[1:], flags=_FLAGS)
             chosen = {name: None for name in chosen if not matcher.match(name)}
@@ -39,6 +46,20 @@ def select(root: Path, patterns: Iterable[str]) -> list[Path]:
                 if (root / name).is_file() and "__pycache__" not in Path(name).parts:
                     chosen[name] = None
     return [Path(name) for name in sorted(chosen)]
+
+
+def picks(name: str, patterns: Iterable[str]) -> bool:
+    """Whether ``package.patterns`` picks the file ``name``; looks at no file."""
+    picked = False
+    for pattern in _in_order(patterns):
+        if glob.globmatch(name, pattern.removeprefix("!"), flags=_FLAGS):
+            picked = not pattern.startswith("!")
+    return picked
+
+
+def _in_order(patterns: Iterable[str]) -> list[str]:
+    ordered = list(patterns)
+    return ordered if ordered[:1] == ["!**"] else ["**", *_LEFT_OUT, *ordered]
 
 
 def zip_files(root: Path, files: Iterable[Path]) -> bytes:

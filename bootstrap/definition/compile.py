@@ -16,6 +16,7 @@ from bootstrap.definition.events import compile_event
 from bootstrap.definition.events.http_api import compile_api
 from bootstrap.definition.events.s3 import compile_buckets
 from bootstrap.definition.model import Function, Service, known_runtimes, parse_service
+from bootstrap.packaging import picks
 from bootstrap.template import Resource, Template
 
 ROLE_ID = "IamRoleLambdaExecution"
@@ -74,7 +75,10 @@ def _compile_layer(key: str, service: Service, template: Template) -> None:
 
 
 def _role(service: Service) -> Resource:
-    names = [function.name or key for key, function in service.functions.items()]
+    # One pattern covers the functions that are named after the service and the stage.
+    names = [function.name for function in service.functions.values() if function.name]
+    if len(names) < len(service.functions):
+        names.append(f"{service.service}-{service.provider.stage}*")
     logs = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/"
     statements: list[dict[str, Any]] = [
         {
@@ -100,19 +104,22 @@ def _role(service: Service) -> Resource:
             statements.append(
                 {"Effect": "Allow", "Action": actions[target.type], "Resource": target.arn}
             )
-        statements.extend(
-            {
-                "Effect": "Allow",
-                "Action": [
-                    "sqs:ReceiveMessage",
-                    "sqs:DeleteMessage",
-                    "sqs:GetQueueAttributes",
-                ],
-                "Resource": [event["sqs"]["arn"]],
-            }
+        if queues := [
+            event["sqs"]["arn"] if isinstance(event["sqs"], dict) else event["sqs"]
             for event in function.events
-            if isinstance(event.get("sqs"), dict) and "arn" in event["sqs"]
-        )
+            if "sqs" in event and (isinstance(event["sqs"], str) or "arn" in (event["sqs"] or ()))
+        ]:
+            statements.append(
+                {
+                    "Effect": "Allow",
+                    "Action": [
+                        "sqs:ReceiveMessage",
+                        "sqs:DeleteMessage",
+                        "sqs:GetQueueAttributes",
+                    ],
+                    "Resource": queues,
+                }
+            )
     properties = {
         "RoleName": {
             "Fn::Join": [
@@ -158,7 +165,8 @@ def _compile_function(key: str, function: Function, service: Service, template: 
             f"functions.{key}: “{runtime}” is not a Lambda runtime. Known: {', '.join(families)}.",
             *owner,
         )
-    _check_handler(key, function, runtime, template.document)
+    patterns = _patterns(service, function)
+    _check_handler(key, function, runtime, patterns, template.document)
     name = function.name or f"{service.service}-{provider.stage}-{key}"
     log_group: dict[str, Any] = {"LogGroupName": f"/aws/lambda/{name}"}
     if provider.logRetentionInDays:
@@ -168,7 +176,7 @@ def _compile_function(key: str, function: Function, service: Service, template: 
     properties: dict[str, Any] = {
         "Code": {
             "Root": str(template.document.root),
-            "Patterns": [*service.package.patterns, *function.package.patterns],
+            "Patterns": patterns,
         },
         "Handler": function.handler,
         "Runtime": runtime,
@@ -204,6 +212,13 @@ def _compile_function(key: str, function: Function, service: Service, template: 
     _compile_invoke_config(key, function, template)
 
 
+def _patterns(service: Service, function: Function) -> list[str]:
+    """Without ``individually`` all functions share a package, picked by the service's patterns."""
+    if not (service.package.individually or function.package.individually):
+        return service.package.patterns
+    return [*service.package.patterns, *function.package.patterns]
+
+
 def _compile_invoke_config(key: str, function: Function, template: Template) -> None:
     configured = (function.destinations, function.maximumEventAge, function.maximumRetryAttempts)
     if all(value is None for value in configured):
@@ -232,7 +247,9 @@ def _compile_invoke_config(key: str, function: Function, template: Template) -> 
     )
 
 
-def _check_handler(key: str, function: Function, runtime: str, document: Document) -> None:
+def _check_handler(
+    key: str, function: Function, runtime: str, patterns: list[str], document: Document
+) -> None:
     path = ("functions", key, "handler")
     if runtime.startswith("provided"):
         return
@@ -250,6 +267,13 @@ def _check_handler(key: str, function: Function, runtime: str, document: Documen
         document.fail(
             f"functions.{key}: there is no {' or '.join(f'{module}{s}' for s in suffixes)} "
             f"for the handler “{function.handler}”.",
+            *path,
+        )
+    if not picks(found.relative_to(document.root).as_posix(), patterns):
+        document.fail(
+            f"functions.{key}: package.patterns leave out {module}{found.suffix}, the file of its "
+            "handler. Add a pattern for it after the others (a function's own patterns count with "
+            "package.individually: true).",
             *path,
         )
     if found.suffix == ".py" and not _defines(found, name, document, path):

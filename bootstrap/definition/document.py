@@ -56,7 +56,11 @@ class Document:
         Raises:
             DefinitionError: always.
         """
-        raise DefinitionError(message, file=self.path.name, line=self.line(path))
+        raise self.error(message, *path)
+
+    def error(self, message: str, *path: str | int) -> DefinitionError:
+        """What :meth:`fail` raises."""
+        return DefinitionError(message, file=self.path.name, line=self.line(path))
 
 
 def load_document(path: Path) -> Document:

@@ -6,6 +6,7 @@ here is refused, because a setting that is silently ignored is a trap.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import botocore.loaders
@@ -19,6 +20,7 @@ type Reference = str | dict[str, Any]
 EVENT_TYPES = ("httpApi", "s3", "eventBridge", "sqs")
 
 
+@cache
 def known_runtimes() -> list[str]:
     """Every runtime identifier that the Lambda API model of the installed SDK lists."""
     model = botocore.loaders.Loader().load_service_model("lambda", "service-2")
@@ -121,7 +123,7 @@ class EventBridgeEvent(_Model):
     name: str | None = Field(None, pattern=r"^[\.\-_A-Za-z0-9]{1,64}$")
     description: str | None = Field(None, max_length=512)
     enabled: bool = True
-    eventBus: Reference | None = None
+    eventBus: Annotated[str, Field(min_length=1)] | dict[str, Any] | None = None
     pattern: dict[str, Any] | None = None
     schedule: str | None = None
     input: dict[str, Any] | None = None

@@ -38,6 +38,10 @@ def bucket_id(key: str) -> str:
     return f"S3Bucket{alphanumeric(key)}"
 
 
+def event_bus_id(name: str) -> str:
+    return f"{normalized(name)}EventBridgeEventBus"
+
+
 def http_route_id(method: str, path: str) -> str:
     """``GET /brand/{brandId}`` → ``HttpApiRouteGetBrandBrandidVar``."""
     parts = [_path_part(part) for part in path.strip("/").split("/") if part]
@@ -46,6 +50,5 @@ def http_route_id(method: str, path: str) -> str:
 
 
 def _path_part(part: str) -> str:
-    variable = re.fullmatch(r"\{(.+?)(\+)?\}", part)
-    word = re.sub(r"[^0-9A-Za-z]", "", variable[1] if variable else part)
-    return word[:1].upper() + word[1:].lower() + ("Var" if variable else "")
+    words = part.lower().replace("-", "Dash")
+    return alphanumeric(re.sub(r"\{(.*)\}", r"\1Var", words))

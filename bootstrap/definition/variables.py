@@ -9,14 +9,21 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from bootstrap.definition.document import Document, KeyPath
 
-_VARIABLE = re.compile(r"\$\{([a-zA-Z][\w-]*)(\([^)]*\))?:(?!:)([^,}]*)(?:,\s*([^{}]*))?\}")
+_OPEN = re.compile(r"(\\*)\$\{")
+_TYPE = re.compile(r"[a-z][a-zA-Z0-9.-]*(?=\(|:(?!:))")
+_LITERAL = re.compile(r"""\s*('[^']*'|"(?:[^"\\]|\\.)*")\s*""")
 _SUPPORTED = ("self", "env", "opt", "sls")
 _MISSING = object()
-_MAX_DEPTH = 16
+#: Deeper than anyone writes, and shallow enough for Python's stack.
+_MAX_DEPTH = 80
+#: A short file can ask for more values than memory holds, by naming values that name values.
+_MAX_VALUES = 200_000
+_MAX_TEXT = 1_000_000
 
 
 def resolve_variables(
@@ -32,12 +39,21 @@ def resolve_variables(
         options: what ``${opt:name}`` sees.
 
     Raises:
-        DefinitionError: an unknown source, a variable without value or default, or a cycle.
+        DefinitionError: an unknown source, a variable without value or default, a cycle, or
+            values that grow without bounds.
     """
     resolver = _Resolver(
         document, os.environ if environment is None else environment, options or {}
     )
     document.data = resolver.walk(document.data, ())
+
+
+@dataclass(frozen=True)
+class _Variable:
+    """``${env:NAME, self:custom.name, 'default'}``: sources, each as written, and the text."""
+
+    text: str
+    sources: list[str]
 
 
 class _Resolver:
@@ -47,72 +63,163 @@ class _Resolver:
         self.document = document
         self.environment = environment
         self.options = options
+        self.values = 0
+        self.under_way: list[tuple[str, str]] = []
 
     def walk(self, node: Any, path: KeyPath, depth: int = 0) -> Any:
+        self.values += 1
+        if depth > _MAX_DEPTH:
+            self.document.fail("is nested too deeply.", *path)
+        if self.values > _MAX_VALUES:
+            self.document.fail(f"the variables expand to over {_MAX_VALUES} values.", *path)
         if isinstance(node, dict):
-            return {key: self.walk(value, (*path, key), depth) for key, value in node.items()}
+            return {key: self.walk(value, (*path, key), depth + 1) for key, value in node.items()}
         if isinstance(node, list):
-            return [self.walk(value, (*path, index), depth) for index, value in enumerate(node)]
-        if isinstance(node, str):
+            return [self.walk(value, (*path, i), depth + 1) for i, value in enumerate(node)]
+        if isinstance(node, str) and "${" in node:
             return self.text(node, path, depth)
         return node
 
     def text(self, text: str, path: KeyPath, depth: int) -> Any:
-        if depth > _MAX_DEPTH:
-            self.document.fail(f"{text}: the variable refers to itself.", *path)
-        whole = _VARIABLE.fullmatch(text)
-        if whole:
-            return self.walk(self.value(whole, path), path, depth + 1)
+        pieces: list[str] = []
+        position = 0
+        while opening := _OPEN.search(text, position):
+            slashes = len(opening[1])
+            pieces += text[position : opening.start()], "\\" * (slashes // 2)
+            start = opening.end() - 2
+            if slashes % 2:  # an escaped variable is text
+                pieces.append("${")
+                position = opening.end()
+                continue
+            variable = self.variable(text, start, path)
+            if variable is None:
+                pieces.append("${")
+                position = opening.end()
+                continue
+            value = self.value(variable, path, depth + 1)
+            if variable.text == text:
+                return value
+            if value is None or isinstance(value, dict | list):
+                self.document.fail(f"{variable.text} is not text, but stands inside text.", *path)
+            pieces.append(_as_text(value))
+            position = start + len(variable.text)
+            if sum(map(len, pieces)) > _MAX_TEXT:
+                self.document.fail(f"the text grows beyond {_MAX_TEXT} characters.", *path)
+        return "".join(pieces) + text[position:]
 
-        def replaced(match: re.Match[str]) -> str:
-            value = self.walk(self.value(match, path), path, depth + 1)
-            if isinstance(value, dict | list):
-                self.document.fail(f"{match[0]} is not text, but stands inside text.", *path)
-            return str(value)
+    def variable(self, text: str, start: int, path: KeyPath) -> _Variable | None:
+        """The variable that begins at ``start``; None when it is one of CloudFormation's."""
+        if not _TYPE.match(text, start + 2):
+            return None
+        sources: list[str] = []
+        position = begin = start + 2
+        nested = brackets = 0
+        while position < len(text):
+            quoted = _LITERAL.match(text, position) if position == begin else None
+            if quoted:
+                position = quoted.end()
+                continue
+            if text.startswith("${", position):
+                nested += 1
+                position += 2
+                continue
+            character = text[position]
+            if character == "}" and nested:
+                nested -= 1
+            elif not nested and character in "()":
+                brackets += 1 if character == "(" else -1
+            elif not nested and character == "}":
+                sources.append(text[begin:position].strip())
+                return _Variable(text[start : position + 1], sources)
+            elif not nested and not brackets and character == ",":
+                sources.append(text[begin:position].strip())
+                begin = position + 1
+            position += 1
+        raise self.document.error(
+            f"{_short(text[start:])}: the closing bracket “}}” is missing.", *path
+        )
 
-        return _VARIABLE.sub(replaced, text)
+    def value(self, variable: _Variable, path: KeyPath, depth: int) -> Any:
+        for source in variable.sources:
+            if not _TYPE.match(source):
+                return self.literal(source, variable, path)
+            kind, _, address = source.partition(":")
+            if kind not in _SUPPORTED:
+                self.document.fail(
+                    f"{_short(variable.text)}: the variable source “{kind}” is not supported here. "
+                    f"Supported: {', '.join(_SUPPORTED)}.",
+                    *path,
+                )
+            address = str(self.walk(address.strip(), path, depth))
+            value = self.found(kind, address, variable, path, depth)
+            if value is not _MISSING and value is not None:
+                return value
+        raise self.document.error(
+            f"{_short(variable.text)} has no value. Set it, or give a default: "
+            f"{_short(variable.text[:-1])}, 'default'}}.",
+            *path,
+        )
 
-    def value(self, match: re.Match[str], path: KeyPath) -> Any:
-        source, parameters, address, default = match.groups()
-        if source not in _SUPPORTED or parameters:
-            self.document.fail(
-                f"{match[0]}: the variable source “{source}” is not supported here. "
-                f"Supported: {', '.join(_SUPPORTED)}.",
-                *path,
-            )
-        value = self._lookup(source, address.strip())
+    def found(self, kind: str, address: str, variable: _Variable, path: KeyPath, depth: int) -> Any:
+        """What a source has at ``address``, with its own variables resolved."""
+        here = (kind, address)
+        if here in self.under_way:
+            self.document.fail(f"{_short(variable.text)}: the variable refers to itself.", *path)
+        self.under_way.append(here)
+        value = self.lookup(kind, address, path, depth)
         if value is not _MISSING:
-            return value
-        if default is None:
-            self.document.fail(
-                f"{match[0]} has no value. Set it, or give a default: "
-                f"${{{source}:{address.strip()}, 'default'}}.",
-                *path,
-            )
-        return _literal(default.strip())
+            value = self.walk(value, path, depth)
+        self.under_way.pop()
+        return value
 
-    def _lookup(self, source: str, address: str) -> Any:
-        if source == "env":
-            return self.environment.get(address) or _MISSING
-        if source == "opt":
+    def lookup(self, kind: str, address: str, path: KeyPath, depth: int) -> Any:
+        if kind == "env":
+            return self.environment.get(address, _MISSING)
+        if kind == "opt":
             return self.options.get(address, _MISSING)
-        if source == "sls":
+        if kind == "sls":
             if address != "stage":
-                return _MISSING
-            return self.options.get("stage") or self._lookup("self", "provider.stage")
+                self.document.fail(f"sls:{address} is not supported here. Supported: stage.", *path)
+            stage = self.options.get("stage") or self.lookup("self", "provider.stage", path, depth)
+            return "dev" if stage in (None, _MISSING) else stage
         node: Any = self.document.data
         for part in address.split(".") if address else []:
-            if not isinstance(node, dict) or part not in node:
+            if isinstance(node, str):  # a variable that stands for a mapping
+                node = self.walk(node, path, depth + 1)
+            if isinstance(node, list) and part.isdecimal() and int(part) < len(node):
+                node = node[int(part)]
+            elif isinstance(node, dict) and part in node:
+                node = node[part]
+            else:
                 return _MISSING
-            node = node[part]
         return node
 
+    def literal(self, text: str, variable: _Variable, path: KeyPath) -> Any:
+        """A static default: quoted text, a number, true, false or null."""
+        if quoted := _LITERAL.fullmatch(text):
+            inner = quoted[1][1:-1]
+            return inner if quoted[1][0] == "'" else re.sub(r"\\(.)", r"\1", inner)
+        if text in ("true", "false", "null"):
+            return {"true": True, "false": False, "null": None}[text]
+        if re.fullmatch(r"-?\d{1,300}", text):
+            return int(text)
+        if re.fullmatch(r"-?\d{1,300}\.\d{1,300}", text):
+            return float(text)
+        raise self.document.error(
+            f"{_short(variable.text)}: the default “{_short(text)}” is neither a number nor text "
+            f"in quotes. Write '{_short(text)}', or a source such as self:custom.name.",
+            *path,
+        )
 
-def _literal(text: str) -> Any:
-    if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
-        return text[1:-1]
-    if text in ("true", "false"):
-        return text == "true"
-    if re.fullmatch(r"-?\d+", text):
-        return int(text)
-    return None if text == "null" else text
+
+def _as_text(value: Any) -> str:
+    """As the framework writes it, which is JavaScript's way."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
+    return str(value)
+
+
+def _short(text: str, limit: int = 120) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

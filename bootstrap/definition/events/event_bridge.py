@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from bootstrap.definition import naming
 from bootstrap.definition.document import KeyPath
-from bootstrap.definition.model import EventBridgeEvent, Service, parse
+from bootstrap.definition.model import EventBridgeEvent, Reference, Service, parse
 from bootstrap.definition.schedule import schedule_problem
 from bootstrap.template import Resource, Template
 
@@ -15,6 +16,8 @@ def compile_event(
     key: str, index: int, body: Any, path: KeyPath, service: Service, template: Template
 ) -> None:
     """Add the rule, its target and the permission for EventBridge to invoke the function.
+
+    A bus that is named in plain text is made as well, once, as the framework does.
 
     Raises:
         DefinitionError: neither or both of pattern and schedule, a schedule that EventBridge
@@ -26,7 +29,8 @@ def compile_event(
         fail(f"functions.{key}: eventBridge needs either a pattern or a schedule.", *path)
     if event.schedule and (problem := schedule_problem(event.schedule)):
         fail(f"functions.{key}: the schedule “{event.schedule}” {problem}.", *path, "schedule")
-    if event.schedule and event.eventBus is not None:
+    bus = _bus_name(event.eventBus)
+    if event.schedule and bus is not None:
         fail(f"functions.{key}: schedules run on the default bus only.", *path, "eventBus")
     if sum(x is not None for x in (event.input, event.inputPath, event.inputTransformer)) > 1:
         fail(
@@ -36,7 +40,7 @@ def compile_event(
     function = service.functions[key]
     number = index + 1
     default = f"{function.name or f'{service.service}-{service.provider.stage}-{key}'}"
-    name = event.name or f"{default}-rule-{number}"
+    name = event.name or _at_most_64(f"{default}-rule-{number}", f"rule-{number}")
     rule: dict[str, Any] = {
         "Name": name,
         "State": "ENABLED" if event.enabled else "DISABLED",
@@ -44,14 +48,15 @@ def compile_event(
     }
     optional = {
         "Description": event.description,
-        "EventBusName": event.eventBus,
+        "EventBusName": bus,
         "EventPattern": event.pattern,
         "ScheduleExpression": event.schedule,
     }
     rule.update({k: v for k, v in optional.items() if v is not None})
     base = naming.alphanumeric(f"{function.name or default}-rule-{number}")
-    template.add(Resource(f"{base}EventBridgeRule", "AWS::Events::Rule", rule, path))
-    bus_part: list[Any] = [] if event.eventBus is None else [event.eventBus]
+    made = _add_bus(event.eventBus, path, template)
+    template.add(Resource(f"{base}EventBridgeRule", "AWS::Events::Rule", rule, path, made))
+    bus_part: list[Any] = [] if bus is None else [bus]
     template.add(
         Resource(
             f"{naming.normalized(key)}EventBridgeLambdaPermission{number}",
@@ -79,10 +84,34 @@ def compile_event(
     )
 
 
+def _bus_name(bus: Reference | None) -> Reference | None:
+    """The name of a bus that is given by name, ARN or reference; None for the default bus."""
+    if isinstance(bus, str) and bus.startswith("arn"):
+        bus = bus.partition("/")[2]
+    return None if bus == "default" else bus
+
+
+def _add_bus(bus: Reference | None, path: KeyPath, template: Template) -> tuple[str, ...]:
+    if not isinstance(bus, str) or bus == "default" or bus.startswith("arn"):
+        return ()
+    logical_id = naming.event_bus_id(bus)
+    if logical_id not in template.resources:
+        template.add(Resource(logical_id, "AWS::Events::EventBus", {"Name": bus}, path))
+    return (logical_id,)
+
+
+def _at_most_64(name: str, suffix: str) -> str:
+    """EventBridge's limit; a longer name is cut and told apart by a hash, as the framework does."""
+    if len(name) <= 64:
+        return name
+    digest = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
+    return f"{name[: 31 - len(suffix)]}{digest}-{suffix}"
+
+
 def _target(key: str, rule: str, event: EventBridgeEvent) -> dict[str, Any]:
     target: dict[str, Any] = {
         "Arn": {"Fn::GetAtt": [naming.function_id(key), "Arn"]},
-        "Id": f"{rule}-target"[:64],
+        "Id": _at_most_64(f"{rule}-target", "target"),
     }
     if event.input is not None:
         target["Input"] = event.input

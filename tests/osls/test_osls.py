@@ -1,0 +1,252 @@
+"""``osls package`` (Serverless Framework) reads the same file and comes to the same resources.
+
+Nothing here talks to AWS: the one question that packaging a layer asks, whether the stack exists,
+is answered by a server of the test's own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, ClassVar
+
+import pytest
+
+from bootstrap.commands.up import load_template
+from bootstrap.packaging import select
+from bootstrap.template import Physical, Template, resolve
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+NO_STACK = (
+    b"<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>"
+    b"<Message>Stack does not exist</Message></Error></ErrorResponse>"
+)
+#: What a deployment through CloudFormation needs and a local stack does not.
+DEPLOYMENT_ONLY_TYPES = ("AWS::Lambda::Version",)
+DEPLOYMENT_ONLY_IDS = ("ServerlessDeploymentBucket", "ServerlessDeploymentBucketPolicy")
+#: Properties that differ for a reason.
+NOT_COMPARED = {
+    "AWS::Lambda::Function": {"Code"},  # a folder here, an object in S3 there; see the zip test
+    "AWS::Lambda::LayerVersion": {"Content"},
+    # AWS's own defaults, written out; and tags that only a bill reads.
+    "AWS::ApiGatewayV2::Stage": {"DefaultRouteSettings", "Tags"},
+    "AWS::IAM::Role": {"Path"},
+}
+
+
+class NoStack(BaseHTTPRequestHandler):
+    """CloudFormation of an account without stacks."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        self.asked.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.send_response(400)
+        self.send_header("Content-Length", str(len(NO_STACK)))
+        self.end_headers()
+        self.wfile.write(NO_STACK)
+
+    def log_message(self, *arguments: Any) -> None:
+        """Nothing: the test says what it saw when it fails."""
+
+
+@pytest.fixture(scope="module")
+def osls() -> Path:
+    subprocess.run(["sh", str(HERE / "install.sh")], check=True)
+    return ROOT / ".build/osls/node_modules/.bin/osls"
+
+
+@pytest.fixture(scope="module")
+def cloudformation() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), NoStack)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def brand_platform(folder: Path) -> None:
+    """The shipped definition; one file stands for its layer, whose content nobody compares."""
+    shutil.copy(ROOT / "serverless.yml", folder)
+    shutil.copytree(
+        ROOT / "functions", folder / "functions", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    layer = folder / ".build/layers/dependencies/python"
+    layer.mkdir(parents=True)
+    (layer / "stand_in.py").write_text("")
+
+
+def every_form(folder: Path) -> None:
+    shutil.copytree(HERE / "everything", folder, dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="module", params=[brand_platform, every_form], ids=lambda f: f.__name__)
+def packaged(
+    request: pytest.FixtureRequest,
+    osls: Path,
+    cloudformation: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, Path]:
+    """A project's folder, and the folder with what osls made of it."""
+    project = tmp_path_factory.mktemp("project")
+    request.param(project)
+    output = tmp_path_factory.mktemp("packaged")
+    environment = {
+        # Nothing of the machine's AWS set-up, and no way to a real endpoint.
+        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        "AWS_ENDPOINT_URL": cloudformation,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "HOME": str(output),
+        "SLS_TELEMETRY_DISABLED": "1",
+    }
+    run = subprocess.run(
+        [str(osls), "package", "--package", str(output)],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return project, output
+
+
+def theirs(output: Path) -> dict[str, Any]:
+    template = json.loads((output / "cloudformation-template-update-stack.json").read_text())
+    resources: dict[str, Any] = template["Resources"]
+    return resources
+
+
+def ours(project: Path) -> Template:
+    return load_template(project / "serverless.yml")
+
+
+def is_ours_to_make(logical_id: str, resource: dict[str, Any]) -> bool:
+    return resource["Type"] not in DEPLOYMENT_ONLY_TYPES and logical_id not in DEPLOYMENT_ONLY_IDS
+
+
+class Anything(dict[str, Physical]):
+    """Every resource, created: so that ``Fn::Join`` and ``Fn::Sub`` of the same are equal."""
+
+    def __missing__(self, logical_id: str) -> Physical:
+        class Attributes(dict[str, str]):
+            def __contains__(self, name: object) -> bool:
+                return True
+
+            def __missing__(self, name: str) -> str:
+                return f"<{logical_id}.{name}>"
+
+        return Physical(f"<{logical_id}>", Attributes())
+
+
+PSEUDO = {
+    name: f"<{name}>"
+    for name in ("AWS::AccountId", "AWS::Region", "AWS::Partition", "AWS::StackName")
+}
+
+
+def comparable(kind: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """Properties with references filled in, and without differences that mean nothing."""
+    kept = {k: v for k, v in properties.items() if k not in NOT_COMPARED.get(kind, ())}
+    resolved: dict[str, Any] = resolve(kept, Anything(), PSEUDO)
+    if "CorsConfiguration" in resolved:
+        cors = resolved["CorsConfiguration"]
+        cors["AllowMethods"] = sorted(cors["AllowMethods"])
+    for target in resolved.get("Targets", []):
+        if isinstance(target.get("Input"), str):
+            target["Input"] = json.loads(target["Input"])
+    for policy in resolved.get("Policies", []):
+        statements = policy["PolicyDocument"]["Statement"]
+        policy["PolicyDocument"]["Statement"] = sorted(
+            (s["Effect"], action, resource, json.dumps(s.get("Condition")))
+            for s in statements
+            for action in as_list(s["Action"])
+            for resource in as_list(s["Resource"])
+        )
+    return resolved
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_the_same_resources_with_the_same_types(packaged: tuple[Path, Path]) -> None:
+    project, output = packaged
+
+    expected = {
+        name: body["Type"] for name, body in theirs(output).items() if is_ours_to_make(name, body)
+    }
+
+    assert {r.logical_id: r.type for r in ours(project).resources.values()} == expected
+
+
+def test_the_same_properties(packaged: tuple[Path, Path]) -> None:
+    project, output = packaged
+    made, expected = ours(project).resources, theirs(output)
+
+    different = {}
+    for name in made.keys() & expected.keys():
+        kind = made[name].type
+        mine = comparable(kind, made[name].properties)
+        other = comparable(kind, expected[name].get("Properties", {}))
+        if mine != other:
+            keys = [k for k in mine.keys() | other.keys() if mine.get(k) != other.get(k)]
+            different[name] = {k: {"ours": mine.get(k), "osls": other.get(k)} for k in keys}
+
+    assert not different, json.dumps(different, indent=1)
+
+
+def test_every_order_that_osls_asks_for_is_kept(packaged: tuple[Path, Path]) -> None:
+    project, output = packaged
+    template = ours(project)
+    order = {resource.logical_id: i for i, resource in enumerate(template.ordered())}
+
+    early = [
+        (name, need)
+        for name, body in theirs(output).items()
+        if name in order
+        for need in as_list(body.get("DependsOn", []))
+        if need in order and order[need] > order[name]
+    ]
+
+    assert not early
+
+
+def test_the_same_files_are_packaged(packaged: tuple[Path, Path]) -> None:
+    project, output = packaged
+    functions = [
+        resource
+        for resource in ours(project).resources.values()
+        if resource.type == "AWS::Lambda::Function"
+    ]
+    assert functions
+    artifacts = {
+        state_name: set(zipfile.ZipFile(archive).namelist())
+        for archive in output.glob("*.zip")
+        for state_name in [archive.stem]
+    }
+
+    for function in functions:
+        key = function.path[1]
+        files = {
+            path.as_posix() for path in select(project, function.properties["Code"]["Patterns"])
+        }
+        service = ours(project).service
+        assert files == artifacts.get(str(key), artifacts.get(service)), key
+
+
+def test_nothing_but_the_stack_was_asked_for(packaged: tuple[Path, Path]) -> None:
+    assert all("Action=DescribeStacks" in body for body in NoStack.asked), NoStack.asked
