@@ -9,8 +9,7 @@ PYTEST := $(PY) -m pytest
 ##@ Run
 .PHONY: up
 up: setup ## Set up, start and create everything in serverless.yml
-	@$(STACK) start
-	@$(STACK) up
+	@$(STACK) up --start
 
 .PHONY: down
 down: ## Stop; nothing keeps running (serverless.yml and your files stay)
@@ -56,7 +55,6 @@ test-unit: setup ## Logic and bootstrap; needs no stack
 
 .PHONY: test-e2e
 test-e2e: setup ## Fire every trigger of the running stack (starts it if it is not)
-	@$(STACK) start --quiet
 	@$(STACK) test tests/e2e
 
 .PHONY: lint

@@ -50,9 +50,13 @@ def stop() -> None:
 
 
 @app.command()
-def up(file: File = DEFAULT_FILE, quiet: Quiet = False) -> None:
+def up(
+    file: File = DEFAULT_FILE,
+    quiet: Quiet = False,
+    start: Annotated[bool, typer.Option("--start", help="Start the emulator first.")] = False,
+) -> None:
     """Create everything in serverless.yml; what is there already stays."""
-    deployment = up_command.run(file, quiet=quiet)
+    deployment = up_command.run(file, quiet=quiet, start=start)
     if not quiet:
         status_command.print_try_it(file, deployment.created)
 

@@ -23,6 +23,17 @@ PYTHON="${PYTHON:-$(from_env PYTHON)}"
 VISION="${VISION:-$(from_env VISION)}"
 export PYTHON
 
+# --- Nothing to do, most of the time
+everything=$(hash_of scripts/*.lock scripts/*.sh requirements.lock emulator/*.lock \
+    emulator/*/pyproject.toml emulator/plugin/*.sh emulator/plugin/*.lock \
+    emulator/python-runtime/* emulator/dynamodb-local/* functions/requirements.lock)
+everything="$everything ${PYTHON:-} ${VISION:-1} ${LAYER_PLATFORM:-} $PWD"
+if done_already everything "$everything" && .venv/bin/python -c '' 2>/dev/null &&
+    [ -d .build/layers/dependencies/python ] && [ -f .build/dynamodb-local/DynamoDBLocal.jar ]; then
+    exit 0
+fi
+rm -f "$STAMPS/everything"
+
 # --- The interpreter
 PYTHON_FOUND=$(sh scripts/find-python.sh) || exit 1
 VERSION=$("$PYTHON_FOUND" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
@@ -85,3 +96,4 @@ if [ -n "$dynamodb_pid" ]; then
     wait "$dynamodb_pid" || { cat .build/dynamodb-local.log >&2; fail "DynamoDB Local could not be installed (see above)."; }
     remember dynamodb-local "$dynamodb_wanted"
 fi
+remember everything "$everything"

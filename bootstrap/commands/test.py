@@ -27,9 +27,8 @@ def run(file: Path, paths: list[str]) -> int:
     """
     settings = Settings.from_environment()
     ours = native.running() is None
-    native.start(settings, quiet=True)
     try:
-        up.run(file, quiet=True)
+        up.run(file, quiet=True, start=True)
         command = [sys.executable, "-m", "pytest", *paths]
         command += ["-n", os.environ.get("TEST_WORKERS") or str(_WORKERS), "--dist", "loadgroup"]
         code = subprocess.run(command, check=False).returncode

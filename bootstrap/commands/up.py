@@ -10,7 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from bootstrap.console import out
 from bootstrap.definition import compile_template, load_document
 from bootstrap.definition.variables import resolve_variables
-from bootstrap.deploy import Deployment, deploy
+from bootstrap.deploy import Deployment, check, deploy
+from bootstrap.runtime import native
+from bootstrap.runtime.choice import choose
 from bootstrap.services.base import Context, Outcome
 from bootstrap.settings import Settings
 from bootstrap.template import Resource, Template
@@ -27,16 +29,26 @@ def load_template(file: Path, stage: str | None = None) -> Template:
     return compile_template(document)
 
 
-def run(file: Path, *, quiet: bool = False) -> Deployment:
+def run(file: Path, *, quiet: bool = False, start: bool = False) -> Deployment:
     """Create everything that ``file`` describes, and print the summary.
+
+    Args:
+        quiet: print only what changed.
+        start: start the emulator first, unless it runs.
 
     Raises:
         TriggerStackError: see :func:`bootstrap.deploy.deploy`.
     """
-    started = time.monotonic()
     template = load_template(file)
+    check(template)
     settings = Settings.from_environment(template.region)
     context = Context(settings, template.service)
+    if start:
+        chosen = choose()
+        if not quiet:
+            out.print(f"runtime: {chosen.name}, because {chosen.reason}")
+        native.start(settings, quiet=quiet, meanwhile=context.warm_up)
+    started = time.monotonic()
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),

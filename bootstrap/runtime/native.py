@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -43,6 +44,9 @@ def environment(settings: Settings, state: Path) -> dict[str, str]:
         "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "0.2",
         "LAMBDA_RUNTIME_EXECUTOR": "process",
         "LS_LOG": "warn",
+        "PRELOAD_SERVICES": (
+            "sts,lambda,s3,sqs,events,iam,logs,cloudfront,apigatewayv2,ses,dynamodb"
+        ),
         "PROVIDER_OVERRIDE_DYNAMODB": "v2",
         "PROVIDER_OVERRIDE_DYNAMODBSTREAMS": "v2",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
@@ -81,8 +85,13 @@ def healthy(settings: Settings) -> bool:
         return False
 
 
-def start(settings: Settings, *, quiet: bool = False) -> None:
+def start(
+    settings: Settings, *, quiet: bool = False, meanwhile: Callable[[], None] = lambda: None
+) -> None:
     """Start the emulator and wait until it answers.
+
+    Args:
+        meanwhile: what can be done while it boots.
 
     Raises:
         PortTakenError: a port is in use by another program.
@@ -120,6 +129,7 @@ def start(settings: Settings, *, quiet: bool = False) -> None:
         )
     PID_FILE.write_text(f"{process.pid} {psutil.Process(process.pid).create_time()}")
     with out.status("starting LocalStack"):
+        meanwhile()
         _wait(process, settings)
     out.print(f"LocalStack answers at {settings.endpoint_url} ({time.monotonic() - began:.1f} s)")
 

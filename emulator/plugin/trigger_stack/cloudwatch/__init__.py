@@ -1,0 +1,1 @@
+"""Amazon CloudWatch: metrics of Lambda functions, published together."""

@@ -1,0 +1,28 @@
+"""Loads services while the emulator starts, so that the first user does not pay for it.
+
+``PRELOAD_SERVICES`` names them, separated by commas, in the order in which they are needed.
+"""
+
+import logging
+import os
+import threading
+
+from localstack.runtime import hooks
+from localstack.services.plugins import SERVICE_PLUGINS
+
+LOG = logging.getLogger(__name__)
+
+
+@hooks.on_infra_start(priority=-10)
+def preload_services() -> None:
+    """Load ``PRELOAD_SERVICES`` in the background; a service that fails says so when it is used."""
+    names = [name.strip() for name in os.environ.get("PRELOAD_SERVICES", "").split(",")]
+
+    def load() -> None:
+        for name in filter(None, names):
+            try:
+                SERVICE_PLUGINS.require(name)
+            except Exception as error:
+                LOG.warning("service %s could not be loaded: %s", name, error)
+
+    threading.Thread(target=load, name="preload-services", daemon=True).start()
