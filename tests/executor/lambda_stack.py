@@ -104,7 +104,7 @@ class Stack:
             ),
         )
 
-    # -- functions --------------------------------------------------------------------------------
+    # -- functions ------------------------------------------------------------
 
     def create(
         self,
@@ -175,7 +175,7 @@ class Stack:
         with ThreadPoolExecutor(len(events)) as pool:
             return list(pool.map(call, events))
 
-    # -- logs ---------------------------------------------------------------------------------------
+    # -- logs ------------------------------------------------------------
 
     def log_events(self, name: str) -> list[dict[str, Any]]:
         """All log events of a function, each stream's in its order."""
@@ -212,7 +212,7 @@ class Stack:
 
         return eventually(found)
 
-    # -- processes ------------------------------------------------------------------------------------
+    # -- processes ------------------------------------------------------------
 
     def processes(self) -> list[psutil.Process]:
         """Everything that LocalStack has started."""
@@ -233,6 +233,8 @@ def start_stack(folder: Path, **settings: str) -> Stack:
         "HOME": str(folder),
         "DISABLE_EVENTS": "1",
         "DNS_ADDRESS": "0",
+        # LocalStack does not end when CloudWatch is loaded while it shuts down.
+        "EAGER_SERVICE_LOADING": "1",
         "FILESYSTEM_ROOT": str(folder),
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "LAMBDA_PROCESS_PYTHON_RUNTIMES": str(runtimes_dir()),

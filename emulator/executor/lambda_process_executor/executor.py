@@ -126,12 +126,12 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         self._tail: collections.deque[str] = collections.deque(maxlen=200)
         self._init_ms: float | None = None
         self._init_lines: list[LogEvent] = []
-        self._invoking = False
+        self._invoking = False  # or about to: the process may not be taken away
+        self._busy = False  # an event is being handled
         self._may_restart = False
         self._environment: Environment | None = None
         self._launch: Launch | None = None
         self._stream: Stream | None = None
-        self._started = False
 
     # -- what LocalStack calls ----------------------------------------------------------------
 
@@ -163,20 +163,18 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
             self._emit,
             memory_limit_kb=config_.memory_size * 1024,
         )
-        if not self.machinery.capacity.acquire(self):
-            self.machinery.capacity.release(self)
-            raise TooManyRequestsException(
-                "Rate Exceeded.", Reason="ConcurrentInvocationLimitExceeded", Type="User"
-            )
-        self._started = True
+        self._take_room()
         environment = self._environment
         provisioned = variables.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency"
+        # On demand, an invoke follows at once: nobody may take the process away before.
+        self._invoking = not provisioned
         limit = self.settings.init_timeout_s
         if provisioned:
             limit = max(limit, config.LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT)
         with environment.lock:
             failure = self._initialise(limit, "init")
-        self._settle(environment)
+        if provisioned or environment.stopping:
+            self._settle(environment)
         if failure and provisioned:
             raise StatusErrorException("init failed", payload=failure.answer.payload)
 
@@ -187,7 +185,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
             return
         self.machinery.idle.remove(environment)
         environment.stopping = True
-        if not self._invoking:
+        if not self._busy:
             environment.kill()
         self._settle(environment)
 
@@ -253,12 +251,13 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         environment = self._environment
         assert environment is not None
         self.machinery.idle.remove(environment)
-        self._invoking = True
+        self._invoking = self._busy = True
         try:
+            self._take_room()
             with environment.lock:
                 return self._invoke(environment, payload)
         finally:
-            self._invoking = False
+            self._invoking = self._busy = False
             self._settle(environment)
 
     def _invoke(self, environment: Environment, payload: dict[str, str]) -> InvocationResult:
@@ -412,6 +411,12 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
                 last_lines=(message, str(failure.error_type)),
             )
         return failure
+
+    def _take_room(self) -> None:
+        if not self.machinery.capacity.acquire(self):
+            raise TooManyRequestsException(
+                "Rate Exceeded.", Reason="ConcurrentInvocationLimitExceeded", Type="User"
+            )
 
     # -- helpers ------------------------------------------------------------------------------
 

@@ -25,7 +25,6 @@ LOG_FD = 900
 def become(job: dict[str, Any], sandbox: Sandbox) -> None:
     """Turn the forked process into the execution environment that ``job`` describes."""
     log_fd, status_fd = job["_fds"]
-    signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()

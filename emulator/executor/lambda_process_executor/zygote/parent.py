@@ -132,8 +132,21 @@ class Zygote:
             self.children[pid] = Child(pid, status_fd, log_inode)
             write_status(status_fd, {"pid": pid})
             return None
+        self._leave()
         job["_fds"] = (log_fd, status_fd)
         return job
+
+    def _leave(self) -> None:
+        """In the child: close by hand what the garbage collector would close much later, when the
+        numbers of these descriptors belong to something else."""
+        signal.set_wakeup_fd(-1)
+        self.selector.close()
+        self.control.close()
+        os.close(self.wake_r)
+        os.close(self.wake_w)
+        for child in self.children.values():
+            os.close(child.status_fd)
+        self.children.clear()
 
     # -- the end of children ----------------------------------------------------------------
 
