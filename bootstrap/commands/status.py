@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,13 @@ def triggers(service: Service, settings: Settings) -> list[tuple[str, str, str]]
     return rows
 
 
+def awslocal(settings: Settings) -> str:
+    """How to call ``awslocal`` from this folder, whatever PATH and port are."""
+    program = "awslocal" if shutil.which("awslocal") else ".venv/bin/awslocal"
+    default = settings.endpoint_url == "http://localhost:4566"
+    return program if default else f"AWS_ENDPOINT_URL={settings.endpoint_url} {program}"
+
+
 def _http(body: Any, service: Service, settings: Settings) -> tuple[str, str]:
     text = body if isinstance(body, str) else f"{body.get('method', '*')} {body['path']}"
     method, _, path = text.partition(" ")
@@ -50,7 +58,7 @@ def _s3(body: Any, service: Service, settings: Settings) -> tuple[str, str]:
     suffix = next((r["suffix"] for r in rules if "suffix" in r), "")
     return (
         f"S3 {name}/{prefix}*{suffix}",
-        f"awslocal s3 cp samples/coffee-logo.png s3://{name}/{prefix}acme/logo{suffix or '.png'}",
+        f"{awslocal(settings)} s3 cp samples/coffee-logo.png s3://{name}/{prefix}acme/logo{suffix or '.png'}",
     )
 
 
@@ -70,17 +78,37 @@ def _sqs(body: Any, service: Service, settings: Settings) -> tuple[str, str]:
     body_text = (
         '\'{"brandId": "acme", "eventType": "BrandUpdated", "notifyEmail": "you@acme.example"}\''
     )
-    return f"SQS {queue}", f"awslocal sqs send-message --queue-url {url} --message-body {body_text}"
+    command = f"sqs send-message --queue-url {url} --message-body {body_text}"
+    return f"SQS {queue}", f"{awslocal(settings)} {command}"
 
 
 _TRIGGERS = {"httpApi": _http, "s3": _s3, "eventBridge": _event_bridge, "sqs": _sqs}
 
 
+#: What there is, by resource type: how it is called, and the property that names one.
+_SHOWN = {
+    "AWS::Lambda::Function": ("functions", "FunctionName"),
+    "AWS::DynamoDB::Table": ("tables", "TableName"),
+    "AWS::S3::Bucket": ("buckets", "BucketName"),
+    "AWS::SQS::Queue": ("queues", "QueueName"),
+    "AWS::Events::EventBus": ("buses", "Name"),
+    "AWS::Events::Rule": ("rules", "Name"),
+}
+
+
 def print_try_it(file: Path, created: dict[str, Physical]) -> None:
-    """Print the URLs and one command for each trigger."""
+    """Print what exists, the URLs, and one command for each trigger."""
     template = load_template(file)
     settings = Settings.from_environment(template.region)
     service = parse_service(template.document)
+    for kind, (word, name_property) in _SHOWN.items():
+        names = [
+            str(resource.properties.get(name_property, resource.logical_id))
+            for resource in template.resources.values()
+            if resource.type == kind and resource.logical_id in created
+        ]
+        if names:
+            out.print(f"{word:<10}{', '.join(names)}", markup=False)
     out.print(f"AWS API   {settings.endpoint_url}")
     if any("httpApi" in e for f in service.functions.values() for e in f.events):
         out.print(f"HTTP API  {settings.http_api_url}")
