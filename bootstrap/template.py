@@ -48,12 +48,15 @@ class Template:
         """Add one resource.
 
         Raises:
-            DefinitionError: the logical id is taken.
+            DefinitionError: the logical id is taken, or a CloudFormation function is written
+                wrongly.
         """
         if resource.logical_id in self.resources:
             self.document.fail(
                 f"{resource.logical_id} is defined twice: rename one.", *resource.path
             )
+        if problem := function_problem(resource.properties):
+            self.fail(resource, problem)
         self.resources[resource.logical_id] = resource
 
     def fail(self, resource: Resource, message: str) -> NoReturn:
@@ -93,6 +96,45 @@ def needs(resource: Resource) -> set[str]:
     return set(resource.depends_on) | set(references(resource.properties))
 
 
+#: How the functions that are understood here are written.
+_FORMS = {
+    "Ref": "the logical id of a resource, or a pseudo parameter",
+    "Fn::GetAtt": "[<logical id>, <attribute>]",
+    "Fn::Sub": "text, or [<text>, {<name>: <value>}]",
+    "Fn::Join": "[<separator>, [<value>, …]]",
+}
+
+
+def function_problem(node: Any) -> str | None:
+    """What is wrong with the CloudFormation functions in a property value, or None."""
+    if isinstance(node, list):
+        return next((p for p in map(function_problem, node) if p), None)
+    if not isinstance(node, dict):
+        return None
+    for key, value in node.items():
+        if key == "Ref" or key.startswith("Fn::"):
+            if key not in _FORMS:
+                return f"{key} is not supported here. Supported: {', '.join(_FORMS)}."
+            if len(node) > 1:
+                return f"{key} must be the only key of its mapping."
+            if not _well_formed(key, value):
+                return f"{key} takes {_FORMS[key]}."
+    return next((p for p in map(function_problem, node.values()) if p), None)
+
+
+def _well_formed(function: str, value: Any) -> bool:
+    match function, value:
+        case "Ref", str():
+            return True
+        case "Fn::GetAtt", [str(), str()]:
+            return True
+        case "Fn::Sub", str() | [str(), dict()]:
+            return True
+        case "Fn::Join", [str(), list()]:
+            return True
+    return False
+
+
 def references(node: Any) -> Iterator[str]:
     """Logical ids that a property value refers to."""
     if isinstance(node, list):
@@ -100,15 +142,15 @@ def references(node: Any) -> Iterator[str]:
             yield from references(item)
     elif isinstance(node, dict):
         for key, value in node.items():
-            if key == "Ref" and isinstance(value, str):
+            if key == "Ref":
                 if value not in PSEUDO_PARAMETERS:
                     yield value
-            elif key == "Fn::GetAtt" and isinstance(value, list) and value:
-                yield str(value[0])
+            elif key == "Fn::GetAtt":
+                yield value[0]
             elif key == "Fn::Sub":
                 text, extra = value if isinstance(value, list) else (value, {})
                 yield from references(extra)
-                for name in _SUB.findall(str(text)):
+                for name in _SUB.findall(text):
                     if name not in PSEUDO_PARAMETERS and name not in extra:
                         yield name.split(".", 1)[0]
             else:

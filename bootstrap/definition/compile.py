@@ -324,12 +324,19 @@ def _compile_resources(service: Service, template: Template) -> None:
                 f"{logical_id} needs a Type (text) and Properties (a mapping).", *path
             )
         depends = body.get("DependsOn", [])
+        depends = [depends] if isinstance(depends, str) else depends
+        if not isinstance(depends, list) or not all(isinstance(name, str) for name in depends):
+            template.document.fail(
+                f"{logical_id}.DependsOn must be a logical id or a list of them.",
+                *path,
+                "DependsOn",
+            )
         template.add(
             Resource(
                 logical_id,
                 kind,
                 properties,
                 path,
-                (depends,) if isinstance(depends, str) else tuple(depends),
+                tuple(depends),
             )
         )

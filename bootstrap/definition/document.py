@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.scanner import Scanner
 
 from bootstrap.errors import DefinitionError
 
@@ -22,6 +25,11 @@ INTRINSIC_TAGS = {
     "!Sub": "Fn::Sub",
     "!Join": "Fn::Join",
 }
+
+_YAML = "tag:yaml.org,2002:"
+_MAX_DEPTH = 64
+#: A few aliases of aliases can ask for more values than memory holds.
+_MAX_VALUES = 200_000
 
 
 @dataclass
@@ -63,12 +71,33 @@ class Document:
         return DefinitionError(message, file=self.path.name, line=self.line(path))
 
 
+class _ShallowScanner(Scanner):
+    """Refuses deep nesting before it costs anything: looking ahead in it takes quadratic time."""
+
+    def fetch_flow_collection_start(self, *arguments: Any, **named: Any) -> None:
+        super().fetch_flow_collection_start(*arguments, **named)
+        self._check_depth(len(self.flow_context))
+
+    def add_indent(self, column: int) -> bool:
+        added = bool(super().add_indent(column))
+        self._check_depth(len(self.indents))
+        return added
+
+    def _check_depth(self, depth: int) -> None:
+        if depth > _MAX_DEPTH:
+            raise MarkedYAMLError(problem="it is nested too deeply", problem_mark=self.mark())
+
+    def mark(self) -> Any:
+        return self.reader.get_mark()
+
+
 def load_document(path: Path) -> Document:
     """Read ``path``.
 
     Raises:
         DefinitionError: no such file, not UTF-8, not YAML, or not a mapping at the top.
     """
+    document = Document(path=path, data={})
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -77,10 +106,21 @@ def load_document(path: Path) -> Document:
             "or name the file with --file.",
             file=path.name,
         ) from None
+    except OSError as error:
+        document.fail(f"cannot be read: {error.strerror}.")
     except UnicodeDecodeError as error:
-        raise DefinitionError(f"is not UTF-8 text ({error.reason}).", file=path.name) from None
+        document.fail(f"is not UTF-8 text ({error.reason} at byte {error.start}).")
+    reader = YAML(typ="safe", pure=True)
+    reader.Scanner = _ShallowScanner
     try:
-        tree = YAML(typ="rt").load(text)
+        root = reader.compose(text)
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise DefinitionError(
+            f"is not valid YAML: the character {error.character!r} is not allowed.",
+            file=path.name,
+            line=line,
+        ) from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise DefinitionError(
@@ -89,50 +129,123 @@ def load_document(path: Path) -> Document:
             line=mark.line + 1 if mark else None,
         ) from None
     except (YAMLError, ValueError, RecursionError) as error:
-        raise DefinitionError(f"is not valid YAML: {error}", file=path.name) from None
-    document = Document(path=path, data={})
-    if not isinstance(tree, CommentedMap):
+        document.fail(f"is not valid YAML: {error}.")
+    if not isinstance(root, MappingNode) or root.tag != f"{_YAML}map":
         document.fail("must be a mapping with the keys service, provider, functions, resources.")
-    plain = _plain(tree, (), document)
-    assert isinstance(plain, dict)
-    document.data = plain
+    document.data = _Values(document, reader).mapping(root, (), 0)
     return document
 
 
-def _plain(node: Any, path: KeyPath, document: Document, depth: int = 0) -> Any:
-    if depth > 64:
-        document.fail("is nested too deeply (an alias that contains itself?).", *path)
-    tag = getattr(getattr(node, "tag", None), "value", None)
-    if isinstance(tag, str) and tag.startswith("!") and not tag.startswith("!!"):
-        return _intrinsic(tag, node, path, document, depth)
-    return _plain_value(node, path, document, depth)
+class _Values:
+    """From YAML's node graph to plain data, remembering lines on the way."""
 
+    def __init__(self, document: Document, reader: YAML) -> None:
+        self.document = document
+        self.construct = reader.constructor
+        self.count = 0
+        self.open: set[int] = set()
 
-def _plain_value(node: Any, path: KeyPath, document: Document, depth: int) -> Any:
-    if isinstance(node, CommentedMap):
-        for key in node:
-            document.lines[(*path, str(key))] = node.lc.key(key)[0] + 1
-        return {str(k): _plain(v, (*path, str(k)), document, depth + 1) for k, v in node.items()}
-    if isinstance(node, CommentedSeq):
-        for index in range(len(node)):
-            document.lines[(*path, index)] = node.lc.item(index)[0] + 1
-        return [_plain(v, (*path, i), document, depth + 1) for i, v in enumerate(node)]
-    if isinstance(node, TaggedScalar):
-        return str(node.value)
-    if isinstance(node, bool) or node is None:
-        return node
-    for plain_type in (int, float, str):
-        if isinstance(node, plain_type):
-            return plain_type(node)
-    return str(node)
+    def value(self, node: Node, path: KeyPath, depth: int) -> Any:
+        self.count += 1
+        if depth > _MAX_DEPTH:
+            self.document.fail("is nested too deeply.", *path)
+        if self.count > _MAX_VALUES:
+            self.document.fail(f"the aliases expand to over {_MAX_VALUES} values.", *path)
+        if id(node) in self.open:
+            self.document.fail("is an alias that contains itself.", *path)
+        self.open.add(id(node))
+        try:
+            if _tag(node).startswith("!"):
+                return self.intrinsic(node, path, depth)
+            return self.plain(node, path, depth)
+        finally:
+            self.open.discard(id(node))
 
+    def plain(self, node: Node, path: KeyPath, depth: int) -> Any:
+        if isinstance(node, MappingNode):
+            return self.mapping(node, path, depth)
+        if isinstance(node, SequenceNode):
+            for index, item in enumerate(node.value):
+                self.document.lines[(*path, index)] = item.start_mark.line + 1
+            return [self.value(v, (*path, i), depth + 1) for i, v in enumerate(node.value)]
+        assert isinstance(node, ScalarNode)
+        return self.scalar(node, path)
 
-def _intrinsic(tag: str, node: Any, path: KeyPath, document: Document, depth: int) -> Any:
-    if tag not in INTRINSIC_TAGS:
-        document.fail(
-            f"{tag} is not supported here. Supported: {', '.join(INTRINSIC_TAGS)}.", *path
+    def mapping(self, node: MappingNode, path: KeyPath, depth: int) -> dict[str, Any]:
+        items = dict(self.items(node, path, depth))
+        for key, (line, _) in items.items():
+            self.document.lines[(*path, key)] = line
+        return {k: self.value(v, (*path, k), depth + 1) for k, (_, v) in items.items()}
+
+    def items(
+        self, node: MappingNode, path: KeyPath, depth: int
+    ) -> Iterator[tuple[str, tuple[int, Node]]]:
+        """Every key with its line and value; merged keys (``<<``) first, so that own keys win."""
+        merged = [v for key, v in node.value if key.tag == f"{_YAML}merge"]
+        own = [(key, v) for key, v in node.value if key.tag != f"{_YAML}merge"]
+        if depth > _MAX_DEPTH:
+            self.document.fail("is nested too deeply (a merge of itself?).", *path)
+        for source in merged:
+            sources = source.value if isinstance(source, SequenceNode) else [source]
+            for mapping in reversed(sources):
+                if not isinstance(mapping, MappingNode):
+                    self.document.lines[(*path, "<<")] = source.start_mark.line + 1
+                    self.document.fail("“<<” takes a mapping, or a list of them.", *path, "<<")
+                yield from self.items(mapping, path, depth + 1)
+        seen: dict[str, int] = {}
+        for key, value in own:
+            line = key.start_mark.line + 1
+            if not isinstance(key, ScalarNode) or _tag(key).startswith("!"):
+                self.document.lines[(*path, "?")] = line
+                self.document.fail("a key must be plain text.", *path, "?")
+            name = str(key.value)
+            if name in seen:
+                self.document.lines[(*path, name)] = line
+                self.document.fail(
+                    f"the key “{name}” stands here twice; the first is on line {seen[name]}.",
+                    *path,
+                    name,
+                )
+            seen[name] = line
+            yield name, (line, value)
+
+    def scalar(self, node: ScalarNode, path: KeyPath) -> Any:
+        kind = _tag(node).removeprefix(_YAML)
+        if kind in ("str", "timestamp"):  # CloudFormation's versions look like dates, and are text
+            return str(node.value)
+        if kind == "null":
+            return None
+        try:
+            if kind == "bool":
+                return bool(self.construct.construct_yaml_bool(node))
+            if kind == "int":
+                return int(self.construct.construct_yaml_int(node))
+            if kind == "float":
+                number = float(self.construct.construct_yaml_float(node))
+                if math.isfinite(number):
+                    return number
+        except (ValueError, OverflowError, KeyError, IndexError):
+            pass
+        self.document.fail(
+            f"{_short(node.value)} cannot be read as {kind}. Write text in quotes.", *path
         )
-    value = _plain_value(node, path, document, depth)
-    if tag == "!GetAtt" and isinstance(value, str):
-        value = value.split(".", 1)
-    return {INTRINSIC_TAGS[tag]: value}
+        return None
+
+    def intrinsic(self, node: Node, path: KeyPath, depth: int) -> Any:
+        tag = _tag(node)
+        if tag not in INTRINSIC_TAGS:
+            self.document.fail(
+                f"{tag} is not supported here. Supported: {', '.join(INTRINSIC_TAGS)}.", *path
+            )
+        value = str(node.value) if isinstance(node, ScalarNode) else self.plain(node, path, depth)
+        if tag == "!GetAtt" and isinstance(value, str):
+            value = value.split(".", 1)
+        return {INTRINSIC_TAGS[tag]: value}
+
+
+def _tag(node: Node) -> str:
+    return str(node.tag or "")
+
+
+def _short(text: str, limit: int = 60) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -7,6 +7,7 @@ here is refused, because a setting that is silently ignored is a trap.
 from __future__ import annotations
 
 from functools import cache
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import botocore.loaders
@@ -21,10 +22,11 @@ EVENT_TYPES = ("httpApi", "s3", "eventBridge", "sqs")
 
 
 @cache
-def known_runtimes() -> list[str]:
+@cache
+def known_runtimes() -> tuple[str, ...]:
     """Every runtime identifier that the Lambda API model of the installed SDK lists."""
     model = botocore.loaders.Loader().load_service_model("lambda", "service-2")
-    return list(model["shapes"]["Runtime"]["enum"])
+    return tuple(model["shapes"]["Runtime"]["enum"])
 
 
 class _Model(BaseModel):

@@ -1,0 +1,89 @@
+"""A small project in a temporary folder, and what the bootstrap makes of it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bootstrap.definition import Document, compile_template, load_document
+from bootstrap.definition.variables import resolve_variables
+from bootstrap.errors import DefinitionError
+from bootstrap.template import Template
+
+HANDLER = "def handler(event, context):\n    return event\n"
+#: Nothing but a service; tests add what they are about.
+PROVIDER = """\
+service: shop
+provider:
+  name: aws
+  stage: test
+  runtime: python3.13
+"""
+#: One function; its events are what tests add (at four spaces).
+FUNCTION = (
+    PROVIDER
+    + """\
+functions:
+  greet:
+    handler: app.handler
+"""
+)
+
+
+class Project:
+    """A folder with a definition file and one handler, ``app.handler``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.file = root / "serverless.yml"
+        (root / "app.py").write_text(HANDLER)
+
+    def write(self, text: str | bytes) -> Path:
+        if isinstance(text, str):
+            text = textwrap.dedent(text).encode()
+        self.file.write_bytes(text)
+        return self.file
+
+    def document(self, text: str | bytes) -> Document:
+        return load_document(self.write(text))
+
+    def compile(
+        self,
+        text: str,
+        *,
+        environment: dict[str, str] | None = None,
+        options: dict[str, str] | None = None,
+    ) -> Template:
+        document = self.document(text)
+        resolve_variables(document, environment=environment or {}, options=options)
+        return compile_template(document)
+
+    def refused(self, text: str | bytes, **variables: dict[str, str]) -> DefinitionError:
+        """What the user reads about a definition that cannot be used."""
+        with pytest.raises(DefinitionError) as caught:
+            self.compile(text, **variables)  # type: ignore[arg-type]  # bytes for broken encodings
+        return caught.value
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def with_events(project: Project) -> Callable[[str], Template]:
+    """Compile the function ``greet`` with these events."""
+    return lambda events: project.compile(FUNCTION + events_of(events))
+
+
+@pytest.fixture
+def refused_events(project: Project) -> Callable[[str], DefinitionError]:
+    """What is said about the function ``greet`` with these events."""
+    return lambda events: project.refused(FUNCTION + events_of(events))
+
+
+def events_of(events: str) -> str:
+    return "    events:\n" + textwrap.indent(textwrap.dedent(events).strip("\n"), " " * 6) + "\n"
