@@ -112,7 +112,7 @@ class Direct:
         os.environ["LAMBDA_PROCESS_ZYGOTE"] = "1" if zygote else "0"
         self.settings = Settings.from_environment(str(work))
         self.runtimes = Runtimes(self.settings, sys.executable)
-        self.runtimes.warm_up(RUNTIME)
+        self.runtimes.warm_up(RUNTIME, [])
         self.log: list[str] = []
 
     def environment(self, function: Function) -> Any:
@@ -132,7 +132,6 @@ class Direct:
             "_HANDLER": "app.handler",
         }
         environment = Environment(
-            launch.spawner,
             lambda api: launch.job({**variables, "AWS_LAMBDA_RUNTIME_API": api}),
             lambda event: self.log.append(event.message),
             memory_limit_kb=512 * 1024,

@@ -97,10 +97,8 @@ class Environment:
 
     Parameters
     ----------
-    spawner:
-        Where the process comes from.
     make_job:
-        Given the ``host:port`` of the Runtime API, the spawn request.
+        Given the ``host:port`` of the Runtime API: who starts the process, and the spawn request.
     emit:
         Called with every log event, in order.
     memory_limit_kb:
@@ -109,12 +107,11 @@ class Environment:
 
     def __init__(
         self,
-        spawner: Spawner,
-        make_job: Callable[[str], dict[str, Any]],
+        make_job: Callable[[str], tuple[Spawner, dict[str, Any]]],
         emit: Callable[[LogEvent], None],
         memory_limit_kb: int = 0,
     ) -> None:
-        self.spawner = spawner
+        self.spawner: Spawner | None = None
         self.make_job = make_job
         self.emit = emit
         self.memory_limit_kb = memory_limit_kb
@@ -183,7 +180,7 @@ class Environment:
         os.set_blocking(self._status_fd, False)
         try:
             host, port = listener.getsockname()
-            job = self.make_job(f"{host}:{port}")
+            self.spawner, job = self.make_job(f"{host}:{port}")
             self._forked = job["argv"] is None
             self._own_kb = RUNTIME_BASE_KB if self._forked else 0
             self.spawner.spawn(job, log_w, status_w)
@@ -219,7 +216,7 @@ class Environment:
     def kill(self) -> None:
         """End the process and its group without waiting; safe to call from any thread."""
         pid = self.pid
-        if pid is not None and self.exit is None:
+        if pid is not None and self.exit is None and self.spawner is not None:
             self.spawner.kill(pid)
 
     def _kill_and_wait(self) -> None:

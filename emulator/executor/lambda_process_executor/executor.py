@@ -33,8 +33,12 @@ from lambda_process_executor.environment import (
     TimedOutError,
 )
 from lambda_process_executor.idle import IdleWatcher
-from lambda_process_executor.launch import Launch, function_environment
-from lambda_process_executor.layers import merged_layers
+from lambda_process_executor.launch import (
+    Launch,
+    function_environment,
+    own_folders,
+    package_folders,
+)
 from lambda_process_executor.output import LogEvent, now_ms
 from lambda_process_executor.report import PlatformLog, Report, timestamp
 from lambda_process_executor.runtime_api import Answer, Event
@@ -158,7 +162,6 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
             variables["AWS_LAMBDA_LOG_STREAM_NAME"],
         )
         self._environment = Environment(
-            launch.spawner,
             lambda api: launch.job({**variables, "AWS_LAMBDA_RUNTIME_API": api}),
             self._emit,
             memory_limit_kb=config_.memory_size * 1024,
@@ -219,11 +222,9 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         shared.runtimes.check(version.runtime)
         if version.code:
             version.code.prepare_for_execution()
-        merged_layers(
-            shared.settings.work_dir / "layers",
-            [(layer.layer_version_arn, layer.code) for layer in version.layers if layer.code],
-        )
-        shared.runtimes.warm_up(str(version.runtime))
+        runtime = str(version.runtime)
+        folders = package_folders(runtime, *own_folders(version, shared.runtimes))
+        shared.runtimes.warm_up(runtime, folders)
 
     @classmethod
     def cleanup_version(cls, function_version: FunctionVersion) -> None:

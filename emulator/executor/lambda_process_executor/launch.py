@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localstack.services.lambda_.invocation.lambda_models import FunctionVersion
+from localstack.services.lambda_.invocation.lambda_models import (
+    FunctionVersion,
+    VersionFunctionConfiguration,
+)
 
 from lambda_process_executor.layers import merged_layers
 from lambda_process_executor.runtimes import PACKAGE, Runtimes
@@ -53,6 +56,19 @@ def function_environment(
     return variables
 
 
+def own_folders(config: VersionFunctionConfiguration, runtimes: Runtimes) -> tuple[Path, Path]:
+    """Where a function's code and its merged layers are."""
+    assert config.code is not None
+    layers = [(layer.layer_version_arn, layer.code) for layer in config.layers if layer.code]
+    opt = merged_layers(runtimes.settings.work_dir / "layers", layers)
+    return Path(config.code.get_unzipped_code_location()), opt
+
+
+def package_folders(runtime: str, code: Path, opt: Path) -> list[Path]:
+    """The folders that a Python function's own packages may lie in, in search order."""
+    return [code, opt / f"python/lib/{runtime}/site-packages", opt / "python"]
+
+
 @dataclass(frozen=True)
 class Seen:
     """Paths as the function sees them."""
@@ -82,27 +98,25 @@ class Launch:
         self.runtime = str(self.config.runtime)
         self.is_python = self.runtime.startswith("python")
         self.forked = self.is_python and settings.zygote
-        self.spawner: Spawner = (
-            runtimes.python(self.runtime).spawner if self.forked else runtimes.plain
-        )
         # A user of its own also keeps environments out of each other's memory and files.
         self.uid = settings.user_id + next(_USERS) % _USER_RANGE
+        self._used: set[Spawner] = set()
 
-    def job(self, variables: dict[str, str]) -> dict[str, Any]:
-        """The spawn request. Makes the environment's ``/tmp`` if it is not there.
+    def job(self, variables: dict[str, str]) -> tuple[Spawner, dict[str, Any]]:
+        """The spawn request and whom to send it to. Makes the environment's ``/tmp``.
 
         Raises
         ------
         SpawnError
-            The parent process does not come up.
+            The parent process does not come up, or there is nothing to start.
         """
-        assert self.config.code is not None
-        isolation = self.spawner.isolation()
-        code = Path(self.config.code.get_unzipped_code_location())
-        opt = merged_layers(
-            self.runtimes.settings.work_dir / "layers",
-            [(layer.layer_version_arn, layer.code) for layer in self.config.layers if layer.code],
-        )
+        code, opt = own_folders(self.config, self.runtimes)
+        spawner, keep = self.runtimes.plain, None
+        if self.forked:
+            runtime = self.runtimes.python(self.runtime)
+            spawner, keep = runtime.parent_for(package_folders(self.runtime, code, opt))
+        isolation = spawner.isolation()
+        self._used.add(spawner)
         runtime_dir = self._runtime_dir()
         seen = Seen(
             task="/var/task" if isolation["mounts"] else str(code),
@@ -122,17 +136,14 @@ class Launch:
             "rlimits": self._limits(isolation),
         }
         if self.forked:
-            runtime = self.runtimes.python(self.runtime)
-            site = f"python/lib/{self.runtime}/site-packages"
-            own = [code, opt / site, opt / "python"]
-            job["python"] = runtime.job(seen.task, seen.opt, seen.runtime, own)
+            job["python"] = runtime.job(seen.task, seen.opt, seen.runtime, keep)
             job["python"]["path"][:0] = [
                 part for part in env.get("PYTHONPATH", "").split(":") if part
             ]
         else:
             job["argv"] = self._command(env, seen, code, opt)
             job["runtime"] = str(runtime_dir)
-        return job
+        return spawner, job
 
     def _runtime_dir(self) -> Path:
         if self.is_python:
@@ -204,5 +215,6 @@ class Launch:
 
     def clean_up(self) -> None:
         """Remove the environment's ``/tmp``."""
-        self.spawner.release(self.id)
+        for spawner in self._used:
+            spawner.release(self.id)
         shutil.rmtree(self.folder, ignore_errors=True)

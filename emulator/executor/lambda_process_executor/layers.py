@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -28,7 +29,7 @@ class LayerCode(Protocol):
         """Where it has been unpacked."""
 
 
-def merged_layers(folder: Path, layers: list[tuple[str, LayerCode]]) -> Path:
+def merged_layers(folder: Path, layers: Sequence[tuple[str, LayerCode]]) -> Path:
     """The merged content of ``layers``, pairs of layer version ARN and code, first to last.
 
     Returns an empty folder when there are none. The result lies below ``folder`` and is shared by

@@ -11,90 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lambda_process_executor.preloads import LAYER, RUNTIME, STANDARD_LIBRARY
 from lambda_process_executor.settings import Settings
 from lambda_process_executor.spawner import Spawner
 
 PACKAGE = Path(__file__).parent
 _PYTHON = re.compile(r"python3\.\d+")
 _DIST_INFO = re.compile(r"(.+?)-([^-]+)\.dist-info")
-PRELOAD = [
-    "argparse",
-    "asyncio",
-    "base64",
-    "collections",
-    "concurrent.futures",
-    "contextvars",
-    "copy",
-    "csv",
-    "ctypes",
-    "dataclasses",
-    "datetime",
-    "decimal",
-    "email.message",
-    "enum",
-    "functools",
-    "hashlib",
-    "hmac",
-    "html",
-    "http.client",
-    "importlib.metadata",
-    "inspect",
-    "io",
-    "json",
-    "logging",
-    "logging.handlers",
-    "numbers",
-    "queue",
-    "random",
-    "re",
-    "socket",
-    "ssl",
-    "statistics",
-    "string",
-    "tempfile",
-    "threading",
-    "traceback",
-    "typing",
-    "unittest.mock",
-    "urllib.parse",
-    "urllib.request",
-    "uuid",
-    "weakref",
-    "xml.etree.ElementTree",
-    "zipfile",
-    "zlib",
-    "zoneinfo",
-    "_strptime",
-    "encodings.idna",
-    "simplejson",
-    "awslambdaric",
-    "awslambdaric.lambda_context",
-    "awslambdaric.lambda_runtime_exception",
-    "awslambdaric.lambda_runtime_log_utils",
-    "boto3",
-    "boto3.dynamodb.conditions",
-    "boto3.dynamodb.types",
-    "boto3.session",
-    "botocore.session",
-    "botocore.client",
-    "botocore.endpoint",
-    "botocore.httpsession",
-    "botocore.handlers",
-    "botocore.config",
-    "botocore.auth",
-    "botocore.retries.standard",
-    "s3transfer.manager",
-    "urllib3",
-    "aws_lambda_powertools",
-    "aws_lambda_powertools.logging",
-    "aws_lambda_powertools.metrics",
-    "aws_lambda_powertools.utilities.typing",
-    "aws_lambda_powertools.utilities.data_classes",
-    "aws_lambda_powertools.utilities.batch",
-    "aws_lambda_powertools.utilities.idempotency",
-    "aws_lambda_powertools.event_handler",
-    "pydantic",
-]
 
 
 class RuntimeUnavailableError(Exception):
@@ -210,11 +133,14 @@ class PythonRuntime:
         self.extra = preloaded_distributions(self.preload_folder)
         prefix = Path(self.interpreter).resolve().parent.parent
         needed = [] if str(prefix) == "/usr" else [str(prefix)]
-        self.spawner = Spawner(
+        facts = {**sandbox, "needed": needed, "runtime": str(folder)}
+        self.spawner = Spawner(self.interpreter, [folder], [*STANDARD_LIBRARY, *RUNTIME], facts)
+        # For functions whose layer is what it has imported; started with the first of them.
+        self.layered_spawner = Spawner(
             self.interpreter,
             [folder, self.preload_folder],
-            PRELOAD,
-            {**sandbox, "needed": needed, "runtime": str(folder)},
+            [*STANDARD_LIBRARY, *RUNTIME, *LAYER],
+            facts,
         )
         self._standard_path: list[str] | None = None
 
@@ -241,47 +167,49 @@ class PythonRuntime:
             *self.standard_path(),
         ]
 
-    def modules_to_keep(self, folders: list[Path]) -> set[str]:
-        """Top-level names of pre-imported modules that a function with ``folders`` may use."""
+    def parent_for(self, folders: list[Path]) -> tuple[Spawner, set[str] | None]:
+        """The parent to fork a function from, which brings packages in ``folders`` itself.
+
+        Second, the top-level names of pre-imported modules that the function may use, or ``None``
+        for all of that parent's: evicting modules costs time and memory, so a parent is chosen
+        that has nothing to evict whenever there is one.
+        """
         own: dict[str, str] = {}
         names: set[str] = set()
         for folder in reversed(folders):
             own.update(distributions(folder))
             names |= top_level_names(folder)
-        kept: set[str] = set()
-        given_modules: set[str] = set()
-        shadowed = False
-        for dist in self.given.values():
-            given_modules |= dist.modules
-            if dist.modules & names and own.get(dist.name) != dist.version:
-                shadowed = True
-        if not shadowed:
-            kept |= given_modules
+        given = {module for dist in self.given.values() for module in dist.modules}
+        same = {
+            module
+            for known in (self.given, self.extra)
+            for dist in known.values()
+            if own.get(dist.name) == dist.version
+            for module in dist.modules
+        }
+        shadowed = (names & given) - same
         good = reusable(self.extra, own, set() if shadowed else set(self.given))
-        for name in good:
-            kept |= self.extra[name].modules
-        # Under its own name a function's module wins over any pre-imported one of that name.
-        brought = {m for n in own for m in self._modules_of(n)}
-        return {m for m in kept if m not in names or m in brought}
-
-    def _modules_of(self, dist: str) -> set[str]:
-        for known in (self.given, self.extra):
-            if dist in known:
-                return known[dist].modules
-        return set()
+        if not shadowed and good and good == set(self.extra):
+            return self.layered_spawner, None
+        extra = {module for name in good for module in self.extra[name].modules}
+        if not shadowed and not (extra - given):
+            return self.spawner, None
+        # boto3 and what it needs stand and fall together.
+        kept = extra if shadowed else extra | given
+        return (self.layered_spawner if good else self.spawner), kept
 
     def job(
-        self, task_root: str, opt: str, runtime_dir: str, folders: list[Path]
+        self, task_root: str, opt: str, runtime_dir: str, keep: set[str] | None
     ) -> dict[str, Any]:
         """The part of a spawn request that says how to run Python code.
 
-        ``task_root``, ``opt`` and ``runtime_dir`` are paths as the function sees them, ``folders``
-        where its own packages really are.
+        ``task_root``, ``opt`` and ``runtime_dir`` are paths as the function sees them; ``keep`` is
+        what :meth:`parent_for` said.
         """
         return {
             "path": self.search_path(task_root, opt, runtime_dir),
-            "evict": [runtime_dir + os.sep],
-            "keep": sorted(self.modules_to_keep(folders)),
+            "evict": [] if keep is None else [runtime_dir + os.sep],
+            "keep": sorted(keep or ()),
             "argv0": f"{task_root}/bootstrap",
         }
 
@@ -381,16 +309,21 @@ class Runtimes:
                 " nodejs*.x and provided*"
             )
 
-    def warm_up(self, name: str) -> None:
-        """Start the parent of a runtime's environments, so that it is ready when needed."""
+    def warm_up(self, name: str, folders: list[Path]) -> None:
+        """Start the parent of a function's environments, so that it is ready when needed.
+
+        ``folders`` are where the function's own packages may lie.
+        """
         if _PYTHON.fullmatch(name) and self.settings.zygote:
-            self.python(name).spawner.ensure_started()
+            self.python(name).parent_for(folders)[0].ensure_started()
         else:
             self.plain.ensure_started()
 
     def close(self) -> None:
         """End every parent and with it every environment."""
         with self._lock:
-            spawners = [self.plain, *(runtime.spawner for runtime in self._python.values())]
+            spawners = [self.plain]
+            for runtime in self._python.values():
+                spawners += [runtime.spawner, runtime.layered_spawner]
         for spawner in spawners:
             spawner.close()

@@ -90,6 +90,9 @@ def _belongs(module: Any, root: str) -> bool:
     return any(str(place).startswith(root) for place in locations)
 
 
+_EVICTED: list[Any] = []  # destroying modules would copy the pages that are shared with the parent
+
+
 def _evict(roots: list[str], keep: set[str]) -> None:
     """Forget pre-imported modules below ``roots`` whose top-level name is not in ``keep``."""
     for name, module in list(sys.modules.items()):
@@ -98,7 +101,7 @@ def _evict(roots: list[str], keep: set[str]) -> None:
         if name.startswith("lambda_process_executor") or any(
             _belongs(module, root) for root in roots
         ):
-            del sys.modules[name]
+            _EVICTED.append(sys.modules.pop(name))
 
 
 def run_python(job: dict[str, Any]) -> None:
@@ -106,7 +109,8 @@ def run_python(job: dict[str, Any]) -> None:
     python = job["python"]
     sys.path[:] = python["path"]
     sys.path_importer_cache.clear()
-    _evict(python["evict"], set(python["keep"]))
+    if python["evict"]:
+        _evict(python["evict"], set(python["keep"]))
     sys.argv = [python["argv0"]]
     # The inherited objects were made for other files.
     for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
