@@ -69,7 +69,7 @@ def watches_a_process(pid: int) -> bool:
     links = []
     for path in Path(f"/proc/{pid}/fd").glob("*"):
         with suppress(OSError):
-            links.append(os.readlink(path))
+            links.append(str(path.readlink()))
     return any("pidfd" in link for link in links)
 
 

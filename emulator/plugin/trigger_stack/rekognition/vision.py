@@ -19,7 +19,7 @@ from trigger_stack.rekognition.text_response import text_detections
 LABEL_MODEL_VERSION = "trigger-stack-efficientnet-lite0-1.0"
 TEXT_MODEL_VERSION = "trigger-stack-pp-ocrv6-small-1.0"
 
-_LABELS_SIDE = 512
+_LABELS_SIDE = 384
 _TEXT_HINT_SIDE = 256
 _TEXT_HINT_WIDTH = 320
 _TEXT_HINTS = 2
