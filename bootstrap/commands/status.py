@@ -56,10 +56,9 @@ def _s3(body: Any, service: Service, settings: Settings) -> tuple[str, str]:
     rules = [] if isinstance(body, str) else body.get("rules", [])
     prefix = next((r["prefix"] for r in rules if "prefix" in r), "")
     suffix = next((r["suffix"] for r in rules if "suffix" in r), "")
-    return (
-        f"S3 {name}/{prefix}*{suffix}",
-        f"{awslocal(settings)} s3 cp samples/coffee-logo.png s3://{name}/{prefix}acme/logo{suffix or '.png'}",
-    )
+    target = f"s3://{name}/{prefix}acme/logo{suffix or '.png'}"
+    command = f"{awslocal(settings)} s3 cp samples/coffee-logo.png {target}"
+    return f"S3 {name}/{prefix}*{suffix}", command
 
 
 def _event_bridge(body: Any, service: Service, settings: Settings) -> tuple[str, str]:
