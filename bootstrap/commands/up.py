@@ -11,6 +11,7 @@ from bootstrap.console import out
 from bootstrap.definition import compile_template, load_document
 from bootstrap.definition.variables import resolve_variables
 from bootstrap.deploy import Deployment, check, deploy
+from bootstrap.lock import one_at_a_time
 from bootstrap.runtime import native
 from bootstrap.runtime.choice import choose
 from bootstrap.services.base import Context, Outcome
@@ -41,6 +42,11 @@ def run(file: Path, *, quiet: bool = False, start: bool = False) -> Deployment:
     """
     template = load_template(file)
     check(template)
+    with one_at_a_time():
+        return _run(template, quiet=quiet, start=start)
+
+
+def _run(template: Template, *, quiet: bool, start: bool) -> Deployment:
     settings = Settings.from_environment(template.region)
     context = Context(settings, template.service)
     if start:
