@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 # Set-up with VISION=0 leaves the vision part out on purpose; only what happens without it can be
 # tested then.
 INSTALLED = importlib.util.find_spec("onnxruntime") is not None and MODELS.is_dir()
-collect_ignore_glob = [] if INSTALLED else ["test_detect_*.py", "test_worker.py", "test_limits.py"]
+collect_ignore_glob = (
+    []
+    if INSTALLED
+    else [
+        "test_detect_*.py",
+        "test_rekognition_limits.py",
+        "test_vision_*.py",
+    ]
+)
 
 
 @pytest.fixture(scope="session")
