@@ -132,7 +132,7 @@ class Direct:
             "_HANDLER": "app.handler",
         }
         environment = Environment(
-            lambda api: launch.job({**variables, "AWS_LAMBDA_RUNTIME_API": api}),
+            lambda api: launch.job({**variables, "AWS_LAMBDA_RUNTIME_API": api}, function.folder),
             lambda event: self.log.append(event.message),
             memory_limit_kb=512 * 1024,
         )

@@ -19,12 +19,14 @@ from localstack import config
 from localstack.aws.api.lambda_ import TooManyRequestsException
 from localstack.aws.connect import connect_to
 from localstack.runtime.shutdown import ON_AFTER_SERVICE_SHUTDOWN_HANDLERS
+from localstack.services.edge import ROUTER
 from localstack.services.lambda_.invocation.executor_endpoint import StatusErrorException
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InvocationResult
 from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
 
 from lambda_process_executor.capacity import Capacity, environment_limit
 from lambda_process_executor.cloudwatch import LogWriter, Stream
+from lambda_process_executor.control import Control, DebugRequest, DebugRequests
 from lambda_process_executor.environment import (
     EndedBeforehandError,
     Environment,
@@ -32,6 +34,7 @@ from lambda_process_executor.environment import (
     StoppedError,
     TimedOutError,
 )
+from lambda_process_executor.hot_reload import HotReload
 from lambda_process_executor.idle import IdleWatcher
 from lambda_process_executor.launch import (
     Launch,
@@ -47,6 +50,7 @@ from lambda_process_executor.settings import Settings
 from lambda_process_executor.spawner import SpawnError
 
 LOG = logging.getLogger(__name__)
+_DEBUG_TIMEOUT_S = 3600  # nobody thinks in three seconds
 _PROCESS_ERRORS = ("Runtime.ExitError", "Runtime.InvalidEntrypoint", "Runtime.OutOfMemory")
 
 
@@ -63,6 +67,9 @@ class Machinery:
             settings.log_linger_ms,
         )
         self.capacity = Capacity(environment_limit(settings))
+        self.hot_reload = HotReload(settings.work_dir / "hot-reload")
+        self.debugging = DebugRequests()
+        ROUTER.add(Control(self.hot_reload, self.debugging))
         ON_AFTER_SERVICE_SHUTDOWN_HANDLERS.register(self.close)
         atexit.register(self.close)  # for a shutdown that is cut short
         self._closed = False
@@ -133,6 +140,8 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         self._invoking = False  # or about to: the process may not be taken away
         self._busy = False  # an event is being handled
         self._may_restart = False
+        self._code: Path | None = None
+        self._debug: DebugRequest | None = None
         self._environment: Environment | None = None
         self._launch: Launch | None = None
         self._stream: Stream | None = None
@@ -162,7 +171,11 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
             variables["AWS_LAMBDA_LOG_STREAM_NAME"],
         )
         self._environment = Environment(
-            lambda api: launch.job({**variables, "AWS_LAMBDA_RUNTIME_API": api}),
+            lambda api: launch.job(
+                {**variables, "AWS_LAMBDA_RUNTIME_API": api},
+                self._choose_code(),
+                self._debug,
+            ),
             self._emit,
             memory_limit_kb=config_.memory_size * 1024,
         )
@@ -171,7 +184,11 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         provisioned = variables.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency"
         # On demand, an invoke follows at once: nobody may take the process away before.
         self._invoking = not provisioned
-        limit = self.settings.init_timeout_s
+        limit: float = self.settings.init_timeout_s
+        self._debug = self.machinery.debugging.take(self.function_version.id.function_name)
+        if self._debug:
+            limit = _DEBUG_TIMEOUT_S
+            environment.memory_limit_kb = 0
         if provisioned:
             limit = max(limit, config.LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT)
         with environment.lock:
@@ -265,13 +282,14 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         request_id = payload["invoke-id"]
         version = self.function_version
         self._tail.clear()
+        self._renew(environment)
         self._may_restart = not environment.stopping
         if not environment.alive:
             self._init_ms = None
         outcome = None
         self._emit(self._log.start(request_id, version.id.qualifier))
         started = time.perf_counter()
-        timeout = version.config.timeout
+        timeout = _DEBUG_TIMEOUT_S if self._debug else version.config.timeout
         if not environment.alive:
             outcome = self._reinitialise(request_id, timeout)
         event = Event(
@@ -412,6 +430,27 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
                 last_lines=(message, str(failure.error_type)),
             )
         return failure
+
+    def _choose_code(self) -> Path:
+        code = self.function_version.config.code
+        assert code is not None
+        self._code = self.machinery.hot_reload.code_for(Path(code.get_unzipped_code_location()))
+        return self._code
+
+    def _renew(self, environment: Environment) -> None:
+        """End a warm process that is not to be used again: its code has changed, or a debugger is
+        asked for."""
+        debug = self.machinery.debugging.take(self.function_version.id.function_name)
+        if debug:
+            self._debug = debug
+            environment.memory_limit_kb = 0
+        elif environment.alive:
+            code = self.function_version.config.code
+            assert code is not None
+            package = Path(code.get_unzipped_code_location())
+            if self.machinery.hot_reload.code_for(package) == self._code:
+                return
+        environment.close()
 
     def _take_room(self) -> None:
         if not self.machinery.capacity.acquire(self):

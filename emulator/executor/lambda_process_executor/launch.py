@@ -14,6 +14,7 @@ from localstack.services.lambda_.invocation.lambda_models import (
     VersionFunctionConfiguration,
 )
 
+from lambda_process_executor.control import DebugRequest
 from lambda_process_executor.layers import merged_layers
 from lambda_process_executor.runtimes import PACKAGE, Runtimes
 from lambda_process_executor.spawner import Spawner, SpawnError
@@ -102,15 +103,19 @@ class Launch:
         self.uid = settings.user_id + next(_USERS) % _USER_RANGE
         self._used: set[Spawner] = set()
 
-    def job(self, variables: dict[str, str]) -> tuple[Spawner, dict[str, Any]]:
+    def job(
+        self, variables: dict[str, str], code: Path, debug: DebugRequest | None = None
+    ) -> tuple[Spawner, dict[str, Any]]:
         """The spawn request and whom to send it to. Makes the environment's ``/tmp``.
+
+        ``code`` is the folder of the function's code.
 
         Raises
         ------
         SpawnError
             The parent process does not come up, or there is nothing to start.
         """
-        code, opt = own_folders(self.config, self.runtimes)
+        _, opt = own_folders(self.config, self.runtimes)
         spawner, keep = self.runtimes.plain, None
         if self.forked:
             runtime = self.runtimes.python(self.runtime)
@@ -137,6 +142,12 @@ class Launch:
         }
         if self.forked:
             job["python"] = runtime.job(seen.task, seen.opt, seen.runtime, keep)
+            if debug:
+                job["python"]["debug"] = {
+                    "path": f"{seen.runtime}/.debug",
+                    "port": debug.port,
+                    "wait": debug.wait,
+                }
             job["python"]["path"][:0] = [
                 part for part in env.get("PYTHONPATH", "").split(":") if part
             ]

@@ -1,0 +1,60 @@
+"""``python -m lambda_process_executor.watch [--root .]``: saved files run at the next invoke."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from lambda_process_executor.cli import control, load_lambda, parser
+
+_EVERY_S = 0.5
+_IGNORED = {"__pycache__", ".git", "node_modules", ".venv", ".build", ".trigger-stack"}
+
+
+def changes(folder: Path) -> dict[Path, int]:
+    """Modification times below ``folder``."""
+    found = {}
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in _IGNORED]
+        for name in files:
+            file = Path(place) / name
+            try:
+                found[file] = file.stat().st_mtime_ns
+            except OSError:
+                continue
+    return found
+
+
+def main() -> None:
+    """Switch hot reload on, say what changes, switch it off at Ctrl-C."""
+    options = parser("Run functions from a working tree while this command runs.")
+    options.add_argument("--root", default=".", help="folder that packages are made from")
+    options.add_argument("folders", nargs="*", default=["functions"], help="folders to report on")
+    arguments = options.parse_args()
+    root = Path(arguments.root).absolute()
+    load_lambda(arguments.endpoint)
+    control(arguments.endpoint, "hot-reload", "POST", {"root": str(root)})
+    print(f"Functions run from {root}: a saved file takes effect at the next invoke. Ctrl-C ends.")
+    try:
+        seen: dict[Path, int] = {}
+        for folder in arguments.folders:
+            seen |= changes(root / folder)
+        while True:
+            time.sleep(_EVERY_S)
+            now: dict[Path, int] = {}
+            for folder in arguments.folders:
+                now |= changes(root / folder)
+            for file in sorted(now):
+                if seen.get(file) != now[file]:
+                    print(f"changed: {file.relative_to(root)}", flush=True)
+            seen = now
+    except KeyboardInterrupt:
+        print()
+    finally:
+        control(arguments.endpoint, "hot-reload", "DELETE")
+        print("Functions run from their deployed packages again.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Hot reload, debugging and following logs, as the make targets use them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.executor.lambda_stack import PYTHON, Stack, runtimes_dir
+from tests.support.waiting import eventually
+
+
+def tool(stack: Stack, name: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            f"lambda_process_executor.{name}",
+            "--endpoint",
+            f"http://127.0.0.1:{stack.port}",
+            *arguments,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_a_saved_file_takes_effect_at_the_next_invoke(stack: Stack, tmp_path: Path) -> None:
+    folder = tmp_path / "functions" / "greet"
+    folder.mkdir(parents=True)
+    (folder / "handler.py").write_text("def handler(e, c): return 'one'")
+    name = stack.create(
+        {"functions/greet/handler.py": "def handler(e, c): return 'deployed'"},
+        handler="functions/greet/handler.handler",
+    )
+    assert stack.invoke(name).value == "deployed"
+    watching = tool(stack, "watch", "--root", str(tmp_path))
+    try:
+        eventually(lambda: stack.invoke(name).value == "one")
+        (folder / "handler.py").write_text("from . import new\ndef handler(e, c): return new.word")
+        (folder / "new.py").write_text("word = 'two'")
+        assert stack.invoke(name).value == "two"
+        (folder / "handler.py").write_text("def handler(e, c) oops")
+        assert stack.invoke(name).value["errorType"] == "Runtime.UserCodeSyntaxError"
+        (folder / "handler.py").write_text("def handler(e, c): return 'three'")
+        assert stack.invoke(name).value == "three"
+    finally:
+        watching.send_signal(signal.SIGINT)
+        said = watching.communicate(timeout=20)[0]
+    assert "changed: functions/greet/handler.py" in said
+    assert stack.invoke(name).value == "deployed"
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{", '{"root": 1}', '{"root": "relative"}', "\x00"])
+def test_a_bad_hot_reload_request_is_refused(stack: Stack, body: str) -> None:
+    stack.client("lambda").list_functions()
+    url = f"http://127.0.0.1:{stack.port}/_trigger_stack/lambda/hot-reload"
+
+    assert requests.post(url, data=body, timeout=10).status_code == 400
+
+
+def test_debugging(stack: Stack) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    name = stack.create("def handler(e, c):\n    answer = 42\n    return answer", Timeout=1)
+    assert stack.invoke(name).value == 42
+
+    asked = tool(stack, "debug", name, "--port", str(port))
+    said = asked.communicate(timeout=20)[0]
+    assert asked.returncode == 0, said
+    assert f"127.0.0.1:{port}" in said
+
+    with ThreadPoolExecutor() as pool:
+        call = pool.submit(stack.invoke, name)
+        # Longer than the function's time-out: nothing runs until somebody attaches.
+        eventually(lambda: not socket.socket().connect_ex(("127.0.0.1", port)), every=0.5)
+        client = (
+            "import sys; sys.path.insert(0, sys.argv[1]); import debugpy\n"
+            "from debugpy.common import messaging, sockets\n"
+            "s = sockets.create_client(); s.connect(('127.0.0.1', int(sys.argv[2])))\n"
+            "c = messaging.JsonMessageChannel(messaging.JsonIOStream.from_socket(s), None)\n"
+            "c.start(); c.send_request('initialize', {'adapterID': 'test'}).wait_for_response()\n"
+            "c.send_request('attach', {'justMyCode': False})\n"
+            "import time; time.sleep(1)\n"
+            "c.send_request('configurationDone').wait_for_response()\n"
+            "time.sleep(5)\n"
+        )
+        debugger = subprocess.Popen(
+            [sys.executable, "-c", client, str(runtimes_dir() / PYTHON / ".debug"), str(port)]
+        )
+        try:
+            assert call.result(30).value == 42
+        finally:
+            debugger.kill()
+            debugger.wait()
+
+
+def test_debugging_a_function_that_is_not_there(stack: Stack) -> None:
+    asked = tool(stack, "debug", "nothing-of-that-name")
+
+    said = asked.communicate(timeout=20)[0]
+    assert asked.returncode == 1
+    assert "There is no function 'nothing-of-that-name'" in said
+
+
+def test_following_logs(stack: Stack) -> None:
+    name = stack.create("def handler(event, context): print('said', event)")
+    other = stack.create("def handler(event, context): print('said', event)")
+    first = stack.invoke(name, "first")
+    stack.invoke(other, "elsewhere")
+    stack.messages(name, until="REPORT")
+    following = tool(stack, "logs", "--function", name)
+    try:
+        assert following.stdout is not None
+        lines = [following.stdout.readline() for _ in range(4)]
+        assert "said first" in lines[1]
+        stack.invoke(name, "second")
+        lines += [following.stdout.readline() for _ in range(4)]
+        assert "said second" in lines[5]
+        assert not any("elsewhere" in line for line in lines)
+        assert not any("\033[" in line for line in lines), "no colours into a pipe"
+    finally:
+        following.send_signal(signal.SIGINT)
+        following.wait(10)
+
+    one = tool(stack, "logs", "--no-follow", "--request-id", first.request_id)
+    printed = one.communicate(timeout=30)[0].splitlines()
+    assert [line.split()[2] for line in printed] == ["START", "said", "END", "REPORT"], printed
+
+
+def test_tools_say_when_nothing_answers() -> None:
+    environment = {**os.environ, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    for name in ("logs", "watch"):
+        done = subprocess.run(
+            [sys.executable, "-m", f"lambda_process_executor.{name}"],
+            env=environment, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert "does not answer" in done.stderr
+        assert "Traceback" not in done.stderr

@@ -1,0 +1,71 @@
+"""From bytes to log events: nothing lost, nothing invented, nothing reordered."""
+
+from __future__ import annotations
+
+import itertools
+import struct
+import time
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambda_process_executor.cloudwatch import batches
+from lambda_process_executor.output import MAX_EVENT_BYTES, LogEvent, OutputParser, split_message
+
+
+def frame(text: str) -> bytes:
+    body = text.encode()
+    return struct.pack(">IIQ", 0xA55A0003, len(body), time.time_ns() // 1000) + body
+
+
+def events(data: bytes, cuts: list[int] | None = None) -> list[str]:
+    parser = OutputParser()
+    edges = [0, *sorted(cuts or []), len(data)]
+    found = []
+    for start, end in itertools.pairwise(edges):
+        found += parser.feed(data[start:end])
+    return [event.message for event in found + parser.flush()]
+
+
+def test_lines_and_frames_in_their_order() -> None:
+    data = b"one\n" + frame("two\nand more") + b"three\nfour" + frame("five\n") + b"six"
+
+    assert events(data) == ["one\n", "two\nand more\n", "three\n", "four", "five\n", "six"]
+
+
+def test_what_only_looks_like_a_frame_is_text() -> None:
+    assert "".join(events(b"\xa5\x5a\x00\x03" + b"\x00" * 20 + b"\n")).endswith("\n")
+
+
+TEXT = st.text(st.characters(exclude_characters="\n\r", exclude_categories=("Cs",)), min_size=1)
+
+
+@given(st.lists(st.tuples(TEXT, st.booleans()), max_size=12), st.data())
+def test_how_bytes_arrive_changes_nothing(
+    parts: list[tuple[str, bool]], data: st.DataObject
+) -> None:
+    raw = b"".join(frame(text) if framed else text.encode() + b"\n" for text, framed in parts)
+    cuts = data.draw(st.lists(st.integers(0, len(raw)), max_size=10))
+
+    assert events(raw, cuts) == [text + "\n" for text, _ in parts]
+
+
+@given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5))
+def test_any_bytes_become_events(data: bytes, cuts: list[int]) -> None:
+    for text in events(data, [min(cut, len(data)) for cut in cuts]):
+        assert text
+
+
+def test_a_long_message_is_split_between_characters() -> None:
+    parts = split_message(0, ("é" * MAX_EVENT_BYTES).encode())
+
+    assert "".join(part.message for part in parts) == "é" * MAX_EVENT_BYTES
+    assert all(len(part.message.encode()) <= MAX_EVENT_BYTES for part in parts)
+
+
+def test_batches_keep_to_the_quotas_of_put_log_events() -> None:
+    many = [LogEvent(0, "x")] * 25_000
+    big = [LogEvent(0, "x" * 200_000)] * 12
+
+    assert [len(batch) for batch in batches(many)] == [10_000, 10_000, 5_000]
+    assert [len(batch) for batch in batches(big)] == [5, 5, 2]
