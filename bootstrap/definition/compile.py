@@ -6,8 +6,6 @@ through CloudFormation needs (its bucket and function versions); a test compares
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
 from typing import Any
 
 from bootstrap.definition import naming
@@ -15,8 +13,9 @@ from bootstrap.definition.document import Document
 from bootstrap.definition.events import compile_event
 from bootstrap.definition.events.http_api import compile_api
 from bootstrap.definition.events.s3 import compile_buckets
+from bootstrap.definition.events.sqs import event_source
+from bootstrap.definition.handlers import check_handler
 from bootstrap.definition.model import Function, Service, known_runtimes, parse_service
-from bootstrap.packaging import picks
 from bootstrap.template import Resource, Template
 
 ROLE_ID = "IamRoleLambdaExecution"
@@ -105,9 +104,7 @@ def _role(service: Service) -> Resource:
                 {"Effect": "Allow", "Action": actions[target.type], "Resource": target.arn}
             )
         if queues := [
-            event["sqs"]["arn"] if isinstance(event["sqs"], dict) else event["sqs"]
-            for event in function.events
-            if "sqs" in event and (isinstance(event["sqs"], str) or "arn" in (event["sqs"] or ()))
+            arn for event in function.events if (arn := event_source(event.get("sqs"))) is not None
         ]:
             statements.append(
                 {
@@ -166,7 +163,7 @@ def _compile_function(key: str, function: Function, service: Service, template: 
             *owner,
         )
     patterns = _patterns(service, function)
-    _check_handler(key, function, runtime, patterns, template.document)
+    check_handler(key, function.handler, runtime, patterns, template.document)
     name = function.name or f"{service.service}-{provider.stage}-{key}"
     log_group: dict[str, Any] = {"LogGroupName": f"/aws/lambda/{name}"}
     if provider.logRetentionInDays:
@@ -245,65 +242,6 @@ def _compile_invoke_config(key: str, function: Function, template: Template) -> 
             ("functions", key),
         )
     )
-
-
-def _check_handler(
-    key: str, function: Function, runtime: str, patterns: list[str], document: Document
-) -> None:
-    path = ("functions", key, "handler")
-    if runtime.startswith("provided"):
-        return
-    module, _, name = function.handler.rpartition(".")
-    if not module:
-        document.fail(
-            f"functions.{key}: the handler “{function.handler}” must be "
-            f"<path of the file without its ending>.<name of the function>.",
-            *path,
-        )
-    suffixes = [".py"] if runtime.startswith("python") else [".js", ".mjs", ".cjs"]
-    files = [document.root / f"{module}{suffix}" for suffix in suffixes]
-    found = next((file for file in files if file.is_file()), None)
-    if found is None:
-        document.fail(
-            f"functions.{key}: there is no {' or '.join(f'{module}{s}' for s in suffixes)} "
-            f"for the handler “{function.handler}”.",
-            *path,
-        )
-    if not picks(found.relative_to(document.root).as_posix(), patterns):
-        document.fail(
-            f"functions.{key}: package.patterns leave out {module}{found.suffix}, the file of its "
-            "handler. Add a pattern for it after the others (a function's own patterns count with "
-            "package.individually: true).",
-            *path,
-        )
-    if found.suffix == ".py" and not _defines(found, name, document, path):
-        document.fail(
-            f"functions.{key}: {module}.py has no function “{name}” at its top level.", *path
-        )
-
-
-def _defines(file: Path, name: str, document: Document, path: tuple[str, ...]) -> bool:
-    try:
-        tree = ast.parse(file.read_bytes(), filename=str(file))
-    except (SyntaxError, ValueError) as error:
-        place = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        document.fail(
-            f"{'.'.join(path[:2])}: {file.relative_to(document.root)}{place} is not valid Python "
-            f"({getattr(error, 'msg', error)}).",
-            *path,
-        )
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
-            return True
-        if isinstance(node, ast.Assign) and any(
-            isinstance(t, ast.Name) and t.id == name for t in node.targets
-        ):
-            return True
-        if isinstance(node, ast.ImportFrom | ast.Import) and any(
-            (alias.asname or alias.name) in (name, "*") for alias in node.names
-        ):
-            return True
-    return False
 
 
 def _compile_resources(service: Service, template: Template) -> None:

@@ -7,7 +7,6 @@ here is refused, because a setting that is silently ignored is a trap.
 from __future__ import annotations
 
 from functools import cache
-from functools import cache
 from typing import Annotated, Any, Literal
 
 import botocore.loaders
@@ -18,10 +17,7 @@ from bootstrap.definition.document import Document
 #: A literal string, or a CloudFormation function that yields one.
 type Reference = str | dict[str, Any]
 
-EVENT_TYPES = ("httpApi", "s3", "eventBridge", "sqs")
 
-
-@cache
 @cache
 def known_runtimes() -> tuple[str, ...]:
     """Every runtime identifier that the Lambda API model of the installed SDK lists."""
@@ -211,10 +207,14 @@ def parse[M: BaseModel](
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        problem = min(
+        problems = sorted(
             error.errors(),
             key=lambda e: document.line([*path, *e["loc"]]) or 0,
         )
+        problem = problems[0]
+        if problem["type"] == "missing":  # a key beside it that is unknown is how it was misspelt
+            beside = [p for p in problems if p["loc"][:-1] == problem["loc"][:-1]]
+            problem = next((p for p in beside if p["type"] == "extra_forbidden"), problem)
         location = [part for part in problem["loc"] if _is_key(part)]
         name = ".".join(str(part) for part in (*path, *location))
         document.fail(f"{name}: {_sentence(problem, model, location)}", *path, *location)

@@ -60,6 +60,11 @@ def compile_event(
     )
 
 
+def event_source(body: Any) -> Any:
+    """The queue's ARN as written in an ``sqs`` event, which may be unchecked; None without."""
+    return body.get("arn") if isinstance(body, dict) else body
+
+
 def _queue_name(arn: Reference) -> str:
     if isinstance(arn, str):
         return arn.rsplit(":", 1)[-1]

@@ -1,0 +1,104 @@
+"""Whether a function's handler is there: what Lambda could not import is refused beforehand."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from bootstrap.definition.document import Document, KeyPath
+from bootstrap.packaging import picks
+
+_SUFFIXES = {"python": (".py",), "nodejs": (".js", ".mjs", ".cjs")}
+
+
+def check_handler(
+    key: str, handler: str, runtime: str, patterns: list[str], document: Document
+) -> None:
+    """Look for the handler of function ``key`` in its file (AWS Lambda, "Define handler").
+
+    Args:
+        patterns: the ``package.patterns`` that its deployment package is made with.
+
+    Raises:
+        DefinitionError: no such file, it is not packaged, it is not Python, or nothing in it has
+            the handler's name.
+    """
+    path: KeyPath = ("functions", key, "handler")
+    suffixes = next((s for family, s in _SUFFIXES.items() if runtime.startswith(family)), None)
+    if suffixes is None:  # provided.al2023 and its like run a program of their own
+        return
+    module, _, name = handler.rpartition(".")
+    if not module or not name:
+        document.fail(
+            f"functions.{key}: the handler “{handler}” must be "
+            f"<path of the file without its ending>.<name of the function>.",
+            *path,
+        )
+    root = document.root.resolve()
+    files = [root / f"{module}{suffix}" for suffix in suffixes]
+    found = next((file for file in files if file.is_file()), None)
+    if found is None:
+        document.fail(
+            f"functions.{key}: there is no {' or '.join(f'{module}{s}' for s in suffixes)} "
+            f"for the handler “{handler}”.",
+            *path,
+        )
+    place = Path(f"{module}{found.suffix}")
+    if place.is_absolute() or ".." in place.parts:
+        document.fail(
+            f"functions.{key}: {place} is outside the project's folder and cannot be packaged.",
+            *path,
+        )
+    if not picks(place.as_posix(), patterns):
+        document.fail(
+            f"functions.{key}: package.patterns leave out {place}, the file of its "
+            "handler. Add a pattern for it after the others (a function's own patterns count with "
+            "package.individually: true).",
+            *path,
+        )
+    if found.suffix == ".py" and name not in _names(key, found, place, document, path):
+        document.fail(f"functions.{key}: {place} has no function “{name}” at its top level.", *path)
+
+
+def _names(key: str, file: Path, place: Path, document: Document, path: KeyPath) -> _Names:
+    try:
+        tree = ast.parse(file.read_bytes(), filename=str(place))
+    # MemoryError is what CPython raises when source is nested too deeply for its parser.
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = getattr(error, "lineno", None)
+        raise document.error(
+            f"functions.{key}: {place}{f':{line}' if line else ''} is not valid Python "
+            f"({getattr(error, 'msg', None) or error}).",
+            *path,
+        ) from None
+    return _Names(tree)
+
+
+class _Names:
+    """Names that a module has once it was imported."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.names = set(_bound(tree))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names or "*" in self.names
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    for child in ast.iter_child_nodes(node):
+        match child:
+            case ast.FunctionDef() | ast.ClassDef():
+                yield child.name
+            case ast.AsyncFunctionDef():
+                # Lambda's Python runtime awaits nothing; a decorator may.
+                if child.decorator_list:
+                    yield child.name
+            case ast.Import() | ast.ImportFrom():
+                yield from (alias.asname or alias.name.split(".")[0] for alias in child.names)
+            case ast.Name(id=name, ctx=ast.Store()):
+                yield name
+            case ast.Lambda():
+                pass
+            case _:
+                yield from _bound(child)
