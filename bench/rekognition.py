@@ -30,7 +30,7 @@ def proportional_set_size(pid: int) -> float:
 
 
 def settled_memory(pid: int, seconds: float = 30) -> float:
-    """Memory once it stands still: after its start the emulator loads services in the background."""
+    """Memory once it stands still: after its start the emulator loads services for a while."""
     deadline = time.monotonic() + seconds
     seen = proportional_set_size(pid)
     while time.monotonic() < deadline:
