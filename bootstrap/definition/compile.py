@@ -12,7 +12,7 @@ from bootstrap.definition import naming
 from bootstrap.definition.document import Document
 from bootstrap.definition.events import compile_event
 from bootstrap.definition.events.http_api import compile_api
-from bootstrap.definition.events.s3 import compile_buckets
+from bootstrap.definition.events.s3 import bucket_name_problem, compile_buckets
 from bootstrap.definition.events.sqs import event_source
 from bootstrap.definition.handlers import check_handler
 from bootstrap.definition.model import Function, Service, known_runtimes, parse_service
@@ -260,6 +260,11 @@ def _compile_resources(service: Service, template: Template) -> None:
         if not isinstance(kind, str) or not isinstance(properties, dict):
             template.document.fail(
                 f"{logical_id} needs a Type (text) and Properties (a mapping).", *path
+            )
+        bucket = properties.get("BucketName") if kind == "AWS::S3::Bucket" else None
+        if isinstance(bucket, str) and (problem := bucket_name_problem(bucket)):
+            template.document.fail(
+                f"the bucket name “{bucket}” {problem}.", *path, "Properties", "BucketName"
             )
         depends = body.get("DependsOn", [])
         depends = [depends] if isinstance(depends, str) else depends

@@ -19,6 +19,13 @@ type Reference = str | dict[str, Any]
 
 
 @cache
+def known_s3_events() -> tuple[str, ...]:
+    """Every event type that the S3 API model of the installed SDK lists."""
+    model = botocore.loaders.Loader().load_service_model("s3", "service-2")
+    return tuple(model["shapes"]["Event"]["enum"])
+
+
+@cache
 def known_runtimes() -> tuple[str, ...]:
     """Every runtime identifier that the Lambda API model of the installed SDK lists."""
     model = botocore.loaders.Loader().load_service_model("lambda", "service-2")
@@ -103,7 +110,7 @@ class HttpApiEvent(_Model):
 
 class S3Event(_Model):
     bucket: str
-    event: str = Field("s3:ObjectCreated:*", pattern=r"^s3:.+$")
+    event: str = "s3:ObjectCreated:*"
     rules: list[dict[Literal["prefix", "suffix"], str]] = []
 
 
@@ -122,7 +129,7 @@ class EventBridgeEvent(_Model):
     description: str | None = Field(None, max_length=512)
     enabled: bool = True
     eventBus: Annotated[str, Field(min_length=1)] | dict[str, Any] | None = None
-    pattern: dict[str, Any] | None = None
+    pattern: dict[str, Any] | None = Field(None, min_length=1)
     schedule: str | None = None
     input: dict[str, Any] | None = None
     inputPath: str | None = None

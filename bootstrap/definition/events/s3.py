@@ -8,7 +8,7 @@ from typing import Any
 
 from bootstrap.definition import naming
 from bootstrap.definition.document import KeyPath
-from bootstrap.definition.model import S3Event, Service, parse
+from bootstrap.definition.model import S3Event, Service, known_s3_events, parse
 from bootstrap.template import Resource, Template
 
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -44,6 +44,13 @@ def compile_event(
     The bucket itself is added by :func:`compile_buckets`, because several events share one.
     """
     event = _parse(body, path, template)
+    if event.event not in known_s3_events():
+        template.document.fail(
+            f"functions.{key}: S3 has no event “{event.event}”. It has: "
+            f"{', '.join(known_s3_events())}.",
+            *path,
+            "event",
+        )
     name = _bucket_name(event.bucket, service)
     permission = _permission_id(key, event.bucket)
     if permission not in template.resources:

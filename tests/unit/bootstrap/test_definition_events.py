@@ -1,0 +1,313 @@
+"""Triggers: the resources each event makes, and what is refused. osls compares whole files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from conftest import FUNCTION, PROVIDER, Project
+
+from bootstrap.errors import DefinitionError
+from bootstrap.template import Template
+
+type Compile = Callable[[str], Template]
+type Refuse = Callable[[str], DefinitionError]
+
+
+def of_type(template: Template, kind: str) -> list[dict[str, Any]]:
+    return [r.properties for r in template.resources.values() if r.type == kind]
+
+
+# --- Any event
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        ("- kafka: {topic: x}", "the event type “kafka” is not supported here. Supported: "
+                                "eventBridge, httpApi, s3, sqs."),
+        ("- {s3: a-bucket, sqs: x}", "must have exactly one event type; it has s3, sqs"),
+        ("- {}", "must have exactly one event type; it has none"),
+        ("- s3", "functions.greet.events.0: input should be a valid dictionary (found 's3')"),
+        ("- s3:", "functions.greet.events.0.s3: input should be a valid dictionary"),
+        ("- sqs: 3", "functions.greet.events.0.sqs: input should be a valid dictionary"),
+        ("- httpApi: [GET, /]", "functions.greet.events.0.httpApi: input should be a valid dict"),
+    ],
+)  # fmt: skip  # one case a line
+def test_what_is_no_event(refused_events: Refuse, event: str, said: str) -> None:
+    error = refused_events(event)
+
+    assert said in error.message
+    assert error.line == 10
+
+
+# --- httpApi
+
+
+@pytest.mark.parametrize(
+    ("event", "route_key", "logical_id"),
+    [
+        ("GET /brand/{brandId}", "GET /brand/{brandId}", "HttpApiRouteGetBrandBrandidVar"),
+        ("get /", "GET /", "HttpApiRouteGet"),
+        ("'* /a'", "ANY /a", "HttpApiRouteAnyA"),
+        ("any /a", "ANY /a", "HttpApiRouteAnyA"),
+        ("'*'", "$default", "HttpApiRouteDefault"),
+        ("{method: PUT, path: '/{proxy+}'}", "PUT /{proxy+}", "HttpApiRoutePutProxyVar"),
+        ("{path: /a-b_c}", "ANY /a-b_c", "HttpApiRouteAnyADashbc"),
+        ("POST   /spaced", "POST /spaced", "HttpApiRoutePostSpaced"),
+    ],
+)
+def test_routes(with_events: Compile, event: str, route_key: str, logical_id: str) -> None:
+    template = with_events(f"- httpApi: {event}")
+
+    assert template.resources[logical_id].properties["RouteKey"] == route_key
+
+
+@pytest.mark.parametrize(
+    "event", ["GET", "FETCH /a", "GET brand", "GET /a b", "''", "/a", "{method: GET, path: a}"]
+)
+def test_what_is_no_route(refused_events: Refuse, event: str) -> None:
+    error = refused_events(f"- httpApi: {event}")
+
+    assert "is not a route. Write for example GET /brand/{brandId}" in error.message
+    assert error.line == 10
+
+
+def test_two_routes_of_one_function_share_an_integration_and_a_permission(
+    with_events: Compile,
+) -> None:
+    template = with_events("- httpApi: GET /a\n- httpApi: GET /b")
+
+    assert len(of_type(template, "AWS::ApiGatewayV2::Integration")) == 1
+    assert len(of_type(template, "AWS::Lambda::Permission")) == 1
+    assert len(of_type(template, "AWS::ApiGatewayV2::Route")) == 2
+
+
+def test_the_same_route_twice(refused_events: Refuse) -> None:
+    error = refused_events("- httpApi: GET /a/{x}\n- httpApi: get /a/{x}")
+
+    assert "HttpApiRouteGetAXVar is defined twice" in error.message
+    assert error.line == 11
+
+
+def test_cors(project: Project) -> None:
+    text = FUNCTION.replace(
+        "  stage: test\n",
+        "  stage: test\n  httpApi:\n    cors:\n      allowedOrigins: ['https://x.example']\n"
+        "      allowCredentials: true\n      maxAge: 60\n",
+    )
+
+    (api,) = of_type(
+        project.compile(text + "    events:\n      - httpApi: GET /\n"), "AWS::ApiGatewayV2::Api"
+    )
+
+    assert api["CorsConfiguration"] == {
+        "AllowOrigins": ["https://x.example"],
+        "AllowCredentials": True,
+        "MaxAge": 60,
+    }
+
+
+# --- s3
+
+
+def test_two_events_of_one_bucket_become_one_bucket(with_events: Compile) -> None:
+    template = with_events(
+        "- s3: {bucket: a-bucket, rules: [{prefix: a/}, {suffix: .png}]}\n"
+        "- s3: {bucket: a-bucket, event: 's3:ObjectRemoved:*'}"
+    )
+
+    (bucket,) = of_type(template, "AWS::S3::Bucket")
+    greet = {"Fn::GetAtt": ["GreetLambdaFunction", "Arn"]}
+    rules = [{"Name": "prefix", "Value": "a/"}, {"Name": "suffix", "Value": ".png"}]
+    assert bucket["NotificationConfiguration"]["LambdaConfigurations"] == [
+        {
+            "Event": "s3:ObjectCreated:*",
+            "Function": greet,
+            "Filter": {"S3Key": {"Rules": rules}},
+        },
+        {"Event": "s3:ObjectRemoved:*", "Function": greet},
+    ]
+    assert len(of_type(template, "AWS::Lambda::Permission")) == 1
+
+
+def test_the_bucket_comes_after_the_permission(with_events: Compile) -> None:
+    """S3 checks, when notifications are set, whether it may invoke the function."""
+    order = [r.logical_id for r in with_events("- s3: a-bucket").ordered()]
+
+    assert order.index("GreetLambdaPermissionAbucketS3") < order.index("S3BucketAbucket")
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ("[{prefix: a/}, {prefix: b/}]", "S3 takes at most one prefix per event"),
+        ("[{suffix: a}, {suffix: b}]", "S3 takes at most one suffix per event"),
+        ("[{infix: a}]", "s3.rules.0.infix"),
+        ("prefix", "s3.rules: input should be a valid list"),
+    ],
+)
+def test_rules_that_s3_does_not_take(refused_events: Refuse, rules: str, said: str) -> None:
+    error = refused_events(f"- s3:\n    bucket: a-bucket\n    rules: {rules}")
+
+    assert said in error.message
+    assert error.line == 12
+
+
+def test_an_event_that_s3_does_not_have(refused_events: Refuse) -> None:
+    error = refused_events("- s3:\n    bucket: a-bucket\n    event: s3:ObjectMade:*")
+
+    assert "s3:ObjectMade:*" in error.message
+    assert "s3:ObjectCreated:*" in error.message
+    assert error.line == 12
+
+
+# --- sqs
+
+
+def test_a_queue_by_its_arn(with_events: Compile) -> None:
+    template = with_events("- sqs: arn:aws:sqs:us-east-1:000000000000:orders")
+
+    mapping = template.resources["GreetEventSourceMappingSQSOrders"].properties
+    assert mapping == {
+        "BatchSize": 10,
+        "EventSourceArn": "arn:aws:sqs:us-east-1:000000000000:orders",
+        "FunctionName": {"Fn::GetAtt": ["GreetLambdaFunction", "Arn"]},
+        "Enabled": True,
+    }
+
+
+def test_the_role_may_read_every_queue(with_events: Compile) -> None:
+    template = with_events("- sqs: arn:aws:sqs:us-east-1:1:one\n- sqs: {arn: arn:aws:sqs:x:1:two}")
+
+    statements = template.resources["IamRoleLambdaExecution"].properties["Policies"][0][
+        "PolicyDocument"
+    ]["Statement"]
+    (reads,) = [s for s in statements if "sqs:ReceiveMessage" in s["Action"]]
+    assert reads["Resource"] == ["arn:aws:sqs:us-east-1:1:one", "arn:aws:sqs:x:1:two"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("{arn: x, batchSize: 0}", "batchSize: input should be greater than or equal to 1"),
+        ("{arn: x, batchSize: 10001}", "batchSize: input should be less than or equal to 10000"),
+        ("{arn: x, batchSize: 11}", "a batchSize over 10 needs a maximumBatchingWindow"),
+        ("{arn: x, maximumBatchingWindow: 301}", "maximumBatchingWindow: input should be less"),
+        ("{arn: x, maximumConcurrency: 1}", "maximumConcurrency: input should be greater"),
+        ("{arn: x, functionResponseType: Report}", "input should be 'ReportBatchItemFailures'"),
+        ("{batchSize: 1}", "sqs.arn: is required."),
+    ],
+)
+def test_mappings_that_lambda_refuses(refused_events: Refuse, body: str, said: str) -> None:
+    assert said in refused_events(f"- sqs: {body}").message
+
+
+def test_filter_patterns_are_json(with_events: Compile) -> None:
+    template = with_events("- sqs: {arn: x, filterPatterns: [{body: {kind: [a, null, 1]}}]}")
+
+    (mapping,) = of_type(template, "AWS::Lambda::EventSourceMapping")
+    assert mapping["FilterCriteria"] == {"Filters": [{"Pattern": '{"body":{"kind":["a",null,1]}}'}]}
+
+
+# --- eventBridge
+
+
+def test_a_schedule_with_retries_and_a_dead_letter_queue(with_events: Compile) -> None:
+    template = with_events(
+        """
+        - eventBridge:
+            name: hourly
+            schedule: rate(1 hour)
+            enabled: false
+            input: {job: one}
+            retryPolicy: {maximumRetryAttempts: 0}
+            deadLetterQueueArn: arn:aws:sqs:us-east-1:000000000000:dlq
+        """
+    )
+
+    assert of_type(template, "AWS::Events::Rule") == [
+        {
+            "Name": "hourly",
+            "State": "DISABLED",
+            "ScheduleExpression": "rate(1 hour)",
+            "Targets": [
+                {
+                    "Arn": {"Fn::GetAtt": ["GreetLambdaFunction", "Arn"]},
+                    "Id": "hourly-target",
+                    "Input": {"job": "one"},
+                    "RetryPolicy": {"MaximumRetryAttempts": 0},
+                    "DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:000000000000:dlq"},
+                }
+            ],
+        }
+    ]
+
+
+def test_a_named_bus_is_made_once_and_before_its_rules(with_events: Compile) -> None:
+    template = with_events(
+        "- eventBridge: {eventBus: orders, pattern: {source: [a]}}\n"
+        "- eventBridge: {eventBus: orders, pattern: {source: [b]}}"
+    )
+
+    assert of_type(template, "AWS::Events::EventBus") == [{"Name": "orders"}]
+    kinds = [r.type for r in template.ordered()]
+    assert kinds.index("AWS::Events::EventBus") < kinds.index("AWS::Events::Rule")
+
+
+@pytest.mark.parametrize(
+    ("bus", "name"),
+    [
+        ("default", None),
+        ("arn:aws:events:us-east-1:000000000000:event-bus/orders", "orders"),
+        ("arn:aws:events:us-east-1:000000000000:event-bus/default", None),
+        ("!Ref Orders", {"Ref": "Orders"}),
+    ],
+)
+def test_buses_that_exist_are_not_made(with_events: Compile, bus: str, name: object) -> None:
+    template = with_events(f"- eventBridge: {{eventBus: {bus}, pattern: {{source: [a]}}}}")
+
+    (rule,) = of_type(template, "AWS::Events::Rule")
+    assert rule.get("EventBusName") == name
+    assert not of_type(template, "AWS::Events::EventBus")
+
+
+def test_names_beyond_64_characters_are_cut_and_stay_apart(project: Project) -> None:
+    long = "a" * 60
+    template = project.compile(
+        PROVIDER
+        + "".join(
+            f"functions:\n  one:\n    name: {long}\n    handler: app.handler\n    events:\n"
+            "      - eventBridge: {schedule: rate(1 day)}\n"
+            "      - eventBridge: {schedule: rate(2 days)}\n"
+        )
+    )
+
+    rules = of_type(template, "AWS::Events::Rule")
+    assert len({rule["Name"] for rule in rules}) == 2
+    assert all(len(rule["Name"]) <= 64 for rule in rules)
+    assert all(len(rule["Targets"][0]["Id"]) <= 64 for rule in rules)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("{}", "needs either a pattern or a schedule"),
+        ("{pattern: {source: [a]}, schedule: rate(1 day)}", "needs either a pattern or a schedule"),
+        ("{schedule: rate(1 days)}", "the schedule “rate(1 days)” needs the unit “day” with 1"),
+        ("{schedule: rate(1 day), eventBus: x}", "schedules run on the default bus only"),
+        ("{schedule: rate(1 day), input: {a: 1}, inputPath: $.x}", "use one of input, inputPath"),
+        ("{schedule: rate(1 day), retryPolicy: {maximumRetryAttempts: 186}}", "less than or equal "
+                                                                            "to 185"),
+        ("{schedule: rate(1 day), retryPolicy: {maximumEventAge: 59}}", "equal to 60"),
+        ("{schedule: rate(1 day), name: a b}", "name: string should match pattern"),
+        ("{pattern: {}}", "pattern"),
+        ("{schedule: rate(1 day), inputTransformer: {inputPathsMap: {}}}", "inputTemplate: is"),
+    ],
+)  # fmt: skip
+def test_rules_that_eventbridge_refuses(refused_events: Refuse, body: str, said: str) -> None:
+    error = refused_events(f"- eventBridge: {body}")
+
+    assert said in error.message
+    assert error.line == 10
