@@ -23,6 +23,14 @@ status: setup ## Show functions, triggers, queues and what waits in them
 logs: setup ## Follow the functions' logs [FUNCTION=name] [REQUEST=id]
 	@$(STACK) logs $(if $(FUNCTION),--function "$(FUNCTION)") $(if $(REQUEST),--request-id "$(REQUEST)")
 
+.PHONY: watch
+watch: setup ## Run functions from this folder: a saved file counts at the next invocation
+	@$(STACK) watch
+
+.PHONY: debug
+debug: setup ## Start the next environment under debugpy: FUNCTION=get_brand
+	@$(STACK) debug "$(FUNCTION)"
+
 .PHONY: check
 check: setup ## Check serverless.yml without creating anything
 	@$(STACK) check

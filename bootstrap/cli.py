@@ -11,6 +11,7 @@ from dotenv import load_dotenv
 
 from bootstrap import console
 from bootstrap.commands import dlq as dlq_command
+from bootstrap.commands import functions as functions_command
 from bootstrap.commands import schedule as schedule_command
 from bootstrap.commands import status as status_command
 from bootstrap.commands import test as test_command
@@ -93,6 +94,31 @@ def fire_schedule(
 ) -> None:
     """Send the event that a schedule would send, now, through the rule's own targets."""
     schedule_command.fire(rule)
+
+
+@app.command()
+def logs(
+    function: Annotated[str, typer.Option(help="Only this function.")] = "",
+    request_id: Annotated[str, typer.Option(help="Only this invocation.")] = "",
+    follow: Annotated[bool, typer.Option(help="Go on until interrupted.")] = True,
+) -> None:
+    """Show the functions' logs, and follow them."""
+    arguments = [f"--function={function}"] if function else []
+    arguments += [f"--request-id={request_id}"] if request_id else []
+    arguments += [] if follow else ["--no-follow"]
+    raise typer.Exit(functions_command.run("logs", *arguments))
+
+
+@app.command()
+def watch() -> None:
+    """Run functions from the working tree: a saved file counts at the next invocation."""
+    raise typer.Exit(functions_command.run("watch"))
+
+
+@app.command()
+def debug(function: Annotated[str, typer.Argument(help="Name of the function.")]) -> None:
+    """Start the next environment of a function under debugpy, and say how to attach."""
+    raise typer.Exit(functions_command.run("debug", function))
 
 
 @app.command()
