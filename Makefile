@@ -95,7 +95,7 @@ bench-http-api: setup ## Requests through the local HTTP API
 
 .PHONY: bench-rekognition
 bench-rekognition: setup ## DetectLabels: first call, warm calls, memory
-	@$(PY) bench/rekognition.py
+	@$(PY) -m bench.rekognition
 
 ##@ Look after it
 .PHONY: setup
@@ -104,6 +104,10 @@ setup: ## Install everything into .venv and .build (part of up)
 
 .PHONY: layer
 layer: setup ## Build the layer that functions share (part of up)
+
+.PHONY: vision
+vision: ## Install the models behind Rekognition (part of up, unless VISION=0)
+	@VISION=1 sh scripts/setup.sh
 
 .PHONY: doctor
 doctor: ## Say what this machine lacks and how to install it

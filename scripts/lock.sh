@@ -8,7 +8,11 @@ compile() {
 }
 compile scripts/tools.in -o scripts/tools.lock
 compile emulator/plugin/pyproject.toml emulator/executor/pyproject.toml -o emulator/requirements.lock
-compile emulator/plugin/pyproject.toml --extra vision -c emulator/requirements.lock -o emulator/requirements-vision.lock
+compile emulator/requirements-vision.in -c emulator/requirements.lock -o emulator/requirements-vision.lock
+compile --no-deps emulator/plugin/vision-models.in -o emulator/plugin/vision-models.lock
+compile --no-deps tests/rekognition/pictures.in -o tests/rekognition/pictures.lock
 compile pyproject.toml --extra dev -c emulator/requirements.lock -o requirements.lock
 compile functions/requirements.in -c requirements.lock -o functions/requirements.lock
 compile emulator/python-runtime/requirements.in -c emulator/requirements.lock -o emulator/python-runtime/requirements.lock
+compile emulator/python-runtime/preload.in -c functions/requirements.lock -o emulator/python-runtime/preload.lock
+compile emulator/python-runtime/debug.in -o emulator/python-runtime/debug.lock

@@ -45,7 +45,7 @@ def environment(settings: Settings, state: Path) -> dict[str, str]:
         "LAMBDA_RUNTIME_EXECUTOR": "process",
         "LS_LOG": "warn",
         "PRELOAD_SERVICES": (
-            "sts,lambda,s3,sqs,events,iam,logs,cloudfront,apigatewayv2,ses,dynamodb"
+            "sts,lambda,s3,sqs,events,iam,logs,cloudfront,apigatewayv2,ses,dynamodb,cloudwatch"
         ),
         "PROVIDER_OVERRIDE_DYNAMODB": "v2",
         "PROVIDER_OVERRIDE_DYNAMODBSTREAMS": "v2",
