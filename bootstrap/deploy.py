@@ -97,6 +97,10 @@ def deploy(template: Template, context: Context, progress: Progress) -> Deployme
                 graph.done(resource.logical_id)
     if isinstance(failure, DeployError):
         raise DeployError(f"{failure} {_so_far(deployment)}") from failure.__cause__
+    if isinstance(failure, DefinitionError):
+        raise DefinitionError(
+            f"{failure.message} {_so_far(deployment)}", file=failure.file, line=failure.line
+        ) from failure.__cause__
     if failure is not None:
         raise failure
     return deployment

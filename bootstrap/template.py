@@ -190,7 +190,9 @@ def resolve(node: Any, created: dict[str, Physical], pseudo: dict[str, str]) -> 
         if key == "Fn::Sub":
             text, extra = value if isinstance(value, list) else (value, {})
             own = {name: str(resolve(v, created, pseudo)) for name, v in extra.items()}
-            return _SUB.sub(lambda m: own.get(m[1]) or _attribute(m[1], created, pseudo), str(text))
+            return _SUB.sub(
+                lambda m: own[m[1]] if m[1] in own else _attribute(m[1], created, pseudo), text
+            ).replace("${!", "${")
     return {key: resolve(value, created, pseudo) for key, value in node.items()}
 
 
