@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.executor.lambda_stack import Stack, start_stack
+from tests.executor.lambda_stack import Stack, alive, start_stack
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +18,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     finally:
         children = running.processes()
         running.stop()
-        left = [process for process in children if process.is_running()]
+        left = [process for process in children if alive(process)]
         assert not left, f"processes that outlived LocalStack: {left}"
 
 

@@ -266,3 +266,11 @@ def start_stack(folder: Path, **settings: str) -> Stack:
 
     eventually(answers, seconds=BOOT_SECONDS)
     return stack
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether it runs; a dead process that nobody has waited for does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

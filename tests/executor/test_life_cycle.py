@@ -11,7 +11,7 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.executor.lambda_stack import Stack, archive, start_stack
+from tests.executor.lambda_stack import Stack, alive, archive, start_stack
 from tests.support.waiting import eventually
 
 WHO = """
@@ -255,7 +255,7 @@ def test_nothing_outlives_the_emulator(tmp_path: Path, how: signal.Signals) -> N
             assert len(children) >= 4, children
             stack.stop(how)
             assert call.exception(40) is not None or call.result().error
-        eventually(lambda: not [p for p in children if p.is_running()], seconds=5)
+        eventually(lambda: not [p for p in children if alive(p)], seconds=5)
     finally:
         stack.process.kill()
 

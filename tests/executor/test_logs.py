@@ -169,7 +169,9 @@ def test_a_log_group_of_its_own(stack: Stack) -> None:
     assert stack.invoke(name).value == "/mine/brand"
 
     def stored() -> bool:
-        events = stack.client("logs").filter_log_events(logGroupName="/mine/brand")["events"]
+        logs = stack.client("logs")
+        assert logs.describe_log_groups(logGroupNamePrefix="/mine/brand")["logGroups"]
+        events = logs.filter_log_events(logGroupName="/mine/brand")["events"]
         assert any("REPORT" in event["message"] for event in events), events
         return True
 

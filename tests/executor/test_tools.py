@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.executor.lambda_stack import PYTHON, Stack, runtimes_dir
+from tests.executor.lambda_stack import Stack
 from tests.support.waiting import eventually
 
 
@@ -82,25 +85,45 @@ def test_debugging(stack: Stack) -> None:
         call = pool.submit(stack.invoke, name)
         # Longer than the function's time-out: nothing runs until somebody attaches.
         eventually(lambda: not socket.socket().connect_ex(("127.0.0.1", port)), every=0.5)
-        client = (
-            "import sys; sys.path.insert(0, sys.argv[1]); import debugpy\n"
-            "from debugpy.common import messaging, sockets\n"
-            "s = sockets.create_client(); s.connect(('127.0.0.1', int(sys.argv[2])))\n"
-            "c = messaging.JsonMessageChannel(messaging.JsonIOStream.from_socket(s), None)\n"
-            "c.start(); c.send_request('initialize', {'adapterID': 'test'}).wait_for_response()\n"
-            "c.send_request('attach', {'justMyCode': False})\n"
-            "import time; time.sleep(1)\n"
-            "c.send_request('configurationDone').wait_for_response()\n"
-            "time.sleep(5)\n"
-        )
-        debugger = subprocess.Popen(
-            [sys.executable, "-c", client, str(runtimes_dir() / PYTHON / ".debug"), str(port)]
-        )
-        try:
+        with attached(port):
             assert call.result(30).value == 42
-        finally:
-            debugger.kill()
-            debugger.wait()
+
+
+@contextlib.contextmanager
+def attached(port: int) -> Iterator[None]:
+    """A debugger: it attaches, sets no breakpoint and lets the function run.
+
+    Speaks the Debug Adapter Protocol as far as that needs.
+    """
+    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+        stream = connection.makefile("rwb")
+
+        def send(number: int, command: str, **arguments: object) -> None:
+            request = {"seq": number, "type": "request", "command": command, "arguments": arguments}
+            body = json.dumps(request).encode()
+            stream.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+            stream.flush()
+
+        def wait_for(kind: str, name: str) -> None:
+            while True:
+                length = 0
+                while line := stream.readline().strip():
+                    if line.lower().startswith(b"content-length:"):
+                        length = int(line.split(b":")[1])
+                message = json.loads(stream.read(length))
+                if message["type"] == kind and name in (
+                    message.get("event"),
+                    message.get("command"),
+                ):
+                    return
+
+        send(1, "initialize", adapterID="test", clientID="test")
+        wait_for("response", "initialize")
+        send(2, "attach", justMyCode=False)
+        wait_for("event", "initialized")
+        send(3, "configurationDone")
+        wait_for("response", "configurationDone")
+        yield
 
 
 def test_debugging_a_function_that_is_not_there(stack: Stack) -> None:

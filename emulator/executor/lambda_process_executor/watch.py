@@ -26,6 +26,29 @@ def changes(folder: Path) -> dict[Path, int]:
     return found
 
 
+class Reporter:
+    """Prints what has changed since it was asked last."""
+
+    def __init__(self, root: Path, folders: list[str]) -> None:
+        self.root = root
+        self.folders = folders
+        self._seen = self._now()
+
+    def _now(self) -> dict[Path, int]:
+        found: dict[Path, int] = {}
+        for folder in self.folders:
+            found |= changes(self.root / folder)
+        return found
+
+    def report(self) -> None:
+        """Print one line a changed file."""
+        now = self._now()
+        for file in sorted(now):
+            if self._seen.get(file) != now[file]:
+                print(f"changed: {file.relative_to(self.root)}", flush=True)
+        self._seen = now
+
+
 def main() -> None:
     """Switch hot reload on, say what changes, switch it off at Ctrl-C."""
     options = parser("Run functions from a working tree while this command runs.")
@@ -34,23 +57,18 @@ def main() -> None:
     arguments = options.parse_args()
     root = Path(arguments.root).absolute()
     load_lambda(arguments.endpoint)
+    reporter = Reporter(root, arguments.folders)
     control(arguments.endpoint, "hot-reload", "POST", {"root": str(root)})
-    print(f"Functions run from {root}: a saved file takes effect at the next invoke. Ctrl-C ends.")
+    print(
+        f"Functions run from {root}: a saved file takes effect at the next invoke. Ctrl-C ends.",
+        flush=True,
+    )
     try:
-        seen: dict[Path, int] = {}
-        for folder in arguments.folders:
-            seen |= changes(root / folder)
         while True:
             time.sleep(_EVERY_S)
-            now: dict[Path, int] = {}
-            for folder in arguments.folders:
-                now |= changes(root / folder)
-            for file in sorted(now):
-                if seen.get(file) != now[file]:
-                    print(f"changed: {file.relative_to(root)}", flush=True)
-            seen = now
+            reporter.report()
     except KeyboardInterrupt:
-        print()
+        reporter.report()
     finally:
         control(arguments.endpoint, "hot-reload", "DELETE")
         print("Functions run from their deployed packages again.")
