@@ -1,55 +1,60 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PY := .venv/bin/python
-STACK := $(PY) -m bootstrap
+# Runs the bootstrap in .venv or in a container: see RUNTIME in .env.example.
+STACK := sh scripts/stack.sh
 PYTEST := $(PY) -m pytest
 # Settings given to make (make up GATEWAY_PORT=5000) reach every command below through the
 # environment; .env has the rest, and .env.example says which there are.
 
 ##@ Run
 .PHONY: up
-up: setup ## Set up, start and create everything in serverless.yml
-	@$(STACK) up --start
+up: ## Set up, start and create everything in serverless.yml
+	@$(STACK) up
 
 .PHONY: down
 down: ## Stop; nothing keeps running (serverless.yml and your files stay)
-	@if [ -x $(PY) ]; then $(STACK) stop; else echo "nothing runs"; fi
+	@$(STACK) stop
 
 .PHONY: status
-status: setup ## Show functions, triggers, queues and what waits in them
+status: ## Show functions, triggers, queues and what waits in them
 	@$(STACK) status
 
 .PHONY: logs
-logs: setup ## Follow the functions' logs [FUNCTION=name] [REQUEST=id]
+logs: ## Follow the functions' logs [FUNCTION=name] [REQUEST=id]
 	@$(STACK) logs $(if $(FUNCTION),--function "$(FUNCTION)") $(if $(REQUEST),--request-id "$(REQUEST)")
 
 .PHONY: watch
-watch: setup ## Run functions from this folder: a saved file counts at the next invocation
+watch: ## Run functions from this folder: a saved file counts at the next invocation
 	@$(STACK) watch
 
 .PHONY: debug
-debug: setup ## Start the next environment under debugpy: FUNCTION=get_brand
+debug: ## Start the next environment under debugpy: FUNCTION=get_brand
 	@$(STACK) debug "$(FUNCTION)"
 
 .PHONY: check
-check: setup ## Check serverless.yml without creating anything
+check: ## Check serverless.yml without creating anything
 	@$(STACK) check
 
 .PHONY: clean
 clean: down ## Stop and remove state, set-up and caches
 	@rm -rf .trigger-stack .build .venv .serverless .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
+.PHONY: shell
+shell: ## A shell beside the stack, with awslocal and python
+	@$(STACK) shell
+
 ##@ Fire and recover
 .PHONY: fire-schedule
-fire-schedule: setup ## Send the event of a scheduled rule now: RULE=hourly-metrics
+fire-schedule: ## Send the event of a scheduled rule now: RULE=hourly-metrics
 	@$(STACK) fire-schedule "$(RULE)"
 
 .PHONY: dlq
-dlq: setup ## Show what lies in every dead-letter queue, and why
+dlq: ## Show what lies in every dead-letter queue, and why
 	@$(STACK) dlq
 
 .PHONY: redrive
-redrive: setup ## Send dead letters back to where they failed: QUEUE=brand-notifications-dlq
+redrive: ## Send dead letters back to where they failed: QUEUE=brand-notifications-dlq
 	@$(STACK) redrive "$(QUEUE)"
 
 ##@ Test
@@ -62,7 +67,7 @@ test-unit: setup ## Logic and bootstrap; needs no stack
 	@$(PYTEST) tests/unit -n auto
 
 .PHONY: test-e2e
-test-e2e: setup ## Fire every trigger of the running stack (starts it if it is not)
+test-e2e: ## Fire every trigger of the running stack (starts it if it is not)
 	@$(STACK) test tests/e2e
 
 .PHONY: lint
@@ -84,6 +89,14 @@ audit: setup ## Known vulnerabilities in the locked packages
 .PHONY: bench-up
 bench-up: ## Time from a clone with nothing cached to the first fired trigger, and of make up again
 	@sh scripts/bench-up.sh
+
+.PHONY: bench-compose
+bench-compose: ## RUNTIME=docker: image size, time of make up, memory, e2e time
+	@sh scripts/bench-compose.sh
+
+.PHONY: bench-cold-start
+bench-cold-start: setup ## Cold starts of the brand platform's functions on the running stack
+	@$(PY) -m bench.cold_start
 
 .PHONY: bench-executor
 bench-executor: setup ## Cold starts, warm invokes and memory of the process executor

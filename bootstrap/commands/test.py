@@ -30,7 +30,14 @@ def run(file: Path, paths: list[str]) -> int:
     try:
         up.run(file, quiet=True, start=True)
         command = [sys.executable, "-m", "pytest", *paths]
-        command += ["-n", os.environ.get("TEST_WORKERS") or str(_WORKERS), "--dist", "loadgroup"]
+        command += [
+            "-n",
+            os.environ.get("TEST_WORKERS") or str(_WORKERS),
+            "--dist",
+            "loadgroup",
+            "--durations",
+            "5",
+        ]
         code = subprocess.run(command, check=False).returncode
         if code:
             out.print(f"The emulator's log: {native.LOG_FILE}", markup=False)

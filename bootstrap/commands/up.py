@@ -12,8 +12,7 @@ from bootstrap.definition import compile_template, load_document
 from bootstrap.definition.variables import resolve_variables
 from bootstrap.deploy import Deployment, check, deploy
 from bootstrap.lock import one_at_a_time
-from bootstrap.runtime import native
-from bootstrap.runtime.choice import choose
+from bootstrap.runtime import choice
 from bootstrap.services.base import Context, Outcome
 from bootstrap.settings import Settings
 from bootstrap.template import Resource, Template
@@ -50,10 +49,7 @@ def _run(template: Template, *, quiet: bool, start: bool) -> Deployment:
     settings = Settings.from_environment(template.region)
     context = Context(settings, template.service)
     if start:
-        chosen = choose()
-        if not quiet:
-            out.print(f"runtime: {chosen.name}, because {chosen.reason}")
-        native.start(settings, quiet=quiet, meanwhile=context.warm_up)
+        choice.start(settings, quiet=quiet, meanwhile=context.warm_up)
     started = time.monotonic()
     with Progress(
         TextColumn("{task.description}"),

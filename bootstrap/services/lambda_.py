@@ -115,7 +115,7 @@ def _wait(client: Any, name: str) -> dict[str, Any]:
     Raises:
         FunctionFailedError: it went to state ``Failed``; the message is Lambda's reason.
     """
-    configuration: dict[str, Any] = _settled(client, name)
+    configuration: dict[str, Any] = wait_until_settled(client, name)
     if configuration["State"] == "Failed":
         raise FunctionFailedError(configuration.get("StateReason") or "the function failed")
     return configuration
@@ -126,8 +126,8 @@ def _wait(client: Any, name: str) -> dict[str, Any]:
     wait=wait_fixed(0.05),  # boto3's own waiter sleeps a second; a function is ready in 50 ms
     stop=stop_after_delay(60),
 )
-def _settled(client: Any, name: str) -> Any:
-    """The configuration once nothing is pending; None while something is."""
+def wait_until_settled(client: Any, name: str) -> Any:
+    """The function's configuration once nothing is pending (decorated: called until then)."""
     configuration: dict[str, Any] = client.get_function_configuration(FunctionName=name)
     pending = configuration["State"] == "Pending"
     updating = configuration.get("LastUpdateStatus") == "InProgress"
