@@ -8,7 +8,8 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from bootstrap.console import out
-from bootstrap.definition import compile_template, load_document
+from bootstrap.definition.compile import compile_template
+from bootstrap.definition.document import load_document
 from bootstrap.definition.variables import resolve_variables
 from bootstrap.deploy import Deployment, check, deploy
 from bootstrap.lock import one_at_a_time

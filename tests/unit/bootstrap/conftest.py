@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.definition import Document, compile_template, load_document
+from bootstrap.definition.compile import compile_template
+from bootstrap.definition.document import Document, load_document
 from bootstrap.definition.variables import resolve_variables
 from bootstrap.errors import DefinitionError
 from bootstrap.template import Template

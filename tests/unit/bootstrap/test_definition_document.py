@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import Project
 
-from bootstrap.definition import load_document
+from bootstrap.definition.document import load_document
 from bootstrap.errors import EXIT_WRONG_INPUT, DefinitionError
 
 

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from bootstrap import deploy as engine
-from bootstrap.definition import Document
+from bootstrap.definition.document import Document
 from bootstrap.deploy import Deployment, check, deploy
 from bootstrap.errors import DefinitionError, DeployError
 from bootstrap.services.base import Context, Outcome, ReplacementError, ResourceType

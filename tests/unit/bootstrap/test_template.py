@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.definition import Document
+from bootstrap.definition.document import Document
 from bootstrap.errors import DefinitionError
 from bootstrap.template import (
     Physical,
