@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -81,12 +82,28 @@ def test_debugging(stack: Stack) -> None:
     assert asked.returncode == 0, said
     assert f"127.0.0.1:{port}" in said
 
-    with ThreadPoolExecutor() as pool:
-        call = pool.submit(stack.invoke, name)
-        # Longer than the function's time-out: nothing runs until somebody attaches.
-        eventually(lambda: not socket.socket().connect_ex(("127.0.0.1", port)), every=0.5)
+    pool = ThreadPoolExecutor()
+    call = pool.submit(stack.invoke, name)
+    # Longer than the function's time-out: nothing runs until somebody attaches. To connect only to
+    # see whether it listens would be taken for a debugger.
+    listener = eventually(lambda: listening(stack, port))
+    assert not call.done()
+    try:
         with attached(port):
-            assert call.result(30).value == 42
+            assert call.result(20).value == 42
+    finally:
+        listener.kill()
+        pool.shutdown(wait=False)
+
+
+def listening(stack: Stack, port: int) -> psutil.Process | None:
+    """The process of ``stack`` that listens on ``port``."""
+    for process in stack.processes():
+        with contextlib.suppress(psutil.Error):
+            for connection in process.net_connections("tcp"):
+                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                    return process
+    return None
 
 
 @contextlib.contextmanager
