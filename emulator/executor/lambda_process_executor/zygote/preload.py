@@ -78,4 +78,13 @@ def _warm_botocore() -> None:
                 aws_access_key_id="none",
                 aws_secret_access_key="none",  # noqa: S106  no request is made
             )
+    if "boto3" in sys.modules:
+        # boto3's resources have models of their own, in files beside botocore's.
+        with contextlib.suppress(Exception):
+            sys.modules["boto3"].Session(botocore_session=session).resource(
+                "dynamodb",
+                region_name="us-east-1",
+                aws_access_key_id="none",
+                aws_secret_access_key="none",  # noqa: S106  no request is made
+            ).Table("none")
     reader.load_file = load_file
