@@ -33,10 +33,18 @@ class Stream:
 
 
 def batches(events: list[LogEvent]) -> list[list[LogEvent]]:
-    """Split ``events`` as PutLogEvents demands: at most 10 000 events and 1 MiB a call."""
+    """Split ``events`` as PutLogEvents demands: at most 10 000 events and 1 MiB a call, no time
+    before the one of the event in front.
+
+    The order of writing is kept: a log record has the time of its making, a printed line that of
+    its arrival, so that a line in front of a record can be dated later.
+    """
     result: list[list[LogEvent]] = []
     size = 0
-    for event in events:
+    latest = 0
+    for original in events:
+        latest = max(latest, original.timestamp)
+        event = LogEvent(latest, original.message)
         length = len(event.message.encode()) + EVENT_OVERHEAD_BYTES
         if not result or len(result[-1]) >= MAX_BATCH_EVENTS or size + length > MAX_BATCH_BYTES:
             result.append([])

@@ -69,3 +69,12 @@ def test_batches_keep_to_the_quotas_of_put_log_events() -> None:
 
     assert [len(batch) for batch in batches(many)] == [10_000, 10_000, 5_000]
     assert [len(batch) for batch in batches(big)] == [5, 5, 2]
+
+
+def test_a_batch_is_in_the_order_of_time_and_of_writing() -> None:
+    written = [LogEvent(5, "line"), LogEvent(3, "record"), LogEvent(9, "line")]
+
+    (batch,) = batches(written)
+
+    assert [event.message for event in batch] == ["line", "record", "line"]
+    assert [event.timestamp for event in batch] == [5, 5, 9]

@@ -162,22 +162,31 @@ class Zygote:
         """Reap what has died; a dead environment takes its whole process group along."""
         while True:
             try:
-                info = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                pid = self._next_dead()
+                if pid in self.children:
+                    # As long as the dead leader is not reaped its group id cannot be taken again.
+                    self._kill(self.children[pid])
+                    self._kill_strays(self.children[pid])
+                pid, status, usage = os.wait4(pid, os.WNOHANG)
             except ChildProcessError:
                 return
-            if info is None:
+            if pid == 0:
                 return
-            child = self.children.get(info.si_pid)
+            child = self.children.pop(pid, None)
             if child is not None:
-                # As long as the dead leader is not reaped its group id cannot be taken again.
-                self._kill(child)
-                self._kill_strays(child)
-            _, status, usage = os.wait4(info.si_pid, 0)
-            if child is not None:
-                del self.children[child.pid]
+                if not hasattr(os, "waitid"):
+                    self._kill(child)
                 peak_kb = usage.ru_maxrss if LINUX else usage.ru_maxrss // 1024
                 write_status(child.status_fd, {"exit": status, "peak_kb": peak_kb})
                 os.close(child.status_fd)
+
+    @staticmethod
+    def _next_dead() -> int:
+        """A process that has died and is not reaped; -1, which is any, where nobody can tell."""
+        if not hasattr(os, "waitid"):  # macOS before Python 3.13
+            return -1
+        info = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return info.si_pid if info else -1
 
     @staticmethod
     def _children_of(pid: int) -> list[int]:
