@@ -19,7 +19,7 @@ def port(name: str, default: int) -> int:
         WrongUseError: not a number from 1 to 65535.
     """
     text = os.environ.get(name) or str(default)
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= 65535:
         raise WrongUseError(f"{name}={text}: must be a port number from 1 to 65535.")
     return int(text)
 

@@ -64,14 +64,14 @@ def describe(message: dict[str, Any]) -> DeadLetter:
             message,
         )
     record = _json(body)
-    if isinstance(record, dict) and "requestContext" in record and "requestPayload" in record:
-        context = record["requestContext"]
+    context = record.get("requestContext") if isinstance(record, dict) else None
+    if isinstance(context, dict) and "requestPayload" in record:
         answer = record.get("responsePayload") or {}
         error = answer.get("errorMessage") if isinstance(answer, dict) else None
         kind = answer.get("errorType") if isinstance(answer, dict) else None
         tries = context.get("approximateInvokeCount", "?")
         reason = f"{context.get('condition')} after {tries} tries: {kind or ''} {error or ''}"
-        name = context.get("functionArn", "").split(":function:")[-1].split(":")[0]
+        name = str(context.get("functionArn", "")).split(":function:")[-1].split(":")[0]
         return DeadLetter(
             f"function {name}", reason.strip(), json.dumps(record["requestPayload"]), message
         )

@@ -167,9 +167,10 @@ def _check_port(name: str, port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
+            other = port + 1 if port < 65535 else port - 1
             raise PortTakenError(
                 f"Port {port} is in use{_owner(port)} ({error.strerror}). End that program, or "
-                f"choose another port: {name}={port + 1} in .env, or make up {name}={port + 1}."
+                f"choose another port: {name}={other} in .env, or make up {name}={other}."
             ) from None
 
 

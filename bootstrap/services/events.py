@@ -70,7 +70,7 @@ def _targets(events: Any, rule: str, bus: dict[str, str], wanted: list[dict[str,
     ]
     current = {t["Id"]: t for t in events.list_targets_by_rule(Rule=rule, **bus)["Targets"]}
     stale = sorted(current.keys() - {target["Id"] for target in targets})
-    different = [t for t in targets if not subset(t, current.get(t["Id"]))]
+    different = [t for t in targets if not _same_target(t, current.get(t["Id"]))]
     if stale:
         events.remove_targets(Rule=rule, Ids=stale, **bus)
     if different:
@@ -79,6 +79,11 @@ def _targets(events: Any, rule: str, bus: dict[str, str], wanted: list[dict[str,
             entry = answer["FailedEntries"][0]
             raise RuntimeError(f"target {entry['TargetId']}: {entry['ErrorMessage']}")
     return bool(stale or different)
+
+
+def _same_target(wanted: dict[str, Any], actual: dict[str, Any] | None) -> bool:
+    """EventBridge adds no defaults to a target: what it has beyond ``wanted`` must go."""
+    return actual is not None and subset(wanted, actual) and subset(actual, wanted)
 
 
 RESOURCE_TYPES = {

@@ -63,7 +63,10 @@ def _function(
     client = context.client("lambda")
     name = properties["FunctionName"]
     root = Path(properties["Code"]["Root"])
-    archive = zip_files(root, select(root, properties["Code"]["Patterns"]))
+    files = select(root, properties["Code"]["Patterns"])
+    if not files:
+        raise FunctionFailedError(f"package.patterns pick no file for {name}")
+    archive = zip_files(root, files)
     wanted = {key: properties[key] for key in _CONFIGURATION if key in properties}
     wanted["Layers"] = properties.get("Layers", [])
     existing = found(lambda: client.get_function(FunctionName=name), "ResourceNotFoundException")

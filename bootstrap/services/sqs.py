@@ -23,6 +23,14 @@ _ATTRIBUTES = frozenset(
         "SqsManagedSseEnabled",
     }
 )
+#: What an attribute goes back to when the definition no longer sets it (SQS, "SetQueueAttributes").
+_DEFAULTS = {
+    "DelaySeconds": "0",
+    "MessageRetentionPeriod": "345600",
+    "ReceiveMessageWaitTimeSeconds": "0",
+    "RedrivePolicy": "",
+    "VisibilityTimeout": "30",
+}
 
 
 def _text(value: Any) -> str:
@@ -51,7 +59,9 @@ def _queue(context: Context, logical_id: str, properties: Properties) -> tuple[O
     else:
         url = existing["QueueUrl"]
         actual = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        different = {k: v for k, v in attributes.items() if not _same(k, v, actual.get(k))}
+        dropped = {k: v for k, v in _DEFAULTS.items() if k in actual and k not in attributes}
+        wanted = attributes | dropped
+        different = {k: v for k, v in wanted.items() if not _same(k, v, actual.get(k))}
         if different:
             sqs.set_queue_attributes(QueueUrl=url, Attributes=different)
             outcome = Outcome.CHANGED
@@ -64,7 +74,7 @@ def _same(key: str, wanted: str, actual: str | None) -> bool:
         current = json.loads(actual) if actual else {}
         if "maxReceiveCount" in current:
             current["maxReceiveCount"] = int(current["maxReceiveCount"])
-        return bool(current == json.loads(wanted))
+        return bool(current == (json.loads(wanted) if wanted else {}))
     return wanted == actual
 
 

@@ -1,0 +1,134 @@
+"""What ``make dlq`` says about each of the four kinds of dead letters."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bootstrap.commands.dlq import _short, describe
+
+
+def message(body: Any, **more: Any) -> dict[str, Any]:
+    text = body if isinstance(body, str) else json.dumps(body)
+    return {"MessageId": "1", "ReceiptHandle": "r", "Body": text, **more}
+
+
+def attributes(**values: str) -> dict[str, Any]:
+    return {name: {"DataType": "String", "StringValue": v} for name, v in values.items()}
+
+
+def on_failure_record(**change: Any) -> dict[str, Any]:
+    """AWS Lambda, "Adding a destination": the invocation record."""
+    return {
+        "version": "1.0",
+        "timestamp": "2026-11-14T18:16:05.568Z",
+        "requestContext": {
+            "requestId": "e4b46cbf-b738-xmpl-8880-a18cdf61200e",
+            "functionArn": "arn:aws:lambda:us-east-1:000000000000:function:process_logo:$LATEST",
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": 3,
+        },
+        "requestPayload": {"Records": [{"s3": {"object": {"key": "logos/acme/logo.png"}}}]},
+        "responseContext": {"statusCode": 200, "functionError": "Unhandled"},
+        "responsePayload": {"errorMessage": "no such table", "errorType": "ResourceNotFound"},
+        **change,
+    }
+
+
+def test_a_lambda_on_failure_record() -> None:
+    letter = describe(message(on_failure_record()))
+
+    assert letter.origin == "function process_logo"
+    assert letter.reason == "RetriesExhausted after 3 tries: ResourceNotFound no such table"
+    assert json.loads(letter.payload) == on_failure_record()["requestPayload"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (None, "RetriesExhausted after 3 tries:"),
+        ("text", "RetriesExhausted after 3 tries:"),
+        ({"errorMessage": "timed out"}, "RetriesExhausted after 3 tries:  timed out"),
+    ],
+)
+def test_an_on_failure_record_without_an_error_object(answer: Any, reason: str) -> None:
+    assert describe(message(on_failure_record(responsePayload=answer))).reason == reason
+
+
+def test_an_on_failure_record_of_an_expired_event() -> None:
+    record = on_failure_record(responsePayload=None)
+    record["requestContext"] |= {"condition": "EventAgeExceeded", "approximateInvokeCount": 0}
+
+    assert describe(message(record)).reason == "EventAgeExceeded after 0 tries:"
+
+
+def test_a_dead_letter_of_an_eventbridge_target() -> None:
+    letter = describe(
+        message(
+            {"detail-type": "BrandUpdated", "detail": {}},
+            MessageAttributes=attributes(
+                RULE_ARN="arn:aws:events:us-east-1:000000000000:rule/brand-platform-bus/invalidate",
+                TARGET_ARN="arn:aws:lambda:us-east-1:000000000000:function:invalidate_cdn",
+                ERROR_CODE="NO_PERMISSIONS",
+                ERROR_MESSAGE="not authorized",
+                RETRY_ATTEMPTS="0",
+            ),
+        )
+    )
+
+    assert letter.origin == (
+        "rule invalidate → arn:aws:lambda:us-east-1:000000000000:function:invalidate_cdn"
+    )
+    assert letter.reason == "NO_PERMISSIONS: not authorized"
+    assert json.loads(letter.payload)["detail-type"] == "BrandUpdated"
+
+
+def test_a_lambda_dead_letter() -> None:
+    """AWS Lambda, "Dead-letter queues": the event as body, the reason as attributes."""
+    letter = describe(
+        message(
+            {"an": "event"},
+            MessageAttributes=attributes(
+                RequestID="1", ErrorCode="200", ErrorMessage="something failed"
+            ),
+        )
+    )
+
+    assert (letter.origin, letter.reason) == ("function", "something failed")
+    assert json.loads(letter.payload) == {"an": "event"}
+
+
+def test_a_message_that_sqs_moved() -> None:
+    source = "arn:aws:sqs:us-east-1:000000000000:brand-notifications"
+    letter = describe(message("{not json", Attributes={"DeadLetterQueueSourceArn": source}))
+
+    assert letter.origin == "queue brand-notifications"
+    assert "maxReceiveCount" in letter.reason
+    assert letter.payload == "{not json"
+
+
+@pytest.mark.parametrize("body", ["", "text", "[]", "null", '{"a": 1}', '{"requestContext": {}}'])
+def test_anything_else_is_shown_as_it_is(body: str) -> None:
+    letter = describe(message(body))
+
+    assert (letter.origin, letter.payload) == ("unknown", body)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"requestContext": None, "requestPayload": {}},
+        {"requestContext": "text", "requestPayload": {}},
+        {"requestContext": {"functionArn": None}, "requestPayload": None},
+        {"requestContext": {}, "requestPayload": []},
+    ],
+)
+def test_a_body_that_only_looks_like_a_record(record: Any) -> None:
+    describe(message(record))
+
+
+def test_long_payloads_are_cut_for_the_table() -> None:
+    assert _short("x" * 120, 120) == "x" * 120
+    assert _short("x" * 121, 120) == "x" * 119 + "…"
