@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
+from botocore.exceptions import ClientError
 from rich.markup import escape
 
 from bootstrap.console import out
@@ -200,7 +201,7 @@ def redrive(queue: str) -> None:
         for letter in map(describe, messages):
             try:
                 _send_back(settings, letter)
-            except (OSError, ValueError, RuntimeError) as error:
+            except (ClientError, KeyError, OSError, ValueError, RuntimeError) as error:
                 stuck.append(f"{letter.message['MessageId']}: {error}")
                 continue
             sqs.delete_message(QueueUrl=url, ReceiptHandle=letter.message["ReceiptHandle"])
