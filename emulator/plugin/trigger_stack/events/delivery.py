@@ -136,12 +136,16 @@ class RetryQueue:
                     pause = self._waiting[0][0] - self._clock() if self._waiting else None
                     self._changed.wait(pause)
                 _, _, delivery = heapq.heappop(self._waiting)
-            self._attempt(delivery)
+            try:
+                self._attempt(delivery)
+            except Exception:  # one delivery must not end the retries of all others
+                LOG.exception("EVENT LOST, rule %s: %s", delivery.sender.rule_arn, delivery.event)
 
 
 def retry_delay(attempts: int, jitter: float) -> float:
     """Seconds before try number ``attempts + 1``: doubling, capped, ``jitter`` from 0 to 1."""
-    longest = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2.0 ** (attempts - 1))
+    doublings = min(attempts - 1, 30)  # the cap is reached long before
+    longest = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2.0**doublings)
     return longest * (0.5 + jitter / 2)
 
 
@@ -221,8 +225,8 @@ def send_to_dead_letter_queue(delivery: Delivery, code: str, message: str, condi
     }
     if condition:
         attributes["EXHAUSTED_RETRY_CONDITION"] = condition
-    region, account = extract_region_from_arn(arn), extract_account_id_from_arn(arn)
     try:
+        region, account = extract_region_from_arn(arn), extract_account_id_from_arn(arn)
         connect_to(aws_access_key_id=account, region_name=region).sqs.send_message(
             QueueUrl=sqs_queue_url_for_arn(arn),
             MessageBody=body,
@@ -231,8 +235,8 @@ def send_to_dead_letter_queue(delivery: Delivery, code: str, message: str, condi
                 for name, value in attributes.items()
             },
         )
-    except ClientError as error:
-        LOG.error("EVENT LOST, %s. Its dead-letter queue %s: %s", what, arn, error)  # noqa: TRY400
+    except Exception as error:  # whatever it was, the event must be found again
+        LOG.error("EVENT LOST, %s. Its dead-letter queue %s: %s. %s", what, arn, error, body)  # noqa: TRY400  # a line to act on, no traceback
         return
     LOG.warning("%s: sent to dead-letter queue %s", what, arn)
 

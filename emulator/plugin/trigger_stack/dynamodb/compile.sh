@@ -1,0 +1,11 @@
+#!/bin/sh
+# Compiles LoopbackServer.java: compile.sh [FOLDER OF DYNAMODB LOCAL]
+# The class is kept in the repository, because running it needs no compiler. Java 17 is the oldest
+# that DynamoDB Local runs on.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+dynamodb=$(cd "${1:-.build/dynamodb-local}" && pwd)
+cd "$here"
+javac --release 17 -g:none -cp "$dynamodb/DynamoDBLocal.jar:$dynamodb/DynamoDBLocal_lib/*" LoopbackServer.java
+{ sha256sum LoopbackServer.java 2>/dev/null || shasum -a 256 LoopbackServer.java; } |
+    cut -d' ' -f1 > LoopbackServer.java.sha256
