@@ -88,3 +88,22 @@ def _warm_botocore() -> None:
                 aws_secret_access_key="none",  # noqa: S106  no request is made
             ).Table("none")
     reader.load_file = load_file
+    with contextlib.suppress(Exception):  # a version of botocore that is made differently
+        _share_loader(botocore.loaders.Loader, session.get_component("data_loader"))
+
+
+def _share_loader(loader_class: Any, warm: Any) -> None:
+    """Let every loader with the usual search path start with what ``warm`` knows.
+
+    To look for the newest version of a service's model botocore lists hundreds of folders, which
+    takes longer than all the rest of making a client.
+    """
+    known = dict(warm._cache)
+    make = loader_class.__init__
+
+    def __init__(self: Any, extra_search_paths: Any = None, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        make(self, extra_search_paths, *args, **kwargs)
+        if not extra_search_paths:
+            self._cache.update(known)
+
+    loader_class.__init__ = __init__
