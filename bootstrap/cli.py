@@ -18,8 +18,7 @@ from bootstrap.commands import test as test_command
 from bootstrap.commands import up as up_command
 from bootstrap.deploy import check as check_template
 from bootstrap.errors import EXIT_FAILED, TriggerStackError
-from bootstrap.runtime import native
-from bootstrap.runtime.choice import choose
+from bootstrap.runtime import choice, native
 from bootstrap.settings import Settings
 
 app = typer.Typer(
@@ -37,10 +36,7 @@ DEFAULT_FILE = Path("serverless.yml")
 @app.command()
 def start(quiet: Quiet = False) -> None:
     """Start the emulator in the background, unless it runs."""
-    chosen = choose()
-    if not quiet:
-        console.out.print(f"runtime: {chosen.name}, because {chosen.reason}")
-    native.start(Settings.from_environment(), quiet=quiet)
+    choice.start(Settings.from_environment(), quiet=quiet)
 
 
 @app.command()

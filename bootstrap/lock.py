@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bootstrap.console import err
 
-_LOCK = Path(".build/up.lock")
+#: A container cannot write beside the image's files.
+_LOCK = Path(os.environ.get("STACK_LOCK") or ".build/up.lock")
 
 
 @contextmanager

@@ -1,0 +1,213 @@
+#!/bin/sh
+# What make's targets call: runs a command of the bootstrap in the runtime that RUNTIME names, or
+# that runs already, or that fits this machine. With RUNTIME=docker it needs Docker alone.
+#
+#   stack.sh up|start|stop|status|logs|… [ARGUMENTS]   as python -m bootstrap has them
+#   stack.sh test [PATHS]      the tests of PATHS against the stack
+#   stack.sh shell             a shell with awslocal, beside the stack
+#   stack.sh runtime           which runtime it would be
+set -eu
+cd "$(dirname "$0")/.."
+DOCKER=${DOCKER:-docker}
+reason=
+
+fail() { code=$1; shift; printf 'error %s\n' "$*" >&2; exit "$code"; }
+# setting NAME: from the shell, else from .env.
+setting() {
+    eval "value=\${$1:-}"
+    if [ -z "$value" ] && [ -f .env ]; then value=$(sed -n "s/^$1=//p" .env | tail -n 1); fi
+    printf '%s' "$value"
+}
+
+# --- Which runtime
+docker_problem() {
+    command -v "$DOCKER" >/dev/null 2>&1 || { echo "there is no $DOCKER command"; return; }
+    "$DOCKER" info >/dev/null 2>&1 || { echo "no Docker engine answers"; return; }
+    "$DOCKER" compose version >/dev/null 2>&1 || echo "$DOCKER has no Compose v2"
+}
+
+native_runs() {
+    [ -f .trigger-stack/emulator.pid ] || return 1
+    read -r pid _ < .trigger-stack/emulator.pid || return 1
+    kill -0 "$pid" 2>/dev/null
+}
+
+docker_runs() {
+    command -v "$DOCKER" >/dev/null 2>&1 || return 1
+    [ -n "$("$DOCKER" compose ps --quiet --status running localstack 2>/dev/null)" ]
+}
+
+# Sets runtime and reason.
+choose() {
+    asked=$(setting RUNTIME)
+    case $asked in
+    '' | docker | native) ;;
+    *) fail 2 "RUNTIME=$asked: must be docker or native." ;;
+    esac
+    running=
+    if native_runs; then running=native; elif [ "$asked" != native ] || [ -f .trigger-stack/docker ]; then
+        if docker_runs; then running=docker; fi
+    fi
+    if [ -n "$running" ] && [ -n "$asked" ] && [ "$running" != "$asked" ]; then
+        fail 2 "RUNTIME=$asked: the stack runs with RUNTIME=$running. End that first: make down"
+    elif [ -n "$running" ]; then
+        runtime=$running reason="the stack runs in it"
+    elif [ "$asked" = native ]; then
+        runtime=native reason="RUNTIME=native asks for it"
+    else
+        problem=$(docker_problem)
+        if [ -z "$problem" ]; then
+            runtime=docker reason="a Docker engine with Compose v2 answers"
+            [ -z "$asked" ] || reason="RUNTIME=docker asks for it"
+        elif [ "$asked" = docker ]; then
+            fail 2 "RUNTIME=docker: $problem. Start an engine, or run: make up RUNTIME=native"
+        else
+            runtime=native reason=$problem
+        fi
+    fi
+}
+
+# --- native
+native() { .venv/bin/python -m bootstrap "$@"; }
+
+# --- docker
+compose() { "$DOCKER" compose "$@"; }
+
+# Files that containers write into mounted folders are to be the user's. Root's are given to an
+# ordinary user meanwhile; rootless engines call the user 0.
+container_user() {
+    if "$DOCKER" info --format '{{.SecurityOptions}}' 2>/dev/null | grep -q rootless; then
+        echo 0:0
+    elif [ "$(id -u)" = 0 ]; then
+        echo 1000:1000
+    else
+        echo "$(id -u):$(id -g)"
+    fi
+}
+
+# in_container SERVICE ARGUMENTS: one command beside the running emulator.
+in_container() {
+    terminal=
+    [ -t 0 ] && [ -t 1 ] || terminal=--no-TTY
+    STACK_USER=${STACK_USER:-$(container_user)}
+    export STACK_USER
+    # shellcheck disable=SC2086  # one option or none
+    "$DOCKER" compose --profile test run --rm --no-deps $terminal "$@"
+}
+
+needs_stack() {
+    docker_runs || fail 1 "Nothing runs. Start the stack with: make up"
+}
+
+# build SERVICE: quiet when nothing changed.
+build() {
+    if [ -t 2 ]; then compose --profile test build "$1"; else compose --profile test build --quiet "$1"; fi
+}
+
+start_container() {
+    build localstack
+    log=$(mktemp)
+    if ! compose --progress plain up --detach --no-build --no-deps localstack 2>"$log"; then
+        port=$(sed -n 's/.*127\.0\.0\.1:\([0-9]*\).*\(already\|forbidden\).*/\1/p' "$log" | head -n 1)
+        [ -n "$port" ] || cat "$log" >&2
+        rm -f "$log"
+        compose down --volumes --timeout 5 >/dev/null 2>&1 || true
+        [ -n "$port" ] || fail 1 "The container could not be started (see above)."
+        name=GATEWAY_PORT
+        [ "$port" = "$(setting GATEWAY_PORT)" ] || [ "$port" = 4566 ] || name=HTTP_API_PORT
+        fail 1 "Port $port is in use by another program. End that program, or choose another port:" \
+            "$name=$((port + 1)) in .env, or make up $name=$((port + 1))."
+    fi
+    rm -f "$log"
+    mkdir -p .trigger-stack
+    : > .trigger-stack/docker
+}
+
+docker_up() {
+    start_container
+    in_container bootstrap -m bootstrap up --start "$@"
+}
+
+docker_down() {
+    "$DOCKER" compose --progress quiet --profile test down --volumes --remove-orphans --timeout 5
+    rm -f .trigger-stack/docker
+}
+
+docker_test() {
+    ours=
+    docker_runs || ours=1
+    docker_up --quiet
+    build tests
+    mkdir -p reports
+    [ "$(id -u)" != 0 ] || chown 1000:1000 reports
+    code=0
+    in_container tests -m pytest "$@" -n "$(setting TEST_WORKERS | grep . || echo 6)" --dist loadgroup \
+        -p no:cacheprovider --junitxml reports/docker.xml || code=$?
+    compose logs --no-color --no-log-prefix localstack > reports/localstack.log 2>&1 || true
+    [ "$(id -u)" != 0 ] || chown -R 0:0 reports
+    [ $code = 0 ] || printf "The emulator's log: reports/localstack.log\n"
+    [ -z "$ours" ] || docker_down
+    return $code
+}
+
+command=${1:?usage: stack.sh COMMAND [ARGUMENTS]}
+shift
+case $command in
+stop)
+    done=
+    if [ -x .venv/bin/python ] && native_runs; then native stop; done=1; fi
+    if [ -f .trigger-stack/docker ] || docker_runs; then
+        if [ -z "$(docker_problem)" ]; then docker_down; echo stopped; done=1; fi
+    fi
+    [ -n "$done" ] || echo "nothing runs"
+    exit 0
+    ;;
+esac
+
+choose
+case $command in
+runtime)
+    printf '%s, because %s\n' "$runtime" "$reason"
+    exit 0
+    ;;
+up | start) case " $* " in *" --quiet "*) ;; *) printf 'runtime: %s, because %s\n' "$runtime" "$reason" ;; esac ;;
+esac
+
+export RUNTIME="$runtime"
+if [ "$runtime" = native ]; then
+    sh scripts/setup.sh
+    case $command in
+    up) native up --start "$@" ;;
+    shell)
+        AWS_ENDPOINT_URL=http://localhost:$(setting GATEWAY_PORT | grep . || echo 4566)
+        export AWS_ENDPOINT_URL AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+        PATH=$PWD/.venv/bin:$PATH "${SHELL:-/bin/sh}"
+        ;;
+    *) native "$command" "$@" ;;
+    esac
+    exit $?
+fi
+
+case $command in
+up) docker_up "$@" ;;
+start)
+    start_container
+    in_container bootstrap -m bootstrap start --quiet
+    ;;
+test) docker_test "$@" ;;
+shell)
+    needs_stack
+    in_container --entrypoint bash bootstrap
+    ;;
+check)
+    build localstack
+    "$DOCKER" run --rm --init --read-only --network none --cap-drop ALL --security-opt no-new-privileges \
+        --volume "$PWD/serverless.yml:/app/serverless.yml:ro" --volume "$PWD/functions:/app/functions:ro" \
+        --volume "$PWD/bootstrap:/app/bootstrap:ro" \
+        "$(compose config --images localstack | head -n 1)" -m bootstrap check "$@"
+    ;;
+*)
+    needs_stack
+    in_container bootstrap -m bootstrap "$command" "$@"
+    ;;
+esac
