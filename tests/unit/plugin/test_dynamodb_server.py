@@ -1,0 +1,114 @@
+"""The bundled DynamoDB Local: its command line, and until when LocalStack has to be patched."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import struct
+from pathlib import Path
+
+import pytest
+from localstack.services.dynamodb.server import DynamodbServer
+
+from trigger_stack.dynamodb import server as module
+from trigger_stack.dynamodb.server import BundledDynamodbServer, DynamoDBLocalMissingError
+
+FOLDER = Path(module.__file__).parent
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that looks like DynamoDB Local, and a java on PATH that nobody runs."""
+    folder = tmp_path / "dynamodb-local"
+    folder.mkdir()
+    (folder / "DynamoDBLocal.jar").write_bytes(b"")
+    java = tmp_path / "bin/java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\nexit 1\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", str(java.parent))
+    monkeypatch.setenv("DYNAMODB_LOCAL_DIR", str(folder))
+    monkeypatch.delenv("DYNAMODB_IN_MEMORY", raising=False)
+    return folder
+
+
+def command() -> list[str]:
+    return BundledDynamodbServer(4999)._create_shell_command()
+
+
+def test_the_command_line(installed: Path, tmp_path: Path) -> None:
+    line = command()
+
+    assert line[0] == str(tmp_path / "bin/java")
+    assert f"-Djava.library.path={installed}/DynamoDBLocal_lib" in line
+    assert line[line.index("-cp") + 1] == f"{FOLDER}{os.pathsep}{installed}/DynamoDBLocal.jar"
+    assert line[line.index("-port") + 1] == "4999"
+    assert line.index("LoopbackServer") < line.index("-port")
+    assert "-disableTelemetry" in line
+    assert not [part for part in line if "javaagent" in part]
+
+
+def test_tables_are_kept_in_a_file(installed: Path) -> None:
+    line = command()
+
+    assert Path(line[line.index("-dbPath") + 1]).is_absolute()
+    assert "-inMemory" not in line
+
+
+def test_tables_in_memory_when_asked_for(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYNAMODB_IN_MEMORY", "1")
+
+    assert "-inMemory" in command()
+    assert "-dbPath" not in command()
+
+
+def test_the_heap_is_a_setting(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from localstack import config
+
+    monkeypatch.setattr(config, "DYNAMODB_HEAP_SIZE", "123m")
+
+    assert "-Xmx123m" in command()
+
+
+def test_it_listens_where_only_this_machine_can_connect(installed: Path) -> None:
+    assert BundledDynamodbServer(4999).host == "127.0.0.1"
+
+
+def test_dynamodb_local_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYNAMODB_LOCAL_DIR", str(tmp_path))
+
+    with pytest.raises(DynamoDBLocalMissingError, match="Install it with: make setup"):
+        command()
+
+
+def test_java_is_missing(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(DynamoDBLocalMissingError, match=r"Java 17 or newer.*no “java” on PATH"):
+        command()
+
+
+def test_the_class_was_compiled_from_the_source_beside_it() -> None:
+    """When this fails: sh emulator/plugin/trigger_stack/dynamodb/compile.sh."""
+    recorded = (FOLDER / "LoopbackServer.java.sha256").read_text().strip()
+
+    assert recorded == hashlib.sha256((FOLDER / "LoopbackServer.java").read_bytes()).hexdigest()
+
+
+def test_the_class_runs_on_the_oldest_java() -> None:
+    header = (FOLDER / "LoopbackServer.class").read_bytes()[:8]
+    magic, _, major = struct.unpack(">IHH", header)
+
+    assert magic == 0xCAFEBABE
+    assert major - 44 == module.MINIMUM_JAVA
+
+
+def test_localstack_still_downloads_what_it_starts() -> None:
+    """When this fails, LocalStack can start a jar that is there: see what the patch still adds."""
+    own = DynamodbServer._create_shell_command
+    assert own is not BundledDynamodbServer._create_shell_command
+    source = inspect.getsource(own) + inspect.getsource(DynamodbServer.do_start_thread)
+
+    assert "javaagent" in source
+    assert "installer.install()" in source

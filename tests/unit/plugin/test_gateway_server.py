@@ -1,0 +1,99 @@
+"""The server behind port 4566: it listens where it was told to, and says why when it cannot."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import socket
+import subprocess
+import sys
+
+import pytest
+from localstack.runtime.server.twisted import TwistedRuntimeServer
+
+from trigger_stack.gateway import server as module
+
+#: Registers the server named first on the addresses after it, and prints where it listens.
+LISTEN = """
+import json, sys
+from rolo.gateway import Gateway
+from localstack import config
+from twisted.internet import reactor
+server_class, addresses = sys.argv[1], sys.argv[2:]
+if server_class == "ours":
+    from trigger_stack.gateway.server import InterfaceRuntimeServer as Server
+else:
+    from localstack.runtime.server.twisted import TwistedRuntimeServer as Server
+Server().register(Gateway(), [config.HostAndPort.parse(a, "127.0.0.1", 0) for a in addresses])
+def report():
+    ports = [r.getHost() for r in reactor.getReaders() if hasattr(r, "getHost")]
+    print(json.dumps([[p.host, p.port] for p in ports]))
+    reactor.stop()
+reactor.callWhenRunning(report)
+reactor.run(installSignalHandlers=False)
+"""
+
+
+def listen(server: str, *addresses: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", LISTEN, server, *addresses],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_only_the_address_that_was_named() -> None:
+    port = free_port()
+
+    done = listen("ours", f"127.0.0.1:{port}")
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == [["127.0.0.1", port]]
+
+
+def test_every_address_that_was_named() -> None:
+    ports = sorted({free_port(), free_port()})
+
+    done = listen("ours", *[f"127.0.0.1:{port}" for port in ports])
+
+    assert sorted(json.loads(done.stdout.splitlines()[-1])) == [["127.0.0.1", p] for p in ports]
+
+
+def test_a_port_that_is_taken_is_a_sentence_and_1() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        done = listen("ours", f"127.0.0.1:{port}")
+
+    assert done.returncode == 1
+    assert f"Port {port} on 127.0.0.1 cannot be used" in done.stderr
+    assert "GATEWAY_PORT in .env" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_localstack_still_ignores_the_interface() -> None:
+    """When this fails, LocalStack listens where it is told to: this server may go."""
+    port = free_port()
+
+    done = listen("localstacks", f"127.0.0.1:{port}")
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == [["0.0.0.0", port]]
+
+
+@pytest.mark.parametrize("method", ["register", "run", "shutdown"])
+def test_it_still_is_a_server_of_localstacks(method: str) -> None:
+    ours = inspect.signature(getattr(module.InterfaceRuntimeServer, method))
+    theirs = inspect.signature(getattr(TwistedRuntimeServer, method))
+
+    assert list(ours.parameters) == list(theirs.parameters)
