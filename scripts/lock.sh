@@ -12,6 +12,7 @@ compile emulator/requirements-vision.in -c emulator/requirements.lock -o emulato
 compile --no-deps emulator/plugin/vision-models.in -o emulator/plugin/vision-models.lock
 compile --no-deps tests/rekognition/pictures.in -o tests/rekognition/pictures.lock
 compile pyproject.toml --extra dev -c emulator/requirements.lock -o requirements.lock
+compile pyproject.toml -c requirements.lock -o bootstrap/requirements.lock
 compile functions/requirements.in -c requirements.lock -o functions/requirements.lock
 compile emulator/python-runtime/requirements.in -c emulator/requirements.lock -o emulator/python-runtime/requirements.lock
 compile emulator/python-runtime/preload.in -c functions/requirements.lock -o emulator/python-runtime/preload.lock
