@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from bootstrap.commands.up import load_template
 from bootstrap.console import out
 from bootstrap.definition.model import Service, parse_service
 from bootstrap.errors import DeployError
+from bootstrap.services.base import found
 from bootstrap.settings import Settings
 from bootstrap.template import Physical, Template
 
@@ -168,7 +170,13 @@ def _print_queues(settings: Settings) -> None:
     table = Table("queue", "waiting", "in flight", box=None, pad_edge=False)
     for page in sqs.get_paginator("list_queues").paginate():
         for url in page.get("QueueUrls", []):
-            counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))
+            counts = found(
+                partial(sqs.get_queue_attributes, QueueUrl=url, AttributeNames=list(names)),
+                "AWS.SimpleQueueService.NonExistentQueue",
+                "QueueDoesNotExist",
+            )
+            if counts is None:  # deleted since it was listed
+                continue
             table.add_row(url.rsplit("/", 1)[-1], *(counts["Attributes"][n] for n in names))
     out.print()
     out.print(table)
