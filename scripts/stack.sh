@@ -28,7 +28,7 @@ docker_problem() {
 
 native_runs() {
     [ -f .trigger-stack/emulator.pid ] || return 1
-    read -r pid _ < .trigger-stack/emulator.pid || return 1
+    pid=$(cut -d" " -f1 .trigger-stack/emulator.pid)
     kill -0 "$pid" 2>/dev/null
 }
 
@@ -139,7 +139,7 @@ docker_test() {
     docker_up --quiet
     build tests
     mkdir -p reports
-    [ "$(id -u)" != 0 ] || chown 1000:1000 reports
+    [ "$(id -u)" != 0 ] || chown -R 1000:1000 reports
     code=0
     in_container tests -m pytest "$@" -n "$(setting TEST_WORKERS | grep . || echo 6)" --dist loadgroup \
         -p no:cacheprovider --junitxml reports/docker.xml || code=$?

@@ -127,7 +127,7 @@ def start(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    PID_FILE.write_text(f"{process.pid} {psutil.Process(process.pid).create_time()}")
+    PID_FILE.write_text(f"{process.pid} {psutil.Process(process.pid).create_time()}\n")
     with out.status("starting LocalStack"):
         meanwhile()
         _wait(process, settings)
