@@ -9,7 +9,7 @@ import pytest
 from conftest import FUNCTION, PROVIDER, Project
 
 from bootstrap.errors import DefinitionError
-from bootstrap.template import Template
+from bootstrap.template import Template, needs
 
 type Compile = Callable[[str], Template]
 type Refuse = Callable[[str], DefinitionError]
@@ -134,9 +134,9 @@ def test_two_events_of_one_bucket_become_one_bucket(with_events: Compile) -> Non
 
 def test_the_bucket_comes_after_the_permission(with_events: Compile) -> None:
     """S3 checks, when notifications are set, whether it may invoke the function."""
-    order = [r.logical_id for r in with_events("- s3: a-bucket").ordered()]
+    bucket = with_events("- s3: a-bucket").resources["S3BucketAbucket"]
 
-    assert order.index("GreetLambdaPermissionAbucketS3") < order.index("S3BucketAbucket")
+    assert "GreetLambdaPermissionAbucketS3" in needs(bucket)
 
 
 @pytest.mark.parametrize(
@@ -252,8 +252,8 @@ def test_a_named_bus_is_made_once_and_before_its_rules(with_events: Compile) -> 
     )
 
     assert of_type(template, "AWS::Events::EventBus") == [{"Name": "orders"}]
-    kinds = [r.type for r in template.ordered()]
-    assert kinds.index("AWS::Events::EventBus") < kinds.index("AWS::Events::Rule")
+    rules = [r for r in template.resources.values() if r.type == "AWS::Events::Rule"]
+    assert all("OrdersEventBridgeEventBus" in needs(rule) for rule in rules)
 
 
 @pytest.mark.parametrize(
