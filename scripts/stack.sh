@@ -99,13 +99,15 @@ needs_stack() {
     docker_runs || fail 1 "Nothing runs. Start the stack with: make up"
 }
 
-# build SERVICE: quiet when nothing changed.
+# build SERVICES: what changed of their images.
 build() {
-    if [ -t 2 ]; then compose --profile test build "$1"; else compose --profile test build --quiet "$1"; fi
+    quiet=--quiet
+    [ ! -t 2 ] || quiet=
+    # shellcheck disable=SC2086  # one option or none
+    compose --profile test build $quiet "$@"
 }
 
 start_container() {
-    build localstack
     log=$(mktemp)
     if ! compose --progress plain up --detach --no-build --no-deps localstack 2>"$log"; then
         port=$(sed -n 's/.*127\.0\.0\.1:\([0-9]*\).*\(already\|forbidden\).*/\1/p' "$log" | head -n 1)
@@ -136,8 +138,8 @@ docker_down() {
 docker_test() {
     ours=
     docker_runs || ours=1
+    build localstack tests
     docker_up --quiet
-    build tests
     mkdir -p reports
     [ "$(id -u)" != 0 ] || chown -R 1000:1000 reports
     code=0
@@ -189,8 +191,12 @@ if [ "$runtime" = native ]; then
 fi
 
 case $command in
-up) docker_up "$@" ;;
+up)
+    build localstack
+    docker_up "$@"
+    ;;
 start)
+    build localstack
     start_container
     in_container bootstrap -m bootstrap start --quiet
     ;;
