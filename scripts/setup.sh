@@ -80,6 +80,17 @@ if ! done_already plugins "$wanted"; then
     remember plugins "$wanted"
 fi
 
+# --- LocalStack's index of all AWS APIs, beside the rest (see bootstrap/runtime/catalog.py)
+catalog_wanted=$(hash_of emulator/requirements.lock)
+catalog_pid=
+if ! done_already catalog "$catalog_wanted"; then
+    rm -rf .build/localstack
+    mkdir -p .build/localstack/usr/lib/localstack
+    OVERRIDE_IN_DOCKER=0 FILESYSTEM_ROOT=$PWD/.build/localstack \
+        .venv/bin/python -m localstack.aws.spec > .build/catalog.log 2>&1 &
+    catalog_pid=$!
+fi
+
 # --- What functions see: the Lambda runtime of each interpreter, and the layer
 for interpreter in $(sh scripts/find-python.sh --all); do
     sh emulator/python-runtime/install.sh "$UV" "$interpreter" .build/python-runtime
@@ -95,5 +106,9 @@ fi
 if [ -n "$dynamodb_pid" ]; then
     wait "$dynamodb_pid" || { cat .build/dynamodb-local.log >&2; fail "DynamoDB Local could not be installed (see above)."; }
     remember dynamodb-local "$dynamodb_wanted"
+fi
+if [ -n "$catalog_pid" ]; then
+    wait "$catalog_pid" || { cat .build/catalog.log >&2; fail "The index of AWS APIs could not be built (see above)."; }
+    remember catalog "$catalog_wanted"
 fi
 remember everything "$everything"

@@ -17,6 +17,7 @@ import requests
 
 from bootstrap.console import out
 from bootstrap.errors import DeployError, TriggerStackError, WrongUseError
+from bootstrap.runtime import catalog
 from bootstrap.settings import Settings
 
 STATE = Path(".trigger-stack")
@@ -57,6 +58,9 @@ def environment(settings: Settings, state: Path) -> dict[str, str]:
         "HTTP_API_PORT": str(settings.http_api_port),
         "LOCALSTACK_HOST": f"localhost:{settings.gateway_port}",
         "LOCALSTACK_VOLUME_DIR": str(state / "volume"),
+        # A machine that looks like a container (many CI runners do) is none: LocalStack would
+        # write to /var/lib/localstack.
+        "OVERRIDE_IN_DOCKER": "0",
         # LocalStack and its libraries write to both; nothing may be left outside this folder.
         "TMPDIR": str(state / "tmp"),
         "XDG_CACHE_HOME": str(state / "cache"),
@@ -117,6 +121,7 @@ def start(
     state = STATE.resolve()
     shutil.rmtree(state, ignore_errors=True)
     (state / "tmp").mkdir(parents=True)
+    catalog.provide(state)
     began = time.monotonic()
     with LOG_FILE.open("wb") as log:
         process = subprocess.Popen(
