@@ -60,6 +60,7 @@ redrive: ## Send dead letters back to where they failed: QUEUE=brand-notificatio
 ##@ Test
 .PHONY: test
 test: setup lint ## Everything: style, types, unit, component and e2e tests
+	@sh tests/osls/install.sh
 	@$(STACK) test
 
 .PHONY: test-unit

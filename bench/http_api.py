@@ -198,6 +198,8 @@ def trigger_stack(folder: Path, count: int, clients: int) -> None:
         "GATEWAY_LISTEN": f"127.0.0.1:{edge}",
         "HTTP_API_PORT": str(port),
         "FILESYSTEM_ROOT": str(folder),
+        "TMPDIR": str(folder),
+        "XDG_CACHE_HOME": str(folder / "cache"),
         "LOCALSTACK_VOLUME_DIR": str(folder / "volume"),
         "LAMBDA_RUNTIME_EXECUTOR": "process",
         "SKIP_SSL_CERT_DOWNLOAD": "1",

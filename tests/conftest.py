@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 OWN_EMULATOR = ("apigatewayv2", "docker", "executor", "osls", "rekognition")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = item.path.relative_to(HERE).parts[0] if HERE in item.path.parents else ""

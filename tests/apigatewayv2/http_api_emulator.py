@@ -17,6 +17,8 @@ import boto3
 import requests
 from botocore.config import Config
 
+from tests.support.folders import temporary_folder
+
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
 
@@ -64,6 +66,9 @@ def start_emulator(folder: Path, edge: int, port: int) -> subprocess.Popen[bytes
         "GATEWAY_LISTEN": f"127.0.0.1:{edge}",
         "HTTP_API_PORT": str(port),
         "FILESYSTEM_ROOT": str(folder),
+        # Both are shared by all LocalStacks of a machine otherwise, and cleared by each at its start.
+        "TMPDIR": str(temporary_folder(folder)),
+        "XDG_CACHE_HOME": str(folder / "cache"),
         "LOCALSTACK_VOLUME_DIR": str(folder / "volume"),
         "LAMBDA_RUNTIME_EXECUTOR": "process",
         "SKIP_SSL_CERT_DOWNLOAD": "1",

@@ -14,6 +14,6 @@ rm -rf "$target"
 mkdir -p "$target"
 cp tests/osls/package.json tests/osls/package-lock.json "$target/"
 # No install scripts: osls only packages here, and nothing in it has to be built for that.
-npm ci --silent --prefix "$target" --cache "${npm_config_cache:-$PWD/.build/cache/npm}" \
+npm ci --loglevel=error --prefix "$target" --cache "${npm_config_cache:-$PWD/.build/cache/npm}" \
     --ignore-scripts --no-audit --no-fund --no-update-notifier
 printf '%s' "$wanted" > "$target/.installed"

@@ -16,6 +16,7 @@ import boto3
 import requests
 from botocore.config import Config
 
+from tests.support.folders import temporary_folder
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -103,6 +104,9 @@ def start_emulator(folder: Path, models: Path = MODELS) -> Emulator:
     environment = os.environ | {
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "FILESYSTEM_ROOT": str(folder),
+        # Both are shared by all LocalStacks of a machine otherwise, and cleared by each at its start.
+        "TMPDIR": str(temporary_folder(folder)),
+        "XDG_CACHE_HOME": str(folder / "cache"),
         "LOCALSTACK_VOLUME_DIR": str(folder / "volume"),
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DISABLE_EVENTS": "1",

@@ -13,13 +13,19 @@ from localstack.services.plugins import SERVICE_PLUGINS
 LOG = logging.getLogger(__name__)
 
 
+def preloaded() -> list[str]:
+    """The services that ``PRELOAD_SERVICES`` names."""
+    names = (name.strip() for name in os.environ.get("PRELOAD_SERVICES", "").split(","))
+    return [name for name in names if name]
+
+
 @hooks.on_infra_start(priority=-10)
 def preload_services() -> None:
     """Load ``PRELOAD_SERVICES`` in the background; a service that fails says so when it is used."""
-    names = [name.strip() for name in os.environ.get("PRELOAD_SERVICES", "").split(",")]
+    names = preloaded()
 
     def load() -> None:
-        for name in filter(None, names):
+        for name in names:
             try:
                 SERVICE_PLUGINS.require(name)
             except Exception as error:

@@ -6,14 +6,17 @@ import threading
 from localstack.runtime import hooks
 
 from trigger_stack.dynamodb.server import DynamoDBLocalMissingError, get_server, install
+from trigger_stack.preload import preloaded
 
 LOG = logging.getLogger(__name__)
 
 
 @hooks.on_infra_start(priority=10)
 def start_dynamodb_local() -> None:
-    """Use the bundled server, and start it in the background."""
+    """Use the bundled server; start it in the background when DynamoDB is to be preloaded."""
     install()
+    if "dynamodb" not in preloaded():
+        return
 
     def start() -> None:
         try:
