@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.executor.lambda_stack import Stack
 
 # A custom runtime in Python: `ask(method, path, body, headers)` and one event after the other.
-CLIENT = f"""#!{sys.executable}
+# Its interpreter is not the virtual environment's: that may lie in a /tmp functions cannot see.
+CLIENT = f"""#!{Path(sys.executable).resolve()}
 import http.client, json, os, socket, time
 API = os.environ["AWS_LAMBDA_RUNTIME_API"]
 BASE = "/2018-06-01/runtime"
