@@ -37,6 +37,12 @@ docker_runs() {
     [ -n "$("$DOCKER" compose ps --quiet --status running localstack 2>/dev/null)" ]
 }
 
+# Whether this project has a container, running or not.
+docker_left() {
+    command -v "$DOCKER" >/dev/null 2>&1 || return 1
+    [ -n "$("$DOCKER" compose --profile test ps --quiet --all 2>/dev/null)" ]
+}
+
 # Sets runtime and reason.
 choose() {
     asked=$(setting RUNTIME)
@@ -45,9 +51,7 @@ choose() {
     *) fail 2 "RUNTIME=$asked: must be docker or native." ;;
     esac
     running=
-    if native_runs; then running=native; elif [ "$asked" != native ] || [ -f .trigger-stack/docker ]; then
-        if docker_runs; then running=docker; fi
-    fi
+    if native_runs; then running=native; elif docker_runs; then running=docker; fi
     if [ -n "$running" ] && [ -n "$asked" ] && [ "$running" != "$asked" ]; then
         fail 2 "RUNTIME=$asked: the stack runs with RUNTIME=$running. End that first: make down"
     elif [ -n "$running" ]; then
@@ -121,8 +125,6 @@ start_container() {
             "$name=$((port + 1)) in .env, or make up $name=$((port + 1))."
     fi
     rm -f "$log"
-    mkdir -p .trigger-stack
-    : > .trigger-stack/docker
 }
 
 docker_up() {
@@ -132,7 +134,6 @@ docker_up() {
 
 docker_down() {
     "$DOCKER" compose --progress quiet --profile test down --volumes --remove-orphans --timeout 5
-    rm -f .trigger-stack/docker
 }
 
 docker_test() {
@@ -158,9 +159,7 @@ case $command in
 stop)
     done=
     if [ -x .venv/bin/python ] && native_runs; then native stop; done=1; fi
-    if [ -f .trigger-stack/docker ] || docker_runs; then
-        if [ -z "$(docker_problem)" ]; then docker_down; echo stopped; done=1; fi
-    fi
+    if docker_left; then docker_down; echo stopped; done=1; fi
     [ -n "$done" ] || echo "nothing runs"
     exit 0
     ;;

@@ -110,7 +110,6 @@ def test_switching_without_down_is_refused(script, project, command):
 
 def test_switching_from_docker_without_down_is_refused(script, project):
     (project / "runs").touch()
-    (project / ".trigger-stack/docker").touch()
     refused = script("up", RUNTIME="native")
     assert refused.returncode == 2
     assert "the stack runs with RUNTIME=docker" in refused.stderr
