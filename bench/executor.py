@@ -307,6 +307,7 @@ def localstack(folder: Path, runtimes_dir: Path) -> contextlib.AbstractContextMa
         DISABLE_EVENTS="1",
         DNS_ADDRESS="0",
         FILESYSTEM_ROOT=str(folder),
+        OVERRIDE_IN_DOCKER="0",
         GATEWAY_LISTEN=f"127.0.0.1:{port}",
         LAMBDA_PROCESS_PYTHON_RUNTIMES=str(runtimes_dir),
         LAMBDA_RUNTIME_EXECUTOR="process",

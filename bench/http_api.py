@@ -198,6 +198,7 @@ def trigger_stack(folder: Path, count: int, clients: int) -> None:
         "GATEWAY_LISTEN": f"127.0.0.1:{edge}",
         "HTTP_API_PORT": str(port),
         "FILESYSTEM_ROOT": str(folder),
+        "OVERRIDE_IN_DOCKER": "0",  # LocalStack uses the folder above outside containers only
         "TMPDIR": str(folder),
         "XDG_CACHE_HOME": str(folder / "cache"),
         "LOCALSTACK_VOLUME_DIR": str(folder / "volume"),

@@ -66,6 +66,7 @@ def start_emulator(folder: Path, edge: int, port: int) -> subprocess.Popen[bytes
         "GATEWAY_LISTEN": f"127.0.0.1:{edge}",
         "HTTP_API_PORT": str(port),
         "FILESYSTEM_ROOT": str(folder),
+        "OVERRIDE_IN_DOCKER": "0",  # LocalStack uses the folder above outside containers only
         # All LocalStacks of a machine share both otherwise, and each clears them at its start.
         "TMPDIR": str(temporary_folder(folder)),
         "XDG_CACHE_HOME": str(folder / "cache"),

@@ -236,6 +236,7 @@ def start_stack(folder: Path, **settings: str) -> Stack:
         # LocalStack does not end when CloudWatch is loaded while it shuts down.
         "EAGER_SERVICE_LOADING": "1",
         "FILESYSTEM_ROOT": str(folder),
+        "OVERRIDE_IN_DOCKER": "0",  # LocalStack uses the folder above outside containers only
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "LAMBDA_PROCESS_PYTHON_RUNTIMES": str(runtimes_dir()),
         "LAMBDA_RETRY_BASE_DELAY": "1",
