@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.executor.lambda_stack import Stack, alive
+from tests.executor.lambda_stack import PYTHON, Stack, alive, runtimes_dir
 from tests.support.waiting import eventually
 
 LINUX_ROOT = sys.platform == "linux" and os.geteuid() == 0
@@ -197,6 +197,45 @@ def test_preloaded_packages_are_only_for_functions_that_bring_them(stack: Stack)
     assert stack.invoke(stack.create(code)).value is None
     own = {"app.py": code, "aws_lambda_powertools/__init__.py": "mine = 'of the package'"}
     assert stack.invoke(stack.create(own)).value == "of the package"
+
+
+def test_a_layer_with_another_version_of_powertools_wins(stack: Stack) -> None:
+    info = "aws_lambda_powertools-0.0.1.dist-info"
+    files = {
+        "aws_lambda_powertools/__init__.py": "from .logging import Logger",
+        "aws_lambda_powertools/logging.py": "class Logger:\n    version = '0.0.1'",
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: aws-lambda-powertools\nVersion: 0.0.1\n",
+        f"{info}/RECORD": "aws_lambda_powertools/__init__.py,,\n",
+    }
+    code = """
+        import importlib.metadata, sys
+        import boto3, aws_lambda_powertools
+        from aws_lambda_powertools import Logger
+        def handler(event, context):
+            return {
+                "version": importlib.metadata.version("aws-lambda-powertools"),
+                "ours": getattr(Logger, "version", None),
+                "file": aws_lambda_powertools.__file__,
+                "strangers": [name for name, module in sys.modules.items()
+                              if name.startswith("aws_lambda_powertools.metrics")],
+            }
+        """
+    same = {
+        f"python/{file.relative_to(folder)}": file.read_bytes()
+        for folder in [runtimes_dir() / PYTHON / ".preload"]
+        for file in folder.rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    for prefix in ("python", f"python/lib/{PYTHON}/site-packages"):
+        layer = stack.layer({f"{prefix}/{name}": text for name, text in files.items()})
+        # Beside it functions run whose layer is the preloaded one: they do not meet.
+        seen = stack.invoke(stack.create(code, Layers=[layer])).value
+        assert seen["version"] == seen["ours"] == "0.0.1"
+        assert prefix in seen["file"]
+        assert seen["strangers"] == []
+    theirs = stack.invoke(stack.create(code, Layers=[stack.layer(same)])).value
+    assert theirs["ours"] is None
+    assert theirs["version"] != "0.0.1"
 
 
 def test_a_functions_own_boto3_wins(stack: Stack) -> None:

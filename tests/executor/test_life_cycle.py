@@ -298,6 +298,52 @@ def test_idle_environments_end_and_a_plain_start_works(tmp_path: Path) -> None:
         stack.stop()
 
 
+def test_an_init_over_its_limit(tmp_path: Path) -> None:
+    stack = start_stack(tmp_path / "state", LAMBDA_PROCESS_INIT_TIMEOUT="1")
+    try:
+        always = stack.create(
+            "import time\nprint('importing', flush=True)\ntime.sleep(60)", Timeout=2
+        )
+        once = stack.create(
+            """
+            import os, time
+            marker = os.path.join(os.environ.get("TMPDIR", "/tmp"), "tries")
+            open(marker, "a").write("x")
+            if os.path.getsize(marker) == 1: time.sleep(3)
+            def handler(event, context): return "well"
+            """,
+            Timeout=30,
+        )
+        with ThreadPoolExecutor() as pool:
+            call = pool.submit(stack.invoke, once)
+            reply = stack.invoke(always)
+            # Init runs again as part of the invoke, within the function's own time-out.
+            assert call.result().value == "well"
+
+        assert reply.error == "Unhandled"
+        assert reply.value["errorType"] == "Sandbox.Timedout"
+        assert reply.value["errorMessage"].endswith(
+            f"{reply.request_id} Task timed out after 2.00 seconds"
+        )
+        messages = stack.messages(always, until="REPORT RequestId")
+        reports = [text for text in messages if text.startswith("INIT_REPORT")]
+        for text, phase, seconds in zip(reports, ("init", "invoke"), (1, 2), strict=True):
+            assert f"\tPhase: {phase}\tStatus: timeout" in text, reports
+            assert float(text.split("Init Duration: ")[1].split(" ")[0]) >= seconds * 1000
+            assert "Error Type" not in text
+        assert messages.count("importing\n") == 2
+        assert "\tStatus: timeout" in messages[-1]
+        first, second = (
+            [text for text in stack.messages(once, until="REPORT R") if key in text]
+            for key in ("INIT_REPORT", "REPORT R")
+        )
+        assert len(first) == 1
+        assert "Status" not in second[0]
+        assert "Traceback" not in stack.log
+    finally:
+        stack.stop()
+
+
 def test_without_isolation(tmp_path: Path) -> None:
     stack = start_stack(tmp_path / "state", LAMBDA_PROCESS_ISOLATION="none")
     try:

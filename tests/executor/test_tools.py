@@ -147,7 +147,7 @@ def test_debugging_a_function_that_is_not_there(stack: Stack) -> None:
     asked = tool(stack, "debug", "nothing-of-that-name")
 
     said = asked.communicate(timeout=20)[0]
-    assert asked.returncode == 1
+    assert asked.returncode == 2
     assert "There is no function 'nothing-of-that-name'" in said
 
 
@@ -176,13 +176,121 @@ def test_following_logs(stack: Stack) -> None:
     assert [line.split()[2] for line in printed] == ["START", "said", "END", "REPORT"], printed
 
 
-def test_tools_say_when_nothing_answers() -> None:
-    environment = {**os.environ, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
-    for name in ("logs", "watch"):
-        done = subprocess.run(
-            [sys.executable, "-m", f"lambda_process_executor.{name}"],
-            env=environment, capture_output=True, text=True, timeout=60, check=False,
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """A tool that ends by itself; it may print no traceback whatever it is given."""
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments],
+        env={**os.environ, **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.mark.parametrize("arguments", [["logs"], ["logs", "--function", "any"], ["debug", "any"]])
+def test_nothing_answers(arguments: list[str]) -> None:
+    name, *rest = arguments
+    done = run(f"lambda_process_executor.{name}", *rest, AWS_ENDPOINT_URL="http://127.0.0.1:9")
+
+    assert done.returncode == 1
+    assert "LocalStack does not answer at http://127.0.0.1:9" in done.stderr
+    assert done.stdout == ""
+
+
+def test_watch_when_nothing_answers(tmp_path: Path) -> None:
+    (tmp_path / "functions").mkdir()
+    done = run(
+        "lambda_process_executor.watch", "--root", str(tmp_path),
+        "--endpoint", "http://127.0.0.1:9",
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert "does not answer" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["debug"], "required: function"),
+        (["debug", ""], "it is empty; give a name"),
+        (["debug", "any", "--port", "80"], "'80': write a number from 1024 to 65535"),
+        (["debug", "any", "--port", "many"], "'many': write a number"),
+        (["debug", "any", "--endpoint", "nowhere"], "'nowhere' is no URL"),
+        (["logs", "--function", " "], "it is empty; give a name"),
+        (["logs", "--request-id", ""], "it is empty; give a name"),
+        (["logs", "--since", "nan"], "'nan': write minutes"),
+        (["logs", "--since", "-1"], "'-1': write minutes"),
+        (["logs", "--endpoint", "http://127.0.0.1:port"], "is no URL"),
+        (["logs", "any"], "unrecognized arguments: any"),
+        (["watch", "--root", "/nothing/of/that/name"], "no folder '/nothing/of/that/name'"),
+        (["watch", "nothing-of-that-name"], "There is no folder 'nothing-of-that-name'"),
+        (["watch", "--endpoint", ""], "'' is no URL"),
+    ],
+)
+def test_wrong_use(arguments: list[str], sentence: str) -> None:
+    name, *rest = arguments
+    done = run(f"lambda_process_executor.{name}", *rest)
+
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [["debug"], ["logs", "--no-follow", "--function"]])
+def test_an_unknown_function_is_wrong_use(stack: Stack, arguments: list[str]) -> None:
+    name, *rest = arguments
+    there = stack.create("def handler(event, context): return 1")
+    done = run(
+        f"lambda_process_executor.{name}", "--endpoint", f"http://127.0.0.1:{stack.port}",
+        *rest, "nothing-of-that-name",
+    )  # fmt: skip
+
+    assert done.returncode == 2
+    assert "There is no function 'nothing-of-that-name'; functions: " in done.stderr
+    assert there in done.stderr
+    assert done.stdout == ""
+
+
+def test_the_log_of_a_deleted_function_can_be_read(stack: Stack) -> None:
+    name = stack.create("def handler(event, context): print('was here')")
+    stack.invoke(name)
+    stack.messages(name, until="REPORT")
+    stack.client("lambda").delete_function(FunctionName=name)
+
+    printed, _ = tool(stack, "logs", "--no-follow", "--function", name).communicate(timeout=30)
+
+    assert "was here" in printed
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a terminal to write to")
+@pytest.mark.parametrize(("setting", "coloured"), [(None, True), ("1", False), ("", True)])
+def test_colours_on_a_terminal_unless_no_color(
+    stack: Stack, setting: str | None, coloured: bool
+) -> None:
+    name = stack.create("def handler(event, context): print('said')")
+    stack.invoke(name)
+    stack.messages(name, until="REPORT")
+    environment = {key: text for key, text in os.environ.items() if key != "NO_COLOR"}
+    if setting is not None:
+        environment["NO_COLOR"] = setting
+    ours, theirs = os.openpty()
+    try:
+        printing = subprocess.Popen(
+            [
+                sys.executable, "-m", "lambda_process_executor.logs", "--no-follow",
+                "--endpoint", f"http://127.0.0.1:{stack.port}", "--function", name,
+            ],
+            env=environment, stdout=theirs, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        assert done.returncode == 1
-        assert "does not answer" in done.stderr
-        assert "Traceback" not in done.stderr
+        assert printing.wait(30) == 0
+        text = os.read(ours, 1 << 16).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+    assert "said" in text
+    assert ("\033[" in text) is coloured

@@ -1,15 +1,20 @@
-"""What the command line tools of this package share."""
+"""What the command line tools of this package share.
+
+They end with code 2 when they were called wrongly, 1 when LocalStack does not answer or refuses;
+what was wrong is one sentence on stderr.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import sys
 import urllib.error
 import urllib.request
-from typing import Any
-
-import boto3
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
 
@@ -19,14 +24,59 @@ def parser(description: str) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=description)
     made.add_argument(
         "--endpoint",
-        default=os.environ.get("AWS_ENDPOINT_URL", DEFAULT_ENDPOINT),
+        default=os.environ.get("AWS_ENDPOINT_URL") or DEFAULT_ENDPOINT,
+        type=endpoint,
         help="where LocalStack answers (default: %(default)s)",
     )
     return made
 
 
+def wrong_use(sentence: str) -> NoReturn:
+    """End with code 2 and ``sentence``. Raises SystemExit."""
+    print(sentence, file=sys.stderr)
+    raise SystemExit(2)
+
+
+def endpoint(text: str) -> str:
+    """An http or https URL; for argparse."""
+    try:
+        url = urlsplit(text)
+        good = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError:  # a port that is no number
+        good = False
+    if not good:
+        raise argparse.ArgumentTypeError(f"{text!r} is no URL; write {DEFAULT_ENDPOINT}")
+    return text
+
+
+def name(text: str) -> str:
+    """Something that has a name; for argparse."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty; give a name")
+    return text
+
+
+def folder(text: str) -> Path:
+    """The absolute path of a folder that is there; for argparse."""
+    path = Path(text).absolute()
+    if not text.strip() or not path.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
+    return path
+
+
+def check_function(function: str, names: set[str]) -> None:
+    """End with code 2 unless ``function`` is one of ``names``. Raises SystemExit."""
+    if function not in names:
+        known = ", ".join(sorted(names)) or "none"
+        wrong_use(f"There is no function {function!r}; functions: {known}")
+
+
 def client(service: str, endpoint: str) -> Any:
     """A boto3 client for LocalStack's default account."""
+    # Half a second that nobody waits for who has mistyped an option.
+    import boto3
+    from botocore.config import Config
+
     made: Any = boto3.client  # the service is a variable: no overload fits
     return made(
         service,
@@ -34,6 +84,8 @@ def client(service: str, endpoint: str) -> Any:
         region_name=os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
         aws_access_key_id=os.environ.get("AWS_ACCESS_KEY_ID", "test"),
         aws_secret_access_key=os.environ.get("AWS_SECRET_ACCESS_KEY", "test"),
+        # What does not answer on this machine now is not there.
+        config=Config(retries={"total_max_attempts": 1}, connect_timeout=5),
     )
 
 

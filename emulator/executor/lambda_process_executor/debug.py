@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 
-from lambda_process_executor.cli import control, load_lambda, parser
+from lambda_process_executor.cli import check_function, control, load_lambda, name, parser
 
 
 def attach_configuration(function: str, port: int) -> str:
@@ -24,17 +25,21 @@ def attach_configuration(function: str, port: int) -> str:
     )
 
 
+def _port(text: str) -> int:
+    """A port that needs no privileges; for argparse."""
+    if not text.isdecimal() or not 1024 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r}: write a number from 1024 to 65535")
+    return int(text)
+
+
 def main() -> None:
     """Ask for a debugger and say how to attach."""
     options = parser("Start the next environment of a Python function under debugpy.")
-    options.add_argument("function", help="name of the function")
-    options.add_argument("--port", type=int, default=5678, help="port on 127.0.0.1")
+    options.add_argument("function", type=name, help="name of the function")
+    options.add_argument("--port", type=_port, default=5678, help="port on 127.0.0.1")
     options.add_argument("--no-wait", action="store_true", help="do not wait for the debugger")
     arguments = options.parse_args()
-    names = load_lambda(arguments.endpoint)
-    if arguments.function not in names:
-        known = ", ".join(sorted(names)) or "none"
-        raise SystemExit(f"There is no function {arguments.function!r}; functions: {known}")
+    check_function(arguments.function, load_lambda(arguments.endpoint))
     control(
         arguments.endpoint,
         "debug",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import sys
@@ -11,10 +12,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from lambda_process_executor.cli import client, parser
+from lambda_process_executor.cli import check_function, client, load_lambda, name, parser
 
 _EVERY_S = 0.5
 _OVERLAP_MS = 5_000
+_AT_MOST_MINUTES = 366 * 24 * 60
 _PREFIX = "/aws/lambda/"
 _COLOURS = (36, 33, 35, 34, 32, 96, 93, 95, 94, 92)
 _PLATFORM = re.compile(
@@ -57,6 +59,10 @@ class Follower:
         forget = newest - 2 * _OVERLAP_MS
         self._seen = {key: at for key, at in self._seen.items() if at >= forget}
         yield from sorted(found, key=lambda entry: entry[0])
+
+    def has_group(self) -> bool:
+        """Whether there is a log of the function."""
+        return bool(self._groups())
 
     def _groups(self) -> list[str]:
         if self.function:
@@ -103,19 +109,37 @@ def line(moment: int, function: str, message: str, *, colours: bool) -> str:
     return f"{clock} {name} {text}"
 
 
+def _minutes(text: str) -> float:
+    """A time to look back; for argparse."""
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = -1
+    if not 0 <= minutes <= _AT_MOST_MINUTES:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: write minutes, from 0 to {_AT_MOST_MINUTES} (a year)"
+        )
+    return minutes
+
+
 def main() -> None:
     """Print logs until Ctrl-C."""
     options = parser("Follow the logs of Lambda functions.")
-    options.add_argument("--function", help="only this function")
-    options.add_argument("--request-id", help="only this invoke")
-    options.add_argument("--since", type=float, default=60, help="minutes to look back (60)")
+    options.add_argument("--function", type=name, help="only this function")
+    options.add_argument("--request-id", type=name, help="only this invoke")
+    options.add_argument("--since", type=_minutes, default=60, help="minutes to look back (60)")
     options.add_argument("--no-follow", action="store_true", help="print what there is and end")
     arguments = options.parse_args()
-    colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     start = int((time.time() - arguments.since * 60) * 1000)
     follower = Follower(
         client("logs", arguments.endpoint), arguments.function, arguments.request_id, start
     )
+    if arguments.function:
+        functions = load_lambda(arguments.endpoint)
+        # Of a function that has been deleted the log is still there.
+        if arguments.function not in functions and not follower.has_group():
+            check_function(arguments.function, functions)
     try:
         while True:
             try:

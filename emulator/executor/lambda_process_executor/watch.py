@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from lambda_process_executor.cli import control, load_lambda, parser
+from lambda_process_executor.cli import control, folder, load_lambda, parser, wrong_use
 
 _EVERY_S = 0.5
 _IGNORED = {"__pycache__", ".git", "node_modules", ".venv", ".build", ".trigger-stack"}
@@ -36,8 +36,8 @@ class Reporter:
 
     def _now(self) -> dict[Path, int]:
         found: dict[Path, int] = {}
-        for folder in self.folders:
-            found |= changes(self.root / folder)
+        for name in self.folders:
+            found |= changes(self.root / name)
         return found
 
     def report(self) -> None:
@@ -52,10 +52,15 @@ class Reporter:
 def main() -> None:
     """Switch hot reload on, say what changes, switch it off at Ctrl-C."""
     options = parser("Run functions from a working tree while this command runs.")
-    options.add_argument("--root", default=".", help="folder that packages are made from")
+    options.add_argument(
+        "--root", default=".", type=folder, help="folder that packages are made from"
+    )
     options.add_argument("folders", nargs="*", default=["functions"], help="folders to report on")
     arguments = options.parse_args()
-    root = Path(arguments.root).absolute()
+    root = arguments.root
+    for name in arguments.folders:
+        if not (root / name).is_dir():
+            wrong_use(f"There is no folder {name!r} in {root}")
     load_lambda(arguments.endpoint)
     reporter = Reporter(root, arguments.folders)
     control(arguments.endpoint, "hot-reload", "POST", {"root": str(root)})
