@@ -41,7 +41,7 @@ row "make down" "$(timed make down)" "stop within 5 s"
 row "docker compose up --wait" "$(timed "$DOCKER" compose up --detach --wait)" ""
 "$DOCKER" compose down --volumes --timeout 5 >/dev/null 2>&1
 cp -p "$touched" "$work/kept"
-printf '\n# changed by the measurement\n' >> "$touched"
+printf '\n# changed by the measurement at %s\n' "$(date)" >> "$touched"
 row "build after a change in the plugin" "$(timed "$DOCKER" compose build localstack)" "at most 20 s"
 cp -p "$work/kept" "$touched"
 rm "$work/kept"

@@ -200,6 +200,7 @@ start)
     in_container bootstrap -m bootstrap start --quiet
     ;;
 test) docker_test "$@" ;;
+debug) fail 2 "make debug needs RUNTIME=native: the container has no debugger. See docs/docker.md" ;;
 shell)
     needs_stack
     in_container --entrypoint bash bootstrap
