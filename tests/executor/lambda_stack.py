@@ -13,6 +13,7 @@ import subprocess
 import sys
 import textwrap
 import zipfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -223,11 +224,25 @@ class Stack:
         self.process.wait(30)
 
 
-def start_stack(folder: Path, **settings: str) -> Stack:
-    """Start LocalStack with its state in ``folder`` and wait until it answers."""
+def start_stack(
+    folder: Path,
+    launcher: Sequence[str] = (),
+    *,
+    python: str = sys.executable,
+    owner: int | None = None,
+    **settings: str,
+) -> Stack:
+    """Start LocalStack with its state in ``folder`` and wait until it answers.
+
+    ``launcher`` is a command that runs the one it is followed by; ``python`` the interpreter of
+    LocalStack; ``owner`` the user whom ``folder`` belongs to.
+    """
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     (folder / "tmp").mkdir(parents=True)
+    if owner is not None:
+        for path in (folder, folder / "tmp"):
+            os.chown(path, owner, -1)
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
@@ -250,7 +265,7 @@ def start_stack(folder: Path, **settings: str) -> Stack:
     }
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "localstack.runtime.main"],
+            [*launcher, python, "-m", "localstack.runtime.main"],
             cwd=folder,
             env=environment,
             stdout=log,
