@@ -42,10 +42,10 @@ def main() -> None:
     # Every interface of the container: Compose publishes the ports on the host's 127.0.0.1.
     os.environ["GATEWAY_HOST"] = os.environ["HTTP_API_LISTEN"] = "0.0.0.0"  # noqa: S104
     limit = memory_limit_mb()
-    if limit is not None:
+    if limit is not None and not os.environ.get("LAMBDA_PROCESS_MEMORY_MB"):
         # The machine's free memory, which the executor would share out, is not the container's.
         for_functions = max(limit - _EMULATOR_MB, _LEAST_FOR_FUNCTIONS_MB)
-        os.environ.setdefault("LAMBDA_PROCESS_MEMORY_MB", str(for_functions))
+        os.environ["LAMBDA_PROCESS_MEMORY_MB"] = str(for_functions)
     settings = Settings.from_environment()
     os.environ.update(environment(settings, STATE))
     from localstack.runtime.main import main as localstack
