@@ -19,6 +19,8 @@ trap finish EXIT
 make up
 make status
 make test-e2e
+# What the engine says of the containers; the native suite before this has made .venv.
+if [ -x .venv/bin/python ]; then .venv/bin/python -m pytest tests/docker; fi
 make down
 
 left=$(docker ps --all --quiet --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME"
