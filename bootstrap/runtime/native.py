@@ -125,7 +125,7 @@ def start(
     began = time.monotonic()
     with LOG_FILE.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "localstack.runtime.main"],
+            [sys.executable, "-m", "trigger_stack.serve"],
             env=environment(settings, state),
             stdin=subprocess.DEVNULL,
             stdout=log,

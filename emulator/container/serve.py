@@ -48,17 +48,9 @@ def main() -> None:
         os.environ["LAMBDA_PROCESS_MEMORY_MB"] = str(for_functions)
     settings = Settings.from_environment()
     os.environ.update(environment(settings, STATE))
-    from localstack.runtime.main import main as localstack
+    from trigger_stack.serve import main as serve
 
-    code: object = 0
-    try:
-        localstack()
-    except SystemExit as end:
-        code = end.code
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # LocalStack has shut down; threads of it that still wait for messages would keep the container.
-    os._exit(code if isinstance(code, int) else 0)
+    serve()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,28 @@
+"""Runs LocalStack in the foreground, and ends when it has shut down.
+
+``python -m localstack.runtime.main`` goes on for seconds after its last line, because threads that
+wait for messages keep the process.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run until LocalStack ends; never returns."""
+    from localstack.runtime.main import main as localstack
+
+    code: object = 0
+    try:
+        localstack()
+    except SystemExit as end:
+        code = end.code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()
