@@ -247,3 +247,25 @@ def test_a_functions_own_boto3_wins(stack: Stack) -> None:
     )
 
     assert stack.invoke(name).value is True
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or sys.version_info[:2] not in ((3, 12), (3, 13)),
+    reason="where the parent's objects can be made immortal, and /proc says what came of it",
+)
+def test_an_idle_environment_shares_most_of_its_memory(stack: Stack) -> None:
+    name = stack.create(
+        """
+        import gc, os, boto3
+        client = boto3.client("dynamodb")
+        def handler(event, context):
+            gc.collect()
+            return os.getpid()
+        """
+    )
+
+    pid = stack.invoke(name).value
+
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    private_kb = sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+    assert private_kb <= 8 * 1024, lines

@@ -29,6 +29,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120  pathl
 sys.path.append(os.path.dirname(os.path.dirname(HERE)))  # noqa: PTH120
 
 from lambda_process_executor.zygote.child import become, run_python  # noqa: E402
+from lambda_process_executor.zygote.immortal import immortalise  # noqa: E402
 from lambda_process_executor.zygote.parent import Zygote  # noqa: E402
 from lambda_process_executor.zygote.preload import preload  # noqa: E402
 from lambda_process_executor.zygote.sandbox import Sandbox  # noqa: E402
@@ -53,6 +54,7 @@ def main() -> None:
     gc.disable()
     preload(options.preload, options.path)
     gc.collect()
+    immortalise()
     gc.freeze()
     job = Zygote(control, sandbox).run()
     if job is None:
