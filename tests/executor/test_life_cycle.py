@@ -286,7 +286,7 @@ def test_at_the_limit_idle_environments_make_room_and_busy_ones_throttle(tmp_pat
         ), refused
         assert "Traceback" not in stack.log
     finally:
-        stack.stop()
+        stack.stop(signal.SIGKILL)
 
 
 def test_idle_environments_end_and_a_plain_start_works(tmp_path: Path) -> None:
@@ -298,7 +298,7 @@ def test_idle_environments_end_and_a_plain_start_works(tmp_path: Path) -> None:
         assert stack.invoke(name, 0).value != pid
         assert "Traceback" not in stack.log
     finally:
-        stack.stop()
+        stack.stop(signal.SIGKILL)
 
 
 def test_an_init_over_its_limit(tmp_path: Path) -> None:
@@ -344,7 +344,7 @@ def test_an_init_over_its_limit(tmp_path: Path) -> None:
         assert "Status" not in second[0]
         assert "Traceback" not in stack.log
     finally:
-        stack.stop()
+        stack.stop(signal.SIGKILL)
 
 
 def test_without_isolation(tmp_path: Path) -> None:
@@ -362,4 +362,4 @@ def test_without_isolation(tmp_path: Path) -> None:
         assert str(stack.folder) in cwd
         assert "Traceback" not in stack.log
     finally:
-        stack.stop()
+        stack.stop(signal.SIGKILL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -94,7 +95,7 @@ def test_a_function_runs(interpreter: Path, tmp_path: Path) -> None:
         )
         assert "Traceback" not in stack.log
     finally:
-        stack.stop()
+        stack.stop(signal.SIGKILL)
 
 
 def test_the_readme_names_what_there_is() -> None:

@@ -44,6 +44,7 @@ def user(request: pytest.FixtureRequest) -> Iterator[Unprivileged]:
     )
     try:
         isolated = "own view of the file system" in running.log
+        assert "memory limit sampled every 50 ms" in running.log
         assert isolated == (request.param == "auto" and user_namespaces()), running.log
         yield Unprivileged(running, isolated)
         assert "Traceback (most recent call last)" not in running.log, running.log

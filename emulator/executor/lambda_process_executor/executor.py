@@ -501,7 +501,8 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
 
 def describe_isolation(facts: dict[str, Any]) -> str:
     """One clause for the log: what separates functions from the machine."""
-    parts = ["process group, memory and file limits"]
+    memory = "sampled every 50 ms" if sys.platform == "linux" else "by what is mapped"
+    parts = [f"process group and file limits; memory limit {memory}"]
     if facts["mounts"]:
         parts.append("own view of the file system (/var/task, /opt, /tmp)")
     else:
