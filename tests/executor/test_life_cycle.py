@@ -334,7 +334,8 @@ def test_an_init_over_its_limit(tmp_path: Path) -> None:
             assert f"\tPhase: {phase}\tStatus: timeout" in text, reports
             assert float(text.split("Init Duration: ")[1].split(" ")[0]) >= seconds * 1000
             assert "Error Type" not in text
-        assert messages.count("importing\n") == 2
+        # On a busy machine the first process may end before it comes to the function's code.
+        assert 1 <= messages.count("importing\n") <= 2
         assert "\tStatus: timeout" in messages[-1]
         first, second = (
             [text for text in stack.messages(once, until="REPORT R") if key in text]
