@@ -250,6 +250,9 @@ class Environment:
         """
         deadline = time.monotonic() + timeout_s
         api = self.api
+        # A process that ended a moment ago has closed its connection: an event written to it now
+        # would be lost on it.
+        self.pump()
         # After an answer the runtime comes back for the next event; mostly it is waiting already.
         self._drive(deadline, lambda: self._waiting is not None)
         waiting = self._waiting
