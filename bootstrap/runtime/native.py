@@ -45,9 +45,8 @@ def environment(settings: Settings, state: Path) -> dict[str, str]:
         "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "0.2",
         "LAMBDA_RUNTIME_EXECUTOR": "process",
         "LS_LOG": "warn",
-        "PRELOAD_SERVICES": (
-            "sts,lambda,s3,sqs,events,iam,logs,cloudfront,apigatewayv2,ses,dynamodb,cloudwatch"
-        ),
+        # The two that take longest; loading more at once only takes turns with what is asked for.
+        "PRELOAD_SERVICES": "lambda,dynamodb",
         "PROVIDER_OVERRIDE_DYNAMODB": "v2",
         "PROVIDER_OVERRIDE_DYNAMODBSTREAMS": "v2",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
