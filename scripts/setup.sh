@@ -8,7 +8,9 @@ export UV_CACHE_DIR="${UV_CACHE_DIR:-$PWD/.build/cache/uv}"
 export UV_LINK_MODE="${UV_LINK_MODE:-hardlink}" UV_NO_PROGRESS=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 NPM_CACHE="${npm_config_cache:-$PWD/.build/cache/npm}"
 STAMPS=.build/stamps
-mkdir -p "$STAMPS"
+# uv leaves lock files where temporary files go.
+export TMPDIR="$PWD/.build/tmp"
+mkdir -p "$STAMPS" "$TMPDIR"
 
 say() { printf '%s\n' "$*"; }
 fail() { printf 'error %s\n' "$*" >&2; exit 1; }

@@ -75,6 +75,7 @@ class BundledDynamodbServer(DynamodbServer):
             # One small heap and a server that mostly waits: these halve start and memory.
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
+            "-XX:-UsePerfData",  # a file in /tmp otherwise, whatever TMPDIR says
             f"-Djava.library.path={folder / 'DynamoDBLocal_lib'}",
             "-cp",
             os.pathsep.join([str(_LAUNCHER), str(folder / "DynamoDBLocal.jar")]),
