@@ -302,17 +302,17 @@ def test_idle_environments_end_and_a_plain_start_works(tmp_path: Path) -> None:
 
 
 def test_an_init_over_its_limit(tmp_path: Path) -> None:
-    stack = start_stack(tmp_path / "state", LAMBDA_PROCESS_INIT_TIMEOUT="1")
+    stack = start_stack(tmp_path / "state", LAMBDA_PROCESS_INIT_TIMEOUT="3")
     try:
         always = stack.create(
-            "import time\nprint('importing', flush=True)\ntime.sleep(60)", Timeout=2
+            "import time\nprint('importing', flush=True)\ntime.sleep(60)", Timeout=5
         )
         once = stack.create(
             """
             import os, time
             marker = os.path.join(os.environ.get("TMPDIR", "/tmp"), "tries")
             open(marker, "a").write("x")
-            if os.path.getsize(marker) == 1: time.sleep(3)
+            if os.path.getsize(marker) == 1: time.sleep(6)
             def handler(event, context): return "well"
             """,
             Timeout=30,
@@ -326,16 +326,15 @@ def test_an_init_over_its_limit(tmp_path: Path) -> None:
         assert reply.error == "Unhandled"
         assert reply.value["errorType"] == "Sandbox.Timedout"
         assert reply.value["errorMessage"].endswith(
-            f"{reply.request_id} Task timed out after 2.00 seconds"
+            f"{reply.request_id} Task timed out after 5.00 seconds"
         )
         messages = stack.messages(always, until="REPORT RequestId")
         reports = [text for text in messages if text.startswith("INIT_REPORT")]
-        for text, phase, seconds in zip(reports, ("init", "invoke"), (1, 2), strict=True):
+        for text, phase, seconds in zip(reports, ("init", "invoke"), (3, 5), strict=True):
             assert f"\tPhase: {phase}\tStatus: timeout" in text, reports
             assert float(text.split("Init Duration: ")[1].split(" ")[0]) >= seconds * 1000
             assert "Error Type" not in text
-        # On a busy machine the first process may end before it comes to the function's code.
-        assert 1 <= messages.count("importing\n") <= 2
+        assert messages.count("importing\n") == 2
         assert "\tStatus: timeout" in messages[-1]
         first, second = (
             [text for text in stack.messages(once, until="REPORT R") if key in text]
