@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import requests
@@ -14,6 +15,7 @@ from rich.markup import escape
 
 from bootstrap.console import out
 from bootstrap.errors import DeployError, WrongUseError
+from bootstrap.services.base import found
 from bootstrap.settings import Settings
 
 _PEEK_SECONDS = 20
@@ -87,36 +89,60 @@ def _json(text: str) -> Any:
 
 
 def dead_letter_queues(settings: Settings) -> dict[str, str]:
-    """URL of every queue that anything uses as its dead-letter queue or on-failure destination."""
-    sqs, functions, events = (settings.client(n) for n in ("sqs", "lambda", "events"))
+    """URL of every queue that anything uses as its dead-letter queue or on-failure destination.
+
+    What is deleted between being listed and being read is passed over.
+    """
+    sqs = settings.client("sqs")
     arns: set[str] = set()
     urls: dict[str, str] = {}
     for page in sqs.get_paginator("list_queues").paginate():
         for url in page.get("QueueUrls", []):
-            attributes = sqs.get_queue_attributes(
-                QueueUrl=url, AttributeNames=["QueueArn", "RedrivePolicy"]
-            )["Attributes"]
+            names = ["QueueArn", "RedrivePolicy"]
+            queue = found(
+                partial(sqs.get_queue_attributes, QueueUrl=url, AttributeNames=names),
+                "AWS.SimpleQueueService.NonExistentQueue",
+                "QueueDoesNotExist",
+            )
+            if queue is None:
+                continue
+            attributes = queue["Attributes"]
             urls[attributes["QueueArn"]] = url
             if policy := attributes.get("RedrivePolicy"):
                 arns.add(json.loads(policy)["deadLetterTargetArn"])
+    arns.update(_of_functions(settings.client("lambda")))
+    arns.update(_of_rules(settings.client("events")))
+    return {arn.rsplit(":", 1)[-1]: urls[arn] for arn in sorted(arns & urls.keys())}
+
+
+def _of_functions(functions: Any) -> Iterator[str]:
     for page in functions.get_paginator("list_functions").paginate():
         for function in page["Functions"]:
             if target := function.get("DeadLetterConfig", {}).get("TargetArn"):
-                arns.add(target)
-            configs = functions.list_function_event_invoke_configs(
-                FunctionName=function["FunctionName"]
-            )["FunctionEventInvokeConfigs"]
-            for config in configs:
+                yield target
+            name = function["FunctionName"]
+            configs = found(
+                partial(functions.list_function_event_invoke_configs, FunctionName=name),
+                "ResourceNotFoundException",
+            )
+            for config in (configs or {}).get("FunctionEventInvokeConfigs", []):
                 target = config.get("DestinationConfig", {}).get("OnFailure", {})
                 if "Destination" in target:
-                    arns.add(target["Destination"])
+                    yield target["Destination"]
+
+
+def _of_rules(events: Any) -> Iterator[str]:
+    gone = "ResourceNotFoundException"
     for bus in events.list_event_buses()["EventBuses"]:
-        for rule in events.list_rules(EventBusName=bus["Name"])["Rules"]:
-            targets = events.list_targets_by_rule(Rule=rule["Name"], EventBusName=bus["Name"])
-            for target in targets["Targets"]:
+        name = bus["Name"]
+        rules = found(partial(events.list_rules, EventBusName=name), gone)
+        for rule in (rules or {}).get("Rules", []):
+            targets = found(
+                partial(events.list_targets_by_rule, Rule=rule["Name"], EventBusName=name), gone
+            )
+            for target in (targets or {}).get("Targets", []):
                 if dead_letter := target.get("DeadLetterConfig", {}).get("Arn"):
-                    arns.add(dead_letter)
-    return {arn.rsplit(":", 1)[-1]: urls[arn] for arn in sorted(arns & urls.keys())}
+                    yield dead_letter
 
 
 @contextmanager

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from botocore.exceptions import ClientError
 
-from bootstrap.commands.dlq import _short, describe
+from bootstrap.commands.dlq import _short, dead_letter_queues, describe
+from bootstrap.settings import Settings
 
 
 def message(body: Any, **more: Any) -> dict[str, Any]:
@@ -132,3 +134,52 @@ def test_a_body_that_only_looks_like_a_record(record: Any) -> None:
 def test_long_payloads_are_cut_for_the_table() -> None:
     assert _short("x" * 120, 120) == "x" * 120
     assert _short("x" * 121, 120) == "x" * 119 + "…"
+
+
+class Vanishing:
+    """An AWS client: of what it lists, everything named ``gone`` is deleted before it is read."""
+
+    @staticmethod
+    def client(_service: str) -> Vanishing:
+        return Vanishing()
+
+    def get_paginator(self, operation: str) -> Vanishing:
+        self.operation = operation
+        return self
+
+    def paginate(self) -> list[dict[str, Any]]:
+        if self.operation == "list_queues":
+            return [{"QueueUrls": ["http://sqs/gone", "http://sqs/letters"]}]
+        return [{"Functions": [{"FunctionName": "gone"}, {"FunctionName": "there"}]}]
+
+    def get_queue_attributes(self, *, QueueUrl: str, **_: Any) -> dict[str, Any]:  # noqa: N803  boto3
+        name = QueueUrl.rsplit("/", 1)[-1]
+        self._refuse(name, "AWS.SimpleQueueService.NonExistentQueue")
+        return {"Attributes": {"QueueArn": f"arn:aws:sqs:us-east-1:000000000000:{name}"}}
+
+    def list_function_event_invoke_configs(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803  boto3
+        self._refuse(FunctionName)
+        return {"FunctionEventInvokeConfigs": []}
+
+    def list_event_buses(self) -> dict[str, Any]:
+        return {"EventBuses": [{"Name": "gone"}, {"Name": "default"}]}
+
+    def list_rules(self, *, EventBusName: str) -> dict[str, Any]:  # noqa: N803  boto3
+        self._refuse(EventBusName)
+        return {"Rules": [{"Name": "gone"}, {"Name": "there"}]}
+
+    def list_targets_by_rule(self, *, Rule: str, **_: Any) -> dict[str, Any]:  # noqa: N803  boto3
+        self._refuse(Rule)
+        arn = "arn:aws:sqs:us-east-1:000000000000:letters"
+        return {"Targets": [{"DeadLetterConfig": {"Arn": arn}}]}
+
+    @staticmethod
+    def _refuse(name: str, code: str = "ResourceNotFoundException") -> None:
+        if name == "gone":
+            raise ClientError({"Error": {"Code": code}}, "Read")
+
+
+def test_what_is_deleted_meanwhile_is_passed_over() -> None:
+    found = dead_letter_queues(cast("Settings", Vanishing()))
+
+    assert found == {"letters": "http://sqs/letters"}
