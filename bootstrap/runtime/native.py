@@ -23,7 +23,7 @@ from bootstrap.settings import Settings
 STATE = Path(".trigger-stack")
 PID_FILE = STATE / "emulator.pid"
 LOG_FILE = STATE / "emulator.log"
-_START_SECONDS = 60
+_START_SECONDS = 120
 _STOP_SECONDS = 10
 
 
@@ -35,6 +35,9 @@ def environment(settings: Settings, state: Path) -> dict[str, str]:
     """Environment of the emulator: what the user set, over this stack's defaults."""
     host = os.environ.get("GATEWAY_HOST", "127.0.0.1")
     defaults = {
+        # moto makes a client without credentials: on EC2 it would get the machine's own, elsewhere
+        # it waits for an address that nobody has.
+        "AWS_EC2_METADATA_DISABLED": "true",
         "DISABLE_EVENTS": "1",
         "DNS_ADDRESS": "0",
         "GATEWAY_SERVER": "interface",

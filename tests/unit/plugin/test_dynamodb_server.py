@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from localstack.services.dynamodb.server import DynamodbServer
 
+from tests.support.waiting import eventually
 from trigger_stack.dynamodb import server as module
 from trigger_stack.dynamodb.server import BundledDynamodbServer, DynamoDBLocalMissingError
 
@@ -45,7 +46,6 @@ def test_the_command_line(installed: Path, tmp_path: Path) -> None:
     assert line[line.index("-cp") + 1] == f"{FOLDER}{os.pathsep}{installed}/DynamoDBLocal.jar"
     assert line[line.index("-port") + 1] == "4999"
     assert line.index("LoopbackServer") < line.index("-port")
-    assert "-disableTelemetry" in line
     assert not [part for part in line if "javaagent" in part]
 
 
@@ -73,6 +73,23 @@ def test_the_heap_is_a_setting(installed: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_it_listens_where_only_this_machine_can_connect(installed: Path) -> None:
     assert BundledDynamodbServer(4999).host == "127.0.0.1"
+
+
+def test_it_sends_nothing_to_aws(installed: Path, tmp_path: Path) -> None:
+    """With ``-disableTelemetry`` alone it asks Cognito for an identity at its start."""
+    seen = tmp_path / "seen"
+    (tmp_path / "bin/java").write_text(
+        f"#!/bin/sh\necho $DDB_LOCAL_TELEMETRY >{seen}.new\n"
+        + (f"/bin/mv {seen}.new {seen}\nread -r _\n")
+    )
+    server = BundledDynamodbServer(4999)
+    Path(server.db_path).mkdir(parents=True, exist_ok=True)
+
+    server.do_start_thread()
+    try:
+        assert eventually(seen.exists) and seen.read_text() == "0\n"
+    finally:
+        server.do_shutdown()
 
 
 def test_dynamodb_local_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

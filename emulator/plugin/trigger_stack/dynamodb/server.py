@@ -82,7 +82,6 @@ class BundledDynamodbServer(DynamodbServer):
             "LoopbackServer",
             "-port",
             str(self.port),
-            "-disableTelemetry",
             *storage,
         ]
 
@@ -101,6 +100,8 @@ class BundledDynamodbServer(DynamodbServer):
                         stdout=subprocess.DEVNULL,
                         stderr=errors,
                         cwd=self.db_path,  # it writes a metadata file where it is started
+                        # With -disableTelemetry it still asks AWS for an identity at its start.
+                        env={**os.environ, "DDB_LOCAL_TELEMETRY": "0"},
                     )
                     started.set()
                     code = self.process.wait()
