@@ -8,6 +8,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ from http_api_emulator import (
     wait_until_ready,
 )
 
+from tests.support.booting import boot_turn
+
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
     from mypy_boto3_lambda import LambdaClient
@@ -35,13 +38,16 @@ HANDLERS = Path(__file__).with_name("handlers.py")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     folder = tmp_path_factory.mktemp("localstack")
     edge, port = free_port(), free_port()
-    process = start_emulator(folder, edge, port)
-    running = Emulator(edge, port, folder, process)
-    try:
-        wait_until_ready(running)
-        yield running
-    finally:
-        stop_emulator(process)
+    with ExitStack() as turn:
+        turn.enter_context(boot_turn())
+        process = start_emulator(folder, edge, port)
+        running = Emulator(edge, port, folder, process)
+        try:
+            wait_until_ready(running)
+            turn.close()
+            yield running
+        finally:
+            stop_emulator(process)
 
 
 @pytest.fixture(scope="session")

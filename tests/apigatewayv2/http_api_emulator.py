@@ -17,13 +17,13 @@ import boto3
 import requests
 from botocore.config import Config
 
+from tests.support.booting import BOOT_SECONDS
 from tests.support.folders import temporary_folder
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
 
 ROOT = Path(__file__).parents[2]
-BOOT_SECONDS = 60
 ACCOUNT, REGION = "000000000000", "us-east-1"
 
 

@@ -16,13 +16,13 @@ import boto3
 import requests
 from botocore.config import Config
 
+from tests.support.booting import BOOT_SECONDS, boot_turn
 from tests.support.folders import temporary_folder
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 MODELS = Path(os.environ.get("REKOGNITION_MODEL_DIR") or ROOT / ".build" / "vision")
 REGION = "us-east-1"
-BOOT_SECONDS = 60
 
 
 def free_port() -> int:
@@ -72,6 +72,7 @@ class Emulator:
             aws_secret_access_key="test",
             config=Config(
                 retries={"total_max_attempts": 1},
+                read_timeout=300,  # many requests at once on a machine that does other things
                 parameter_validation=False,
                 max_pool_connections=64,
             ),
@@ -114,22 +115,27 @@ def start_emulator(folder: Path, models: Path = MODELS) -> Emulator:
         "HTTP_API_PORT": str(free_port()),
         "REKOGNITION_MODEL_DIR": str(models),
     }
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "localstack.runtime.main"],
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    emulator = Emulator(port, folder, process)
+    with boot_turn():
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "localstack.runtime.main"],
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        emulator = Emulator(port, folder, process)
 
-    def ready() -> bool:
-        if process.poll() is not None:
-            raise RuntimeError(f"LocalStack ended at once:\n{emulator.log}")
-        with suppress(requests.ConnectionError):
-            url = f"http://127.0.0.1:{port}/_localstack/health"
-            return requests.get(url, timeout=5).ok
-        return False
+        def ready() -> bool:
+            if process.poll() is not None:
+                raise RuntimeError(f"LocalStack ended at once:\n{emulator.log}")
+            with suppress(requests.ConnectionError):
+                url = f"http://127.0.0.1:{port}/_localstack/health"
+                return requests.get(url, timeout=5).ok
+            return False
 
-    eventually(ready, seconds=BOOT_SECONDS)
+        try:
+            eventually(ready, seconds=BOOT_SECONDS)
+        except BaseException:
+            process.kill()
+            raise
     return emulator
