@@ -12,15 +12,18 @@ from bootstrap.console import out
 from bootstrap.runtime import native
 from bootstrap.settings import Settings
 
+TRACEBACK = b"Traceback (most recent call last)"
+_SHOWN_BYTES = 4000
+
 #: Enough to overlap the waiting of end-to-end tests on a small machine.
 _WORKERS = 6
 
 
 def run(file: Path, paths: list[str]) -> int:
-    """Run pytest on ``paths``.
+    """Run pytest on ``paths``, and look through what the emulator logged meanwhile.
 
     Returns:
-        pytest's exit code.
+        pytest's exit code; 1 when all passed but the emulator has raised an exception.
 
     Raises:
         TriggerStackError: the stack could not be started or created.
@@ -29,6 +32,7 @@ def run(file: Path, paths: list[str]) -> int:
     ours = native.running() is None
     try:
         up.run(file, quiet=True, start=True)
+        before = native.LOG_FILE.stat().st_size
         command = [sys.executable, "-m", "pytest", *paths]
         command += [
             "-n",
@@ -39,9 +43,29 @@ def run(file: Path, paths: list[str]) -> int:
             "5",
         ]
         code = subprocess.run(command, check=False).returncode
-        if code:
+        raised = first_traceback(native.LOG_FILE, before)
+        if raised:
+            out.print(
+                f"The emulator raised an exception while the tests ran:\n{raised}", markup=False
+            )
+        if code or raised:
             out.print(f"The emulator's log: {native.LOG_FILE}", markup=False)
-        return code
+        return code or int(bool(raised))
     finally:
         if ours:
             native.stop(settings)
+
+
+def first_traceback(log: Path, start: int) -> str:
+    """The first traceback behind byte ``start`` of ``log``, with the line before it; or ``""``."""
+    with log.open("rb") as file:
+        if file.seek(0, 2) >= start:  # a new emulator begins a new log
+            file.seek(start)
+        else:
+            file.seek(0)
+        news = file.read()
+    found = news.find(TRACEBACK)
+    if found < 0:
+        return ""
+    line = news.rfind(b"\n", 0, max(found - 1, 0)) + 1
+    return news[line : line + _SHOWN_BYTES].decode(errors="replace")
