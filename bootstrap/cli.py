@@ -102,19 +102,19 @@ def logs(
     arguments = [f"--function={function}"] if function else []
     arguments += [f"--request-id={request_id}"] if request_id else []
     arguments += [] if follow else ["--no-follow"]
-    raise typer.Exit(functions_command.run("logs", *arguments))
+    functions_command.run("logs", *arguments)
 
 
 @app.command()
 def watch() -> None:
     """Run functions from the working tree: a saved file counts at the next invocation."""
-    raise typer.Exit(functions_command.run("watch"))
+    functions_command.run("watch")
 
 
 @app.command()
 def debug(function: Annotated[str, typer.Argument(help="Name of the function.")]) -> None:
     """Start the next environment of a function under debugpy, and say how to attach."""
-    raise typer.Exit(functions_command.run("debug", function))
+    functions_command.run("debug", function)
 
 
 @app.command()

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
+from typing import NoReturn
 
 from bootstrap.settings import Settings
 
 
-def run(tool: str, *arguments: str) -> int:
-    """Run ``python -m lambda_process_executor.<tool>`` until it ends or is interrupted.
-
-    Returns:
-        Its exit code.
-    """
+def run(tool: str, *arguments: str) -> NoReturn:
+    """Become ``python -m lambda_process_executor.<tool>``, which signals then reach directly."""
     endpoint = Settings.from_environment().endpoint_url
     command = [sys.executable, "-m", f"lambda_process_executor.{tool}", "--endpoint", endpoint]
-    try:
-        return subprocess.run([*command, *arguments], check=False).returncode
-    except KeyboardInterrupt:
-        return 0
+    sys.stdout.flush()
+    os.execv(sys.executable, [*command, *arguments])  # noqa: S606  no shell is wanted

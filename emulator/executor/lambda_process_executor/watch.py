@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 
 from lambda_process_executor.cli import control, folder, load_lambda, parser, wrong_use
 
 _EVERY_S = 0.5
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _IGNORED = {"__pycache__", ".git", "node_modules", ".venv", ".build", ".trigger-stack"}
 
 
@@ -50,7 +52,7 @@ class Reporter:
 
 
 def main() -> None:
-    """Switch hot reload on, say what changes, switch it off at Ctrl-C."""
+    """Switch hot reload on, say what changes, switch it off at Ctrl-C, SIGTERM or SIGHUP."""
     options = parser("Run functions from a working tree while this command runs.")
     options.add_argument(
         "--root", default=".", type=folder, help="folder that packages are made from"
@@ -62,6 +64,8 @@ def main() -> None:
         if not (root / name).is_dir():
             wrong_use(f"There is no folder {name!r} in {root}")
     load_lambda(arguments.endpoint)
+    for ending in _ENDINGS:
+        signal.signal(ending, signal.default_int_handler)
     reporter = Reporter(root, arguments.folders)
     control(arguments.endpoint, "hot-reload", "POST", {"root": str(root)})
     print(
@@ -75,6 +79,8 @@ def main() -> None:
     except KeyboardInterrupt:
         reporter.report()
     finally:
+        for ending in _ENDINGS:  # a second Ctrl-C must not keep hot reload on
+            signal.signal(ending, signal.SIG_IGN)
         control(arguments.endpoint, "hot-reload", "DELETE")
         print("Functions run from their deployed packages again.")
 
