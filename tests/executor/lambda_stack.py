@@ -24,12 +24,12 @@ import psutil
 import requests
 from botocore.config import Config
 
+from tests.support.booting import BOOT_SECONDS, boot_turn
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 ROLE = "arn:aws:iam::000000000000:role/test"
 PYTHON = f"python3.{sys.version_info.minor}"
-BOOT_SECONDS = 60
 
 
 def runtimes_dir() -> Path:
@@ -263,24 +263,29 @@ def start_stack(
         "TMPDIR": str(folder / "tmp"),
         **settings,
     }
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [*launcher, python, "-m", "localstack.runtime.main"],
-            cwd=folder,
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    stack = Stack(port, folder, process)
+    with boot_turn():
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [*launcher, python, "-m", "localstack.runtime.main"],
+                cwd=folder,
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        stack = Stack(port, folder, process)
 
-    def answers() -> bool:
-        assert process.poll() is None, stack.log
+        def answers() -> bool:
+            assert process.poll() is None, stack.log
+            try:
+                return requests.get(f"http://127.0.0.1:{port}/_localstack/health", timeout=2).ok
+            except requests.RequestException:
+                return False
+
         try:
-            return requests.get(f"http://127.0.0.1:{port}/_localstack/health", timeout=2).ok
-        except requests.RequestException:
-            return False
-
-    eventually(answers, seconds=BOOT_SECONDS)
+            eventually(answers, seconds=BOOT_SECONDS)
+        except BaseException:
+            process.kill()
+            raise
     return stack
 
 

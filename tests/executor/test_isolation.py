@@ -141,6 +141,26 @@ def test_tmp_is_limited(stack: Stack) -> None:
     assert stack.invoke(name, 600).value in ("No space left on device", "File too large")
 
 
+def test_files_in_tmp_are_no_memory_of_the_function(stack: Stack) -> None:
+    """A control group would count them: docs/decisions/memory-limit.md."""
+    name = stack.create(
+        """
+        import os, tempfile
+        def handler(event, context):
+            path = os.path.join(tempfile.gettempdir(), "large")
+            with open(path, "wb") as file:
+                for _ in range(event):
+                    file.write(bytes(1 << 20))
+            return os.path.getsize(path) >> 20
+        """,
+        MemorySize=128,
+    )
+
+    reply = stack.invoke(name, 300)
+
+    assert (reply.error, reply.value) == (None, 300), reply.tail
+
+
 @pytest.mark.parametrize(
     "escape", ["pass", "os.setsid()", "os.setsid(); os.fork() and os._exit(0)"]
 )

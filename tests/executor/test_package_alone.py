@@ -19,11 +19,6 @@ README = (EXECUTOR / "README.md").read_text()
 OURS = re.compile(r"(localstack_lambda_process_executor|trigger_stack|lambda_process_executor)")
 
 
-@pytest.fixture(autouse=True)
-def no_traceback() -> None:
-    """The stack of the other modules has more than the executor in it."""
-
-
 @pytest.fixture(scope="module")
 def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment with LocalStack's packages, and the executor built and installed."""

@@ -56,11 +56,6 @@ def user(request: pytest.FixtureRequest) -> Iterator[Unprivileged]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(autouse=True)
-def no_traceback() -> None:
-    """The stack of the other modules is not needed here."""
-
-
 def user_namespaces() -> bool:
     """Whether the kernel lets an ordinary user make one."""
     return subprocess.run(["unshare", "--user", "true"], user=USER, check=False).returncode == 0

@@ -32,16 +32,16 @@ class Stream:
     name: str
 
 
-def batches(events: list[LogEvent]) -> list[list[LogEvent]]:
+def batches(events: list[LogEvent], latest: int = 0) -> list[list[LogEvent]]:
     """Split ``events`` as PutLogEvents demands: at most 10 000 events and 1 MiB a call, no time
-    before the one of the event in front.
+    before the one of the event in front, nor before ``latest``, the stream's newest.
 
     The order of writing is kept: a log record has the time of its making, a printed line that of
-    its arrival, so that a line in front of a record can be dated later.
+    its arrival, so that a line in front of a record can be dated later. CloudWatch Logs sorts a
+    stream by time.
     """
     result: list[list[LogEvent]] = []
     size = 0
-    latest = 0
     for original in events:
         latest = max(latest, original.timestamp)
         event = LogEvent(latest, original.message)
@@ -68,6 +68,7 @@ class LogWriter:
         self._closed = False
         self._busy = False
         self._known: set[Stream] = set()
+        self._latest: dict[Stream, int] = {}
         self._thread = threading.Thread(target=self._run, name="lambda-process-logs", daemon=True)
         self._thread.start()
 
@@ -113,7 +114,8 @@ class LogWriter:
                 self._changed.notify_all()
 
     def _write(self, stream: Stream, events: list[LogEvent]) -> None:
-        for batch in batches(events):
+        for batch in batches(events, self._latest.get(stream, 0)):
+            self._latest[stream] = batch[-1].timestamp
             for attempt in range(1, _ATTEMPTS + 1):
                 try:
                     self._put(stream, batch)

@@ -34,6 +34,7 @@ from lambda_process_executor.spawner import Spawner, SpawnError
 LOG = logging.getLogger(__name__)
 RUNTIME_BASE_KB = 32 * 1024  # what AWS's own runtime process takes of a function's memory
 _KILL_GRACE_S = 5.0
+_SPAWN_TIMEOUT_S = 60.0
 _MAX_CONNECTIONS = 64
 _WATCH_MEMORY_EVERY_S = 0.05
 
@@ -120,6 +121,7 @@ class Environment:
         self.pid: int | None = None
         self.exit: Exit | None = None
         self.setup_error: str | None = None
+        self.init_started = 0.0
         self.api = RuntimeApi()
         self._selector = selectors.DefaultSelector()
         self._listener: socket.socket | None = None
@@ -155,18 +157,25 @@ class Environment:
             The init phase took longer than ``timeout_s`` seconds; the process is killed.
         SpawnError
             No process could be started.
+
+        The limit counts from :attr:`init_started` (``time.monotonic()``), when the process began.
         """
         self._open()
-        self._drive(
-            time.monotonic() + timeout_s,
-            lambda: self.api.state is not State.INIT,
-        )
+        try:
+            # The parent may still be importing, which is no time of the function's.
+            self._drive(time.monotonic() + _SPAWN_TIMEOUT_S, lambda: self.pid is not None)
+        except TimedOutError:
+            raise SpawnError("the parent of functions does not answer") from None
+        self.init_started = time.monotonic()
+        self._drive(self.init_started + timeout_s, lambda: self.api.state is not State.INIT)
 
     def _open(self) -> None:
         self.close()
         self.api = RuntimeApi()
         self._output = OutputParser()
         self.exit = self.setup_error = None
+        self.init_started = time.monotonic()
+        self._status = b""
         self._base_kb = self._peak_kb = 0
         self._oom = False
         self._selector = selectors.DefaultSelector()
@@ -222,12 +231,20 @@ class Environment:
     def _kill_and_wait(self) -> None:
         self.kill()
         deadline = time.monotonic() + _KILL_GRACE_S
-        while self.exit is None and time.monotonic() < deadline:
-            for key, _ in self._selector.select(0.05):
+        # Its connections, which are readable as soon as it has closed them, are of no interest.
+        with selectors.DefaultSelector() as ending:
+            for key in self._selector.get_map().values():
                 if key.data in (self._read_status, self._read_log):
+                    ending.register(key.fileobj, selectors.EVENT_READ, key.data)
+            while self.exit is None and time.monotonic() < deadline:
+                known = self.pid
+                ready = ending.select(0.05)
+                for key, _ in ready:
                     key.data()
-            if self.pid is not None and self.exit is None:
-                self.kill()
+                    if key.fileobj not in self._selector.get_map():  # that was its end
+                        ending.unregister(key.fileobj)
+                if self.exit is None and (not ready or self.pid != known):
+                    self.kill()
         if self.exit is None:
             LOG.warning("process %s of a function did not end when killed", self.pid)
             self.exit = Exit(None)

@@ -380,7 +380,6 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         """Start a process; returns how it failed, or ``None`` when it waits for an event."""
         environment = self._environment
         assert environment is not None
-        started = time.perf_counter()
         status, error_type, answer = "error", "Runtime.ExitError", None
         try:
             environment.start(limit_s)
@@ -393,14 +392,14 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
                 elif environment.exit and environment.exit.out_of_memory:
                     error_type = "Runtime.OutOfMemory"
             else:
-                self._init_ms = (time.perf_counter() - started) * 1000
+                self._init_ms = (time.monotonic() - environment.init_started) * 1000
                 return None
         except TimedOutError:
             status, error_type = "timeout", "Sandbox.Timedout"
         except SpawnError as error:
             environment.setup_error = str(error)
             error_type = "Runtime.InvalidEntrypoint"
-        duration = (time.perf_counter() - started) * 1000
+        duration = (time.monotonic() - environment.init_started) * 1000
         if answer is None:
             message = environment.setup_error or str(environment.exit or "")
             answer = Answer(_error_payload(error_type, f"Error: {message}"), True, error_type)

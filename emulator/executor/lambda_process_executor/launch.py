@@ -16,7 +16,7 @@ from localstack.services.lambda_.invocation.lambda_models import (
 
 from lambda_process_executor.control import DebugRequest
 from lambda_process_executor.layers import merged_layers
-from lambda_process_executor.runtimes import PACKAGE, Runtimes
+from lambda_process_executor.runtimes import Runtimes, RuntimeUnavailableError
 from lambda_process_executor.spawner import Spawner, SpawnError
 
 # Variables that LocalStack sets for its own container init, not for functions.
@@ -159,7 +159,14 @@ class Launch:
     def _runtime_dir(self) -> Path:
         if self.is_python:
             return self.runtimes.python(self.runtime).folder
-        return PACKAGE / "node"
+        if self.runtime.startswith("nodejs"):
+            try:
+                return self.runtimes.node_folder(self.runtime)
+            except RuntimeUnavailableError as error:
+                raise SpawnError(str(error)) from error
+        nothing = self.runtimes.settings.work_dir / "no-runtime"  # as for provided* on AWS
+        nothing.mkdir(exist_ok=True)
+        return nothing
 
     def _own_tmp(self, isolation: dict[str, Any]) -> Path:
         tmp = self.folder / "tmp"
@@ -218,7 +225,7 @@ class Launch:
                 env["_HANDLER"],
             ]
         if self.runtime.startswith("nodejs"):
-            return [self.runtimes.node(), f"{seen.runtime}/index.mjs"]
+            return [self.runtimes.node(), f"{seen.runtime}/start.mjs"]
         for real, name in ((code, seen.task), (opt, seen.opt)):
             if (real / "bootstrap").exists():
                 return [f"{name}/bootstrap"]

@@ -17,7 +17,8 @@ _FRAME_START = b"\xa5\x5a\x00"  # not the start of any UTF-8 text
 _FRAME_HEAD = struct.Struct(">IIQ")
 _FRAME_TYPES = frozenset(
     {0xA55A0001, 0xA55A0002, 0xA55A0003}
-    | {0xA55A0000 + low for low in (0x0A, 0x0B, 0x0E, 0x0F, 0x12, 0x13, 0x16, 0x17, 0x1A, 0x1B)}
+    # JSON and text, each with a level: TRACE (Node.js only), DEBUG, INFO, WARN, ERROR, FATAL.
+    | {0xA55A0000 + kind + level for kind in (2, 3) for level in (4, 8, 12, 16, 20, 24)}
 )
 _MAX_FRAME = 64 * 1024 * 1024
 _CLOCK_SLACK_US = 24 * 3600 * 1_000_000
@@ -81,7 +82,8 @@ class OutputParser:
                     head = _FRAME_HEAD.unpack_from(self._buffer)
                     message = bytes(self._buffer[_FRAME_HEAD.size : size]).rstrip(b"\n") + b"\n"
                     self._take(size)
-                    events += split_message(head[2] // 1000, message)
+                    # Made before it arrived, whatever the function takes for the time.
+                    events += split_message(min(head[2] // 1000, now), message)
                     continue
             line = self._line_end(final=final)
             if line is None:

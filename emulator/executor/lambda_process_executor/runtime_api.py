@@ -6,6 +6,7 @@ requests exist, in which order they are allowed, and what a wrong one is answere
 
 from __future__ import annotations
 
+import base64
 import enum
 import json
 import re
@@ -150,15 +151,10 @@ class RuntimeApi:
         if request.too_large:
             self.answer = Answer(_too_large_payload(), True, "Function.ResponseSizeTooLarge")
             return self._too_large()
-        failed_stream = request.trailers.get("lambda-runtime-function-error-type")
         if is_error:
             self.answer = self._as_error(request)
-        elif failed_stream:
-            self.answer = Answer(
-                json.dumps({"errorType": failed_stream, "errorMessage": ""}).encode(),
-                True,
-                failed_stream,
-            )
+        elif "lambda-runtime-function-error-type" in request.trailers:
+            self.answer = self._failed_stream(request.trailers)
         else:
             self.answer = Answer(request.body, False)
         return ACCEPTED
@@ -178,6 +174,19 @@ class RuntimeApi:
             body = json.dumps({"errorType": kind, "errorMessage": text}).encode()
         elif kind is None and isinstance(payload.get("errorType"), str):
             kind = payload["errorType"]
+        return Answer(body, True, kind)
+
+    @staticmethod
+    def _failed_stream(trailers: dict[str, str]) -> Answer:
+        """The error that a streamed response ended with; what was streamed before is dropped."""
+        kind = trailers["lambda-runtime-function-error-type"]
+        try:
+            body = base64.b64decode(trailers.get("lambda-runtime-function-error-body", ""))
+            payload = json.loads(body)
+        except (ValueError, RecursionError):
+            payload = None
+        if not isinstance(payload, dict):
+            body = json.dumps({"errorType": kind, "errorMessage": ""}).encode()
         return Answer(body, True, kind)
 
     @staticmethod

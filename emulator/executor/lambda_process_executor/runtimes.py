@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lambda_process_executor.node_client import NodeClient, NodeClientError
 from lambda_process_executor.preloads import LAYER, RUNTIME, STANDARD_LIBRARY
 from lambda_process_executor.settings import Settings
 from lambda_process_executor.spawner import Spawner
 
-PACKAGE = Path(__file__).parent
 _PYTHON = re.compile(r"python3\.\d+")
 _DIST_INFO = re.compile(r"(.+?)-([^-]+)\.dist-info")
 
@@ -238,6 +238,7 @@ class Runtimes:
             [],
             {**self.sandbox, "needed": sorted(needed - {"/usr", "/"})},
         )
+        self.node_client = NodeClient(settings.runtimes_dir, settings.work_dir)
         self._python: dict[str, PythonRuntime] = {}
         self._lock = threading.Lock()
 
@@ -286,8 +287,21 @@ class Runtimes:
             raise RuntimeUnavailableError("`node` is not installed on this machine")
         return str(Path(path).resolve())
 
+    def node_folder(self, name: str) -> Path:
+        """Folder of the client that runs the functions of runtime ``name``; installs it if need be.
+
+        Raises
+        ------
+        RuntimeUnavailableError
+            It cannot be installed.
+        """
+        try:
+            return self.node_client.folder()
+        except NodeClientError as error:
+            raise RuntimeUnavailableError(f"runtime {name} {error}") from error
+
     def check(self, name: str | None) -> None:
-        """Refuse a runtime that cannot run here.
+        """Refuse a runtime that cannot run here; install what can be installed.
 
         Raises
         ------
@@ -301,8 +315,10 @@ class Runtimes:
         elif name.startswith("nodejs"):
             if shutil.which("node") is None:
                 raise RuntimeUnavailableError(
-                    f"runtime {name} needs `node`, which is not installed on this machine"
+                    f"runtime {name} needs `node`, which is not installed on this machine;"
+                    " install Node.js with npm and start the emulator again"
                 )
+            self.node_folder(name)
         elif not name.startswith("provided"):
             raise RuntimeUnavailableError(
                 f"runtime {name} cannot run in the process executor; it runs python3.*,"

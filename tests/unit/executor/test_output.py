@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import struct
 import time
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_process_executor.cloudwatch import batches
+from lambda_process_executor.cloudwatch import LogWriter, Stream, batches
 from lambda_process_executor.output import MAX_EVENT_BYTES, LogEvent, OutputParser, split_message
 
 
@@ -78,3 +79,34 @@ def test_a_batch_is_in_the_order_of_time_and_of_writing() -> None:
 
     assert [event.message for event in batch] == ["line", "record", "line"]
     assert [event.timestamp for event in batch] == [5, 5, 9]
+
+
+def test_a_later_batch_of_a_stream_is_not_dated_before_the_one_in_front() -> None:
+    class Client:
+        class exceptions:  # noqa: N801  as in boto3
+            ResourceAlreadyExistsException = KeyError
+
+        def __init__(self) -> None:
+            self.events: list[tuple[int, str]] = []
+
+        def create_log_group(self, **_: str) -> None: ...
+
+        def create_log_stream(self, **_: str) -> None: ...
+
+        def put_log_events(self, *, logEvents: list[dict[str, Any]], **_: str) -> None:  # noqa: N803
+            self.events += [(event["timestamp"], event["message"]) for event in logEvents]
+
+    client, stream = Client(), Stream("000000000000", "us-east-1", "group", "stream")
+    writer = LogWriter(lambda _account, _region: client, linger_ms=0)
+    for event in (LogEvent(5, "line"), LogEvent(3, "record made before the line came")):
+        writer.put(stream, event)
+        assert writer.flush(5)
+
+    assert client.events == [(5, "line"), (5, "record made before the line came")]
+
+
+def test_a_message_is_not_dated_after_its_arrival() -> None:
+    stamp = time.time_ns() // 1000 + 3600 * 1_000_000
+    (event,) = OutputParser().feed(struct.pack(">IIQ", 0xA55A0003, 1, stamp) + b"x")
+
+    assert event.timestamp <= time.time() * 1000

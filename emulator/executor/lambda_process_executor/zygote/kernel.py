@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import sys
 from typing import Any
@@ -18,8 +19,13 @@ MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH = 2
 
 
+@functools.cache
 def libc() -> Any:
-    """The C library of this process."""
+    """The C library of this process.
+
+    One for all calls: each ``CDLL`` makes a class of its own, which is cyclic garbage. The parent
+    never collects, so its children would, and copy the pages that they share with it to do so.
+    """
     return ctypes.CDLL(None, use_errno=True)
 
 
