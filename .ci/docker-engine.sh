@@ -43,7 +43,13 @@ install_packages() {
         trap 'rm -f /usr/sbin/policy-rc.d' EXIT
     fi
     # shellcheck disable=SC2086  # a list of package names
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends -y $missing \
+    apt_install $missing
+    # Since Debian 13 the client is a package of its own.
+    command -v docker >/dev/null 2>&1 || apt_install docker-cli
+}
+
+apt_install() {
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends -y "$@" \
         >"$ENGINE_DIR/packages.log" 2>&1 || { tail -n 20 "$ENGINE_DIR/packages.log" >&2; exit 1; }
 }
 

@@ -8,7 +8,6 @@
 #   stack.sh runtime           which runtime it would be
 set -eu
 cd "$(dirname "$0")/.."
-DOCKER=${DOCKER:-docker}
 reason=
 
 fail() { code=$1; shift; printf 'error %s\n' "$*" >&2; exit "$code"; }
@@ -18,12 +17,18 @@ setting() {
     if [ -z "$value" ] && [ -f .env ]; then value=$(sed -n "s/^$1=//p" .env | tail -n 1); fi
     printf '%s' "$value"
 }
+DOCKER=$(setting DOCKER | grep . || echo docker)
+# podman compose is to print nothing of its own beside what Compose prints.
+export PODMAN_COMPOSE_WARNING_LOGS=false
 
 # --- Which runtime
 docker_problem() {
     command -v "$DOCKER" >/dev/null 2>&1 || { echo "there is no $DOCKER command"; return; }
     "$DOCKER" info >/dev/null 2>&1 || { echo "no Docker engine answers"; return; }
-    "$DOCKER" compose version >/dev/null 2>&1 || echo "$DOCKER has no Compose v2"
+    version=$("$DOCKER" compose version 2>/dev/null) || { echo "$DOCKER has no Compose v2"; return; }
+    case $version in
+    *podman-compose*) echo "$DOCKER compose runs podman-compose, which is not Compose v2" ;;
+    esac
 }
 
 native_runs() {
@@ -71,16 +76,24 @@ choose() {
     fi
 }
 
-# --- native
-native() { .venv/bin/python -m bootstrap "$@"; }
-
 # --- docker
 compose() { "$DOCKER" compose "$@"; }
+
+# What Podman needs otherwise, also behind a docker command. Compose sends a list of system calls as
+# text where Podman wants a file's name; Podman's own list allows what the functions need. It knows
+# no owner of a tmpfs; the container has one user, whom an open folder serves as well.
+podman_settings() {
+    "$DOCKER" version 2>/dev/null | grep -q "Podman Engine" || return 0
+    SECURITY_OPT=$(setting SECURITY_OPT | grep . || echo no-new-privileges)
+    STATE_MODE=$(setting STATE_MODE | grep . || echo mode=1777)
+    export SECURITY_OPT STATE_MODE
+}
 
 # Files that containers write into mounted folders are to be the user's. Root's are given to an
 # ordinary user meanwhile; rootless engines call the user 0.
 container_user() {
-    if "$DOCKER" info --format '{{.SecurityOptions}}' 2>/dev/null | grep -q rootless; then
+    if "$DOCKER" info --format '{{.SecurityOptions}}' 2>/dev/null | grep -q rootless ||
+        "$DOCKER" info --format '{{.Host.Security.Rootless}}' 2>/dev/null | grep -qx true; then
         echo 0:0
     elif [ "$(id -u)" = 0 ]; then
         echo 1000:1000
@@ -89,16 +102,44 @@ container_user() {
     fi
 }
 
-# in_container SERVICE ARGUMENTS: one command beside the running emulator.
+# in_container SERVICE ARGUMENTS: one command beside the running emulator. In the background, for a
+# shell that waits for a command in the foreground does not notice signals; its input stays.
 in_container() {
     terminal=
     [ -t 0 ] && [ -t 1 ] || terminal=--no-TTY
     STACK_USER=${STACK_USER:-$(container_user)}
     export STACK_USER
+    beside=trigger-stack-$(od -An -N 6 -t x1 /dev/urandom | tr -d ' \n')
     # shellcheck disable=SC2086  # one option or none
-    "$DOCKER" compose --profile test run --rm --no-deps $terminal "$@"
+    "$DOCKER" compose --profile test run --rm --no-deps --name "$beside" $terminal "$@" <&3 &
+    client=$!
+    ended=0
+    wait "$client" || ended=$?
+    # A client that was killed, or whose output nobody reads any more, leaves the container running.
+    [ $ended = 0 ] || remove_beside
+    beside=
+    return $ended
 }
 
+# The container's own signal handlers get 5 seconds.
+remove_beside() {
+    "$DOCKER" stop -t 5 "$beside" >/dev/null 2>&1 || true
+    "$DOCKER" rm --force "$beside" >/dev/null 2>&1 || true
+}
+
+# interrupted SIGNAL: what this script started ends with it.
+interrupted() {
+    trap '' HUP INT TERM
+    if [ -n "$beside" ]; then
+        remove_beside
+        # Where the container was just being made, there was none to stop.
+        kill "$client" 2>/dev/null || true
+        wait "$client" 2>/dev/null || true
+        remove_beside
+    fi
+    $finally
+    exit $((128 + $1))
+}
 needs_stack() {
     docker_runs || fail 1 "Nothing runs. Start the stack with: make up"
 }
@@ -136,20 +177,37 @@ docker_down() {
     "$DOCKER" compose --progress quiet --profile test down --volumes --remove-orphans --timeout 5
 }
 
+# Whatever happened: reports belong to whom this folder does, and a stack that the tests started ends.
+docker_test_end() {
+    [ "$(id -u)" != 0 ] || chown -R "$(ls -dn . | awk '{print $3 ":" $4}')" reports
+    [ -z "$ours" ] || docker_down
+}
+
+# emulator_log [OPTIONS]: its lines alone. Compose 2.26 puts a terminal's erase code in front of each.
+emulator_log() {
+    compose logs --no-color --no-log-prefix "$@" localstack 2>/dev/null | sed "s/^$(printf '\033')\[2K//"
+}
+
 docker_test() {
     ours=
     docker_runs || ours=1
     build localstack tests
-    docker_up --quiet
     mkdir -p reports
+    finally=docker_test_end
+    docker_up --quiet || { code=$?; docker_test_end; return $code; }
     [ "$(id -u)" != 0 ] || chown -R 1000:1000 reports
     code=0
+    began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
     in_container tests -m pytest "$@" -n "$(setting TEST_WORKERS | grep . || echo 6)" --dist loadgroup \
         -p no:cacheprovider --junitxml reports/docker.xml || code=$?
-    compose logs --no-color --no-log-prefix localstack > reports/localstack.log 2>&1 || true
-    [ "$(id -u)" != 0 ] || chown -R 0:0 reports
+    emulator_log > reports/localstack.log
+    raised=$(emulator_log --since "$began" | grep -m 1 -B 1 -A 20 'Traceback (most recent call last)' || true)
+    if [ -n "$raised" ]; then
+        printf 'The emulator raised an exception while the tests ran:\n%s\n' "$raised"
+        [ $code != 0 ] || code=1
+    fi
     [ $code = 0 ] || printf "The emulator's log: reports/localstack.log\n"
-    [ -z "$ours" ] || docker_down
+    docker_test_end
     return $code
 }
 
@@ -158,7 +216,7 @@ shift
 case $command in
 stop)
     done=
-    if [ -x .venv/bin/python ] && native_runs; then native stop; done=1; fi
+    if [ -x .venv/bin/python ] && native_runs; then .venv/bin/python -m bootstrap stop; done=1; fi
     if docker_left; then docker_down; echo stopped; done=1; fi
     [ -n "$done" ] || echo "nothing runs"
     exit 0
@@ -178,16 +236,24 @@ export RUNTIME="$runtime"
 if [ "$runtime" = native ]; then
     sh scripts/setup.sh
     case $command in
-    up) native up --start "$@" ;;
+    up) exec .venv/bin/python -m bootstrap up --start "$@" ;;
     shell)
         AWS_ENDPOINT_URL=http://localhost:$(setting GATEWAY_PORT | grep . || echo 4566)
         export AWS_ENDPOINT_URL AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
         PATH=$PWD/.venv/bin:$PATH "${SHELL:-/bin/sh}"
         ;;
-    *) native "$command" "$@" ;;
+    # Signals are to reach it.
+    *) exec .venv/bin/python -m bootstrap "$command" "$@" ;;
     esac
     exit $?
 fi
+
+podman_settings
+beside='' finally=:
+exec 3<&0
+trap 'interrupted 1' HUP
+trap 'interrupted 2' INT
+trap 'interrupted 15' TERM
 
 case $command in
 up)

@@ -12,7 +12,7 @@ from bootstrap.console import out
 from bootstrap.errors import DeployError
 from bootstrap.settings import Settings
 
-_START_SECONDS = 60
+_START_SECONDS = 120
 
 
 def start(

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import eventually
+
 ROOT = Path(__file__).parents[2]
-#: Answers as an engine with Compose does; the file `runs` beside it: the stack runs in it.
+#: Answers as an engine with Compose does; the file `runs` beside it: the stack runs in it. PODMAN
+#: makes it Podman: true a rootless one, false another.
 ENGINE = """#!/bin/sh
 case "$*" in
+"info --format {{.SecurityOptions}}") [ -z "${PODMAN:-}" ] || exit 125; echo "${OPTIONS:-}" ;;
+"info --format {{.Host.Security.Rootless}}") [ -n "${PODMAN:-}" ] || exit 1; echo "$PODMAN" ;;
 "info"*) exit ${ENGINE_EXIT:-0} ;;
-"compose version"*) exit ${COMPOSE_EXIT:-0} ;;
+"version") echo "Client: ${PODMAN:+Podman Engine}" ;;
+"compose version"*) echo "${COMPOSE:-Docker Compose version v2}"; exit ${COMPOSE_EXIT:-0} ;;
 "compose ps"*) if [ -f "$(dirname "$0")/runs" ]; then echo abc; fi ;;
+*" run "*)
+    echo "$*" >> "$(dirname "$0")/calls"
+    echo "$STACK_USER ${SECURITY_OPT:-} ${STATE_MODE:-}" > "$(dirname "$0")/settings"
+    [ -z "${RUN_SECONDS:-}" ] || exec sleep "$RUN_SECONDS"
+    exit ${RUN_EXIT:-0}
+    ;;
+"compose logs"*) sed "s/^/$(printf '\\033')[2K/" "$(dirname "$0")/log" ;;
+*) echo "$*" >> "$(dirname "$0")/calls" ;;
 esac
 """
 
@@ -64,6 +80,8 @@ def test_native_when_none_answers_and_why(script, project):
         "native, because no Docker engine answers\n"
     )
     assert "has no Compose v2" in script("runtime", COMPOSE_EXIT="1").stdout
+    other = script("runtime", COMPOSE="podman version 5.4.2\npodman-compose version 1.3.0").stdout
+    assert "compose runs podman-compose, which is not Compose v2" in other
     assert "there is no" in script("runtime", DOCKER="no-such-command").stdout
 
 
@@ -119,3 +137,105 @@ def test_a_command_without_a_stack_says_how_to_start_one(script):
     missing = script("status", RUNTIME="docker")
     assert missing.returncode == 1
     assert "make up" in missing.stderr
+
+
+def calls(project: Path) -> list[str]:
+    file = project / "calls"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def name_of_container(call: str) -> str:
+    found = re.search(r" --name (trigger-stack-[0-9a-f]{12}) ", call)
+    assert found, call
+    return found[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_command_takes_its_container_along(script, project, number):
+    (project / "runs").touch()
+    with subprocess.Popen(
+        ["sh", "scripts/stack.sh", "logs"],
+        cwd=project,
+        env={"PATH": os.environ["PATH"], "DOCKER": str(project / "docker"), "RUN_SECONDS": "30"},
+        stdin=subprocess.DEVNULL,
+    ) as process:
+        try:
+            (run,) = eventually(lambda: calls(project))
+            process.send_signal(number)
+            assert process.wait(20) == 128 + number
+        finally:
+            process.kill()
+    name = name_of_container(run)
+    assert f"stop -t 5 {name}" in calls(project)
+    assert calls(project)[-1] == f"rm --force {name}"
+
+
+def test_a_client_that_fails_leaves_no_container(script, project):
+    (project / "runs").touch()
+    assert script("logs", RUN_EXIT="141").returncode == 141
+    run, *others = calls(project)
+    name = name_of_container(run)
+    assert others == [f"stop -t 5 {name}", f"rm --force {name}"]
+
+
+def test_a_command_that_is_done_costs_no_further_call(script, project):
+    (project / "runs").touch()
+    assert script("status").returncode == 0
+    assert len(calls(project)) == 1
+
+
+def test_tests_that_pass_fail_when_the_emulator_has_raised_an_exception(script, project):
+    (project / "runs").touch()
+    (project / "log").write_text("Ready.\n")
+    assert script("test").returncode == 0
+    (project / "log").write_text("ERROR in s3\nTraceback (most recent call last):\nKeyError: 'x'\n")
+    failed = script("test")
+    assert failed.returncode == 1
+    assert "The emulator raised an exception while the tests ran:\nERROR in s3" in failed.stdout
+    assert "KeyError: 'x'" in failed.stdout
+    assert (project / "reports/localstack.log").read_text() == (project / "log").read_text()
+    assert script("test", RUN_EXIT="3").returncode == 3
+
+
+def test_the_engine_may_be_named_in_env_file(script, project):
+    (project / ".env").write_text("DOCKER=no-such-command\n")
+    assert "there is no no-such-command command" in script("runtime", DOCKER="").stdout
+
+
+def settings(project: Path) -> list[str]:
+    """The user, SECURITY_OPT and STATE_MODE with which Compose ran a service."""
+    return (project / "settings").read_text().rstrip("\n").split(" ")
+
+
+def ordinary_user() -> str:
+    return "1000:1000" if os.getuid() == 0 else f"{os.getuid()}:{os.getgid()}"
+
+
+def test_docker_gets_the_options_of_the_compose_file(script, project):
+    (project / "runs").touch()
+    assert script("status").returncode == 0
+    assert settings(project) == [ordinary_user(), "", ""]
+
+
+def test_podman_gets_the_options_that_it_knows_unless_told_otherwise(script, project):
+    (project / "runs").touch()
+    assert script("status", PODMAN="false").returncode == 0
+    assert settings(project) == [ordinary_user(), "no-new-privileges", "mode=1777"]
+    (project / ".env").write_text("SECURITY_OPT=seccomp=unconfined\nSTATE_MODE=mode=0777\n")
+    assert script("status", PODMAN="false").returncode == 0
+    assert settings(project) == [ordinary_user(), "seccomp=unconfined", "mode=0777"]
+
+
+@pytest.mark.parametrize("engine", [{"PODMAN": "true"}, {"OPTIONS": "[name=rootless]"}])
+def test_rootless_engines_call_the_user_0(script, project, engine):
+    (project / "runs").touch()
+    assert script("status", **engine).returncode == 0
+    assert settings(project)[0] == "0:0"
+
+
+def test_the_debugger_is_native_only(script, project):
+    (project / "runs").touch()
+    refused = script("debug", "get_brand")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error make debug needs RUNTIME=native: ")
+    assert calls(project) == []
