@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from tests.rekognition.emulator_process import MODELS, Emulator, is_running
 from tests.rekognition.sample_pictures import photo
@@ -45,6 +50,45 @@ def test_a_killed_worker_is_replaced(own_emulator: Start) -> None:
     eventually(lambda: not is_running(worker))
     assert labels(emulator) == before
     assert emulator.workers() != [worker]
+
+
+def wait_for_a_picture(worker: int) -> None:
+    """Until a picture lies in the pipe of a worker that was stopped."""
+
+    def unread() -> int:
+        with Path(f"/proc/{worker}/fd/0").open("rb", buffering=0) as pipe:
+            return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+    eventually(unread)
+
+
+def test_a_worker_killed_with_the_next_picture_before_it_costs_nothing(own_emulator: Start) -> None:
+    emulator = own_emulator()
+    before = labels(emulator)
+    (worker,) = emulator.workers()
+    os.kill(worker, signal.SIGSTOP)
+    with ThreadPoolExecutor() as pool:
+        call = pool.submit(labels, emulator)
+        wait_for_a_picture(worker)
+        os.kill(worker, signal.SIGKILL)
+        assert call.result() == before
+
+
+def test_a_picture_that_ends_its_worker_twice_is_an_error(own_emulator: Start) -> None:
+    emulator = own_emulator()
+    before = labels(emulator)
+    (worker,) = emulator.workers()
+    os.kill(worker, signal.SIGSTOP)
+    with ThreadPoolExecutor() as pool:
+        call = pool.submit(labels, emulator)
+        wait_for_a_picture(worker)
+        os.kill(worker, signal.SIGKILL)
+        (second,) = eventually(lambda: [pid for pid in emulator.workers() if pid != worker])
+        os.kill(second, signal.SIGKILL)
+        error = call.exception()
+    assert isinstance(error, ClientError)
+    assert error.response["Error"]["Code"] == "InternalServerError"
+    assert labels(emulator) == before
 
 
 def test_the_worker_ends_with_an_emulator_that_is_stopped(own_emulator: Start) -> None:

@@ -7,6 +7,7 @@ warm invoke costs no hand-over between threads. Between invokes :mod:`idle` look
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -14,6 +15,7 @@ import selectors
 import signal
 import socket
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable
@@ -35,6 +37,7 @@ LOG = logging.getLogger(__name__)
 RUNTIME_BASE_KB = 32 * 1024  # what AWS's own runtime process takes of a function's memory
 _KILL_GRACE_S = 5.0
 _SPAWN_TIMEOUT_S = 60.0
+_CLOSE_WAIT_S = 0.5  # for the connections of a process that has ended; a child may hold one
 _MAX_CONNECTIONS = 64
 _WATCH_MEMORY_EVERY_S = 0.05
 
@@ -77,6 +80,18 @@ def _signal_text(number: int) -> str:
     return _SIGNAL_TEXTS.get(signal.Signals(number), f"signal {number}")
 
 
+def _is_unread(closed: socket.socket) -> bool:
+    """Whether a peer that closed its side in an orderly way did so before the last data came."""
+    # The reset that answers such data shows as nothing but the socket's error.
+    if closed.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        return True
+    if sys.platform != "linux":
+        return False
+    # It may still be on its way; what the peer did receive, its closing has acknowledged.
+    unacknowledged = fcntl.ioctl(closed, termios.TIOCOUTQ, bytes(4))  # tcp(7), SIOCOUTQ
+    return any(unacknowledged)
+
+
 class TimedOutError(Exception):
     """The deadline of a phase passed."""
 
@@ -91,6 +106,8 @@ class _Connection:
         self.parser = Parser(MAX_RESPONSE_BYTES)
         self.outgoing = bytearray()
         self.closing = False
+        self.silent = False  # nothing has come in since an event was sent
+        self.refused = False  # the peer closed it with unread data, or before the data came
 
 
 class Environment:
@@ -263,7 +280,7 @@ class Environment:
         ProcessEndedError
             The process ended without an answer; see :attr:`exit`.
         EndedBeforehandError
-            It had ended, or ended by itself, before it took the event.
+            It had ended, or ended by itself, before it had read the event.
         """
         deadline = time.monotonic() + timeout_s
         api = self.api
@@ -273,16 +290,32 @@ class Environment:
         # After an answer the runtime comes back for the next event; mostly it is waiting already.
         self._drive(deadline, lambda: self._waiting is not None)
         waiting = self._waiting
-        if waiting is None:
+        if waiting is None or self.exit is not None:
             raise EndedBeforehandError
         self._waiting = None
+        waiting.silent = True
         self._send(waiting, api.dispatch(event))
         self._drive(deadline, lambda: api.answer is not None)
         answer = api.answer
         self._drain_log(final=False)
-        if answer is None:
-            raise ProcessEndedError
-        return answer
+        if answer is not None:
+            return answer
+        if self._left_unread(waiting):
+            raise EndedBeforehandError
+        raise ProcessEndedError
+
+    def _left_unread(self, connection: _Connection) -> bool:
+        """Whether the process ended without having read the event that was sent to it.
+
+        An event can meet a process that is just ending, and that nobody knows of yet. The kernel
+        tells the two apart: it resets a connection that is closed with data unread (RFC 2525,
+        2.17), or that data comes to after it was closed.
+        """
+        deadline = time.monotonic() + _CLOSE_WAIT_S
+        while connection in self._connections and (wait := deadline - time.monotonic()) > 0:
+            for key, _ in self._selector.select(wait):
+                key.data()
+        return connection.silent and connection.refused
 
     def _drive(self, deadline: float, done: Callable[[], bool]) -> None:
         """Serve the process until ``done()``, its end, or the deadline."""
@@ -457,10 +490,14 @@ class Environment:
         except BlockingIOError:
             return
         except OSError:
-            data = b""
-        if not data:
+            connection.refused = True
             self._drop(connection)
             return
+        if not data:
+            connection.refused = bool(connection.outgoing) or _is_unread(connection.sock)
+            self._drop(connection)
+            return
+        connection.silent = False
         parser = connection.parser
         parser.feed(data)
         try:
@@ -499,6 +536,7 @@ class Environment:
         except BlockingIOError:
             pass
         except OSError:
+            connection.refused = True
             self._drop(connection)
             return
         if connection.closing and not connection.outgoing:
@@ -516,4 +554,4 @@ class ProcessEndedError(Exception):
 
 
 class EndedBeforehandError(ProcessEndedError):
-    """The process ended before it took the event: nothing of it has been handled."""
+    """The process ended before it had read the event: nothing of it has been handled."""

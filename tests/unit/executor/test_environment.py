@@ -7,14 +7,23 @@ import os
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from lambda_process_executor.environment import Environment, TimedOutError
+from lambda_process_executor.environment import (
+    EndedBeforehandError,
+    Environment,
+    ProcessEndedError,
+    TimedOutError,
+)
 from lambda_process_executor.output import LogEvent
+from lambda_process_executor.runtime_api import Event
+from tests.support.waiting import eventually
 
 PID = 4_000_000  # beyond any that a kernel gives out
+NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class Parent:
@@ -37,9 +46,7 @@ class Parent:
             return
         host, port = api.split(":")
         self.client = socket.create_connection((host, int(port)))
-        self.client.sendall(
-            f"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: {api}\r\n\r\n".encode()
-        )
+        self.client.sendall(NEXT)
 
     def kill(self, pid: int) -> None:
         assert pid == PID
@@ -48,6 +55,11 @@ class Parent:
             self._report({"exit": 9, "peak_kb": 0})
             os.close(self.status)
             self.status = -1
+
+    def close_and_end(self) -> None:
+        assert self.client
+        self.client.close()
+        self.kill(PID)
 
     def _report(self, message: dict[str, int]) -> None:
         os.write(self.status, json.dumps(message).encode() + b"\n")
@@ -75,3 +87,101 @@ def test_the_time_of_the_function_is_limited() -> None:
 
     assert tested.exit is not None
     tested.close()
+
+
+def read_request(client: socket.socket) -> None:
+    """Read what there is of a request or of an event, as a process would."""
+    assert client.recv(1 << 16)
+
+
+@pytest.mark.parametrize("size", [1, 5_000_000])
+def test_an_event_that_an_ending_process_has_not_read_was_not_taken(size: int) -> None:
+    """It is one that no function has seen: another process can have it."""
+    tested, parent = waiting_environment()
+    with ThreadPoolExecutor() as pool:
+        call = pool.submit(tested.invoke, event(size), 5)
+        assert parent.client
+        parent.client.recv(1, socket.MSG_PEEK)
+        parent.client.close()
+        parent.kill(PID)
+        with pytest.raises(EndedBeforehandError):
+            call.result()
+    tested.close()
+
+
+def test_an_event_sent_to_a_process_that_has_closed_its_connection_was_not_taken() -> None:
+    tested, parent = waiting_environment()
+    tested.pump = parent.close_and_end  # type: ignore[method-assign]  # at the worst moment
+    with pytest.raises(EndedBeforehandError):
+        tested.invoke(event(1), 5)
+    tested.close()
+
+
+@pytest.mark.parametrize("reported", [True, False])
+def test_no_event_for_a_process_that_asked_for_one_and_ended(reported: bool) -> None:
+    """Its question and its end arrive together, with or without the parent's report."""
+    tested, parent = waiting_environment()
+    assert parent.client
+    with ThreadPoolExecutor() as pool:
+        call = pool.submit(tested.invoke, event(1), 5)
+        read_request(parent.client)
+        parent.client.sendall(
+            b"POST /2018-06-01/runtime/invocation/1-2/response HTTP/1.1\r\n"
+            b"Host: x\r\nContent-Length: 2\r\n\r\n{}"
+        )
+        assert call.result().payload == b"{}"
+    read_request(parent.client)
+    parent.client.sendall(NEXT)
+    parent.client.close()
+    ending = threading.Timer(0 if reported else 0.3, parent.kill, [PID])
+    ending.start()
+    if reported:
+        ending.join()
+
+    with pytest.raises(EndedBeforehandError):
+        tested.invoke(event(1), 5)
+    tested.close()
+
+
+def test_an_event_that_a_process_has_read_was_taken() -> None:
+    tested, parent = waiting_environment()
+    with ThreadPoolExecutor() as pool:
+        call = pool.submit(tested.invoke, event(1), 5)
+        assert parent.client
+        read_request(parent.client)
+        parent.client.close()
+        parent.kill(PID)
+        with pytest.raises(ProcessEndedError) as ended:
+            call.result()
+    assert not isinstance(ended.value, EndedBeforehandError)
+    tested.close()
+
+
+def test_an_event_was_taken_by_who_asked_something_else_after_it() -> None:
+    """Even when it ends with the answer to that unread."""
+    tested, parent = waiting_environment()
+    with ThreadPoolExecutor() as pool:
+        call = pool.submit(tested.invoke, event(1), 5)
+        assert parent.client
+        read_request(parent.client)
+        parent.client.sendall(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+        parent.client.recv(1, socket.MSG_PEEK)
+        parent.client.close()
+        parent.kill(PID)
+        with pytest.raises(ProcessEndedError) as ended:
+            call.result()
+    assert not isinstance(ended.value, EndedBeforehandError)
+    tested.close()
+
+
+def waiting_environment() -> tuple[Environment, Parent]:
+    """An environment whose process waits for an event."""
+    parent = Parent(delay_s=0, init_s=0)
+    tested = environment(parent, [])
+    tested.start(5)
+    eventually(lambda: parent.client)
+    return tested, parent
+
+
+def event(size: int) -> Event:
+    return Event(request_id="1-2", payload=b"x" * size, invoked_arn="arn", deadline_ms=0)

@@ -41,6 +41,18 @@ def _missing_parts(folder: Path) -> list[str]:
     return missing + [str(folder / name) for name in MODEL_FILES if not (folder / name).is_file()]
 
 
+class _WorkerEndedError(Exception):
+    """The worker ended without an answer; it is not there any more."""
+
+
+class _TooLateError(ProtocolError):
+    """The worker took too long."""
+
+
+def _internal_error(message: str) -> RekognitionError:
+    return RekognitionError("InternalServerError", f"{message}; the next call starts another")
+
+
 class Supervisor:
     """One worker process, started with the first request and asked one thing at a time."""
 
@@ -62,17 +74,28 @@ class Supervisor:
                 installed, or the worker died or took too long; the next call starts another.
         """
         with self._lock:
-            process = self._running()
+            # One that is killed between two pictures is no fault of the second, which may find it
+            # still ending. A new one that ends, ends because of this picture.
+            with contextlib.suppress(_WorkerEndedError):
+                if self._process is not None:
+                    return self._answer(operation, request, picture)
             try:
-                return self._exchange(process, operation, request, picture)
-            except (OSError, ProtocolError) as error:
-                status = self._kill()
-                LOG.warning("the vision worker ended (%s, status %s)", error, status)
-                raise RekognitionError(
-                    "InternalServerError",
-                    "The vision worker ended while it looked at this picture; "
-                    "the next call starts another",
+                return self._answer(operation, request, picture)
+            except _WorkerEndedError as error:
+                raise _internal_error(
+                    "The vision worker ended while it looked at this picture"
                 ) from error
+
+    def _answer(self, operation: str, request: dict[str, Any], picture: bytes) -> dict[str, Any]:
+        process = self._running()
+        try:
+            return self._exchange(process, operation, request, picture)
+        except (OSError, ProtocolError) as error:
+            status = self._kill()
+            LOG.warning("the vision worker ended (%s, status %s)", error, status)
+            if isinstance(error, _TooLateError):
+                raise _internal_error(f"The vision worker gave {error}") from error
+            raise _WorkerEndedError from error
 
     def stop(self) -> None:
         """End the worker if one runs."""
@@ -112,7 +135,7 @@ class Supervisor:
         answer = select.poll()
         answer.register(process.stdout, select.POLLIN)
         if not answer.poll(max(deadline - time.monotonic(), 0) * 1000):
-            raise ProtocolError(f"no answer in {ANSWER_SECONDS:.0f} seconds")
+            raise _TooLateError(f"no answer in {ANSWER_SECONDS:.0f} seconds")
         frame = read_frame(process.stdout)
         if frame is None:
             raise ProtocolError("the pipe was closed")
