@@ -150,7 +150,14 @@ def name_of_container(call: str) -> str:
     return found[1]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def number(request):
+    """A signal that a child does not ignore, as it would when the tests run under nohup."""
+    before = signal.signal(request.param, signal.SIG_DFL)
+    yield request.param
+    signal.signal(request.param, before)
+
+
 def test_an_interrupted_command_takes_its_container_along(script, project, number):
     (project / "runs").touch()
     with subprocess.Popen(

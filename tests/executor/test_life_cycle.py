@@ -395,6 +395,33 @@ def test_an_init_over_its_limit(tmp_path: Path) -> None:
         stack.stop(signal.SIGKILL)
 
 
+def test_provisioned_concurrency_has_a_longer_init(tmp_path: Path) -> None:
+    """AWS: 130 s or the function's time-out; neither the 10 s of on demand nor LocalStack's 20."""
+    stack = start_stack(
+        tmp_path / "state",
+        LAMBDA_PROCESS_INIT_TIMEOUT="1",
+        LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT="2",
+    )
+    try:
+        name = stack.create("import time\ntime.sleep(4)\ndef handler(e, c): return 'well'")
+        client = stack.client("lambda")
+        version = client.publish_version(FunctionName=name)["Version"]
+        client.put_provisioned_concurrency_config(
+            FunctionName=name, Qualifier=version, ProvisionedConcurrentExecutions=1
+        )
+
+        def ready() -> bool:
+            state = client.get_provisioned_concurrency_config(FunctionName=name, Qualifier=version)
+            assert state["Status"] == "READY", state
+            return True
+
+        eventually(ready)
+        assert stack.invoke(name, Qualifier=version).value == "well"
+        assert "Traceback" not in stack.log
+    finally:
+        stack.stop(signal.SIGKILL)
+
+
 def test_without_isolation(tmp_path: Path) -> None:
     stack = start_stack(tmp_path / "state", LAMBDA_PROCESS_ISOLATION="none")
     try:

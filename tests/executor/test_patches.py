@@ -34,6 +34,11 @@ def test_logs_are_still_stored_by_the_service() -> None:
     assert "add_logs" in original(LambdaVersionManager, "store_logs")
 
 
+def test_starts_are_still_limited_by_a_constant() -> None:
+    source = original(ExecutionEnvironment, "_get_startup_timeout_seconds")
+    assert source.splitlines()[1:] == ["        return STARTUP_TIMEOUT_SEC"]
+
+
 def test_payloads_are_still_unchecked() -> None:
     source = original(LambdaService, "invoke")
     assert "json.loads" not in source

@@ -51,6 +51,9 @@ from lambda_process_executor.spawner import SpawnError
 
 LOG = logging.getLogger(__name__)
 _DEBUG_TIMEOUT_S = 3600  # nobody thinks in three seconds
+_PROVISIONED_INIT_S = 130  # AWS: "Understanding the Lambda execution environment lifecycle"
+#: No start takes longer: the wait for a parent that is still importing, and the longest init.
+LONGEST_START_S = 60 + _DEBUG_TIMEOUT_S
 _PROCESS_ERRORS = ("Runtime.ExitError", "Runtime.InvalidEntrypoint", "Runtime.OutOfMemory")
 
 
@@ -149,7 +152,8 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
     # -- what LocalStack calls ----------------------------------------------------------------
 
     def start(self, env_vars: dict[str, str]) -> None:
-        """Start the process and run its init phase, at most 10 s.
+        """Start the process and run its init phase, at most 10 s; with provisioned concurrency
+        130 s or the function's time-out, whichever is longer.
 
         On demand, a failed init is no failure of the start: the next invoke reports it, and the
         one after that tries again, as on AWS.
@@ -190,7 +194,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
             limit = _DEBUG_TIMEOUT_S
             environment.memory_limit_kb = 0
         if provisioned:
-            limit = max(limit, config.LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT)
+            limit = max(limit, _PROVISIONED_INIT_S, config_.timeout)
         with environment.lock:
             failure = self._initialise(limit, "init")
         if provisioned or environment.stopping:

@@ -87,6 +87,23 @@ def _leave_logs_to_executor(original: Callable[..., Any]) -> Callable[..., Any]:
     return store_logs
 
 
+def _limit_starts_in_executor(original: Callable[..., Any]) -> Callable[..., Any]:
+    """LocalStack ends an environment that has not started after 20 s, also one with provisioned
+    concurrency, to which AWS gives minutes, and one that waits for a debugger.
+
+    Until an executor can say how long it may take: this one limits each phase by itself.
+    """
+
+    def get_startup_timeout_seconds(self: Any) -> int:
+        from lambda_process_executor.executor import LONGEST_START_S, ProcessRuntimeExecutor
+
+        if isinstance(self.runtime_executor, ProcessRuntimeExecutor):
+            return LONGEST_START_S
+        return int(original(self))
+
+    return get_startup_timeout_seconds
+
+
 MAX_REQUEST_BYTES = 6 * 1024 * 1024
 MAX_ASYNC_REQUEST_BYTES = 1024 * 1024
 
@@ -160,6 +177,7 @@ def apply() -> None:
     """Patch LocalStack. Idempotent."""
     _let_timers_end()
     _replace(ExecutionEnvironment, "invoke", _pass_client_context)
+    _replace(ExecutionEnvironment, "_get_startup_timeout_seconds", _limit_starts_in_executor)
     _replace(AssignmentService, "start_environment", _throttle_when_full)
     _replace(LambdaVersionManager, "store_logs", _leave_logs_to_executor)
     _replace(LambdaService, "invoke", _check_payload)
