@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -95,9 +96,9 @@ def test_an_emulator_that_is_only_busy_is_healthy(emulator):
     assert check(emulator.server_port, wait=10).returncode == 0
 
 
-def test_nothing_at_the_port_is_unhealthy(emulator):
-    port = emulator.server_port
-    emulator.server_close()
+def test_nothing_at_the_port_is_unhealthy():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
     seen = check(port)
     assert seen.returncode == 1
     assert "nothing answers" in seen.stderr
