@@ -6,6 +6,7 @@ import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -146,41 +147,38 @@ def test_reserved_concurrency_throttles(stack: Stack) -> None:
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429
 
 
+def provisioned(stack: Stack, name: str, count: int, *, until: str) -> tuple[str, dict[str, Any]]:
+    """A new version with ``count`` provisioned environments, and their state once it is so."""
+    client = stack.client("lambda")
+    version: str = client.publish_version(FunctionName=name)["Version"]
+    client.put_provisioned_concurrency_config(
+        FunctionName=name, Qualifier=version, ProvisionedConcurrentExecutions=count
+    )
+
+    def state() -> dict[str, Any]:
+        seen: dict[str, Any] = client.get_provisioned_concurrency_config(
+            FunctionName=name, Qualifier=version
+        )
+        assert seen["Status"] == until, seen
+        return seen
+
+    return version, eventually(state)
+
+
 def test_provisioned_concurrency_is_there_before_the_invoke(stack: Stack) -> None:
     name = stack.create(
         "import os\nprint('init')\n"
         "def handler(e, c): return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']"
     )
-    client = stack.client("lambda")
-    version = client.publish_version(FunctionName=name)["Version"]
-    client.put_provisioned_concurrency_config(
-        FunctionName=name, Qualifier=version, ProvisionedConcurrentExecutions=2
-    )
-
-    def ready() -> bool:
-        state = client.get_provisioned_concurrency_config(FunctionName=name, Qualifier=version)
-        assert state["Status"] == "READY", state
-        return True
-
-    eventually(ready)
+    version, _ = provisioned(stack, name, 2, until="READY")
     stack.messages(name, until="init", count=2)
     assert stack.invoke(name, Qualifier=version).value == "provisioned-concurrency"
 
 
 def test_provisioned_concurrency_of_a_broken_function_fails(stack: Stack) -> None:
     name = stack.create("import nothing_of_that_name")
-    client = stack.client("lambda")
-    version = client.publish_version(FunctionName=name)["Version"]
-    client.put_provisioned_concurrency_config(
-        FunctionName=name, Qualifier=version, ProvisionedConcurrentExecutions=1
-    )
-
-    def failed() -> str:
-        state = client.get_provisioned_concurrency_config(FunctionName=name, Qualifier=version)
-        assert state["Status"] == "FAILED", state
-        return str(state["StatusReason"])
-
-    assert eventually(failed) == "FUNCTION_ERROR_INIT_FAILURE"
+    _, state = provisioned(stack, name, 1, until="FAILED")
+    assert state["StatusReason"] == "FUNCTION_ERROR_INIT_FAILURE"
 
 
 PID = """
@@ -404,18 +402,7 @@ def test_provisioned_concurrency_has_a_longer_init(tmp_path: Path) -> None:
     )
     try:
         name = stack.create("import time\ntime.sleep(4)\ndef handler(e, c): return 'well'")
-        client = stack.client("lambda")
-        version = client.publish_version(FunctionName=name)["Version"]
-        client.put_provisioned_concurrency_config(
-            FunctionName=name, Qualifier=version, ProvisionedConcurrentExecutions=1
-        )
-
-        def ready() -> bool:
-            state = client.get_provisioned_concurrency_config(FunctionName=name, Qualifier=version)
-            assert state["Status"] == "READY", state
-            return True
-
-        eventually(ready)
+        version, _ = provisioned(stack, name, 1, until="READY")
         assert stack.invoke(name, Qualifier=version).value == "well"
         assert "Traceback" not in stack.log
     finally:

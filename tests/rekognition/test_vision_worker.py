@@ -8,9 +8,9 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,27 +62,32 @@ def wait_for_a_picture(worker: int) -> None:
     eventually(unread)
 
 
-def test_a_worker_killed_with_the_next_picture_before_it_costs_nothing(own_emulator: Start) -> None:
-    emulator = own_emulator()
-    before = labels(emulator)
-    (worker,) = emulator.workers()
+@contextmanager
+def killed_with_a_picture_before_it(
+    emulator: Emulator, worker: int
+) -> Iterator[Future[list[dict[str, Any]]]]:
+    """A call whose picture reaches a worker that never looks at it."""
     os.kill(worker, signal.SIGSTOP)
     with ThreadPoolExecutor() as pool:
         call = pool.submit(labels, emulator)
         wait_for_a_picture(worker)
         os.kill(worker, signal.SIGKILL)
+        yield call
+
+
+def test_a_worker_killed_between_two_pictures_costs_nothing(own_emulator: Start) -> None:
+    emulator = own_emulator()
+    before = labels(emulator)
+    (worker,) = emulator.workers()
+    with killed_with_a_picture_before_it(emulator, worker) as call:
         assert call.result() == before
 
 
-def test_a_picture_that_ends_its_worker_twice_is_an_error(own_emulator: Start) -> None:
+def test_a_picture_that_ends_two_workers_is_an_error(own_emulator: Start) -> None:
     emulator = own_emulator()
     before = labels(emulator)
     (worker,) = emulator.workers()
-    os.kill(worker, signal.SIGSTOP)
-    with ThreadPoolExecutor() as pool:
-        call = pool.submit(labels, emulator)
-        wait_for_a_picture(worker)
-        os.kill(worker, signal.SIGKILL)
+    with killed_with_a_picture_before_it(emulator, worker) as call:
         (second,) = eventually(lambda: [pid for pid in emulator.workers() if pid != worker])
         os.kill(second, signal.SIGKILL)
         error = call.exception()
