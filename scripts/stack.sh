@@ -3,7 +3,7 @@
 # that runs already, or that fits this machine. With RUNTIME=docker it needs Docker alone.
 #
 #   stack.sh up|start|stop|status|logs|… [ARGUMENTS]   as python -m bootstrap has them
-#   stack.sh test [PATHS]      the tests of PATHS against the stack
+#   stack.sh test [PATHS]      the tests of PATHS against the stack; without PATHS, all tests
 #   stack.sh shell             a shell with awslocal, beside the stack
 #   stack.sh runtime           which runtime it would be
 set -eu
@@ -246,6 +246,16 @@ if [ "$runtime" = native ]; then
     *) exec .venv/bin/python -m bootstrap "$command" "$@" ;;
     esac
     exit $?
+fi
+
+if [ "$command" = test ] && [ $# = 0 ]; then
+    # The triggers in containers. The other tests start emulators of their own, with the native
+    # tools; they need no stack.
+    code=0
+    sh scripts/stack.sh test tests/e2e || code=$?
+    RUNTIME=native .venv/bin/python -m pytest tests --ignore tests/e2e \
+        -n "$(setting TEST_WORKERS | grep . || echo 6)" --dist loadgroup --durations 5 || code=$?
+    exit $code
 fi
 
 podman_settings

@@ -194,14 +194,44 @@ def test_a_command_that_is_done_costs_no_further_call(script, project):
 def test_tests_that_pass_fail_when_the_emulator_has_raised_an_exception(script, project):
     (project / "runs").touch()
     (project / "log").write_text("Ready.\n")
-    assert script("test").returncode == 0
+    assert script("test", "tests/e2e").returncode == 0
     (project / "log").write_text("ERROR in s3\nTraceback (most recent call last):\nKeyError: 'x'\n")
-    failed = script("test")
+    failed = script("test", "tests/e2e")
     assert failed.returncode == 1
     assert "The emulator raised an exception while the tests ran:\nERROR in s3" in failed.stdout
     assert "KeyError: 'x'" in failed.stdout
     assert (project / "reports/localstack.log").read_text() == (project / "log").read_text()
-    assert script("test", RUN_EXIT="3").returncode == 3
+    assert script("test", "tests/e2e", RUN_EXIT="3").returncode == 3
+
+
+NATIVE_PYTHON = """#!/bin/sh
+echo "$RUNTIME $*" > "$(dirname "$0")/../../native"
+exit ${NATIVE_EXIT:-0}
+"""
+
+
+@pytest.mark.parametrize(
+    ("container", "native", "code"), [("0", "0", 0), ("3", "0", 3), ("0", "1", 1)]
+)
+def test_all_tests_are_the_triggers_in_containers_and_the_rest_beside_them(
+    script, project, container, native, code
+):
+    """The parts' tests need emulators of their own and files that no image has."""
+    (project / "runs").touch()
+    (project / "log").write_text("Ready.\n")
+    (project / ".venv/bin").mkdir(parents=True)
+    python = project / ".venv/bin/python"
+    python.write_text(NATIVE_PYTHON)
+    python.chmod(0o755)
+
+    assert script("test", RUN_EXIT=container, NATIVE_EXIT=native).returncode == code
+
+    runs = [call for call in calls(project) if "-m pytest " in call]
+    if container == "0":  # else the container that creates everything has failed already
+        (run,) = runs
+        assert "-m pytest tests/e2e " in run
+    beside = (project / "native").read_text()
+    assert beside.startswith("native -m pytest tests --ignore tests/e2e ")
 
 
 def test_the_engine_may_be_named_in_env_file(script, project):
