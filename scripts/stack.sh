@@ -249,9 +249,14 @@ if [ "$runtime" = native ]; then
 fi
 
 if [ "$command" = test ] && [ $# = 0 ]; then
-    # The triggers in containers. The other tests start emulators of their own, with the native
-    # tools; they need no stack.
+    # The triggers in containers. The other tests use the native tools, most with emulators of
+    # their own.
     code=0
+    if ! docker_runs; then
+        trap 'sh scripts/stack.sh stop >/dev/null' EXIT
+        trap 'exit 130' HUP INT TERM
+        sh scripts/stack.sh up --quiet
+    fi
     sh scripts/stack.sh test tests/e2e || code=$?
     RUNTIME=native .venv/bin/python -m pytest tests --ignore tests/e2e \
         -n "$(setting TEST_WORKERS | grep . || echo 6)" --dist loadgroup --durations 5 || code=$?
