@@ -8,7 +8,6 @@ throttled.
 from __future__ import annotations
 
 import resource
-import threading
 from typing import Protocol
 
 import psutil
@@ -38,7 +37,7 @@ def environment_limit(settings: Settings) -> int:
 class Holder(Protocol):
     """Something that has a process and can give it up."""
 
-    def park(self) -> bool:
+    async def park(self) -> bool:
         """Give the process up if idle; says whether it did."""
 
 
@@ -47,29 +46,24 @@ class Capacity:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._lock = threading.Lock()
         self._holders: dict[Holder, None] = {}  # in the order of their last use
 
-    def acquire(self, holder: Holder) -> bool:
+    async def acquire(self, holder: Holder) -> bool:
         """Register ``holder``, or mark it as used; ``False`` when all others are busy."""
-        with self._lock:
-            if holder in self._holders:
-                del self._holders[holder]
+        if holder in self._holders:
+            del self._holders[holder]
+            self._holders[holder] = None
+            return True
+        if len(self._holders) < self.limit:
+            self._holders[holder] = None
+            return True
+        for other in list(self._holders):
+            if await other.park():
+                self._holders.pop(other, None)
                 self._holders[holder] = None
-                return True
-            if len(self._holders) < self.limit:
-                self._holders[holder] = None
-                return True
-            candidates = list(self._holders)
-        for other in candidates:
-            if other.park():
-                with self._lock:
-                    self._holders.pop(other, None)
-                    self._holders[holder] = None
                 return True
         return False
 
     def release(self, holder: Holder) -> None:
         """The holder has no process any more."""
-        with self._lock:
-            self._holders.pop(holder, None)
+        self._holders.pop(holder, None)

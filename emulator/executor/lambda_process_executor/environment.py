@@ -1,28 +1,28 @@
-"""One execution environment: a process, its Runtime API server and its output.
+"""One execution environment's process: its Runtime API server, its output and its memory.
 
-The thread that starts or invokes the environment drives its sockets and pipes itself, so that a
-warm invoke costs no hand-over between threads. Between invokes :mod:`idle` looks after them.
+Everything here runs in the engine's event loop. A warm invocation costs no hand-over between
+threads: the loop writes the event to the process' connection and reads its answer from there.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import json
 import logging
 import os
-import selectors
 import signal
 import socket
 import sys
 import termios
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from lambda_process_executor.http import BadRequestError, Parser, Request, response
+from lambda_process_executor.memory import MemoryGauge
 from lambda_process_executor.output import LogEvent, OutputParser
 from lambda_process_executor.runtime_api import (
     MAX_RESPONSE_BYTES,
@@ -34,12 +34,11 @@ from lambda_process_executor.runtime_api import (
 from lambda_process_executor.spawner import Spawner, SpawnError
 
 LOG = logging.getLogger(__name__)
-RUNTIME_BASE_KB = 32 * 1024  # what AWS's own runtime process takes of a function's memory
 _KILL_GRACE_S = 5.0
+_KILL_AGAIN_S = 0.05
 _SPAWN_TIMEOUT_S = 60.0
 _CLOSE_WAIT_S = 0.5  # for the connections of a process that has ended; a child may hold one
 _MAX_CONNECTIONS = 64
-_WATCH_MEMORY_EVERY_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -96,10 +95,6 @@ class TimedOutError(Exception):
     """The deadline of a phase passed."""
 
 
-class StoppedError(Exception):
-    """The environment was stopped by the Lambda service while it was busy."""
-
-
 class _Connection:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -111,21 +106,18 @@ class _Connection:
 
 
 class Environment:
-    """Runs one runtime process at a time; after its end the next invoke starts another.
+    """Runs one runtime process at a time; after its end the next invocation starts another.
 
-    Parameters
-    ----------
-    make_job:
-        Given the ``host:port`` of the Runtime API: who starts the process, and the spawn request.
-    emit:
-        Called with every log event, in order.
-    memory_limit_kb:
-        The function's memory; a process that takes more is killed. 0 = no limit.
+    Args:
+        make_job: Given the ``host:port`` of the Runtime API, returns who starts the process and
+            the spawn request. Raises SpawnError.
+        emit: Called with every log event, in order.
+        memory_limit_kb: The function's memory; a process that takes more is killed. 0: no limit.
     """
 
     def __init__(
         self,
-        make_job: Callable[[str], tuple[Spawner, dict[str, Any]]],
+        make_job: Callable[[str], Awaitable[tuple[Spawner, dict[str, Any]]]],
         emit: Callable[[LogEvent], None],
         memory_limit_kb: int = 0,
     ) -> None:
@@ -133,69 +125,64 @@ class Environment:
         self.make_job = make_job
         self.emit = emit
         self.memory_limit_kb = memory_limit_kb
-        self.lock = threading.Lock()
-        self.stopping = False
         self.pid: int | None = None
         self.exit: Exit | None = None
         self.setup_error: str | None = None
         self.init_started = 0.0
         self.api = RuntimeApi()
-        self._selector = selectors.DefaultSelector()
+        self.on_exit: Callable[[], None] = lambda: None
+        self.gauge = MemoryGauge()
+        self._loop = asyncio.get_running_loop()
+        self._open = False
         self._listener: socket.socket | None = None
         self._waiting: _Connection | None = None
         self._connections: set[_Connection] = set()
-        self._forked = True
         self._log_fd = -1
         self._status_fd = -1
         self._status = b""
         self._output = OutputParser()
-        self._base_kb = 0
-        self._own_kb = 0
-        self._peak_kb = 0
-        self._oom = False
-        self._pages = os.sysconf("SC_PAGE_SIZE") // 1024
+        self._out_of_memory = False
+        self._done: Callable[[], bool] | None = None
+        self._waiter: asyncio.Future[None] | None = None
 
     # -- life ---------------------------------------------------------------------------------
 
     @property
     def alive(self) -> bool:
         """Whether there is a process that has not ended."""
-        return self._listener is not None and self.exit is None
+        return self._open and self.exit is None
 
-    def start(self, timeout_s: float) -> None:
+    async def start(self, timeout_s: float) -> None:
         """Start a process and wait for the end of its init phase.
 
         Returns when the runtime asks for an event, has reported an init error
-        (``api.init_error``), or has ended (``exit``).
+        (``api.init_error``), or has ended (``exit``). The limit counts from :attr:`init_started`
+        (``time.monotonic()``), when the process began.
 
-        Raises
-        ------
-        TimedOutError
-            The init phase took longer than ``timeout_s`` seconds; the process is killed.
-        SpawnError
-            No process could be started.
+        Args:
+            timeout_s: Seconds that the init phase may take.
 
-        The limit counts from :attr:`init_started` (``time.monotonic()``), when the process began.
+        Raises:
+            TimedOutError: The init phase took longer; the process has been killed.
+            SpawnError: No process could be started.
         """
-        self._open()
+        await self._start_process()
         try:
             # The parent may still be importing, which is no time of the function's.
-            self._drive(time.monotonic() + _SPAWN_TIMEOUT_S, lambda: self.pid is not None)
+            await self._wait(time.monotonic() + _SPAWN_TIMEOUT_S, lambda: self.pid is not None)
         except TimedOutError:
             raise SpawnError("the parent of functions does not answer") from None
         self.init_started = time.monotonic()
-        self._drive(self.init_started + timeout_s, lambda: self.api.state is not State.INIT)
+        await self._wait(self.init_started + timeout_s, lambda: self.api.state is not State.INIT)
 
-    def _open(self) -> None:
-        self.close()
+    async def _start_process(self) -> None:
+        await self.close()
         self.api = RuntimeApi()
         self._output = OutputParser()
         self.exit = self.setup_error = None
         self.init_started = time.monotonic()
         self._status = b""
-        self._base_kb = self._peak_kb = 0
-        self._oom = False
-        self._selector = selectors.DefaultSelector()
+        self._out_of_memory = False
         listener = self._listener = socket.socket()
         listener.setblocking(False)
         listener.bind(("127.0.0.1", 0))
@@ -204,107 +191,103 @@ class Environment:
         self._status_fd, status_w = os.pipe()
         os.set_blocking(self._log_fd, False)
         os.set_blocking(self._status_fd, False)
+        self._open = True
         try:
             host, port = listener.getsockname()
-            self.spawner, job = self.make_job(f"{host}:{port}")
-            self._forked = job["argv"] is None
-            self._own_kb = RUNTIME_BASE_KB if self._forked else 0
+            self.spawner, job = await self.make_job(f"{host}:{port}")
+            self.gauge = MemoryGauge(forked=job["argv"] is None)
             self.spawner.spawn(job, log_w, status_w)
         except SpawnError:
             self.exit = Exit(None)  # there is nothing to end
-            self.close()
+            await self.close()
             raise
         finally:
             os.close(log_w)
             os.close(status_w)
-        self._selector.register(listener, selectors.EVENT_READ, self._accept)
-        self._selector.register(self._log_fd, selectors.EVENT_READ, self._read_log)
-        self._selector.register(self._status_fd, selectors.EVENT_READ, self._read_status)
+        self._loop.add_reader(listener, self._accept)
+        self._loop.add_reader(self._log_fd, self._read_log)
+        self._loop.add_reader(self._status_fd, self._read_status)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Kill what is alive and give every descriptor back. Idempotent."""
-        if self._listener is None:
+        if not self._open:
             return
         if self.exit is None:
-            self._kill_and_wait()
+            await self._kill_and_wait()
+        if not self._open:  # closed by somebody else meanwhile
+            return
+        self._open = False
         self._drain_log(final=True)
         for connection in list(self._connections):
             self._drop(connection)
-        self._listener.close()
-        self._listener = None
-        self._selector.close()
+        if self._listener is not None:
+            self._loop.remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
         for fd in (self._log_fd, self._status_fd):
             if fd >= 0:
+                self._loop.remove_reader(fd)
                 os.close(fd)
         self._log_fd = self._status_fd = -1
         self.pid = None
 
     def kill(self) -> None:
-        """End the process and its group without waiting; safe to call from any thread."""
-        pid = self.pid
-        if pid is not None and self.exit is None and self.spawner is not None:
-            self.spawner.kill(pid)
+        """End the process and its group without waiting."""
+        if self.pid is not None and self.exit is None and self.spawner is not None:
+            self.spawner.kill(self.pid)
 
-    def _kill_and_wait(self) -> None:
-        self.kill()
+    async def _kill_and_wait(self) -> None:
         deadline = time.monotonic() + _KILL_GRACE_S
-        # Its connections, which are readable as soon as it has closed them, are of no interest.
-        with selectors.DefaultSelector() as ending:
-            for key in self._selector.get_map().values():
-                if key.data in (self._read_status, self._read_log):
-                    ending.register(key.fileobj, selectors.EVENT_READ, key.data)
-            while self.exit is None and time.monotonic() < deadline:
-                known = self.pid
-                ready = ending.select(0.05)
-                for key, _ in ready:
-                    key.data()
-                    if key.fileobj not in self._selector.get_map():  # that was its end
-                        ending.unregister(key.fileobj)
-                if self.exit is None and (not ready or self.pid != known):
-                    self.kill()
+        while self.exit is None and time.monotonic() < deadline:
+            self.kill()
+            # Again when the process was not known yet, or when the parent has been replaced.
+            with contextlib.suppress(TimedOutError):
+                await self._wait(
+                    min(deadline, time.monotonic() + _KILL_AGAIN_S), lambda: False, kill=False
+                )
         if self.exit is None:
             LOG.warning("process %s of a function did not end when killed", self.pid)
             self.exit = Exit(None)
 
     # -- invoking -----------------------------------------------------------------------------
 
-    def invoke(self, event: Event, timeout_s: float) -> Answer:
+    async def invoke(self, event: Event, timeout_s: float) -> Answer:
         """Hand ``event`` to the runtime and wait for its answer.
 
-        Raises
-        ------
-        TimedOutError
-            No answer within ``timeout_s`` seconds; the process is killed.
-        StoppedError
-            The environment was stopped meanwhile.
-        ProcessEndedError
-            The process ended without an answer; see :attr:`exit`.
-        EndedBeforehandError
-            It had ended, or ended by itself, before it had read the event.
+        Args:
+            event: The event.
+            timeout_s: Seconds until the process is killed.
+
+        Raises:
+            TimedOutError: No answer in time; the process has been killed.
+            ProcessEndedError: The process ended without an answer; see :attr:`exit`.
+            UnreadEventError: It had ended, or ended by itself, before it had read the event.
         """
         deadline = time.monotonic() + timeout_s
         api = self.api
-        # A process that ended a moment ago has closed its connection: an event written to it now
-        # would be lost on it.
-        self.pump()
         # After an answer the runtime comes back for the next event; mostly it is waiting already.
-        self._drive(deadline, lambda: self._waiting is not None)
+        if self._waiting is None:
+            await self._wait(deadline, lambda: self._waiting is not None)
+        else:
+            # A process that ended a moment ago has closed its connection: an event written to it
+            # now would be lost on it.
+            self._serve(self._waiting)
         waiting = self._waiting
         if waiting is None or self.exit is not None:
-            raise EndedBeforehandError
+            raise UnreadEventError
         self._waiting = None
         waiting.silent = True
         self._send(waiting, api.dispatch(event))
-        self._drive(deadline, lambda: api.answer is not None)
+        await self._wait(deadline, lambda: api.answer is not None)
         answer = api.answer
         self._drain_log(final=False)
         if answer is not None:
             return answer
-        if self._left_unread(waiting):
-            raise EndedBeforehandError
+        if await self._was_left_unread(waiting):
+            raise UnreadEventError
         raise ProcessEndedError
 
-    def _left_unread(self, connection: _Connection) -> bool:
+    async def _was_left_unread(self, connection: _Connection) -> bool:
         """Whether the process ended without having read the event that was sent to it.
 
         An event can meet a process that is just ending, and that nobody knows of yet. The kernel
@@ -312,46 +295,39 @@ class Environment:
         2.17), or that data comes to after it was closed.
         """
         deadline = time.monotonic() + _CLOSE_WAIT_S
-        while connection in self._connections and (wait := deadline - time.monotonic()) > 0:
-            for key, _ in self._selector.select(wait):
-                key.data()
+        while connection in self._connections and time.monotonic() < deadline:
+            await asyncio.sleep(0.002)
         return connection.silent and connection.refused
 
-    def _drive(self, deadline: float, done: Callable[[], bool]) -> None:
-        """Serve the process until ``done()``, its end, or the deadline."""
-        watch = self.memory_limit_kb > 0 and sys.platform == "linux"
-        next_watch = time.monotonic() + _WATCH_MEMORY_EVERY_S
+    async def _wait(self, deadline: float, done: Callable[[], bool], *, kill: bool = True) -> None:
+        """Wait until ``done()``, the end of the process, or the deadline.
+
+        Raises:
+            TimedOutError: The deadline passed; with ``kill`` the process has been ended.
+        """
         while not done() and self.exit is None:
-            now = time.monotonic()
-            remaining = deadline - now
-            if remaining <= 0:
-                self._kill_and_wait()
-                raise TimedOutError
-            if watch and now >= next_watch:
-                self._check_memory()
-                next_watch = now + _WATCH_MEMORY_EVERY_S
-            if watch:
-                remaining = min(remaining, next_watch - now)
-            for key, _ in self._selector.select(max(remaining, 0)):
-                key.data()
-        if self.exit is not None:
-            # What it sent with its last breath counts.
-            while not done() and (ready := self._selector.select(0)):
-                for key, _ in ready:
-                    key.data()
-        if self.stopping and self.exit is not None and not done():
-            raise StoppedError
+            waiter = self._loop.create_future()
+            self._done, self._waiter = done, waiter
+            timer = self._loop.call_later(max(deadline - time.monotonic(), 0), _expire, waiter)
+            try:
+                await waiter
+            except TimedOutError:
+                if done() or self.exit is not None:
+                    break
+                if kill:
+                    await self._kill_and_wait()
+                raise
+            finally:
+                timer.cancel()
+                if self._waiter is waiter:
+                    self._done = self._waiter = None
 
-    def pump(self) -> None:
-        """Serve what is pending without waiting."""
-        if self._listener is None:
+    def _wake(self) -> None:
+        waiter, done = self._waiter, self._done
+        if waiter is None or done is None or waiter.done():
             return
-        for key, _ in self._selector.select(0):
-            key.data()
-
-    def fileno(self) -> int:
-        """A descriptor that is readable when :meth:`pump` has something to do."""
-        return self._selector.fileno()
+        if self.exit is not None or done():
+            waiter.set_result(None)
 
     # -- the process --------------------------------------------------------------------------
 
@@ -361,8 +337,8 @@ class Environment:
         except BlockingIOError:
             return
         if not data:
-            self._selector.unregister(self._status_fd)
-            self.exit = self.exit or Exit(None, self._peak_kb)
+            self._loop.remove_reader(self._status_fd)
+            self._ended(Exit(None, self.gauge.peak_kb))
             return
         self._status += data
         *lines, self._status = self._status.split(b"\n")
@@ -370,64 +346,38 @@ class Environment:
             message = json.loads(line)
             if "pid" in message:
                 self.pid = message["pid"]
-                self._base_kb = (self._resident_kb(self.pid) or 0) if self._forked else 0
+                self.gauge.started(message["pid"])
             elif "error" in message:
                 self.setup_error = message["error"]
             elif "exit" in message:
-                peak = max(message["peak_kb"] - self._base_kb, 0) + self._own_kb
-                self._peak_kb = max(self._peak_kb, peak)
-                self.exit = Exit(message["exit"], self._peak_kb, self._oom)
-                self._drain_log(final=True)
+                peak = self.gauge.ended(message["peak_kb"])
+                self._ended(Exit(message["exit"], peak, self._out_of_memory))
+        self._wake()
 
-    def _resident_kb(self, pid: int | None) -> int | None:
-        try:
-            with open(f"/proc/{pid}/statm", "rb", buffering=0) as file:  # noqa: PTH123  often
-                return int(file.read(100).split()[1]) * self._pages
-        except (OSError, IndexError):
-            return None
+    def _ended(self, how: Exit) -> None:
+        if self.exit is not None:
+            return
+        # What it sent before its end counts.
+        for connection in list(self._connections):
+            while connection in self._connections and self._serve(connection):
+                pass
+        self.exit = how
+        self._drain_log(final=True)
+        self._wake()
+        self.on_exit()
 
     def used_memory_kb(self) -> int:
-        """Most memory the process has had so far, in kB, as ``Max Memory Used`` counts it.
+        """Most memory the process has had so far, in kB, as ``Max Memory Used`` counts it."""
+        return self.gauge.peak() if self.exit is None else self.gauge.peak_kb
 
-        What a child shares with the parent it was forked from is not its own; what AWS's runtime
-        process takes before the first import is.
-        """
-        if self.exit is None and self.pid is not None:
-            try:
-                with open(f"/proc/{self.pid}/status", "rb", buffering=0) as file:  # noqa: PTH123  often
-                    text = file.read(4096)
-                high = int(text.partition(b"VmHWM:")[2].split(None, 1)[0])
-                self._peak_kb = max(self._peak_kb, high - self._base_kb + self._own_kb)
-            except (OSError, ValueError, IndexError):
-                pass
-        return max(self._peak_kb, self._own_kb)
-
-    def _check_memory(self) -> None:
+    def check_memory(self) -> None:
         """Kill the environment when its processes together take more than its memory."""
-        resident = self._resident_kb(self.pid)
-        if resident is None:
+        if not self.memory_limit_kb or self.exit is not None or self.pid is None:
             return
-        used = resident - self._base_kb + self._own_kb + self._descendants_kb()
-        if used > self.memory_limit_kb:
-            self._oom = True
-            self._peak_kb = self.memory_limit_kb
+        if self.gauge.used_kb() > self.memory_limit_kb:
+            self._out_of_memory = True
+            self.gauge.peak_kb = self.memory_limit_kb
             self.kill()
-
-    def _descendants_kb(self) -> int:
-        total = 0
-        todo = [self.pid]
-        while todo:
-            pid = todo.pop()
-            try:
-                with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:  # noqa: PTH123  often
-                    children = [int(child) for child in file.read().split()]
-            except OSError:
-                continue
-            for child in children:
-                # A child that was forked shares what it has not written to.
-                total += max((self._resident_kb(child) or 0) - self._base_kb, 0)
-            todo += children
-        return total
 
     # -- its output ---------------------------------------------------------------------------
 
@@ -437,7 +387,7 @@ class Environment:
         except BlockingIOError:
             return
         if not data:
-            self._selector.unregister(self._log_fd)
+            self._loop.remove_reader(self._log_fd)
             return
         for event in self._output.feed(data):
             self.emit(event)
@@ -453,6 +403,8 @@ class Environment:
                 break
             for event in self._output.feed(data):
                 self.emit(event)
+            if len(data) < 1 << 20:
+                break
         if final:
             for event in self._output.flush():
                 self.emit(event)
@@ -468,35 +420,41 @@ class Environment:
         if len(self._connections) >= _MAX_CONNECTIONS:
             sock.close()
             return
-        sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._add_connection(sock)
+
+    def _add_connection(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
         connection = _Connection(sock)
         self._connections.add(connection)
-        self._selector.register(sock, selectors.EVENT_READ, lambda: self._serve(connection))
+        self._loop.add_reader(sock, self._serve, connection)
 
     def _drop(self, connection: _Connection) -> None:
         if self._waiting is connection:
             self._waiting = None
+        if connection not in self._connections:
+            return
         self._connections.discard(connection)
-        with contextlib.suppress(KeyError, ValueError):
-            self._selector.unregister(connection.sock)
+        self._loop.remove_reader(connection.sock)
+        self._loop.remove_writer(connection.sock)
         connection.sock.close()
 
-    def _serve(self, connection: _Connection) -> None:
-        if connection.outgoing:
-            self._flush(connection)
+    def _serve(self, connection: _Connection) -> bool:
+        """Read what has come in on a connection; says whether there was anything."""
         try:
             data = connection.sock.recv(1 << 20)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             connection.refused = True
             self._drop(connection)
-            return
+            self._wake()
+            return False
         if not data:
             connection.refused = bool(connection.outgoing) or _is_unread(connection.sock)
             self._drop(connection)
-            return
+            self._wake()
+            return False
         connection.silent = False
         parser = connection.parser
         parser.feed(data)
@@ -507,12 +465,14 @@ class Environment:
                     parser.expects_continue = False
                     self._send(connection, b"HTTP/1.1 100 Continue\r\n\r\n")
                 if request is None:
-                    return
+                    break
                 self._answer(connection, request)
         except BadRequestError as error:
             body = json.dumps({"errorMessage": str(error), "errorType": "BadRequest"}).encode()
             connection.closing = True
             self._send(connection, response(error.status, body, keep_alive=False))
+        self._wake()
+        return True
 
     def _answer(self, connection: _Connection, request: Request) -> None:
         if self._waiting is connection:
@@ -525,8 +485,22 @@ class Environment:
         self._send(connection, reply)
 
     def _send(self, connection: _Connection, data: bytes) -> None:
-        connection.outgoing += data
-        self._flush(connection)
+        if not connection.outgoing:
+            try:
+                sent = connection.sock.send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                connection.refused = True
+                self._drop(connection)
+                return
+            if sent < len(data):
+                connection.outgoing += data[sent:]
+                self._loop.add_writer(connection.sock, self._flush, connection)
+        else:
+            connection.outgoing += data
+        if connection.closing and not connection.outgoing:
+            self._drop(connection)
 
     def _flush(self, connection: _Connection) -> None:
         try:
@@ -534,24 +508,24 @@ class Environment:
                 sent = connection.sock.send(connection.outgoing)
                 del connection.outgoing[:sent]
         except BlockingIOError:
-            pass
+            return
         except OSError:
             connection.refused = True
             self._drop(connection)
             return
-        if connection.closing and not connection.outgoing:
+        self._loop.remove_writer(connection.sock)
+        if connection.closing:
             self._drop(connection)
-            return
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.outgoing else 0)
-        if connection in self._connections:
-            key = self._selector.get_key(connection.sock)
-            if key.events != wanted:
-                self._selector.modify(connection.sock, wanted, key.data)
+
+
+def _expire(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(TimedOutError())
 
 
 class ProcessEndedError(Exception):
     """The process ended before it answered."""
 
 
-class EndedBeforehandError(ProcessEndedError):
+class UnreadEventError(ProcessEndedError):
     """The process ended before it had read the event: nothing of it has been handled."""

@@ -27,6 +27,10 @@ class HotReload:
         self._lock = threading.Lock()
         self.root: Path | None = None
 
+    def set_root(self, root: str | None) -> None:
+        """Run functions from the folder ``root``, or from their packages again."""
+        self.root = Path(root) if root else None
+
     def code_for(self, package: Path) -> Path:
         """The folder to run in place of ``package``, which is an unpacked deployment package."""
         root = self.root

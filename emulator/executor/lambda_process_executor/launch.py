@@ -9,12 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localstack.services.lambda_.invocation.lambda_models import (
-    FunctionVersion,
-    VersionFunctionConfiguration,
-)
-
-from lambda_process_executor.control import DebugRequest
+from lambda_process_executor.debug_requests import DebugRequest
+from lambda_process_executor.function import FunctionVersion
 from lambda_process_executor.layers import merged_layers
 from lambda_process_executor.runtimes import Runtimes, RuntimeUnavailableError
 from lambda_process_executor.spawner import Spawner, SpawnError
@@ -35,34 +31,32 @@ _INTERNAL = frozenset(
 
 
 def function_environment(
-    env_vars: dict[str, str], function_version: FunctionVersion
+    env_vars: dict[str, str], own: dict[str, str], runtime: str
 ) -> dict[str, str]:
     """The documented environment variables, made of the ones that LocalStack prepared.
 
     Nothing of the emulator's own environment gets in (AWS documentation topic "Defined runtime
     environment variables").
+
+    Args:
+        env_vars: What LocalStack would give to its own container.
+        own: The variables that the function is configured with.
+        runtime: For example ``python3.13``.
     """
-    config = function_version.config
     variables = {
         "LANG": "en_US.UTF-8",
         "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/bin",
         **{name: str(value) for name, value in env_vars.items() if name not in _INTERNAL},
     }
-    own = config.environment or {}
     if "AWS_EXECUTION_ENV" not in own:
-        variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{config.runtime}"
-    group = config.logging_config.get("LogGroup")
-    if group:
-        variables["AWS_LAMBDA_LOG_GROUP_NAME"] = group
+        variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{runtime}"
     return variables
 
 
-def own_folders(config: VersionFunctionConfiguration, runtimes: Runtimes) -> tuple[Path, Path]:
+def own_folders(version: FunctionVersion, runtimes: Runtimes) -> tuple[Path, Path]:
     """Where a function's code and its merged layers are."""
-    assert config.code is not None
-    layers = [(layer.layer_version_arn, layer.code) for layer in config.layers if layer.code]
-    opt = merged_layers(runtimes.settings.work_dir / "layers", layers)
-    return Path(config.code.get_unzipped_code_location()), opt
+    opt = merged_layers(runtimes.settings.work_dir / "layers", version.layers)
+    return Path(version.code), opt
 
 
 def package_folders(runtime: str, code: Path, opt: Path) -> list[Path]:
@@ -88,20 +82,22 @@ _DATA_SLACK = 1 << 30  # thread stacks and arenas are mapped far beyond what is 
 class Launch:
     """Where one environment's code, layers and ``/tmp`` are, and how its process is asked for."""
 
-    def __init__(
-        self, function_version: FunctionVersion, environment_id: str, runtimes: Runtimes
-    ) -> None:
+    def __init__(self, version: FunctionVersion, environment_id: str, runtimes: Runtimes) -> None:
         self.id = environment_id
-        self.config = function_version.config
+        self.version = version
         self.runtimes = runtimes
         settings = runtimes.settings
         self.folder = settings.work_dir / "environments" / environment_id
-        self.runtime = str(self.config.runtime)
+        self.runtime = version.runtime
         self.is_python = self.runtime.startswith("python")
         self.forked = self.is_python and settings.zygote
         # A user of its own also keeps environments out of each other's memory and files.
         self.uid = settings.user_id + next(_USERS) % _USER_RANGE
         self._used: set[Spawner] = set()
+
+    def is_ready(self) -> bool:
+        """Whether :meth:`job` needs no waiting: its parent runs and its layers are merged."""
+        return any(spawner.is_ready for spawner in self._used)
 
     def job(
         self, variables: dict[str, str], code: Path, debug: DebugRequest | None = None
@@ -115,7 +111,7 @@ class Launch:
         SpawnError
             The parent process does not come up, or there is nothing to start.
         """
-        _, opt = own_folders(self.config, self.runtimes)
+        _, opt = own_folders(self.version, self.runtimes)
         spawner, keep = self.runtimes.plain, None
         if self.forked:
             runtime = self.runtimes.python(self.runtime)
@@ -136,7 +132,7 @@ class Launch:
             "argv": None,
             "code": str(code),
             "opt": str(opt),
-            "tmp": {"id": self.id, "size_mb": self.config.ephemeral_storage.size},
+            "tmp": {"id": self.id, "size_mb": self.version.tmp_mb},
             "uid": self.uid,
             "rlimits": self._limits(isolation),
         }
@@ -204,8 +200,8 @@ class Launch:
         if isolation["users"]:
             limits["RLIMIT_NPROC"] = 1024  # counts per user, so only with one's own
         if not isolation["tmp"]:
-            limits["RLIMIT_FSIZE"] = self.config.ephemeral_storage.size * mb
-        limits["RLIMIT_DATA"] = self.config.memory_size * mb + _DATA_SLACK
+            limits["RLIMIT_FSIZE"] = self.version.tmp_mb * mb
+        limits["RLIMIT_DATA"] = self.version.memory_mb * mb + _DATA_SLACK
         return limits
 
     def _command(self, env: dict[str, str], seen: Seen, code: Path, opt: Path) -> list[str]:

@@ -14,33 +14,18 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 _LOCK = threading.Lock()
 
 
-class LayerCode(Protocol):
-    """The part of LocalStack's code objects that is used here."""
-
-    def prepare_for_execution(self) -> None:
-        """Unpack the archive."""
-
-    def get_unzipped_code_location(self) -> Path:
-        """Where it has been unpacked."""
-
-
-def merged_layers(folder: Path, layers: Sequence[tuple[str, LayerCode]]) -> Path:
-    """The merged content of ``layers``, pairs of layer version ARN and code, first to last.
+def merged_layers(folder: Path, layers: Sequence[tuple[str, str]]) -> Path:
+    """The merged content of ``layers``, pairs of layer version ARN and folder, first to last.
 
     Returns an empty folder when there are none. The result lies below ``folder`` and is shared by
     all functions with the same layers: it must not be written to.
     """
-    for _, code in layers:
-        code.prepare_for_execution()
-    sources = [code.get_unzipped_code_location() for _, code in layers]
-    identity = "\n".join(
-        f"{arn} {source}" for (arn, _), source in zip(layers, sources, strict=True)
-    )
+    sources = [Path(source) for _, source in layers]
+    identity = "\n".join(f"{arn} {source}" for arn, source in layers)
     target = folder / hashlib.sha256(identity.encode()).hexdigest()[:16]
     with _LOCK:
         if target.is_dir():

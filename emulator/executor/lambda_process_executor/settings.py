@@ -48,6 +48,8 @@ class Settings:
     log_linger_ms: int
     isolation: str
     user_id: int
+    keep_alive_s: float = 600.0
+    concurrency_limit: int = 1000
 
     @classmethod
     def from_environment(cls, default_work_dir: str) -> Settings:
@@ -75,4 +77,6 @@ class Settings:
             log_linger_ms=_number("LAMBDA_PROCESS_LOG_LINGER_MS", 100),
             isolation=isolation,
             user_id=_number("LAMBDA_PROCESS_UID", 100_000, minimum=1),
+            keep_alive_s=_number("LAMBDA_KEEPALIVE_MS", 600_000) / 1000,
+            concurrency_limit=_number("LAMBDA_LIMITS_CONCURRENT_EXECUTIONS", 1000),
         )

@@ -195,6 +195,11 @@ class Spawner:
             process.wait(timeout=1)
 
     @property
+    def is_ready(self) -> bool:
+        """Whether the zygote runs and has said what isolation is in force."""
+        return self._facts is not None and self.pid is not None
+
+    @property
     def pid(self) -> int | None:
         """Process id of the zygote, when it runs."""
         process = self._process

@@ -1,0 +1,92 @@
+"""What the engine knows of functions: plain data that the control plane pushes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class FunctionVersion:
+    """One version of a function as it is to be run.
+
+    Attributes:
+        id: Identifies this state of the version: an update makes another one.
+        account: Account id.
+        region: Region name.
+        name: Function name.
+        qualifier: ``$LATEST`` or a version number.
+        runtime: For example ``python3.13``.
+        memory_mb: ``MemorySize``.
+        timeout_s: ``Timeout``.
+        tmp_mb: ``EphemeralStorage.Size``.
+        code: Folder of the unpacked deployment package.
+        layers: ARN and folder of each layer, first to last.
+        variables: Environment variables, without those of a single environment.
+        log_group: Log group name.
+        log_as_json: Whether ``LogFormat`` is ``JSON``.
+    """
+
+    id: str
+    account: str
+    region: str
+    name: str
+    qualifier: str
+    runtime: str
+    memory_mb: int
+    timeout_s: int
+    tmp_mb: int
+    code: str
+    layers: list[tuple[str, str]]
+    variables: dict[str, str]
+    log_group: str
+    log_as_json: bool = False
+
+    @property
+    def arn(self) -> str:
+        """Unqualified ARN."""
+        return f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"
+
+    @property
+    def qualified_arn(self) -> str:
+        """ARN with the qualifier."""
+        return f"{self.arn}:{self.qualifier}"
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> FunctionVersion:
+        """The version that ``dataclasses.asdict`` was made of."""
+        layers = [(arn, folder) for arn, folder in data.pop("layers")]
+        return cls(layers=layers, **data)
+
+
+@dataclass(frozen=True)
+class Alias:
+    """Where an alias points: a version, and other versions with their share of invocations."""
+
+    version: str
+    weights: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FunctionSettings:
+    """What holds for all versions of a function.
+
+    Attributes:
+        arn: Unqualified ARN.
+        reserved: ``ReservedConcurrentExecutions``; ``None``: not set.
+        provisioned: Provisioned concurrency by qualifier (version or alias).
+        aliases: By name.
+        policies: Statements of the resource-based policy by qualifier.
+    """
+
+    arn: str
+    reserved: int | None = None
+    provisioned: dict[str, int] = field(default_factory=dict)
+    aliases: dict[str, Alias] = field(default_factory=dict)
+    policies: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> FunctionSettings:
+        """The settings that ``dataclasses.asdict`` was made of."""
+        aliases = {name: Alias(**alias) for name, alias in data.pop("aliases").items()}
+        return cls(aliases=aliases, **data)

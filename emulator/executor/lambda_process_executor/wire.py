@@ -1,0 +1,272 @@
+"""The protocol between LocalStack and the engine: multiplexed calls over one stream socket.
+
+A frame is a fixed head (:data:`HEAD`: kind, call id, length of the header, length of the body),
+a JSON object and raw bytes. Either side may call the other; a reply has the id of its call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import logging
+import socket
+import struct
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+LOG = logging.getLogger(__name__)
+HEAD = struct.Struct(">BIII")
+CALL, REPLY, ERROR = 0, 1, 2
+_MAX_HEADER = 64 * 1024 * 1024
+_MAX_BODY = 64 * 1024 * 1024
+
+type Header = dict[str, Any]
+type Message = tuple[Header, bytes]
+
+
+class RemoteError(Exception):
+    """The other side could not do what it was asked for.
+
+    Attributes:
+        kind: Name of the error, for example ``TooManyRequests``.
+        details: More of it.
+    """
+
+    def __init__(self, kind: str, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.details = details
+
+
+class ConnectionLostError(Exception):
+    """The other side is gone, or went away before it answered."""
+
+
+def frame(kind: int, call_id: int, header: Header, body: bytes) -> bytes:
+    """One frame, ready to be sent."""
+    head = json.dumps(header, separators=(",", ":")).encode()
+    return HEAD.pack(kind, call_id, len(head), len(body)) + head + body
+
+
+def error_frame(call_id: int, error: RemoteError) -> bytes:
+    """The frame that reports ``error`` to the caller."""
+    header = {"kind": error.kind, "message": str(error), "details": error.details}
+    return frame(ERROR, call_id, header, b"")
+
+
+def _as_error(header: Header) -> RemoteError:
+    return RemoteError(header["kind"], header["message"], **header["details"])
+
+
+class AsyncPeer(asyncio.Protocol):
+    """The engine's end.
+
+    Args:
+        handle: Answers a call; what it raises besides RemoteError is logged and reported.
+        lost: Called once when the connection ends.
+    """
+
+    def __init__(
+        self,
+        handle: Callable[[Header, bytes], Awaitable[Message]],
+        lost: Callable[[], None],
+    ) -> None:
+        self._handle = handle
+        self._lost = lost
+        self._buffer = bytearray()
+        self._calls: dict[int, asyncio.Future[Message]] = {}
+        self._ids = itertools.count(1)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
+        self._transport = transport  # type: ignore[assignment]  # uvloop's class is no subclass
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        for call in self._calls.values():
+            if not call.done():
+                call.set_exception(ConnectionLostError())
+        self._calls.clear()
+        self._lost()
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._buffer
+        buffer += data
+        at = 0
+        while len(buffer) - at >= HEAD.size:
+            kind, call_id, header_size, body_size = HEAD.unpack_from(buffer, at)
+            end = at + HEAD.size + header_size + body_size
+            if len(buffer) < end:
+                break
+            middle = at + HEAD.size + header_size
+            header = json.loads(bytes(buffer[at + HEAD.size : middle]))
+            body = bytes(buffer[middle:end])
+            at = end
+            self._received(kind, call_id, header, body)
+        del buffer[:at]
+
+    def _received(self, kind: int, call_id: int, header: Header, body: bytes) -> None:
+        if kind == CALL:
+            task = asyncio.get_running_loop().create_task(self._answer(call_id, header, body))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return
+        call = self._calls.pop(call_id, None)
+        if call is None or call.done():
+            return
+        if kind == REPLY:
+            call.set_result((header, body))
+        else:
+            call.set_exception(_as_error(header))
+
+    async def _answer(self, call_id: int, header: Header, body: bytes) -> None:
+        try:
+            reply = await self._handle(header, body)
+            answer = frame(REPLY, call_id, *reply)
+        except RemoteError as error:
+            answer = error_frame(call_id, error)
+        except Exception as error:
+            LOG.exception("call %s failed", header.get("op"))
+            answer = error_frame(call_id, RemoteError("Internal", f"{error}"))
+        if self._transport is not None:
+            self._transport.write(answer)
+
+    async def call(self, header: Header, body: bytes = b"") -> Message:
+        """Call the other side.
+
+        Raises:
+            RemoteError: It could not do it.
+            ConnectionLostError: It is gone.
+        """
+        if self._transport is None:
+            raise ConnectionLostError
+        call_id = next(self._ids)
+        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._calls[call_id] = future
+        self._transport.write(frame(CALL, call_id, header, body))
+        try:
+            return await future
+        finally:
+            self._calls.pop(call_id, None)
+
+
+class ThreadedPeer:
+    """LocalStack's end: may be called from any thread.
+
+    Args:
+        sock: A connected stream socket.
+        handle: Answers a call of the other side, on a thread of its own, one call at a time.
+        lost: Called once when the connection ends.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        handle: Callable[[Header, bytes], Message],
+        lost: Callable[[], None],
+    ) -> None:
+        self._sock = sock
+        self._handle = handle
+        self._lost = lost
+        self._sending = threading.Lock()
+        self._lock = threading.Lock()
+        self._calls: dict[int, Future[Message]] = {}
+        self._ids = itertools.count(1)
+        self._closed = False
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="engine-calls")
+        self._reader = threading.Thread(target=self._read, name="engine-replies", daemon=True)
+        self._reader.start()
+
+    def submit(self, header: Header, body: bytes = b"") -> Future[Message]:
+        """Call the other side without waiting; the future raises what :meth:`call` raises."""
+        future: Future[Message] = Future()
+        with self._lock:
+            if self._closed:
+                future.set_exception(ConnectionLostError())
+                return future
+            call_id = next(self._ids)
+            self._calls[call_id] = future
+        data = frame(CALL, call_id, header, body)
+        try:
+            with self._sending:
+                self._sock.sendall(data)
+        except OSError:
+            self._end()
+        return future
+
+    def call(self, header: Header, body: bytes = b"", timeout_s: float | None = None) -> Message:
+        """Call the other side and wait.
+
+        Raises:
+            RemoteError: It could not do it.
+            ConnectionLostError: It is gone.
+            TimeoutError: No reply in time.
+        """
+        return self.submit(header, body).result(timeout_s)
+
+    def close(self) -> None:
+        """End the connection; calls under way raise ConnectionLostError. Idempotent."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def join(self, timeout_s: float) -> None:
+        """Wait until the other side has closed and its last calls are answered."""
+        self._reader.join(timeout_s)
+        self._pool.shutdown(wait=True)
+
+    def _read(self) -> None:
+        stream = self._sock.makefile("rb", buffering=1 << 16)
+        try:
+            while head := stream.read(HEAD.size):
+                if len(head) < HEAD.size:
+                    break
+                kind, call_id, header_size, body_size = HEAD.unpack(head)
+                if header_size > _MAX_HEADER or body_size > _MAX_BODY:
+                    break
+                header = json.loads(stream.read(header_size))
+                body = stream.read(body_size)
+                if len(body) < body_size:
+                    break
+                if kind == CALL:
+                    self._pool.submit(self._answer, call_id, header, body)
+                    continue
+                with self._lock:
+                    call = self._calls.pop(call_id, None)
+                if call is None:
+                    continue
+                if kind == REPLY:
+                    call.set_result((header, body))
+                else:
+                    call.set_exception(_as_error(header))
+        except (OSError, ValueError):
+            pass
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            calls, self._calls = self._calls, {}
+        for call in calls.values():
+            call.set_exception(ConnectionLostError())
+        self._pool.shutdown(wait=False)
+        self._lost()
+
+    def _answer(self, call_id: int, header: Header, body: bytes) -> None:
+        try:
+            answer = frame(REPLY, call_id, *self._handle(header, body))
+        except RemoteError as error:
+            answer = error_frame(call_id, error)
+        except Exception as error:
+            LOG.exception("call %s failed", header.get("op"))
+            answer = error_frame(call_id, RemoteError("Internal", f"{error}"))
+        with contextlib.suppress(OSError), self._sending:
+            self._sock.sendall(answer)

@@ -1,0 +1,1 @@
+"""The Lambda service, executed by the engine."""

@@ -1,0 +1,156 @@
+"""What the engine is told, and what it tells back.
+
+LocalStack's Lambda service is the control plane. Each change of a function is pushed to the engine
+and acknowledged before the API call that made it returns; a restarted engine is told everything
+again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import logging
+import threading
+from typing import Any
+
+from localstack.services.lambda_.api_utils import function_locators_from_arn
+
+from lambda_process_executor.function import FunctionSettings, FunctionVersion
+from lambda_process_executor.wire import ConnectionLostError, Header, Message, RemoteError
+from trigger_stack.localstack.lambda_engine.stores import LogStore, add_metrics
+from trigger_stack.localstack.lambda_engine.supervisor import Call, Supervisor
+from trigger_stack.localstack.lambda_engine.versions import describe_function, find_function
+
+LOG = logging.getLogger(__name__)
+_READS = ("Get", "List", "Invoke")
+
+
+class ControlPlane:
+    """The engine as the control plane sees it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._versions: dict[str, FunctionVersion] = {}
+        self._settings: dict[str, FunctionSettings] = {}
+        self._documents: dict[str, Header] = {}
+        self._logs = LogStore()
+        self.supervisor = Supervisor(self._handle, self._push_everything)
+
+    # -- functions ----------------------------------------------------------------------------
+
+    def prepare(self, version: FunctionVersion) -> None:
+        """A version is to become active.
+
+        Raises:
+            RuntimeError: The engine cannot run it; the text says why.
+        """
+        self.push_function(version.account, version.region, version.name)
+        with self._lock:
+            self._versions[version.id] = version
+        try:
+            self.call(_prepare(version))
+        except RemoteError as error:
+            with self._lock:
+                self._versions.pop(version.id, None)
+            raise RuntimeError(str(error)) from None
+
+    def retire(self, version_id: str) -> None:
+        """A version is no longer used."""
+        with self._lock:
+            self._versions.pop(version_id, None)
+        self.call({"op": "retire", "version": version_id})
+
+    def provision(self, version_id: str, wanted: int) -> tuple[int, str]:
+        """Replace a version's provisioned environments; how many are ready, and an error."""
+        reply, _ = self.call({"op": "provision", "version": version_id, "wanted": wanted})
+        return reply["ready"], reply["error"]
+
+    def push_function(self, account: str, region: str, name: str) -> None:
+        """Tell the engine what holds for all versions of a function, unless it knows."""
+        arn = f"arn:aws:lambda:{region}:{account}:function:{name}"
+        function = find_function(account, region, name)
+        settings = describe_function(arn, function) if function is not None else None
+        with self._lock:
+            if self._settings.get(arn) == settings:
+                return
+            if settings is None:
+                del self._settings[arn]
+            else:
+                self._settings[arn] = settings
+        self.call({"op": "forget", "arn": arn} if settings is None else _settings(settings))
+
+    def put_document(self, op: str, document: Any) -> None:
+        """Tell the engine something else that every new engine must know, by its operation."""
+        header = {"op": op, "document": document}
+        with self._lock:
+            self._documents[op] = header
+        self.call(header)
+
+    def call(self, header: Header, body: bytes = b"") -> Message:
+        """Ask the engine; see :meth:`Supervisor.call`."""
+        self.supervisor.start()
+        return self.supervisor.call(header, body)
+
+    def _push_everything(self, call: Call) -> None:
+        with self._lock:
+            settings = list(self._settings.values())
+            versions = list(self._versions.values())
+            documents = list(self._documents.values())
+        for document in documents:
+            call(document, b"")
+        for one in settings:
+            call(_settings(one), b"")
+        for version in versions:
+            try:
+                call(_prepare(version), b"")
+            except RemoteError as error:
+                LOG.warning("%s cannot be run any longer: %s", version.qualified_arn, error)
+
+    # -- what the engine tells ----------------------------------------------------------------
+
+    def _handle(self, header: Header, body: bytes) -> Message:
+        match header["op"]:
+            case "logs":
+                self._logs.put(header, json.loads(body))
+            case "metrics":
+                add_metrics(header["counts"])
+            case other:
+                raise RemoteError("UnknownOperation", f"{other}")
+        return {}, b""
+
+
+def _prepare(version: FunctionVersion) -> Header:
+    return {"op": "prepare", "version": dataclasses.asdict(version)}
+
+
+def _settings(settings: FunctionSettings) -> Header:
+    return {"op": "settings", "settings": dataclasses.asdict(settings)}
+
+
+@functools.cache
+def control_plane() -> ControlPlane:
+    """The emulator's one control plane."""
+    return ControlPlane()
+
+
+def push_changed_function(chain: Any, context: Any, response: Any) -> None:
+    """Response handler: what an operation changed reaches the engine before its caller.
+
+    What: a handler in ``run_custom_response_handlers``, LocalStack's own list.
+    """
+    del chain, response
+    if context.service is None or context.service.service_name != "lambda":
+        return
+    if context.operation is None or context.operation.name.startswith(_READS):
+        return
+    name = (context.service_request or {}).get("FunctionName")
+    if not name or not isinstance(name, str):
+        return
+    function, _, account, region = function_locators_from_arn(name)
+    try:
+        control_plane().push_function(
+            account or context.account_id, region or context.region, function or name
+        )
+    except (ConnectionLostError, RemoteError, OSError) as error:
+        LOG.warning("the engine could not be told of a change of %s: %s", name, error)

@@ -1,0 +1,107 @@
+"""The changes of LocalStack's Lambda service that the engine cannot do without.
+
+``tests/executor/test_patches.py`` has a test for each that fails when LocalStack does it itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from localstack.aws.api.lambda_ import InvalidRequestContentException, InvocationType
+from localstack.aws.handlers import run_custom_response_handlers
+from localstack.runtime.shutdown import ON_AFTER_SERVICE_SHUTDOWN_HANDLERS
+from localstack.services.edge import ROUTER
+from localstack.services.lambda_.invocation import lambda_service
+from localstack.services.lambda_.invocation.lambda_models import RequestEntityTooLargeException
+from localstack.services.lambda_.invocation.lambda_service import LambdaService
+
+from trigger_stack.localstack.lambda_engine.control_plane import (
+    control_plane,
+    push_changed_function,
+)
+from trigger_stack.localstack.lambda_engine.routes import Routes
+from trigger_stack.localstack.lambda_engine.versions import (
+    EngineAssignmentService,
+    EngineVersionManager,
+)
+
+_MARK = "_trigger_stack_original"
+
+
+def _replace(owner: type, name: str, make: Callable[[Any], Callable[..., Any]]) -> None:
+    original = getattr(owner, name)
+    if hasattr(original, _MARK):
+        return
+    replacement = wraps(original)(make(original))
+    setattr(replacement, _MARK, original)
+    setattr(owner, name, replacement)
+
+
+MAX_REQUEST_BYTES = 6 * 1024 * 1024
+MAX_ASYNC_REQUEST_BYTES = 1024 * 1024
+
+
+def _check_payload(original: Callable[..., Any]) -> Callable[..., Any]:
+    """LocalStack takes a payload of any size and any content.
+
+    Until ``LambdaService.invoke`` enforces Lambda's quotas (6 MB, 1 MB asynchronous) and refuses
+    what is not JSON.
+    """
+
+    def invoke(self: Any, *args: Any, **kwargs: Any) -> Any:
+        payload = kwargs.get("payload")
+        if payload is not None:
+            asynchronous = kwargs.get("invocation_type") == InvocationType.Event
+            limit = MAX_ASYNC_REQUEST_BYTES if asynchronous else MAX_REQUEST_BYTES
+            if len(payload) > limit:
+                raise RequestEntityTooLargeException(
+                    f"{len(payload)} byte payload is too large for the"
+                    f" {'Event' if asynchronous else 'RequestResponse'} invocation type"
+                    f" (limit {limit} bytes)"
+                )
+            if not payload:
+                kwargs["payload"] = b"{}"
+            else:
+                _check_json(payload)
+        if kwargs.get("client_context"):
+            _check_client_context(kwargs["client_context"])
+        return original(self, *args, **kwargs)
+
+    return invoke
+
+
+def _check_client_context(encoded: str) -> None:
+    try:
+        content = json.loads(base64.b64decode(encoded, validate=True))
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise InvalidRequestContentException(
+            "Client context must be a valid Base64-encoded JSON object.", Type="User"
+        )
+
+
+def _check_json(payload: bytes) -> None:
+    try:
+        json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequestContentException(
+            f"Could not parse request body into json: Could not parse payload into json: {error}",
+            Type="User",
+        ) from None
+
+
+def apply() -> None:
+    """Patch LocalStack. Idempotent."""
+    if lambda_service.LambdaVersionManager is EngineVersionManager:
+        return
+    setattr(lambda_service, "LambdaVersionManager", EngineVersionManager)  # noqa: B010  a class
+    setattr(lambda_service, "AssignmentService", EngineAssignmentService)  # noqa: B010  a class
+    _replace(LambdaService, "invoke", _check_payload)
+    run_custom_response_handlers.append(push_changed_function)
+    ROUTER.add(Routes(control_plane()))
+    ON_AFTER_SERVICE_SHUTDOWN_HANDLERS.register(control_plane().supervisor.close)
