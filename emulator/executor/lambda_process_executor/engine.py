@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import gc
 import json
 import logging
@@ -24,6 +25,11 @@ import uvloop
 from lambda_process_executor.concurrency import Concurrency, ThrottledError
 from lambda_process_executor.debug_requests import DebugRequest
 from lambda_process_executor.execution import Invocation
+from lambda_process_executor.front_doors.core.message import HttpRequest
+from lambda_process_executor.front_doors.core.server import HttpServer
+from lambda_process_executor.front_doors.http_api.door import FunctionInvoker, HttpApis
+from lambda_process_executor.front_doors.http_api.execute import DataPlane, refuse
+from lambda_process_executor.front_doors.http_api.http_proxy import HttpProxy
 from lambda_process_executor.function import FunctionSettings, FunctionVersion
 from lambda_process_executor.invoker import Invoker, NoSuchFunctionError, NotReadyError
 from lambda_process_executor.isolation import describe_isolation
@@ -51,6 +57,8 @@ class Engine:
         self.invoker = Invoker(
             self.machine, Concurrency(settings.concurrency_limit), settings.keep_alive_s
         )
+        self.http_apis = HttpApis(DataPlane(FunctionInvoker(self.invoker), HttpProxy()))
+        self._servers: list[HttpServer] = []
         self._peer: AsyncPeer | None = None
         self._closing = False
         self._background: list[asyncio.Task[None]] = []
@@ -73,6 +81,8 @@ class Engine:
 
     def close(self) -> None:
         """End every environment, at once."""
+        for server in self._servers:
+            server.close()
         for task in self._background:
             task.cancel()
         self.machine.close()
@@ -153,6 +163,40 @@ class Engine:
         ready, error = await self.invoker.provision(header["version"], header["wanted"])
         return {"ready": ready, "error": error}, _NOTHING
 
+    async def _op_listen(self, header: Header, _: bytes) -> Message:
+        """Serve HTTP APIs on a port of their own: ``{document: {host, port, api_id}}``."""
+        wanted = header["document"]
+        self.http_apis.local_api_id = wanted["api_id"]
+        if self._servers:
+            return {}, _NOTHING
+        server = HttpServer(self.http_apis.answer_local, refuse)
+        try:
+            await server.start(wanted["host"], wanted["port"])
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            reason = "is taken by another program" if taken else f"is refused: {error}"
+            raise RemoteError(
+                "PortUnavailable",
+                f"Port {wanted['port']} on {wanted['host']} (local HTTP API) {reason}. "
+                "Free it, or choose another one with HTTP_API_PORT.",
+            ) from None
+        self._servers.append(server)
+        return {}, _NOTHING
+
+    async def _op_http_apis(self, header: Header, _: bytes) -> Message:
+        """The HTTP APIs that there are, the oldest first: ``{document: [Api.document()]}``."""
+        self.http_apis.replace(header["document"])
+        return {}, _NOTHING
+
+    async def _op_http_api(self, header: Header, body: bytes) -> Message:
+        """Answer a request that came in on LocalStack's port: ``{api_id, request}`` and its body.
+        Returns ``{status, headers}`` and the body of the response."""
+        fields = header["request"]
+        headers = [(name, value) for name, value in fields.pop("headers")]
+        request = HttpRequest(**fields, headers=headers, body=body)
+        response = await self.http_apis.answer(header["api_id"], request)
+        return {"status": response.status, "headers": response.headers}, response.body
+
     async def _op_hot_reload(self, header: Header, _: bytes) -> Message:
         """Run functions from a working tree: ``{document: folder or null}``."""
         self.machine.hot_reload.set_root(header["document"])
@@ -178,6 +222,8 @@ class Engine:
         """End every environment and store the logs that are still queued."""
         if not self._closing:
             self._closing = True
+            for server in self._servers:
+                server.close()
             await asyncio.to_thread(self.machine.runtimes.close)
             try:
                 await asyncio.wait_for(self.logs.flush(), _FLUSH_TIMEOUT_S)

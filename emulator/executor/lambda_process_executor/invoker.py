@@ -137,7 +137,7 @@ class Invoker:
         ready, error = 0, ""
         for outcome in started:
             if isinstance(outcome, BaseException):
-                error = str(outcome)
+                error = repr(outcome)
             else:
                 ready += 1
                 self._put_back(pool, outcome)

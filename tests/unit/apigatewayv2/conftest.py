@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from trigger_stack.apigatewayv2.events import CallContext
+from lambda_process_executor.front_doors.http_api.events import CallContext
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from trigger_stack.apigatewayv2.cors import Cors, apply_cors, is_preflight, preflight_response
-from trigger_stack.apigatewayv2.message import Headers, HttpRequest, HttpResponse
+from lambda_process_executor.front_doors.http_api.cors import Cors, apply_cors, is_preflight, preflight_response
+from lambda_process_executor.front_doors.core.message import Headers, HttpRequest, HttpResponse
 
 ORIGIN = "https://shop.example.com"
 CONFIGURATION = {

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trigger_stack.apigatewayv2.events import (
+from lambda_process_executor.front_doors.http_api.events import (
     CallContext,
     build_event,
     build_event_v1,
@@ -19,8 +19,8 @@ from trigger_stack.apigatewayv2.events import (
     format_time,
     is_text,
 )
-from trigger_stack.apigatewayv2.message import Headers, HttpError, HttpRequest
-from trigger_stack.apigatewayv2.routing import Match, RouteTable, parse_route_key
+from lambda_process_executor.front_doors.core.message import Headers, HttpError, HttpRequest
+from lambda_process_executor.front_doors.http_api.routing import Match, RouteTable, parse_route_key
 
 DEFAULT = Match(parse_route_key("$default"), {})
 BRAND = Match(parse_route_key("GET /brand/{brandId}"), {"brandId": "acme"})

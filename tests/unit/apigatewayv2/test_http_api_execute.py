@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from trigger_stack.apigatewayv2.execute import MAX_BODY_BYTES, DataPlane
-from trigger_stack.apigatewayv2.http_proxy import HttpProxy, target_url
-from trigger_stack.apigatewayv2.message import (
+from lambda_process_executor.front_doors.http_api.execute import MAX_BODY_BYTES, DataPlane
+from lambda_process_executor.front_doors.http_api.http_proxy import HttpProxy, target_url
+from lambda_process_executor.front_doors.core.message import (
     HttpRequest,
     HttpResponse,
     internal_server_error,
 )
 from trigger_stack.apigatewayv2.models import Api, Stage
-from trigger_stack.apigatewayv2.routing import Match, parse_route_key
+from lambda_process_executor.front_doors.http_api.routing import Match, parse_route_key
 from trigger_stack.apigatewayv2.workers import WorkerPool
 
 ACCOUNT, REGION = "000000000000", "us-east-1"

@@ -14,9 +14,9 @@ import pytest
 from twisted.internet.threads import blockingCallFromThread
 
 from trigger_stack.apigatewayv2 import listener as listener_module
-from trigger_stack.apigatewayv2.execute import MAX_BODY_BYTES, DataPlane
-from trigger_stack.apigatewayv2.http_proxy import HttpProxy
-from trigger_stack.apigatewayv2.listener import (
+from lambda_process_executor.front_doors.http_api.execute import MAX_BODY_BYTES, DataPlane
+from lambda_process_executor.front_doors.http_api.http_proxy import HttpProxy
+from lambda_process_executor.front_doors.core.server import (
     LOCAL_PORT_TAG,
     HttpApiListener,
     ListenError,

@@ -9,14 +9,15 @@ the HTTP APIs it knows; all others go on.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from localstack.http.request import get_raw_path
 from rolo import Request, Response
 from rolo.gateway import HandlerChain
 
-from trigger_stack.apigatewayv2.execute import MAX_BODY_BYTES, DataPlane, refuse
-from trigger_stack.apigatewayv2.message import HttpRequest, HttpResponse
+from lambda_process_executor.front_doors.core.message import HttpRequest, HttpResponse
+from lambda_process_executor.front_doors.http_api.execute import MAX_BODY_BYTES, refuse
 from trigger_stack.apigatewayv2.models import Api, find_api
 
 _HOST = re.compile(r"([a-z0-9-]+)\.execute-api\.", re.IGNORECASE)
@@ -26,8 +27,8 @@ _PATH = re.compile(r"/_aws/execute-api/([A-Za-z0-9-]+)(/.*)?", re.DOTALL)
 class EdgeHandler:
     """Request handler of LocalStack's gateway that answers for HTTP APIs."""
 
-    def __init__(self, data_plane: DataPlane) -> None:
-        self._data_plane = data_plane
+    def __init__(self, forward: Callable[[Api, HttpRequest], HttpResponse]) -> None:
+        self._forward = forward
 
     def __call__(self, chain: HandlerChain[Any], context: Any, response: Response) -> None:
         """Answer and end the chain, or do nothing when the request is for something else."""
@@ -50,7 +51,7 @@ class EdgeHandler:
             return refuse(404, "Not Found")
         if (request.content_length or 0) > MAX_BODY_BYTES:
             return refuse(413, "Request Entity Too Large")
-        return self._data_plane.handle(_to_http_request(request, raw_path), api)
+        return self._forward(api, _to_http_request(request, raw_path))
 
 
 def locate(host: str, raw_path: str) -> tuple[Api, str] | None:

@@ -1,58 +1,79 @@
-"""Where LocalStack starts and stops the data plane (entry points in ``pyproject.toml``)."""
+"""Where LocalStack starts the data plane, which is in the engine."""
 
 from __future__ import annotations
 
-from localstack import config
-from localstack.aws.handlers import preprocess_request
-from localstack.runtime.exceptions import LocalstackExit
-from localstack.runtime.hooks import on_infra_shutdown, on_infra_start
+import dataclasses
+from typing import Any
 
+from localstack import config
+from localstack.aws.handlers import preprocess_request, run_custom_response_handlers
+from localstack.runtime.exceptions import LocalstackExit
+from localstack.runtime.hooks import on_infra_start
+
+from lambda_process_executor.front_doors.core.message import HttpRequest, HttpResponse
+from lambda_process_executor.front_doors.http_api.execute import refuse
+from lambda_process_executor.wire import RemoteError
 from trigger_stack.apigatewayv2.edge import EdgeHandler
-from trigger_stack.apigatewayv2.execute import DataPlane
-from trigger_stack.apigatewayv2.http_proxy import HttpProxy
-from trigger_stack.apigatewayv2.invoker import LambdaInvoker
-from trigger_stack.apigatewayv2.listener import HttpApiListener, ListenError
+from trigger_stack.apigatewayv2.models import Api, list_apis, store_lock
 from trigger_stack.apigatewayv2.settings import InvalidSettingError, Settings
-from trigger_stack.apigatewayv2.workers import WorkerPool
+from trigger_stack.localstack.lambda_engine.supervisor import EngineUnavailableError
 
 # Before the hooks that start other programs: an emulator that cannot have its port ends at once
 # and leaves nothing behind.
 _FIRST = 1000
-
-
-class _Running:
-    """What the start hook made and the shutdown hook ends."""
-
-    listener: HttpApiListener | None = None
+_READS = ("Get", "List", "Export")
 
 
 @on_infra_start(priority=_FIRST)
 def start_http_apis() -> None:
-    """Put HTTP APIs on the edge port and on their own port.
+    """Start the engine, which serves HTTP APIs on their own port, and let the edge port forward.
 
-    :raises LocalstackExit: ends the emulator with code 1 and a sentence, when a setting is wrong
-        or the port cannot be bound
+    Raises:
+        LocalstackExit: Ends the emulator with code 1 and a sentence, when a setting is wrong or the
+            port cannot be bound.
     """
+    from trigger_stack.localstack.lambda_engine.control_plane import control_plane
+
     try:
         settings = Settings.from_environment(config.GATEWAY_LISTEN[0].port)
-        data_plane = DataPlane(LambdaInvoker(), HttpProxy(), WorkerPool(settings.max_concurrency))
         if settings.port:
-            _Running.listener = _listen(settings, data_plane)
-    except (InvalidSettingError, ListenError) as error:
+            listen = {"host": settings.listen, "port": settings.port, "api_id": settings.api_id}
+            control_plane().put_document("listen", listen)
+    except (InvalidSettingError, RemoteError, EngineUnavailableError) as error:
+        control_plane().supervisor.close()
         raise LocalstackExit(str(error), code=1) from None
-    preprocess_request.append(EdgeHandler(data_plane))
+    preprocess_request.append(EdgeHandler(_forward))
+    run_custom_response_handlers.append(_push_changes)
 
 
-def _listen(settings: Settings, data_plane: DataPlane) -> HttpApiListener:
-    if config.GATEWAY_SERVER == "hypercorn":
-        raise ListenError("The local HTTP API needs twisted: it cannot serve beside hypercorn.")
-    listener = HttpApiListener(settings, data_plane)
-    listener.start()
-    return listener
+def _forward(api: Api, request: HttpRequest) -> HttpResponse:
+    from trigger_stack.localstack.lambda_engine.control_plane import control_plane
+
+    header = dataclasses.asdict(request)
+    body = header.pop("body")
+    try:
+        reply, content = control_plane().call(
+            {"op": "http_api", "api_id": api.api_id, "request": header}, body
+        )
+    except (EngineUnavailableError, RemoteError):
+        return refuse(500, "Internal Server Error")
+    return HttpResponse(reply["status"], [(k, v) for k, v in reply["headers"]], content)
 
 
-@on_infra_shutdown()
-def close_http_api_port() -> None:
-    """Take no further requests."""
-    if _Running.listener is not None:
-        _Running.listener.stop()
+def _push_changes(chain: Any, context: Any, response: Any) -> None:
+    """Response handler: what an operation changed is served before its caller has an answer."""
+    del chain, response
+    if context.service is None or context.service.service_name != "apigatewayv2":
+        return
+    if context.operation is None or context.operation.name.startswith(_READS):
+        return
+    push_apis()
+
+
+def push_apis() -> None:
+    """Tell the engine which HTTP APIs there are."""
+    from trigger_stack.localstack.lambda_engine.control_plane import control_plane
+
+    with store_lock:
+        documents = [api.document() for api in list_apis()]
+    control_plane().put_document("http_apis", documents)

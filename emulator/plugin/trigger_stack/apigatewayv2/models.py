@@ -9,10 +9,9 @@ deployments (every change would be live at once), takes the same route key twice
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import cast
 
 from localstack.services.stores import (
     AccountRegionBundle,
@@ -20,37 +19,8 @@ from localstack.services.stores import (
     CrossAccountAttribute,
 )
 
-from trigger_stack.apigatewayv2.cors import Cors
-from trigger_stack.apigatewayv2.routing import RouteTable, parse_route_key
-
-Resource = dict[str, Any]
-
-
-class Snapshot:
-    """Routes, integrations and CORS of an API at one moment: what a deployment serves.
-
-    Immutable after construction, so requests read it without a lock.
-    """
-
-    def __init__(
-        self,
-        routes: list[Resource],
-        integrations: Mapping[str, Resource],
-        cors: Mapping[str, Any] | None,
-    ) -> None:
-        self.table = RouteTable(parse_route_key(route["RouteKey"]) for route in routes)
-        self.cors = Cors.from_configuration(cors)
-        self._integrations: dict[str, Resource] = {}
-        for route in routes:
-            integration = integrations.get(
-                (route.get("Target") or "").removeprefix("integrations/")
-            )
-            if integration is not None:
-                self._integrations[route["RouteKey"]] = dict(integration)
-
-    def integration(self, route_key: str) -> Resource | None:
-        """The integration behind a route, ``None`` for a route without one."""
-        return self._integrations.get(route_key)
+from lambda_process_executor.front_doors.http_api.api import Api as ServedApi
+from lambda_process_executor.front_doors.http_api.api import Resource, Snapshot
 
 
 @dataclass
@@ -62,40 +32,12 @@ class Deployment:
 
 
 @dataclass
-class Stage:
-    """One ``Stage`` resource and the deployment it serves (``None``: nothing deployed yet)."""
-
-    attributes: Resource
-    snapshot: Snapshot | None = None
-
-    @property
-    def variables(self) -> dict[str, str]:
-        """The stage variables."""
-        return self.attributes.get("StageVariables") or {}
-
-
-@dataclass
-class Api:
+class Api(ServedApi):
     """One HTTP API with everything that belongs to it, in order of creation."""
 
-    account_id: str
-    region: str
-    attributes: Resource
     routes: dict[str, Resource] = field(default_factory=dict)
     integrations: dict[str, Resource] = field(default_factory=dict)
-    stages: dict[str, Stage] = field(default_factory=dict)
     deployments: dict[str, Deployment] = field(default_factory=dict)
-
-    @property
-    def api_id(self) -> str:
-        """Id of the API, the first label of its host name."""
-        return str(self.attributes["ApiId"])
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """The API's tags."""
-        tags: dict[str, str] = self.attributes.setdefault("Tags", {})
-        return tags
 
     def freeze(self) -> Snapshot:
         """A snapshot of the API as it is now."""

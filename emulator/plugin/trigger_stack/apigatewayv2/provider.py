@@ -18,6 +18,8 @@ from localstack.services.plugins import ServiceLifecycleHook
 from localstack.state import StateVisitor
 from localstack.utils.urls import localstack_host
 
+from lambda_process_executor.front_doors.http_api.api import Stage
+from lambda_process_executor.front_doors.http_api.routing import DEFAULT
 from trigger_stack.apigatewayv2 import validation
 from trigger_stack.apigatewayv2.errors import (
     BadRequestException,
@@ -29,14 +31,12 @@ from trigger_stack.apigatewayv2.models import (
     Api,
     Deployment,
     Resource,
-    Stage,
     apigatewayv2_stores,
     apis,
     list_apis,
     now,
     store_lock,
 )
-from trigger_stack.apigatewayv2.routing import DEFAULT
 
 CUSTOM_ID_TAG: Final = "_custom_id_"
 """Tag with which LocalStack users choose an API's id."""

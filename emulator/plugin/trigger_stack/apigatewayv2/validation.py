@@ -8,30 +8,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
-from trigger_stack.apigatewayv2.errors import BadRequestException, NotEmulatedException
-from trigger_stack.apigatewayv2.routing import (
+from lambda_process_executor.front_doors.http_api.routing import (
     DEFAULT,
     METHODS,
     InvalidRouteKeyError,
     RouteKey,
     parse_route_key,
 )
+from lambda_process_executor.front_doors.http_api.uris import (
+    MAX_TIMEOUT_MILLIS,
+    STAGE_VARIABLE,
+    parse_lambda_uri,
+)
+from trigger_stack.apigatewayv2.errors import BadRequestException, NotEmulatedException
 
 MIN_TIMEOUT_MILLIS: Final = 50
-MAX_TIMEOUT_MILLIS: Final = 30_000
 PAYLOAD_FORMAT_VERSIONS: Final = ("1.0", "2.0")
 
-_LAMBDA_ARN = re.compile(
-    r"arn:[a-z-]+:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):function:"
-    r"(?P<name>[A-Za-z0-9-_]+)(:(?P<qualifier>\$LATEST|[A-Za-z0-9-_]+))?"
-)
-_INVOCATION_ARN = re.compile(
-    r"arn:[a-z-]+:apigateway:[a-z0-9-]+:lambda:path/2015-03-31/functions/(?P<arn>.+)/invocations"
-)
-_STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.([A-Za-z0-9_]+)\}")
 _STAGE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _STAGE_VARIABLE_NAME = re.compile(r"[A-Za-z0-9_]+")
 _STAGE_VARIABLE_VALUE = re.compile(r"[A-Za-z0-9\-._~:/?#&=,]*")
@@ -139,37 +134,11 @@ def check_integration(integration: Mapping[str, Any]) -> None:
 
 
 def _check_uri(kind: str, uri: str) -> None:
-    literal = _STAGE_VARIABLE.sub("stageVariable", uri)
+    literal = STAGE_VARIABLE.sub("stageVariable", uri)
     if kind == "AWS_PROXY" and parse_lambda_uri(literal) is None:
         raise BadRequestException(f"Invalid function ARN or invalid uri: {uri!r}")
     if kind == "HTTP_PROXY" and not re.match(r"https?://[^/\s]+", literal):
         raise BadRequestException(f"Invalid HTTP endpoint specified for URI: {uri!r}")
-
-
-def substitute_stage_variables(text: str, variables: Mapping[str, str]) -> str:
-    """Replace ``${stageVariables.name}``; an unset variable becomes empty."""
-    return _STAGE_VARIABLE.sub(lambda match: variables.get(match[1], ""), text)
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionArn:
-    """The parts of a Lambda function's ARN. ``qualifier``: version or alias, if any."""
-
-    region: str
-    account: str
-    name: str
-    qualifier: str | None
-
-
-def parse_lambda_uri(uri: str) -> FunctionArn | None:
-    """The function that a Lambda integration's URI names, ``None`` when it names none.
-
-    Takes a function ARN and API Gateway's ``…:lambda:path/2015-03-31/functions/<ARN>/invocations``.
-    """
-    if match := _INVOCATION_ARN.fullmatch(uri):
-        uri = match["arn"]
-    match = _LAMBDA_ARN.fullmatch(uri)
-    return FunctionArn(**match.groupdict()) if match else None
 
 
 def check_stage(request: Mapping[str, Any]) -> None:

@@ -82,6 +82,7 @@ class ControlPlane:
 
     def put_document(self, op: str, document: Any) -> None:
         """Tell the engine something else that every new engine must know, by its operation."""
+        self.supervisor.start()
         header = {"op": op, "document": document}
         with self._lock:
             self._documents[op] = header

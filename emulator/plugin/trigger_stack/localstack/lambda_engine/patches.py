@@ -24,10 +24,7 @@ from trigger_stack.localstack.lambda_engine.control_plane import (
     push_changed_function,
 )
 from trigger_stack.localstack.lambda_engine.routes import Routes
-from trigger_stack.localstack.lambda_engine.versions import (
-    EngineAssignmentService,
-    EngineVersionManager,
-)
+from trigger_stack.localstack.lambda_engine.versions import EngineVersionManager
 
 _MARK = "_trigger_stack_original"
 
@@ -100,7 +97,6 @@ def apply() -> None:
     if lambda_service.LambdaVersionManager is EngineVersionManager:
         return
     setattr(lambda_service, "LambdaVersionManager", EngineVersionManager)  # noqa: B010  a class
-    setattr(lambda_service, "AssignmentService", EngineAssignmentService)  # noqa: B010  a class
     _replace(LambdaService, "invoke", _check_payload)
     run_custom_response_handlers.append(push_changed_function)
     ROUTER.add(Routes(control_plane()))

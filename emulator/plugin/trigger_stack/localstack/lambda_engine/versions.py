@@ -1,7 +1,7 @@
 """LocalStack's version managers, with the engine behind them.
 
-What: ``LambdaService`` makes a ``LambdaVersionManager`` for each state of a function version and an
-``AssignmentService`` for all environments. Both names are replaced in its module.
+What: ``LambdaService`` makes a ``LambdaVersionManager`` for each state of a function version. That
+name is replaced in its module.
 Why: they start an environment, a few threads and a metric request for each invocation inside
 LocalStack's process.
 Until: LocalStack has an extension point for who executes a version.
@@ -23,7 +23,6 @@ from localstack.aws.api.lambda_ import (
     StateReasonCode,
     TooManyRequestsException,
 )
-from localstack.services.lambda_.invocation.assignment import AssignmentService
 from localstack.services.lambda_.invocation.execution_environment import ExecutionEnvironment
 from localstack.services.lambda_.invocation.lambda_models import (
     Function,
@@ -43,8 +42,34 @@ from trigger_stack.localstack.lambda_engine.supervisor import EngineUnavailableE
 LOG = logging.getLogger(__name__)
 
 
+class ProvisionedEnvironments:
+    """Provisioned environments, made and ended by the engine."""
+
+    def scale_provisioned_concurrency(
+        self, version_manager_id: str, function_version: Any, target_provisioned_environments: int
+    ) -> list[Future[None]]:
+        """Replace the provisioned environments of a version; a future for each."""
+        from trigger_stack.localstack.lambda_engine.control_plane import control_plane
+
+        wanted = target_provisioned_environments
+        ready, error = control_plane().provision(version_manager_id, wanted)
+        futures: list[Future[None]] = []
+        for number in range(wanted):
+            future: Future[None] = Future()
+            if number < ready:
+                future.set_result(None)
+            else:
+                future.set_exception(RuntimeError(error or "init failed"))
+            futures.append(future)
+        return futures
+
+
 class EngineVersionManager(LambdaVersionManager):
     """One state of a function version, run by the engine."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.assignment_service: Any = ProvisionedEnvironments()
 
     def start(self) -> VersionState:
         """Unpack code and layers and make the engine ready; the state says how it went."""
@@ -114,31 +139,6 @@ class EngineVersionManager(LambdaVersionManager):
             logs=reply["logs"],
             executed_version=reply["version"],
         )
-
-
-class EngineAssignmentService(AssignmentService):
-    """Provisioned environments, made and ended by the engine."""
-
-    def scale_provisioned_concurrency(
-        self, version_manager_id: str, function_version: Any, target_provisioned_environments: int
-    ) -> list[Future[None]]:
-        """Replace the provisioned environments of a version; a future for each."""
-        from trigger_stack.localstack.lambda_engine.control_plane import control_plane
-
-        wanted = target_provisioned_environments
-        ready, error = control_plane().provision(version_manager_id, wanted)
-        futures: list[Future[None]] = []
-        for number in range(wanted):
-            future: Future[None] = Future()
-            if number < ready:
-                future.set_result(None)
-            else:
-                future.set_exception(RuntimeError(error or "init failed"))
-            futures.append(future)
-        return futures
-
-    def stop_environments_for_version(self, version_manager_id: str) -> None:
-        """Nothing to do: the version manager has told the engine."""
 
 
 def describe_version(manager: LambdaVersionManager) -> FunctionVersion:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from trigger_stack.apigatewayv2.encoding import percent_decode
+from lambda_process_executor.front_doors.core.encoding import percent_decode
 
 DEFAULT: Final = "$default"
 """Key of the route, and name of the stage, that catches everything else."""

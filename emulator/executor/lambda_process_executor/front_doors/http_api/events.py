@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from trigger_stack.apigatewayv2.encoding import parse_query, percent_decode
-from trigger_stack.apigatewayv2.message import Headers, HttpRequest
-from trigger_stack.apigatewayv2.routing import Match
+from lambda_process_executor.front_doors.core.encoding import parse_query, percent_decode
+from lambda_process_executor.front_doors.core.message import Headers, HttpRequest
+from lambda_process_executor.front_doors.http_api.routing import Match
 
 Event = dict[str, Any]
 

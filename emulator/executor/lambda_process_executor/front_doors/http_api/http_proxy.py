@@ -13,13 +13,13 @@ from urllib.parse import quote
 import requests
 from requests.adapters import HTTPAdapter
 
-from trigger_stack.apigatewayv2.message import (
+from lambda_process_executor.front_doors.core.message import (
     HttpRequest,
     HttpResponse,
     internal_server_error,
     service_unavailable,
 )
-from trigger_stack.apigatewayv2.routing import Match
+from lambda_process_executor.front_doors.http_api.routing import Match
 
 LOG = logging.getLogger(__name__)
 

@@ -1,7 +1,6 @@
 """The data plane: from a request for an API to its response.
 
-Everything up to the integration takes microseconds and runs in the caller's thread; the
-integration blocks and runs on a :class:`WorkerPool`, so that its time-out can be kept.
+An integration that takes too long is answered for with 503 and runs on, as on AWS.
 
 AWS topics: "Quotas for configuring and running an HTTP API in API Gateway" (10 MB of payload,
 10 240 bytes of request line and headers, 30 s) and "Troubleshooting issues with HTTP API Lambda
@@ -10,23 +9,18 @@ integrations".
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import concurrent.futures
 import json
 import logging
 import secrets
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
-from trigger_stack.apigatewayv2.cors import apply_cors, is_preflight, preflight_response
-from trigger_stack.apigatewayv2.events import CallContext, build_event
-from trigger_stack.apigatewayv2.http_proxy import HttpProxy
-from trigger_stack.apigatewayv2.invoker import Invoker
-from trigger_stack.apigatewayv2.message import (
+from lambda_process_executor.front_doors.core.message import (
     HttpError,
     HttpRequest,
     HttpResponse,
@@ -38,15 +32,21 @@ from trigger_stack.apigatewayv2.message import (
     request_too_large,
     service_unavailable,
 )
-from trigger_stack.apigatewayv2.models import Api, Resource, Snapshot, Stage
-from trigger_stack.apigatewayv2.policy import source_arn
-from trigger_stack.apigatewayv2.responses import parse_result
-from trigger_stack.apigatewayv2.routing import Match, split_stage
-from trigger_stack.apigatewayv2.validation import (
+from lambda_process_executor.front_doors.http_api.api import Api, Resource, Snapshot, Stage
+from lambda_process_executor.front_doors.http_api.cors import (
+    apply_cors,
+    is_preflight,
+    preflight_response,
+)
+from lambda_process_executor.front_doors.http_api.events import CallContext, build_event
+from lambda_process_executor.front_doors.http_api.http_proxy import HttpProxy
+from lambda_process_executor.front_doors.http_api.policy import source_arn
+from lambda_process_executor.front_doors.http_api.responses import parse_result
+from lambda_process_executor.front_doors.http_api.routing import Match, split_stage
+from lambda_process_executor.front_doors.http_api.uris import (
     MAX_TIMEOUT_MILLIS,
     substitute_stage_variables,
 )
-from trigger_stack.apigatewayv2.workers import WorkerPool
 
 LOG = logging.getLogger(__name__)
 
@@ -54,58 +54,25 @@ MAX_BODY_BYTES: Final = 10 * 1024 * 1024
 MAX_HEADER_BYTES: Final = 10_240
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A request whose integration is running.
+class Invoker(Protocol):
+    """Calls a function and waits for its result."""
 
-    :ivar future: the integration's response, or the exception it ended with
-    :ivar timeout: seconds after which the client gets 503
-    :ivar finish: turns the outcome into the response for the client
-    """
-
-    future: Future[HttpResponse]
-    timeout: float
-    finish: Callable[[HttpResponse], HttpResponse]
-
-    def outcome(self) -> HttpResponse:
-        """The response, once ``future`` is done."""
-        try:
-            return self.finish(self.future.result())
-        except HttpError as error:
-            return self.finish(error.response)
-        except concurrent.futures.CancelledError:
-            return self.timed_out()
-        except Exception:
-            LOG.exception("HTTP API: an integration ended unexpectedly")
-            return self.finish(internal_server_error().response)
-
-    def timed_out(self) -> HttpResponse:
-        """The response when ``timeout`` has passed; the integration itself runs on, as on AWS."""
-        self.future.cancel()
-        return self.finish(service_unavailable().response)
-
-
-_Run = Callable[[], HttpResponse]
+    async def invoke(
+        self, uri: str, payload: bytes, *, source_arn: str | None, account_id: str, trace_id: str
+    ) -> bytes:
+        """Invoke a function; see ``door.FunctionInvoker.invoke``."""
 
 
 class DataPlane:
     """Answers requests for HTTP APIs."""
 
-    def __init__(self, invoker: Invoker, proxy: HttpProxy, workers: WorkerPool) -> None:
+    def __init__(self, invoker: Invoker, proxy: HttpProxy) -> None:
         self._invoker = invoker
         self._proxy = proxy
-        self._workers = workers
+        self._running: set[asyncio.Future[HttpResponse]] = set()
 
-    def handle(self, request: HttpRequest, api: Api) -> HttpResponse:
-        """Answer a request, blocking until the integration answers or times out."""
-        started = self.start(request, api)
-        if isinstance(started, HttpResponse):
-            return started
-        concurrent.futures.wait([started.future], timeout=started.timeout)
-        return started.outcome() if started.future.done() else started.timed_out()
-
-    def start(self, request: HttpRequest, api: Api) -> HttpResponse | Pending:
-        """Answer a request at once, or start its integration."""
+    async def handle(self, request: HttpRequest, api: Api) -> HttpResponse:
+        """Answer a request."""
         call_id = _extended_request_id()
         try:
             check_size(request)
@@ -113,11 +80,11 @@ class DataPlane:
         except HttpError as error:
             return _with_request_id(error.response, call_id)
         try:
-            return self._route(call)
+            return await self._route(call)
         except HttpError as error:
             return call.finish(error.response)
 
-    def _route(self, call: _Call) -> HttpResponse | Pending:
+    async def _route(self, call: _Call) -> HttpResponse:
         cors = call.snapshot.cors
         if cors and is_preflight(call.request):
             return _with_request_id(preflight_response(cors, call.request), call.call_id)
@@ -127,36 +94,73 @@ class DataPlane:
         integration = call.snapshot.integration(match.route.key)
         if integration is None:
             raise internal_server_error()
-        make = self._proxying if integration["IntegrationType"] == "HTTP_PROXY" else self._invoking
-        run = make(call, match, integration)
-        return Pending(self._workers.submit(run), _timeout(integration), call.finish)
+        if integration["IntegrationType"] == "HTTP_PROXY":
+            work = self._proxying(call, match, integration)
+        else:
+            work = self._invoking(call, match, integration)
+        return call.finish(await self._limited(work, _timeout(integration)))
 
-    def _proxying(self, call: _Call, match: Match, integration: Resource) -> _Run:
+    async def _limited(self, work: Awaitable[HttpResponse], seconds: float) -> HttpResponse:
+        """Wait for an integration, but not for longer than it may take.
+
+        Raises:
+            HttpError: 503 when the time has passed, 500 when the integration failed unexpectedly.
+        """
+        task = asyncio.ensure_future(work)
+        self._running.add(task)  # a task that nothing refers to may vanish
+        task.add_done_callback(self._running.discard)
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        timer = asyncio.get_running_loop().call_later(seconds, _release, waiter)
+        task.add_done_callback(lambda _: _release(waiter))
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+        if not task.done():
+            task.add_done_callback(_forget_outcome)
+            raise service_unavailable()
+        try:
+            return task.result()
+        except HttpError:
+            raise
+        except Exception:
+            LOG.exception("HTTP API: an integration ended unexpectedly")
+            raise internal_server_error() from None
+
+    async def _proxying(self, call: _Call, match: Match, integration: Resource) -> HttpResponse:
         uri = substitute_stage_variables(integration["IntegrationUri"], call.stage.variables)
         method = integration.get("IntegrationMethod") or "ANY"
         timeout = _timeout(integration)
-        return lambda: self._proxy.forward(call.request, match, uri, method, timeout)
+        return await asyncio.to_thread(
+            self._proxy.forward, call.request, match, uri, method, timeout
+        )
 
-    def _invoking(self, call: _Call, match: Match, integration: Resource) -> _Run:
+    async def _invoking(self, call: _Call, match: Match, integration: Resource) -> HttpResponse:
         uri = substitute_stage_variables(integration["IntegrationUri"], call.stage.variables)
         version = integration["PayloadFormatVersion"]
         context = call.context()
         event = build_event(version, call.request, match, context)
         payload = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
-        # With CredentialsArn the role is asked instead of the function's policy.
-        caller = None if integration.get("CredentialsArn") else call.source_arn(match)
+        result = await self._invoker.invoke(
+            uri,
+            payload,
+            # With CredentialsArn the role is asked instead of the function's policy.
+            source_arn=None if integration.get("CredentialsArn") else call.source_arn(match),
+            account_id=context.account_id,
+            trace_id=context.trace_id,
+        )
+        return parse_result(version, result)
 
-        def run() -> HttpResponse:
-            result = self._invoker.invoke(
-                uri,
-                payload,
-                source_arn=caller,
-                account_id=context.account_id,
-                trace_id=context.trace_id,
-            )
-            return parse_result(version, result)
 
-        return run
+def _release(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+def _forget_outcome(task: asyncio.Future[HttpResponse]) -> None:
+    """The client has its answer already."""
+    if not task.cancelled():
+        task.exception()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import json
 import re
 from typing import Any, Final
 
-from trigger_stack.apigatewayv2.message import (
+from lambda_process_executor.front_doors.core.message import (
     Headers,
     HttpResponse,
     internal_server_error,

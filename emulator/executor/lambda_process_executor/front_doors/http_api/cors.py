@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from trigger_stack.apigatewayv2.message import Headers, HttpRequest, HttpResponse
+from lambda_process_executor.front_doors.core.message import Headers, HttpRequest, HttpResponse
 
 _INTEGRATION_HEADERS = frozenset(
     {

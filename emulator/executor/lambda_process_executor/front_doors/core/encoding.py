@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
-from trigger_stack.apigatewayv2.message import bad_request
+from lambda_process_executor.front_doors.core.message import bad_request
 
 _MALFORMED_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 

@@ -1,0 +1,1 @@
+"""What all front doors share: the server, requests and responses."""
