@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import errno
 import gc
 import json
 import logging
@@ -26,9 +25,9 @@ from lambda_process_executor.concurrency import Concurrency, ThrottledError
 from lambda_process_executor.debug_requests import DebugRequest
 from lambda_process_executor.execution import Invocation
 from lambda_process_executor.front_doors.core.message import HttpRequest
-from lambda_process_executor.front_doors.core.server import HttpServer
-from lambda_process_executor.front_doors.http_api.door import FunctionInvoker, HttpApis
-from lambda_process_executor.front_doors.http_api.execute import DataPlane, refuse
+from lambda_process_executor.front_doors.core.server import HttpServer, ListenError
+from lambda_process_executor.front_doors.http_api.door import FunctionInvoker, HttpApis, listen
+from lambda_process_executor.front_doors.http_api.execute import DataPlane
 from lambda_process_executor.front_doors.http_api.http_proxy import HttpProxy
 from lambda_process_executor.function import FunctionSettings, FunctionVersion
 from lambda_process_executor.invoker import Invoker, NoSuchFunctionError, NotReadyError
@@ -169,17 +168,10 @@ class Engine:
         self.http_apis.local_api_id = wanted["api_id"]
         if self._servers:
             return {}, _NOTHING
-        server = HttpServer(self.http_apis.answer_local, refuse)
         try:
-            await server.start(wanted["host"], wanted["port"])
-        except OSError as error:
-            taken = error.errno == errno.EADDRINUSE
-            reason = "is taken by another program" if taken else f"is refused: {error}"
-            raise RemoteError(
-                "PortUnavailable",
-                f"Port {wanted['port']} on {wanted['host']} (local HTTP API) {reason}. "
-                "Free it, or choose another one with HTTP_API_PORT.",
-            ) from None
+            server = await listen(self.http_apis, wanted["host"], wanted["port"])
+        except ListenError as error:
+            raise RemoteError("PortUnavailable", str(error)) from None
         self._servers.append(server)
         return {}, _NOTHING
 

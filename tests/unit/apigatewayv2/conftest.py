@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 from lambda_process_executor.front_doors.http_api.events import CallContext
+from tests.support.loop import LoopThread
 
 
 @pytest.fixture
@@ -20,3 +22,10 @@ def call() -> CallContext:
         trace_id="Root=1-5e6722a7-cc56xmpl46db7ae02d4da47e",
         time=datetime(2020, 3, 12, 19, 3, 58, 123_000, tzinfo=UTC),
     )
+
+
+@pytest.fixture(scope="session")
+def loop() -> Iterator[LoopThread]:
+    running = LoopThread()
+    yield running
+    running.close()

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambda_process_executor.front_doors.core.message import Headers, HttpError, HttpRequest
 from lambda_process_executor.front_doors.http_api.events import (
     CallContext,
     build_event,
@@ -19,7 +20,6 @@ from lambda_process_executor.front_doors.http_api.events import (
     format_time,
     is_text,
 )
-from lambda_process_executor.front_doors.core.message import Headers, HttpError, HttpRequest
 from lambda_process_executor.front_doors.http_api.routing import Match, RouteTable, parse_route_key
 
 DEFAULT = Match(parse_route_key("$default"), {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -11,16 +12,17 @@ from typing import Any
 
 import pytest
 
-from lambda_process_executor.front_doors.http_api.execute import MAX_BODY_BYTES, DataPlane
-from lambda_process_executor.front_doors.http_api.http_proxy import HttpProxy, target_url
 from lambda_process_executor.front_doors.core.message import (
     HttpRequest,
     HttpResponse,
     internal_server_error,
 )
-from trigger_stack.apigatewayv2.models import Api, Stage
+from lambda_process_executor.front_doors.http_api.api import Stage
+from lambda_process_executor.front_doors.http_api.execute import MAX_BODY_BYTES, DataPlane
+from lambda_process_executor.front_doors.http_api.http_proxy import HttpProxy, target_url
 from lambda_process_executor.front_doors.http_api.routing import Match, parse_route_key
-from trigger_stack.apigatewayv2.workers import WorkerPool
+from tests.support.loop import LoopThread
+from trigger_stack.apigatewayv2.models import Api
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
@@ -33,12 +35,12 @@ class FakeLambda:
         self.calls: list[dict[str, Any]] = []
         self.handler: Callable[[dict[str, Any]], Any] = lambda event: event
 
-    def invoke(self, uri: str, payload: bytes, **details: Any) -> bytes:
+    async def invoke(self, uri: str, payload: bytes, **details: Any) -> bytes:
         event = json.loads(payload)
         self.calls.append({"uri": uri, "event": event, **details})
         if uri.endswith(":missing"):
             raise internal_server_error()
-        return json.dumps(self.handler(event)).encode()
+        return json.dumps(await asyncio.to_thread(self.handler, event)).encode()
 
 
 @pytest.fixture
@@ -46,9 +48,20 @@ def function() -> FakeLambda:
     return FakeLambda()
 
 
+class Plane:
+    """The data plane, for tests that block."""
+
+    def __init__(self, function: FakeLambda, loop: LoopThread) -> None:
+        self._loop = loop
+        self._inner = DataPlane(function, HttpProxy())
+
+    def handle(self, request: HttpRequest, api: Api) -> HttpResponse:
+        return self._loop.run(self._inner.handle(request, api))
+
+
 @pytest.fixture
-def plane(function: FakeLambda) -> DataPlane:
-    return DataPlane(function, HttpProxy(), WorkerPool(8))
+def plane(function: FakeLambda, loop: LoopThread) -> Plane:
+    return Plane(function, loop)
 
 
 def make_api(
@@ -82,7 +95,7 @@ def message(response: HttpResponse) -> tuple[int, str]:
 
 
 def test_a_request_reaches_the_function_and_its_reply_the_client(
-    plane: DataPlane, function: FakeLambda
+    plane: Plane, function: FakeLambda
 ) -> None:
     api = make_api({"GET /brand/{brandId}": {}})
     function.handler = lambda event: {
@@ -101,14 +114,14 @@ def test_a_request_reaches_the_function_and_its_reply_the_client(
 
 
 def test_an_integration_with_a_role_does_not_ask_the_functions_policy(
-    plane: DataPlane, function: FakeLambda
+    plane: Plane, function: FakeLambda
 ) -> None:
     api = make_api({"$default": {"CredentialsArn": "arn:aws:iam::000000000000:role/api"}})
     plane.handle(HttpRequest("GET", "/"), api)
     assert function.calls[0]["source_arn"] is None
 
 
-def test_stage_variables_choose_the_function(plane: DataPlane, function: FakeLambda) -> None:
+def test_stage_variables_choose_the_function(plane: Plane, function: FakeLambda) -> None:
     api = make_api(
         {"GET /x": {"IntegrationUri": FUNCTION + "${stageVariables.fn}"}},
         {"dev": {"fn": "one"}, "prod": {"fn": "two"}},
@@ -120,7 +133,7 @@ def test_stage_variables_choose_the_function(plane: DataPlane, function: FakeLam
     assert function.calls[0]["event"]["rawPath"] == "/prod/x"
 
 
-def test_no_route_and_no_stage_are_404(plane: DataPlane) -> None:
+def test_no_route_and_no_stage_are_404(plane: Plane) -> None:
     api = make_api({"GET /x": {}}, {"dev": {}})
     for path in ("/dev/y", "/x", "/"):
         response = plane.handle(HttpRequest("GET", path), api)
@@ -128,13 +141,13 @@ def test_no_route_and_no_stage_are_404(plane: DataPlane) -> None:
         assert header(response, "apigw-requestid")
 
 
-def test_a_stage_that_was_never_deployed_is_404(plane: DataPlane) -> None:
+def test_a_stage_that_was_never_deployed_is_404(plane: Plane) -> None:
     api = make_api({"$default": {}})
     api.stages["$default"].snapshot = None
     assert message(plane.handle(HttpRequest("GET", "/"), api)) == (404, "Not Found")
 
 
-def test_a_stage_serves_its_deployment_and_not_later_changes(plane: DataPlane) -> None:
+def test_a_stage_serves_its_deployment_and_not_later_changes(plane: Plane) -> None:
     api = make_api({"GET /old": {}})
     api.routes["r0"]["RouteKey"] = "GET /new"
     assert plane.handle(HttpRequest("GET", "/old"), api).status == 200
@@ -142,7 +155,7 @@ def test_a_stage_serves_its_deployment_and_not_later_changes(plane: DataPlane) -
 
 
 def test_failing_functions_malformed_replies_and_lone_routes_are_500(
-    plane: DataPlane, function: FakeLambda
+    plane: Plane, function: FakeLambda
 ) -> None:
     function.handler = lambda _: {"statusCode": "secret"}
     api = make_api(
@@ -158,7 +171,7 @@ def test_failing_functions_malformed_replies_and_lone_routes_are_500(
 
 
 def test_a_bug_in_the_invoker_is_500_and_not_a_traceback(
-    plane: DataPlane, function: FakeLambda
+    plane: Plane, function: FakeLambda
 ) -> None:
     def explode(_: object) -> None:
         raise RuntimeError("secret")
@@ -169,7 +182,7 @@ def test_a_bug_in_the_invoker_is_500_and_not_a_traceback(
     assert b"secret" not in response.body
 
 
-def test_a_slow_function_is_503_after_the_time_out(plane: DataPlane, function: FakeLambda) -> None:
+def test_a_slow_function_is_503_after_the_time_out(plane: Plane, function: FakeLambda) -> None:
     release = threading.Event()
     function.handler = lambda _: release.wait(30)
     api = make_api({"$default": {"TimeoutInMillis": 50}})
@@ -202,7 +215,7 @@ def test_a_slow_function_is_503_after_the_time_out(plane: DataPlane, function: F
     ids=["body", "header", "path", "nul", "escape", "utf-8", "asterisk"],
 )
 def test_requests_that_are_refused(
-    plane: DataPlane, function: FakeLambda, request_: HttpRequest, status: int, text: str
+    plane: Plane, function: FakeLambda, request_: HttpRequest, status: int, text: str
 ) -> None:
     response = plane.handle(request_, make_api({"$default": {}}))
     assert message(response) == (status, text)
@@ -214,7 +227,7 @@ CORS = {"AllowOrigins": ["https://a.example"], "AllowMethods": ["GET"], "MaxAge"
 ORIGIN = ("origin", "https://a.example")
 
 
-def test_preflight_is_answered_without_any_function(plane: DataPlane, function: FakeLambda) -> None:
+def test_preflight_is_answered_without_any_function(plane: Plane, function: FakeLambda) -> None:
     api = make_api({"ANY /{proxy+}": {}}, CorsConfiguration=CORS)
     ask = [ORIGIN, ("access-control-request-method", "GET")]
     response = plane.handle(HttpRequest("OPTIONS", "/x", headers=ask), api)
@@ -224,15 +237,13 @@ def test_preflight_is_answered_without_any_function(plane: DataPlane, function: 
     assert function.calls == []
 
 
-def test_options_that_is_no_preflight_goes_to_its_route(
-    plane: DataPlane, function: FakeLambda
-) -> None:
+def test_options_that_is_no_preflight_goes_to_its_route(plane: Plane, function: FakeLambda) -> None:
     api = make_api({"ANY /{proxy+}": {}}, CorsConfiguration=CORS)
     assert plane.handle(HttpRequest("OPTIONS", "/x"), api).status == 200
     assert len(function.calls) == 1
 
 
-def test_errors_of_the_api_carry_cors_headers_too(plane: DataPlane) -> None:
+def test_errors_of_the_api_carry_cors_headers_too(plane: Plane) -> None:
     api = make_api({"GET /x": None}, CorsConfiguration=CORS)
     for path, status in (("/x", 500), ("/y", 404)):
         response = plane.handle(HttpRequest("GET", path, headers=[ORIGIN]), api)
@@ -263,7 +274,7 @@ def upstream() -> Iterator[str]:
     server.server_close()
 
 
-def test_http_proxy_passes_request_and_answer_on(plane: DataPlane, upstream: str) -> None:
+def test_http_proxy_passes_request_and_answer_on(plane: Plane, upstream: str) -> None:
     integration = {
         "IntegrationType": "HTTP_PROXY",
         "IntegrationUri": upstream + "/base/{proxy}",
@@ -278,7 +289,7 @@ def test_http_proxy_passes_request_and_answer_on(plane: DataPlane, upstream: str
     assert header(response, "location") == "http://elsewhere.invalid/"
 
 
-def test_http_proxy_without_a_server_is_500(plane: DataPlane) -> None:
+def test_http_proxy_without_a_server_is_500(plane: Plane) -> None:
     integration = {"IntegrationType": "HTTP_PROXY", "IntegrationUri": "http://127.0.0.1:1/"}
     response = plane.handle(HttpRequest("GET", "/"), make_api({"$default": integration}))
     assert message(response) == (500, "Internal Server Error")
@@ -287,38 +298,3 @@ def test_http_proxy_without_a_server_is_500(plane: DataPlane) -> None:
 def test_http_proxy_url_takes_variables_and_query() -> None:
     match = Match(parse_route_key("GET /{a}"), {"a": "x/y z"})
     assert target_url("http://h/{a}/{b}?k=v", match, "q=%20") == "http://h/x/y%20z/?k=v&q=%20"
-
-
-def test_workers_run_many_calls_on_few_threads() -> None:
-    pool, names = WorkerPool(3), set()
-    lock = threading.Lock()
-
-    def call() -> HttpResponse:
-        with lock:
-            names.add(threading.current_thread().name)
-        return HttpResponse(200)
-
-    futures = [pool.submit(call) for _ in range(200)]
-    assert all(future.result(10).status == 200 for future in futures)
-    assert 1 <= len(names) <= 3
-
-
-def test_calls_one_after_the_other_need_one_thread() -> None:
-    pool = WorkerPool(50)
-
-    def name() -> HttpResponse:
-        return HttpResponse(200, body=threading.current_thread().name.encode())
-
-    names = {pool.submit(name).result(10).body for _ in range(100)}
-    assert len(names) == 1
-
-
-def test_workers_survive_a_failing_call() -> None:
-    pool = WorkerPool(1)
-
-    def fail() -> HttpResponse:
-        raise ValueError("no")
-
-    with pytest.raises(ValueError, match="no"):
-        pool.submit(fail).result(10)
-    assert pool.submit(lambda: HttpResponse(200)).result(10).status == 200

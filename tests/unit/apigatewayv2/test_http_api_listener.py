@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -11,21 +12,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from twisted.internet.threads import blockingCallFromThread
 
-from trigger_stack.apigatewayv2 import listener as listener_module
+from lambda_process_executor.front_doors.core.server import ListenError
+from lambda_process_executor.front_doors.http_api.api import LOCAL_PORT_TAG, Stage, select_api
+from lambda_process_executor.front_doors.http_api.door import HttpApis, listen
 from lambda_process_executor.front_doors.http_api.execute import MAX_BODY_BYTES, DataPlane
 from lambda_process_executor.front_doors.http_api.http_proxy import HttpProxy
-from lambda_process_executor.front_doors.core.server import (
-    LOCAL_PORT_TAG,
-    HttpApiListener,
-    ListenError,
-    reactor,
-    select_api,
-)
-from trigger_stack.apigatewayv2.models import Api, Stage
+from tests.support.loop import LoopThread
+from trigger_stack.apigatewayv2.models import Api
 from trigger_stack.apigatewayv2.settings import InvalidSettingError, Settings
-from trigger_stack.apigatewayv2.workers import WorkerPool
 
 DEADLINE_SECONDS = 20
 
@@ -37,11 +32,11 @@ class Echo:
         self.release = threading.Event()
         self.running = threading.Event()
 
-    def invoke(self, uri: str, payload: bytes, **_: Any) -> bytes:
+    async def invoke(self, uri: str, payload: bytes, **_: Any) -> bytes:
         event = json.loads(payload)
         if event["rawPath"] == "/slow":
             self.running.set()
-            self.release.wait(DEADLINE_SECONDS)
+            await asyncio.to_thread(self.release.wait, DEADLINE_SECONDS)
         if event["rawPath"] == "/cookies":
             return json.dumps({"statusCode": 200, "cookies": ["a=é", "b=2"]}).encode()
         return payload
@@ -68,7 +63,7 @@ def make_api(api_id: str = "abc", age: int = 0, tags: dict[str, str] | None = No
 class Server:
     port: int
     function: Echo
-    apis: list[Api]
+    apis: HttpApis
 
     def send(self, data: bytes) -> bytes:
         """Send bytes, and read until the server closes the connection."""
@@ -91,29 +86,15 @@ def parsed(reply: bytes) -> tuple[int, dict[str, str], bytes]:
     return int(status.split(" ")[1]), headers, body
 
 
-@pytest.fixture(scope="module")
-def running_reactor() -> Iterator[None]:
-    run = reactor.run  # type: ignore[attr-defined] # the protocol names what the listener uses
-    threading.Thread(target=run, kwargs={"installSignalHandlers": False}, daemon=True).start()
-    started = threading.Event()
-    reactor.callFromThread(started.set)
-    assert started.wait(DEADLINE_SECONDS)
-    yield
-    reactor.callFromThread(reactor.stop)  # type: ignore[attr-defined] # as above
-
-
 @pytest.fixture
-def server(running_reactor: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    function, apis = Echo(), [make_api()]
-    monkeypatch.setattr(listener_module, "list_apis", lambda: apis)
-    data_plane = DataPlane(function, HttpProxy(), WorkerPool(8))
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    listener = HttpApiListener(Settings(port=port), data_plane)
-    blockingCallFromThread(reactor, listener.start)
-    yield Server(port, function, apis)
+def server(loop: LoopThread) -> Iterator[Server]:
+    function = Echo()
+    apis = HttpApis(DataPlane(function, HttpProxy()))
+    apis.replace([make_api().document()])
+    started = loop.run(listen(apis, "127.0.0.1", 0))
+    yield Server(started.port, function, apis)
     function.release.set()
-    listener.stop()
+    loop.call(started.close)
 
 
 def test_a_request_becomes_an_event(server: Server) -> None:
@@ -181,7 +162,7 @@ def test_set_cookie_is_repeated(server: Server) -> None:
 
 
 def test_without_an_api_the_reply_says_so(server: Server) -> None:
-    server.apis.clear()
+    server.apis.replace([])
     status, _, body = parsed(server.get())
     assert status == 404
     assert "There is no HTTP API yet" in json.loads(body)["message"]
@@ -244,6 +225,14 @@ def test_a_large_body_is_announced_and_refused_before_it_is_sent(server: Server)
         b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
         b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: identity\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " + b"1" * 5_000 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0"
+        b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nX-A: a\rb\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nX-A: a\nb\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX-A: a\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
     ],
     ids=lambda data: repr(data[:40]),
 )
@@ -256,12 +245,12 @@ def test_hostile_bytes_get_a_4xx_and_the_server_lives_on(server: Server, data: b
     assert parsed(server.get())[0] == 200
 
 
-def test_a_taken_port_is_one_sentence_with_the_way_out(running_reactor: None) -> None:
-    data_plane = DataPlane(Echo(), HttpProxy(), WorkerPool(1))
+def test_a_taken_port_is_one_sentence_with_the_way_out(loop: LoopThread) -> None:
+    apis = HttpApis(DataPlane(Echo(), HttpProxy()))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ListenError) as error:
-            blockingCallFromThread(reactor, HttpApiListener(Settings(port=port), data_plane).start)
+            loop.run(listen(apis, "127.0.0.1", port))
     assert str(error.value) == (
         f"Port {port} on 127.0.0.1 (local HTTP API) is taken by another program. "
         "Free it, or choose another one with HTTP_API_PORT."
@@ -280,13 +269,13 @@ def test_which_api_the_port_serves() -> None:
 
 
 def test_settings_and_their_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PORT", "LISTEN", "ID", "MAX_CONCURRENCY"):
+    for name in ("PORT", "LISTEN", "ID"):
         monkeypatch.delenv(f"HTTP_API_{name}", raising=False)
-    assert Settings.from_environment(4566) == Settings("127.0.0.1", 8080, None, 256)
+    assert Settings.from_environment(4566) == Settings("127.0.0.1", 8080, None)
     assert Settings.from_environment(4999).port == 0
     monkeypatch.setenv("HTTP_API_PORT", "9000")
     monkeypatch.setenv("HTTP_API_ID", "abc")
-    assert Settings.from_environment(4999) == Settings("127.0.0.1", 9000, "abc", 256)
+    assert Settings.from_environment(4999) == Settings("127.0.0.1", 9000, "abc")
 
 
 @pytest.mark.parametrize("value", ["http", "-1", "65536", "8080x", "٣"])

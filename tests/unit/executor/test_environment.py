@@ -7,19 +7,19 @@ import os
 import socket
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from lambda_process_executor.environment import (
-    EndedBeforehandError,
     Environment,
     ProcessEndedError,
     TimedOutError,
+    UnreadEventError,
 )
-from lambda_process_executor.output import LogEvent
 from lambda_process_executor.runtime_api import Event
+from tests.support.loop import LoopThread
 from tests.support.waiting import eventually
 
 PID = 4_000_000  # beyond any that a kernel gives out
@@ -65,28 +65,38 @@ class Parent:
         os.write(self.status, json.dumps(message).encode() + b"\n")
 
 
-def environment(parent: Any, written: list[LogEvent]) -> Environment:
-    return Environment(lambda api: (parent, {"argv": None, "api": api}), written.append)
+@pytest.fixture(scope="module")
+def loop() -> Iterator[LoopThread]:
+    running = LoopThread()
+    yield running
+    running.close()
 
 
-def test_the_wait_for_the_parent_is_no_time_of_the_function() -> None:
+def environment(loop: LoopThread, parent: Any) -> Environment:
+    async def make_job(api: str) -> tuple[Any, dict[str, Any]]:
+        return parent, {"argv": None, "api": api}
+
+    return loop.call(lambda: Environment(make_job, lambda event: None))
+
+
+def test_the_wait_for_the_parent_is_no_time_of_the_function(loop: LoopThread) -> None:
     """On a busy machine the parent imports for longer than an init may take."""
-    tested = environment(Parent(delay_s=3, init_s=0), [])
+    tested = environment(loop, Parent(delay_s=3, init_s=0))
 
-    tested.start(2)
+    loop.run(tested.start(2))
 
     assert time.monotonic() - tested.init_started < 3
-    tested.close()
+    loop.run(tested.close())
 
 
-def test_the_time_of_the_function_is_limited() -> None:
-    tested = environment(Parent(delay_s=0, init_s=60), [])
+def test_the_time_of_the_function_is_limited(loop: LoopThread) -> None:
+    tested = environment(loop, Parent(delay_s=0, init_s=60))
 
     with pytest.raises(TimedOutError):
-        tested.start(0.2)
+        loop.run(tested.start(0.2))
 
     assert tested.exit is not None
-    tested.close()
+    loop.run(tested.close())
 
 
 def read_request(client: socket.socket) -> None:
@@ -95,41 +105,51 @@ def read_request(client: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 5_000_000])
-def test_an_event_that_an_ending_process_has_not_read_was_not_taken(size: int) -> None:
+def test_an_event_that_an_ending_process_has_not_read_was_not_taken(
+    loop: LoopThread, size: int
+) -> None:
     """It is one that no function has seen: another process can have it."""
-    tested, parent = waiting_environment()
-    with ThreadPoolExecutor() as pool:
-        call = pool.submit(tested.invoke, event(size), 5)
-        assert parent.client
-        parent.client.recv(1, socket.MSG_PEEK)
-        parent.client.close()
-        parent.kill(PID)
-        with pytest.raises(EndedBeforehandError):
-            call.result()
-    tested.close()
+    tested, parent = waiting_environment(loop)
+    call = loop.submit(tested.invoke(event(size), 5))
+    assert parent.client
+    parent.client.recv(1, socket.MSG_PEEK)
+    parent.client.close()
+    parent.kill(PID)
+    with pytest.raises(UnreadEventError):
+        call.result()
+    loop.run(tested.close())
 
 
-def test_an_event_sent_to_a_process_that_has_closed_its_connection_was_not_taken() -> None:
-    tested, parent = waiting_environment()
-    tested.pump = parent.close_and_end  # type: ignore[method-assign]  # at the worst moment
-    with pytest.raises(EndedBeforehandError):
-        tested.invoke(event(1), 5)
-    tested.close()
+def test_an_event_sent_to_a_process_that_has_closed_its_connection_was_not_taken(
+    loop: LoopThread,
+) -> None:
+    tested, parent = waiting_environment(loop)
+    dispatch = tested.api.dispatch
+
+    def close_then_dispatch(event: Event) -> bytes:
+        parent.close_and_end()  # at the worst moment
+        return dispatch(event)
+
+    tested.api.dispatch = close_then_dispatch  # type: ignore[method-assign]  # see above
+    with pytest.raises(UnreadEventError):
+        loop.run(tested.invoke(event(1), 5))
+    loop.run(tested.close())
 
 
 @pytest.mark.parametrize("reported", [True, False])
-def test_no_event_for_a_process_that_asked_for_one_and_ended(reported: bool) -> None:
+def test_no_event_for_a_process_that_asked_for_one_and_ended(
+    loop: LoopThread, reported: bool
+) -> None:
     """Its question and its end arrive together, with or without the parent's report."""
-    tested, parent = waiting_environment()
+    tested, parent = waiting_environment(loop)
     assert parent.client
-    with ThreadPoolExecutor() as pool:
-        call = pool.submit(tested.invoke, event(1), 5)
-        read_request(parent.client)
-        parent.client.sendall(
-            b"POST /2018-06-01/runtime/invocation/1-2/response HTTP/1.1\r\n"
-            b"Host: x\r\nContent-Length: 2\r\n\r\n{}"
-        )
-        assert call.result().payload == b"{}"
+    call = loop.submit(tested.invoke(event(1), 5))
+    read_request(parent.client)
+    parent.client.sendall(
+        b"POST /2018-06-01/runtime/invocation/1-2/response HTTP/1.1\r\n"
+        b"Host: x\r\nContent-Length: 2\r\n\r\n{}"
+    )
+    assert call.result().payload == b"{}"
     read_request(parent.client)
     parent.client.sendall(NEXT)
     parent.client.close()
@@ -138,35 +158,34 @@ def test_no_event_for_a_process_that_asked_for_one_and_ended(reported: bool) -> 
     if reported:
         ending.join()
 
-    with pytest.raises(EndedBeforehandError):
-        tested.invoke(event(1), 5)
-    tested.close()
+    with pytest.raises(UnreadEventError):
+        loop.run(tested.invoke(event(1), 5))
+    loop.run(tested.close())
 
 
 @pytest.mark.parametrize("asks_more", [False, True])
-def test_an_event_that_a_process_has_read_was_taken(asks_more: bool) -> None:
+def test_an_event_that_a_process_has_read_was_taken(loop: LoopThread, asks_more: bool) -> None:
     """Even when it has asked for something else meanwhile, and ends with that answer unread."""
-    tested, parent = waiting_environment()
-    with ThreadPoolExecutor() as pool:
-        call = pool.submit(tested.invoke, event(1), 5)
-        assert parent.client
-        read_request(parent.client)
-        if asks_more:
-            parent.client.sendall(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
-            parent.client.recv(1, socket.MSG_PEEK)
-        parent.client.close()
-        parent.kill(PID)
-        with pytest.raises(ProcessEndedError) as ended:
-            call.result()
-    assert not isinstance(ended.value, EndedBeforehandError)
-    tested.close()
+    tested, parent = waiting_environment(loop)
+    call = loop.submit(tested.invoke(event(1), 5))
+    assert parent.client
+    read_request(parent.client)
+    if asks_more:
+        parent.client.sendall(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+        parent.client.recv(1, socket.MSG_PEEK)
+    parent.client.close()
+    parent.kill(PID)
+    with pytest.raises(ProcessEndedError) as ended:
+        call.result()
+    assert not isinstance(ended.value, UnreadEventError)
+    loop.run(tested.close())
 
 
-def waiting_environment() -> tuple[Environment, Parent]:
+def waiting_environment(loop: LoopThread) -> tuple[Environment, Parent]:
     """An environment whose process waits for an event."""
     parent = Parent(delay_s=0, init_s=0)
-    tested = environment(parent, [])
-    tested.start(5)
+    tested = environment(loop, parent)
+    loop.run(tested.start(5))
     eventually(lambda: parent.client)
     return tested, parent
 

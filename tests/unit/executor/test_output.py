@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import struct
 import time
-from typing import Any
+from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_process_executor.cloudwatch import LogWriter, Stream, batches
+from lambda_process_executor.log_sender import LogSender, MetricKey, Stream, batches
 from lambda_process_executor.output import MAX_EVENT_BYTES, LogEvent, OutputParser, split_message
 
 
@@ -82,27 +83,56 @@ def test_a_batch_is_in_the_order_of_time_and_of_writing() -> None:
 
 
 def test_a_later_batch_of_a_stream_is_not_dated_before_the_one_in_front() -> None:
-    class Client:
-        class exceptions:  # noqa: N801  as in boto3
-            ResourceAlreadyExistsException = KeyError
+    stored: list[tuple[int, str]] = []
 
-        def __init__(self) -> None:
-            self.events: list[tuple[int, str]] = []
+    async def store(_: Stream, events: list[LogEvent]) -> None:
+        stored.extend((event.timestamp, event.message) for event in events)
 
-        def create_log_group(self, **_: str) -> None: ...
+    async def work() -> None:
+        stream = Stream("000000000000", "us-east-1", "group", "stream")
+        sender = LogSender(store, count_nothing, linger_ms=0)
+        for event in (LogEvent(5, "line"), LogEvent(3, "record made before the line came")):
+            sender.put(stream, event)
+            await sender.flush()
 
-        def create_log_stream(self, **_: str) -> None: ...
+    asyncio.run(work())
 
-        def put_log_events(self, *, logEvents: list[dict[str, Any]], **_: str) -> None:  # noqa: N803
-            self.events += [(event["timestamp"], event["message"]) for event in logEvents]
+    assert stored == [(5, "line"), (5, "record made before the line came")]
 
-    client, stream = Client(), Stream("000000000000", "us-east-1", "group", "stream")
-    writer = LogWriter(lambda _account, _region: client, linger_ms=0)
-    for event in (LogEvent(5, "line"), LogEvent(3, "record made before the line came")):
-        writer.put(stream, event)
-        assert writer.flush(5)
 
-    assert client.events == [(5, "line"), (5, "record made before the line came")]
+def test_what_cannot_be_stored_at_first_is_stored_later() -> None:
+    stored: list[str] = []
+    counted: Counter[MetricKey] = Counter()
+    failures = {"logs": 1, "metrics": 1}
+
+    def fail_once(kind: str) -> None:
+        if failures[kind]:
+            failures[kind] -= 1
+            raise ConnectionError(kind)
+
+    async def store(_: Stream, events: list[LogEvent]) -> None:
+        fail_once("logs")
+        stored.extend(event.message for event in events)
+
+    async def count(metrics: Counter[MetricKey]) -> None:
+        fail_once("metrics")
+        counted.update(metrics)
+
+    async def work() -> None:
+        sender = LogSender(store, count, linger_ms=0)
+        sender.put(Stream("000000000000", "us-east-1", "group", "stream"), LogEvent(1, "line"))
+        for _ in range(3):
+            sender.count(("000000000000", "us-east-1", "fn", "Invocations"))
+        await sender.flush()
+        await sender.flush()
+
+    asyncio.run(work())
+
+    assert stored == ["line"]
+    assert list(counted.values()) == [3]
+
+
+async def count_nothing(_: Counter[MetricKey]) -> None: ...
 
 
 def test_a_message_is_not_dated_after_its_arrival() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,32 +21,24 @@ from lambda_process_executor.settings import SettingError, Settings
 class Holder:
     idle: bool = True
 
-    def park(self) -> bool:
+    async def park(self) -> bool:
         return self.idle
 
 
 def test_the_longest_idle_makes_room() -> None:
-    capacity = Capacity(2)
-    busy, idle, third = Holder(idle=False), Holder(), Holder()
+    async def work() -> None:
+        capacity = Capacity(2)
+        busy, idle, third = Holder(idle=False), Holder(), Holder()
 
-    assert capacity.acquire(busy)
-    assert capacity.acquire(idle)
-    assert capacity.acquire(third)
-    third.idle = False
-    assert not capacity.acquire(Holder())
-    capacity.release(busy)
-    assert capacity.acquire(Holder())
+        assert await capacity.acquire(busy)
+        assert await capacity.acquire(idle)
+        assert await capacity.acquire(third)
+        third.idle = False
+        assert not await capacity.acquire(Holder())
+        capacity.release(busy)
+        assert await capacity.acquire(Holder())
 
-
-@dataclass
-class Code:
-    folder: Path
-
-    def prepare_for_execution(self) -> None:
-        pass
-
-    def get_unzipped_code_location(self) -> Path:
-        return self.folder
+    asyncio.run(work())
 
 
 def test_a_later_layer_wins(tmp_path: Path) -> None:
@@ -55,7 +48,7 @@ def test_a_later_layer_wins(tmp_path: Path) -> None:
         (tmp_path / name / f"only-{name}").write_text(text)
 
     merged = merged_layers(
-        tmp_path / "merged", [(name, Code(tmp_path / name)) for name in ("one", "two")]
+        tmp_path / "merged", [(name, str(tmp_path / name)) for name in ("one", "two")]
     )
 
     assert (merged / "python" / "same.py").read_text() == "2"

@@ -21,13 +21,11 @@ class Settings:
     :ivar port: ``HTTP_API_PORT``; 0 turns the listener off. Not set: 8080 beside an emulator on
         its usual port, off beside one on another port, which is a second one for tests
     :ivar api_id: ``HTTP_API_ID``, the API to serve; ``None``: see ``listener.select_api``
-    :ivar max_concurrency: ``HTTP_API_MAX_CONCURRENCY``, most integrations called at a time
     """
 
     listen: str = LOOPBACK
     port: int = 8080
     api_id: str | None = None
-    max_concurrency: int = 256
 
     @classmethod
     def from_environment(cls, edge_port: int) -> Settings:
@@ -40,7 +38,6 @@ class Settings:
             listen=os.environ.get("HTTP_API_LISTEN") or LOOPBACK,
             port=_number("HTTP_API_PORT", 8080 if edge_port == EDGE_PORT else 0, 0, 65_535),
             api_id=os.environ.get("HTTP_API_ID") or None,
-            max_concurrency=_number("HTTP_API_MAX_CONCURRENCY", 256, 1, 10_000),
         )
 
 

@@ -130,6 +130,7 @@ class _Connection(asyncio.Protocol):
         self._url = b""
         self._headers: Headers = []
         self._hosts = 0
+        self._header_bytes = 0
         self._body: list[bytes] = []
         self._body_size = 0
         self._head_size = 0
@@ -192,6 +193,10 @@ class _Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"host":
             self._hosts += 1
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > MAX_HEAD_BYTES:
+            self._refuse(431, "Request Header Fields Too Large")
+            raise _RefusedError
         self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import uuid
 from typing import Any
@@ -14,6 +15,7 @@ from lambda_process_executor.front_doors.core.message import (
     internal_server_error,
     request_too_large,
 )
+from lambda_process_executor.front_doors.core.server import HttpServer, ListenError
 from lambda_process_executor.front_doors.http_api.api import Api, Resource, select_api
 from lambda_process_executor.front_doors.http_api.execute import DataPlane, refuse
 from lambda_process_executor.front_doors.http_api.policy import allows_invoke
@@ -143,3 +145,22 @@ class HttpApis:
         if api is None:
             return refuse(404, "Not Found")
         return await self._data_plane.handle(request, api)
+
+
+async def listen(apis: HttpApis, host: str, port: int) -> HttpServer:
+    """Serve the local API on a port of its own.
+
+    Raises:
+        ListenError: The port is taken or may not be bound.
+    """
+    server = HttpServer(apis.answer_local, refuse)
+    try:
+        await server.start(host, port)
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        reason = "is taken by another program" if taken else f"is refused: {error}"
+        raise ListenError(
+            f"Port {port} on {host} (local HTTP API) {reason}. "
+            "Free it, or choose another one with HTTP_API_PORT."
+        ) from None
+    return server
