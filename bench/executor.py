@@ -107,8 +107,8 @@ class Direct:
     """Drives environments without LocalStack's API in front."""
 
     def __init__(self, work: Path, runtimes_dir: Path, *, zygote: bool) -> None:
-        from lambda_process_executor.runtimes import Runtimes
-        from lambda_process_executor.settings import Settings
+        from trigger_stack_engine.environments.runtimes import Runtimes
+        from trigger_stack_engine.settings import Settings
 
         os.environ["LAMBDA_PROCESS_PYTHON_RUNTIMES"] = str(runtimes_dir)
         os.environ["LAMBDA_PROCESS_ZYGOTE"] = "1" if zygote else "0"
@@ -118,8 +118,8 @@ class Direct:
         self.log: list[str] = []
 
     def environment(self, function: Function) -> Any:
-        from lambda_process_executor.environment import Environment
-        from lambda_process_executor.launch import Launch
+        from trigger_stack_engine.environments.environment import Environment
+        from trigger_stack_engine.environments.launch import Launch
 
         launch = Launch(function.version(), secrets.token_hex(16), self.runtimes)
         variables = {
@@ -143,7 +143,7 @@ class Direct:
 
     def invoke(self, environment: Any) -> int:
         """One event; returns the handler's entry on the monotonic clock, in nanoseconds."""
-        from lambda_process_executor.runtime_api import Event
+        from trigger_stack_engine.environments.runtime_api import Event
 
         arn = "arn:aws:lambda:us-east-1:000000000000:function:bench"
         event = Event(str(uuid.uuid4()), b"{}", arn, time.time_ns() // 1_000_000 + 30_000)

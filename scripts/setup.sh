@@ -75,10 +75,10 @@ if ! done_already packages "$wanted"; then
         -r emulator/requirements.lock -r requirements.lock
     remember packages "$wanted"
 fi
-wanted=$(hash_of emulator/plugin/pyproject.toml emulator/executor/pyproject.toml)
+wanted=$(hash_of emulator/plugin/pyproject.toml emulator/engine/pyproject.toml)
 if ! done_already plugins "$wanted"; then
     "$UV" pip install --quiet --python .venv/bin/python --no-build-isolation --no-deps \
-        -e emulator/plugin -e emulator/executor
+        -e emulator/plugin -e emulator/engine
     remember plugins "$wanted"
 fi
 

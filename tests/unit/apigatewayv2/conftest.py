@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lambda_process_executor.front_doors.http_api.events import CallContext
 from tests.support.loop import LoopThread
+from trigger_stack_engine.front_doors.http_api.events import CallContext
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lambda_process_executor.front_doors.core.message import Headers, HttpRequest, HttpResponse
-from lambda_process_executor.front_doors.http_api.cors import (
+from trigger_stack_engine.front_doors.core.message import Headers, HttpRequest, HttpResponse
+from trigger_stack_engine.front_doors.http_api.cors import (
     Cors,
     apply_cors,
     is_preflight,

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_process_executor.front_doors.core.message import Headers, HttpError, HttpRequest
-from lambda_process_executor.front_doors.http_api.events import (
+from trigger_stack_engine.front_doors.core.message import Headers, HttpError, HttpRequest
+from trigger_stack_engine.front_doors.http_api.events import (
     CallContext,
     build_event,
     build_event_v1,
@@ -20,7 +20,7 @@ from lambda_process_executor.front_doors.http_api.events import (
     format_time,
     is_text,
 )
-from lambda_process_executor.front_doors.http_api.routing import Match, RouteTable, parse_route_key
+from trigger_stack_engine.front_doors.http_api.routing import Match, RouteTable, parse_route_key
 
 DEFAULT = Match(parse_route_key("$default"), {})
 BRAND = Match(parse_route_key("GET /brand/{brandId}"), {"brandId": "acme"})

@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from lambda_process_executor.front_doors.core.message import (
+from tests.support.loop import LoopThread
+from trigger_stack.apigatewayv2.models import Api
+from trigger_stack_engine.front_doors.core.message import (
     HttpRequest,
     HttpResponse,
     internal_server_error,
 )
-from lambda_process_executor.front_doors.http_api.api import Stage
-from lambda_process_executor.front_doors.http_api.execute import MAX_BODY_BYTES, DataPlane
-from lambda_process_executor.front_doors.http_api.http_proxy import HttpProxy, target_url
-from lambda_process_executor.front_doors.http_api.routing import Match, parse_route_key
-from tests.support.loop import LoopThread
-from trigger_stack.apigatewayv2.models import Api
+from trigger_stack_engine.front_doors.http_api.api import Stage
+from trigger_stack_engine.front_doors.http_api.execute import MAX_BODY_BYTES, DataPlane
+from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy, target_url
+from trigger_stack_engine.front_doors.http_api.routing import Match, parse_route_key
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from lambda_process_executor.front_doors.core.server import ListenError
-from lambda_process_executor.front_doors.http_api.api import LOCAL_PORT_TAG, Stage, select_api
-from lambda_process_executor.front_doors.http_api.door import HttpApis, listen
-from lambda_process_executor.front_doors.http_api.execute import MAX_BODY_BYTES, DataPlane
-from lambda_process_executor.front_doors.http_api.http_proxy import HttpProxy
 from tests.support.loop import LoopThread
 from trigger_stack.apigatewayv2.models import Api
 from trigger_stack.apigatewayv2.settings import InvalidSettingError, Settings
+from trigger_stack_engine.front_doors.core.server import ListenError
+from trigger_stack_engine.front_doors.http_api.api import LOCAL_PORT_TAG, Stage, select_api
+from trigger_stack_engine.front_doors.http_api.door import HttpApis, listen
+from trigger_stack_engine.front_doors.http_api.execute import MAX_BODY_BYTES, DataPlane
+from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy
 
 DEADLINE_SECONDS = 20
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_process_executor.front_doors.core.message import HttpError, HttpResponse
-from lambda_process_executor.front_doors.http_api.responses import MAX_RESPONSE_BYTES, parse_result
+from trigger_stack_engine.front_doors.core.message import HttpError, HttpResponse
+from trigger_stack_engine.front_doors.http_api.responses import MAX_RESPONSE_BYTES, parse_result
 
 
 def parse(result: Any, version: str = "2.0") -> HttpResponse:

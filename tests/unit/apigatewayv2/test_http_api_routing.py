@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_process_executor.front_doors.core.message import HttpError
-from lambda_process_executor.front_doors.http_api.routing import (
+from trigger_stack_engine.front_doors.core.message import HttpError
+from trigger_stack_engine.front_doors.http_api.routing import (
     InvalidRouteKeyError,
     RouteTable,
     parse_route_key,

@@ -16,9 +16,9 @@ from localstack.http.request import get_raw_path
 from rolo import Request, Response
 from rolo.gateway import HandlerChain
 
-from lambda_process_executor.front_doors.core.message import HttpRequest, HttpResponse
-from lambda_process_executor.front_doors.http_api.execute import MAX_BODY_BYTES, refuse
 from trigger_stack.apigatewayv2.models import Api, find_api
+from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
+from trigger_stack_engine.front_doors.http_api.execute import MAX_BODY_BYTES, refuse
 
 _HOST = re.compile(r"([a-z0-9-]+)\.execute-api\.", re.IGNORECASE)
 _PATH = re.compile(r"/_aws/execute-api/([A-Za-z0-9-]+)(/.*)?", re.DOTALL)

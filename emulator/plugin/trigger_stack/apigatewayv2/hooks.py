@@ -10,13 +10,13 @@ from localstack.aws.handlers import preprocess_request, run_custom_response_hand
 from localstack.runtime.exceptions import LocalstackExit
 from localstack.runtime.hooks import on_infra_start
 
-from lambda_process_executor.front_doors.core.message import HttpRequest, HttpResponse
-from lambda_process_executor.front_doors.http_api.execute import refuse
-from lambda_process_executor.wire import RemoteError
 from trigger_stack.apigatewayv2.edge import EdgeHandler
 from trigger_stack.apigatewayv2.models import Api, list_apis, store_lock
 from trigger_stack.apigatewayv2.settings import InvalidSettingError, Settings
 from trigger_stack.localstack.lambda_engine.supervisor import EngineUnavailableError
+from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
+from trigger_stack_engine.front_doors.http_api.execute import refuse
+from trigger_stack_engine.wire import RemoteError
 
 # Before the hooks that start other programs: an emulator that cannot have its port ends at once
 # and leaves nothing behind.

@@ -19,8 +19,8 @@ from localstack.services.stores import (
     CrossAccountAttribute,
 )
 
-from lambda_process_executor.front_doors.http_api.api import Api as ServedApi
-from lambda_process_executor.front_doors.http_api.api import Resource, Snapshot
+from trigger_stack_engine.front_doors.http_api.api import Api as ServedApi
+from trigger_stack_engine.front_doors.http_api.api import Resource, Snapshot
 
 
 @dataclass

@@ -18,8 +18,6 @@ from localstack.services.plugins import ServiceLifecycleHook
 from localstack.state import StateVisitor
 from localstack.utils.urls import localstack_host
 
-from lambda_process_executor.front_doors.http_api.api import Stage
-from lambda_process_executor.front_doors.http_api.routing import DEFAULT
 from trigger_stack.apigatewayv2 import validation
 from trigger_stack.apigatewayv2.errors import (
     BadRequestException,
@@ -37,6 +35,8 @@ from trigger_stack.apigatewayv2.models import (
     now,
     store_lock,
 )
+from trigger_stack_engine.front_doors.http_api.api import Stage
+from trigger_stack_engine.front_doors.http_api.routing import DEFAULT
 
 CUSTOM_ID_TAG: Final = "_custom_id_"
 """Tag with which LocalStack users choose an API's id."""

@@ -10,19 +10,19 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lambda_process_executor.front_doors.http_api.routing import (
+from trigger_stack.apigatewayv2.errors import BadRequestException, NotEmulatedException
+from trigger_stack_engine.front_doors.http_api.routing import (
     DEFAULT,
     METHODS,
     InvalidRouteKeyError,
     RouteKey,
     parse_route_key,
 )
-from lambda_process_executor.front_doors.http_api.uris import (
+from trigger_stack_engine.front_doors.http_api.uris import (
     MAX_TIMEOUT_MILLIS,
     STAGE_VARIABLE,
     parse_lambda_uri,
 )
-from trigger_stack.apigatewayv2.errors import BadRequestException, NotEmulatedException
 
 MIN_TIMEOUT_MILLIS: Final = 50
 PAYLOAD_FORMAT_VERSIONS: Final = ("1.0", "2.0")

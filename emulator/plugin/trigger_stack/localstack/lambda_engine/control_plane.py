@@ -16,11 +16,11 @@ from typing import Any
 
 from localstack.services.lambda_.api_utils import function_locators_from_arn
 
-from lambda_process_executor.function import FunctionSettings, FunctionVersion
-from lambda_process_executor.wire import ConnectionLostError, Header, Message, RemoteError
 from trigger_stack.localstack.lambda_engine.stores import LogStore, add_metrics
 from trigger_stack.localstack.lambda_engine.supervisor import Call, Supervisor
 from trigger_stack.localstack.lambda_engine.versions import describe_function, find_function
+from trigger_stack_engine.invoke.function import FunctionSettings, FunctionVersion
+from trigger_stack_engine.wire import ConnectionLostError, Header, Message, RemoteError
 
 LOG = logging.getLogger(__name__)
 _READS = ("Get", "List", "Invoke")

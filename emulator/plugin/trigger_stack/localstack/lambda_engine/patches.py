@@ -1,6 +1,6 @@
 """The changes of LocalStack's Lambda service that the engine cannot do without.
 
-``tests/executor/test_patches.py`` has a test for each that fails when LocalStack does it itself.
+``tests/engine/test_patches.py`` has a test for each that fails when LocalStack does it itself.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ What: moto's CloudWatch Logs backend and LocalStack's CloudWatch provider are ca
 process.
 Why: a request over HTTP to ourselves for each batch takes longer than all the rest.
 Until: LocalStack's internal clients call a provider without HTTP.
-Test: ``tests/executor/test_logs.py`` reads what is stored through the API.
+Test: ``tests/engine/test_logs.py`` reads what is stored through the API.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from localstack.aws.connect import connect_to
 from localstack.http import Request
 from localstack.services.plugins import SERVICE_PLUGINS
 
-from lambda_process_executor.wire import Header
+from trigger_stack_engine.wire import Header
 
 
 class LogStore:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from lambda_process_executor.wire import (
+from trigger_stack_engine.wire import (
     ConnectionLostError,
     Header,
     Message,
@@ -76,7 +76,7 @@ class Supervisor:
                 [
                     sys.executable,
                     "-m",
-                    "lambda_process_executor.engine",
+                    "trigger_stack_engine.engine",
                     "--control",
                     str(theirs.fileno()),
                 ],

@@ -5,7 +5,7 @@ name is replaced in its module.
 Why: they start an environment, a few threads and a metric request for each invocation inside
 LocalStack's process.
 Until: LocalStack has an extension point for who executes a version.
-Test: ``tests/executor/test_patches.py::test_versions_are_run_by_the_engine``.
+Test: ``tests/engine/test_patches.py::test_versions_are_run_by_the_engine``.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from localstack.services.lambda_.invocation.lambda_models import (
 from localstack.services.lambda_.invocation.models import lambda_stores
 from localstack.services.lambda_.invocation.version_manager import LambdaVersionManager
 
-from lambda_process_executor.function import Alias, FunctionSettings, FunctionVersion
-from lambda_process_executor.launch import function_environment
-from lambda_process_executor.wire import RemoteError
 from trigger_stack.localstack.lambda_engine.supervisor import EngineUnavailableError
+from trigger_stack_engine.environments.launch import function_environment
+from trigger_stack_engine.invoke.function import Alias, FunctionSettings, FunctionVersion
+from trigger_stack_engine.wire import RemoteError
 
 LOG = logging.getLogger(__name__)
 

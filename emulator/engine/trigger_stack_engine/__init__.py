@@ -1,0 +1,1 @@
+"""The engine: runs Lambda functions and serves their front doors, beside LocalStack."""

@@ -1,0 +1,1 @@
+"""Command line tools: logs, hot reload, debugging."""

@@ -1,0 +1,266 @@
+"""The engine: the process that runs functions, beside LocalStack, which is the control plane.
+
+``python -m trigger_stack_engine.engine --control FD``: the descriptor is one end of a Unix
+socket pair, and LocalStack has the other. The calls that the engine answers are the methods
+``_op_…`` of :class:`Engine`. When LocalStack goes away, so does the engine, and with it every
+execution environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from collections import Counter
+
+import uvloop
+
+from trigger_stack_engine.environments.debug_requests import DebugRequest
+from trigger_stack_engine.environments.execution import Invocation
+from trigger_stack_engine.environments.isolation import describe_isolation
+from trigger_stack_engine.environments.machine import Machine
+from trigger_stack_engine.environments.runtimes import RuntimeUnavailableError
+from trigger_stack_engine.environments.spawner import SpawnError
+from trigger_stack_engine.front_doors.core.message import HttpRequest
+from trigger_stack_engine.front_doors.core.server import HttpServer, ListenError
+from trigger_stack_engine.front_doors.http_api.door import FunctionInvoker, HttpApis, listen
+from trigger_stack_engine.front_doors.http_api.execute import DataPlane
+from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy
+from trigger_stack_engine.invoke.concurrency import Concurrency, ThrottledError
+from trigger_stack_engine.invoke.function import FunctionSettings, FunctionVersion
+from trigger_stack_engine.invoke.invoker import Invoker, NoSuchFunctionError, NotReadyError
+from trigger_stack_engine.logs.output import LogEvent
+from trigger_stack_engine.logs.sender import LogSender, MetricKey, Stream
+from trigger_stack_engine.settings import SettingError, Settings
+from trigger_stack_engine.wire import AsyncPeer, Header, Message, RemoteError
+
+LOG = logging.getLogger(__name__)
+_FLUSH_TIMEOUT_S = 5
+_NOTHING = b""
+
+
+class Engine:
+    """Answers the control plane's calls."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.ended = asyncio.get_running_loop().create_future()
+        self.logs = LogSender(self._store_logs, self._count, settings.log_linger_ms)
+        self.machine = Machine(settings, self.logs)
+        self.invoker = Invoker(
+            self.machine, Concurrency(settings.concurrency_limit), settings.keep_alive_s
+        )
+        self.http_apis = HttpApis(DataPlane(FunctionInvoker(self.invoker), HttpProxy()))
+        self._servers: list[HttpServer] = []
+        self._peer: AsyncPeer | None = None
+        self._closing = False
+        self._background: list[asyncio.Task[None]] = []
+
+    async def serve(self, control: socket.socket) -> None:
+        """Serve until the control plane ends the connection or asks for the end."""
+        loop = asyncio.get_running_loop()
+        _, self._peer = await loop.create_connection(
+            lambda: AsyncPeer(self._handle, self._lost), sock=control
+        )
+        self._background = [
+            asyncio.create_task(self.machine.watch_memory()),
+            asyncio.create_task(self.invoker.sweep()),
+        ]
+        await self.ended
+
+    def _lost(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def close(self) -> None:
+        """End every environment, at once."""
+        for server in self._servers:
+            server.close()
+        for task in self._background:
+            task.cancel()
+        self.machine.close()
+
+    # -- calls to the control plane -----------------------------------------------------------
+
+    async def _store_logs(self, stream: Stream, events: list[LogEvent]) -> None:
+        assert self._peer is not None
+        head = {
+            "op": "logs",
+            "account": stream.account,
+            "region": stream.region,
+            "group": stream.group,
+            "stream": stream.name,
+        }
+        body = json.dumps([(event.timestamp, event.message) for event in events]).encode()
+        await self._peer.call(head, body)
+
+    async def _count(self, metrics: Counter[MetricKey]) -> None:
+        assert self._peer is not None
+        await self._peer.call(
+            {"op": "metrics", "counts": [[*key, n] for key, n in metrics.items()]}
+        )
+
+    # -- calls from the control plane ---------------------------------------------------------
+
+    async def _handle(self, header: Header, body: bytes) -> Message:
+        try:
+            return await getattr(self, f"_op_{header['op']}")(header, body)  # type: ignore[no-any-return]  # see there
+        except ThrottledError as error:
+            raise RemoteError("TooManyRequests", "Rate Exceeded.", reason=str(error)) from None
+        except NoSuchFunctionError as error:
+            raise RemoteError("NoSuchFunction", str(error)) from None
+        except NotReadyError as error:
+            raise RemoteError("NotReady", str(error)) from None
+        except RuntimeUnavailableError as error:
+            raise RemoteError("RuntimeUnavailable", str(error)) from None
+
+    async def _op_invoke(self, header: Header, body: bytes) -> Message:
+        """Handle one event: ``{version, arn, request_id, invoked_arn, trace_id, client_context}``
+        and the payload. Returns ``{is_error, logs, version}`` and the result."""
+        pool = self.invoker.pool_of(header["version"], header["arn"])
+        result = await self.invoker.invoke(
+            pool,
+            Invocation(
+                request_id=header["request_id"],
+                payload=body,
+                invoked_arn=header["invoked_arn"],
+                trace_id=header.get("trace_id"),
+                client_context=header.get("client_context"),
+            ),
+        )
+        reply = {"is_error": result.is_error, "logs": result.logs, "version": result.version}
+        return reply, result.payload
+
+    async def _op_prepare(self, header: Header, _: bytes) -> Message:
+        """A version is to become active: ``{version: FunctionVersion}``."""
+        await self.invoker.prepare(FunctionVersion.from_json(header["version"]))
+        return {}, _NOTHING
+
+    async def _op_retire(self, header: Header, _: bytes) -> Message:
+        """A version is no longer used: ``{version: id}``."""
+        await self.invoker.retire(header["version"])
+        return {}, _NOTHING
+
+    async def _op_settings(self, header: Header, _: bytes) -> Message:
+        """What holds for all versions of a function: ``{settings: FunctionSettings}``."""
+        self.invoker.set_settings(FunctionSettings.from_json(header["settings"]))
+        return {}, _NOTHING
+
+    async def _op_forget(self, header: Header, _: bytes) -> Message:
+        """A function has been deleted: ``{arn}``."""
+        self.invoker.forget_function(header["arn"])
+        return {}, _NOTHING
+
+    async def _op_provision(self, header: Header, _: bytes) -> Message:
+        """Provisioned concurrency: ``{version: id, wanted}``; returns ``{ready, error}``."""
+        ready, error = await self.invoker.provision(header["version"], header["wanted"])
+        return {"ready": ready, "error": error}, _NOTHING
+
+    async def _op_listen(self, header: Header, _: bytes) -> Message:
+        """Serve HTTP APIs on a port of their own: ``{document: {host, port, api_id}}``."""
+        wanted = header["document"]
+        self.http_apis.local_api_id = wanted["api_id"]
+        if self._servers:
+            return {}, _NOTHING
+        try:
+            server = await listen(self.http_apis, wanted["host"], wanted["port"])
+        except ListenError as error:
+            raise RemoteError("PortUnavailable", str(error)) from None
+        self._servers.append(server)
+        return {}, _NOTHING
+
+    async def _op_http_apis(self, header: Header, _: bytes) -> Message:
+        """The HTTP APIs that there are, the oldest first: ``{document: [Api.document()]}``."""
+        self.http_apis.replace(header["document"])
+        return {}, _NOTHING
+
+    async def _op_http_api(self, header: Header, body: bytes) -> Message:
+        """Answer a request that came in on LocalStack's port: ``{api_id, request}`` and its body.
+        Returns ``{status, headers}`` and the body of the response."""
+        fields = header["request"]
+        headers = [(name, value) for name, value in fields.pop("headers")]
+        request = HttpRequest(**fields, headers=headers, body=body)
+        response = await self.http_apis.answer(header["api_id"], request)
+        return {"status": response.status, "headers": response.headers}, response.body
+
+    async def _op_hot_reload(self, header: Header, _: bytes) -> Message:
+        """Run functions from a working tree: ``{document: folder or null}``."""
+        self.machine.hot_reload.set_root(header["document"])
+        return {}, _NOTHING
+
+    async def _op_debug(self, header: Header, _: bytes) -> Message:
+        """Debug the next environment: ``{function, port, wait}``."""
+        request = DebugRequest(header["port"], header["wait"])
+        self.machine.debugging.put(header["function"], request)
+        return {}, _NOTHING
+
+    async def _op_describe(self, _: Header, __: bytes) -> Message:
+        """What can run here, in one line."""
+        facts = await asyncio.to_thread(self.machine.runtimes.plain.isolation)
+        names = ", ".join(self.machine.runtimes.python_names()) or "none for Python"
+        text = (
+            f"runtimes {names}; up to {self.machine.capacity.limit} environments;"
+            f" isolation: {describe_isolation(facts)}"
+        )
+        return {"text": text}, _NOTHING
+
+    async def _op_shutdown(self, _: Header, __: bytes) -> Message:
+        """End every environment and store the logs that are still queued."""
+        if not self._closing:
+            self._closing = True
+            for server in self._servers:
+                server.close()
+            await asyncio.to_thread(self.machine.runtimes.close)
+            try:
+                await asyncio.wait_for(self.logs.flush(), _FLUSH_TIMEOUT_S)
+            except TimeoutError:
+                LOG.warning("logs were not stored within %d s", _FLUSH_TIMEOUT_S)
+        return {}, _NOTHING
+
+
+async def run(control: socket.socket, settings: Settings) -> None:
+    """Serve until the end."""
+    engine = Engine(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: None)  # LocalStack says when to end
+    try:
+        await engine.serve(control)
+    finally:
+        engine.close()
+
+
+def main() -> None:
+    """Run the engine; ends with code 2 and a sentence when a setting cannot be used."""
+    parser = argparse.ArgumentParser(description="Runs Lambda functions for LocalStack.")
+    parser.add_argument("--control", type=int, required=True, help="descriptor of the socket")
+    options = parser.parse_args()
+    logging.basicConfig(
+        level=os.environ.get("ENGINE_LOG", "WARNING").upper(),
+        format="%(asctime)s %(levelname)s engine: %(message)s",
+    )
+    try:
+        settings = Settings.from_environment(os.environ.get("TMPDIR", "/tmp") + "/lambda-process")  # noqa: S108  the default of mktemp
+    except SettingError as error:
+        sys.exit(f"{error}")
+    control = socket.socket(fileno=options.control)
+    control.setblocking(False)
+    gc.collect()
+    gc.freeze()  # what is made at start-up is never garbage
+    try:
+        uvloop.run(run(control, settings))
+    except SpawnError as error:
+        sys.exit(f"engine: {error}")
+    finally:
+        sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

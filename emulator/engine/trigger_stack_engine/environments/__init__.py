@@ -1,0 +1,1 @@
+"""Execution environments: processes that run functions, and what keeps them apart."""

@@ -1,0 +1,531 @@
+"""One execution environment's process: its Runtime API server, its output and its memory.
+
+Everything here runs in the engine's event loop. A warm invocation costs no hand-over between
+threads: the loop writes the event to the process' connection and reads its answer from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import termios
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from trigger_stack_engine.environments.http import BadRequestError, Parser, Request, response
+from trigger_stack_engine.environments.memory import MemoryGauge
+from trigger_stack_engine.environments.runtime_api import (
+    MAX_RESPONSE_BYTES,
+    Answer,
+    Event,
+    RuntimeApi,
+    State,
+)
+from trigger_stack_engine.environments.spawner import Spawner, SpawnError
+from trigger_stack_engine.logs.output import LogEvent, OutputParser
+
+LOG = logging.getLogger(__name__)
+_KILL_GRACE_S = 5.0
+_KILL_AGAIN_S = 0.05
+_SPAWN_TIMEOUT_S = 60.0
+_CLOSE_WAIT_S = 0.5  # for the connections of a process that has ended; a child may hold one
+_MAX_CONNECTIONS = 64
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a process ended. ``status`` is a wait status, ``None`` when nobody could tell."""
+
+    status: int | None
+    peak_kb: int = 0
+    out_of_memory: bool = False
+
+    def __str__(self) -> str:
+        """The reason as Lambda words it."""
+        if self.status is None or os.WIFSIGNALED(self.status):
+            number = signal.SIGKILL if self.status is None else os.WTERMSIG(self.status)
+            return f"Runtime exited with error: signal: {_signal_text(number)}"
+        code = os.WEXITSTATUS(self.status)
+        if code == 0:
+            return "Runtime exited without providing a reason"
+        return f"Runtime exited with error: exit status {code}"
+
+
+_SIGNAL_TEXTS = {
+    signal.SIGKILL: "killed",
+    signal.SIGSEGV: "segmentation fault",
+    signal.SIGABRT: "aborted",
+    signal.SIGTERM: "terminated",
+    signal.SIGBUS: "bus error",
+    signal.SIGFPE: "floating point exception",
+    signal.SIGILL: "illegal instruction",
+    signal.SIGINT: "interrupt",
+    signal.SIGPIPE: "broken pipe",
+    signal.SIGXCPU: "CPU time limit exceeded",
+    signal.SIGXFSZ: "file size limit exceeded",
+}
+
+
+def _signal_text(number: int) -> str:
+    return _SIGNAL_TEXTS.get(signal.Signals(number), f"signal {number}")
+
+
+def _is_unread(closed: socket.socket) -> bool:
+    """Whether a peer that closed its side in an orderly way did so before the last data came."""
+    # The reset that answers such data shows as nothing but the socket's error.
+    if closed.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        return True
+    if sys.platform != "linux":
+        return False
+    # It may still be on its way; what the peer did receive, its closing has acknowledged.
+    unacknowledged = fcntl.ioctl(closed, termios.TIOCOUTQ, bytes(4))  # tcp(7), SIOCOUTQ
+    return any(unacknowledged)
+
+
+class TimedOutError(Exception):
+    """The deadline of a phase passed."""
+
+
+class _Connection:
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.parser = Parser(MAX_RESPONSE_BYTES)
+        self.outgoing = bytearray()
+        self.closing = False
+        self.silent = False  # nothing has come in since an event was sent
+        self.refused = False  # the peer closed it with unread data, or before the data came
+
+
+class Environment:
+    """Runs one runtime process at a time; after its end the next invocation starts another.
+
+    Args:
+        make_job: Given the ``host:port`` of the Runtime API, returns who starts the process and
+            the spawn request. Raises SpawnError.
+        emit: Called with every log event, in order.
+        memory_limit_kb: The function's memory; a process that takes more is killed. 0: no limit.
+    """
+
+    def __init__(
+        self,
+        make_job: Callable[[str], Awaitable[tuple[Spawner, dict[str, Any]]]],
+        emit: Callable[[LogEvent], None],
+        memory_limit_kb: int = 0,
+    ) -> None:
+        self.spawner: Spawner | None = None
+        self.make_job = make_job
+        self.emit = emit
+        self.memory_limit_kb = memory_limit_kb
+        self.pid: int | None = None
+        self.exit: Exit | None = None
+        self.setup_error: str | None = None
+        self.init_started = 0.0
+        self.api = RuntimeApi()
+        self.on_exit: Callable[[], None] = lambda: None
+        self.gauge = MemoryGauge()
+        self._loop = asyncio.get_running_loop()
+        self._open = False
+        self._listener: socket.socket | None = None
+        self._waiting: _Connection | None = None
+        self._connections: set[_Connection] = set()
+        self._log_fd = -1
+        self._status_fd = -1
+        self._status = b""
+        self._output = OutputParser()
+        self._out_of_memory = False
+        self._done: Callable[[], bool] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    # -- life ---------------------------------------------------------------------------------
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a process that has not ended."""
+        return self._open and self.exit is None
+
+    async def start(self, timeout_s: float) -> None:
+        """Start a process and wait for the end of its init phase.
+
+        Returns when the runtime asks for an event, has reported an init error
+        (``api.init_error``), or has ended (``exit``). The limit counts from :attr:`init_started`
+        (``time.monotonic()``), when the process began.
+
+        Args:
+            timeout_s: Seconds that the init phase may take.
+
+        Raises:
+            TimedOutError: The init phase took longer; the process has been killed.
+            SpawnError: No process could be started.
+        """
+        await self._start_process()
+        try:
+            # The parent may still be importing, which is no time of the function's.
+            await self._wait(time.monotonic() + _SPAWN_TIMEOUT_S, lambda: self.pid is not None)
+        except TimedOutError:
+            raise SpawnError("the parent of functions does not answer") from None
+        self.init_started = time.monotonic()
+        await self._wait(self.init_started + timeout_s, lambda: self.api.state is not State.INIT)
+
+    async def _start_process(self) -> None:
+        await self.close()
+        self.api = RuntimeApi()
+        self._output = OutputParser()
+        self.exit = self.setup_error = None
+        self.init_started = time.monotonic()
+        self._status = b""
+        self._out_of_memory = False
+        listener = self._listener = socket.socket()
+        listener.setblocking(False)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(16)
+        self._log_fd, log_w = os.pipe()
+        self._status_fd, status_w = os.pipe()
+        os.set_blocking(self._log_fd, False)
+        os.set_blocking(self._status_fd, False)
+        self._open = True
+        try:
+            host, port = listener.getsockname()
+            self.spawner, job = await self.make_job(f"{host}:{port}")
+            self.gauge = MemoryGauge(forked=job["argv"] is None)
+            self.spawner.spawn(job, log_w, status_w)
+        except SpawnError:
+            self.exit = Exit(None)  # there is nothing to end
+            await self.close()
+            raise
+        finally:
+            os.close(log_w)
+            os.close(status_w)
+        self._loop.add_reader(listener, self._accept)
+        self._loop.add_reader(self._log_fd, self._read_log)
+        self._loop.add_reader(self._status_fd, self._read_status)
+
+    async def close(self) -> None:
+        """Kill what is alive and give every descriptor back. Idempotent."""
+        if not self._open:
+            return
+        if self.exit is None:
+            await self._kill_and_wait()
+        if not self._open:  # closed by somebody else meanwhile
+            return
+        self._open = False
+        self._drain_log(final=True)
+        for connection in list(self._connections):
+            self._drop(connection)
+        if self._listener is not None:
+            self._loop.remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
+        for fd in (self._log_fd, self._status_fd):
+            if fd >= 0:
+                self._loop.remove_reader(fd)
+                os.close(fd)
+        self._log_fd = self._status_fd = -1
+        self.pid = None
+
+    def kill(self) -> None:
+        """End the process and its group without waiting."""
+        if self.pid is not None and self.exit is None and self.spawner is not None:
+            self.spawner.kill(self.pid)
+
+    async def _kill_and_wait(self) -> None:
+        deadline = time.monotonic() + _KILL_GRACE_S
+        while self.exit is None and time.monotonic() < deadline:
+            self.kill()
+            # Again when the process was not known yet, or when the parent has been replaced.
+            with contextlib.suppress(TimedOutError):
+                await self._wait(
+                    min(deadline, time.monotonic() + _KILL_AGAIN_S), lambda: False, kill=False
+                )
+        if self.exit is None:
+            LOG.warning("process %s of a function did not end when killed", self.pid)
+            self.exit = Exit(None)
+
+    # -- invoking -----------------------------------------------------------------------------
+
+    async def invoke(self, event: Event, timeout_s: float) -> Answer:
+        """Hand ``event`` to the runtime and wait for its answer.
+
+        Args:
+            event: The event.
+            timeout_s: Seconds until the process is killed.
+
+        Raises:
+            TimedOutError: No answer in time; the process has been killed.
+            ProcessEndedError: The process ended without an answer; see :attr:`exit`.
+            UnreadEventError: It had ended, or ended by itself, before it had read the event.
+        """
+        deadline = time.monotonic() + timeout_s
+        api = self.api
+        # After an answer the runtime comes back for the next event; mostly it is waiting already.
+        if self._waiting is None:
+            await self._wait(deadline, lambda: self._waiting is not None)
+        else:
+            # A process that ended a moment ago has closed its connection: an event written to it
+            # now would be lost on it.
+            self._serve(self._waiting)
+        waiting = self._waiting
+        if waiting is None or self.exit is not None:
+            raise UnreadEventError
+        self._waiting = None
+        waiting.silent = True
+        self._send(waiting, api.dispatch(event))
+        await self._wait(deadline, lambda: api.answer is not None)
+        answer = api.answer
+        self._drain_log(final=False)
+        if answer is not None:
+            return answer
+        if await self._was_left_unread(waiting):
+            raise UnreadEventError
+        raise ProcessEndedError
+
+    async def _was_left_unread(self, connection: _Connection) -> bool:
+        """Whether the process ended without having read the event that was sent to it.
+
+        An event can meet a process that is just ending, and that nobody knows of yet. The kernel
+        tells the two apart: it resets a connection that is closed with data unread (RFC 2525,
+        2.17), or that data comes to after it was closed.
+        """
+        deadline = time.monotonic() + _CLOSE_WAIT_S
+        while connection in self._connections and time.monotonic() < deadline:
+            await asyncio.sleep(0.002)
+        return connection.silent and connection.refused
+
+    async def _wait(self, deadline: float, done: Callable[[], bool], *, kill: bool = True) -> None:
+        """Wait until ``done()``, the end of the process, or the deadline.
+
+        Raises:
+            TimedOutError: The deadline passed; with ``kill`` the process has been ended.
+        """
+        while not done() and self.exit is None:
+            waiter = self._loop.create_future()
+            self._done, self._waiter = done, waiter
+            timer = self._loop.call_later(max(deadline - time.monotonic(), 0), _expire, waiter)
+            try:
+                await waiter
+            except TimedOutError:
+                if done() or self.exit is not None:
+                    break
+                if kill:
+                    await self._kill_and_wait()
+                raise
+            finally:
+                timer.cancel()
+                if self._waiter is waiter:
+                    self._done = self._waiter = None
+
+    def _wake(self) -> None:
+        waiter, done = self._waiter, self._done
+        if waiter is None or done is None or waiter.done():
+            return
+        if self.exit is not None or done():
+            waiter.set_result(None)
+
+    # -- the process --------------------------------------------------------------------------
+
+    def _read_status(self) -> None:
+        try:
+            data = os.read(self._status_fd, 65536)
+        except BlockingIOError:
+            return
+        if not data:
+            self._loop.remove_reader(self._status_fd)
+            self._ended(Exit(None, self.gauge.peak_kb))
+            return
+        self._status += data
+        *lines, self._status = self._status.split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            if "pid" in message:
+                self.pid = message["pid"]
+                self.gauge.started(message["pid"])
+            elif "error" in message:
+                self.setup_error = message["error"]
+            elif "exit" in message:
+                peak = self.gauge.ended(message["peak_kb"])
+                self._ended(Exit(message["exit"], peak, self._out_of_memory))
+        self._wake()
+
+    def _ended(self, how: Exit) -> None:
+        if self.exit is not None:
+            return
+        # What it sent before its end counts.
+        for connection in list(self._connections):
+            while connection in self._connections and self._serve(connection):
+                pass
+        self.exit = how
+        self._drain_log(final=True)
+        self._wake()
+        self.on_exit()
+
+    def used_memory_kb(self) -> int:
+        """Most memory the process has had so far, in kB, as ``Max Memory Used`` counts it."""
+        return self.gauge.peak() if self.exit is None else self.gauge.peak_kb
+
+    def check_memory(self) -> None:
+        """Kill the environment when its processes together take more than its memory."""
+        if not self.memory_limit_kb or self.exit is not None or self.pid is None:
+            return
+        if self.gauge.used_kb() > self.memory_limit_kb:
+            self._out_of_memory = True
+            self.gauge.peak_kb = self.memory_limit_kb
+            self.kill()
+
+    # -- its output ---------------------------------------------------------------------------
+
+    def _read_log(self) -> None:
+        try:
+            data = os.read(self._log_fd, 1 << 20)
+        except BlockingIOError:
+            return
+        if not data:
+            self._loop.remove_reader(self._log_fd)
+            return
+        for event in self._output.feed(data):
+            self.emit(event)
+
+    def _drain_log(self, *, final: bool) -> None:
+        """Read what has been written up to now; after the end also a line without newline."""
+        while True:
+            try:
+                data = os.read(self._log_fd, 1 << 20)
+            except (BlockingIOError, OSError):
+                break
+            if not data:
+                break
+            for event in self._output.feed(data):
+                self.emit(event)
+            if len(data) < 1 << 20:
+                break
+        if final:
+            for event in self._output.flush():
+                self.emit(event)
+
+    # -- its Runtime API ----------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        try:
+            sock, _ = self._listener.accept()
+        except OSError:
+            return
+        if len(self._connections) >= _MAX_CONNECTIONS:
+            sock.close()
+            return
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._add_connection(sock)
+
+    def _add_connection(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        connection = _Connection(sock)
+        self._connections.add(connection)
+        self._loop.add_reader(sock, self._serve, connection)
+
+    def _drop(self, connection: _Connection) -> None:
+        if self._waiting is connection:
+            self._waiting = None
+        if connection not in self._connections:
+            return
+        self._connections.discard(connection)
+        self._loop.remove_reader(connection.sock)
+        self._loop.remove_writer(connection.sock)
+        connection.sock.close()
+
+    def _serve(self, connection: _Connection) -> bool:
+        """Read what has come in on a connection; says whether there was anything."""
+        try:
+            data = connection.sock.recv(1 << 20)
+        except BlockingIOError:
+            return False
+        except OSError:
+            connection.refused = True
+            self._drop(connection)
+            self._wake()
+            return False
+        if not data:
+            connection.refused = bool(connection.outgoing) or _is_unread(connection.sock)
+            self._drop(connection)
+            self._wake()
+            return False
+        connection.silent = False
+        parser = connection.parser
+        parser.feed(data)
+        try:
+            while connection in self._connections:
+                request = parser.next_request()
+                if parser.expects_continue:
+                    parser.expects_continue = False
+                    self._send(connection, b"HTTP/1.1 100 Continue\r\n\r\n")
+                if request is None:
+                    break
+                self._answer(connection, request)
+        except BadRequestError as error:
+            body = json.dumps({"errorMessage": str(error), "errorType": "BadRequest"}).encode()
+            connection.closing = True
+            self._send(connection, response(error.status, body, keep_alive=False))
+        self._wake()
+        return True
+
+    def _answer(self, connection: _Connection, request: Request) -> None:
+        if self._waiting is connection:
+            self._waiting = None  # it gave up waiting and asks for something else
+        reply = self.api.handle(request)
+        if reply is None:
+            self._waiting = connection
+            return
+        connection.closing = not request.keep_alive
+        self._send(connection, reply)
+
+    def _send(self, connection: _Connection, data: bytes) -> None:
+        if not connection.outgoing:
+            try:
+                sent = connection.sock.send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                connection.refused = True
+                self._drop(connection)
+                return
+            if sent < len(data):
+                connection.outgoing += data[sent:]
+                self._loop.add_writer(connection.sock, self._flush, connection)
+        else:
+            connection.outgoing += data
+        if connection.closing and not connection.outgoing:
+            self._drop(connection)
+
+    def _flush(self, connection: _Connection) -> None:
+        try:
+            while connection.outgoing:
+                sent = connection.sock.send(connection.outgoing)
+                del connection.outgoing[:sent]
+        except BlockingIOError:
+            return
+        except OSError:
+            connection.refused = True
+            self._drop(connection)
+            return
+        self._loop.remove_writer(connection.sock)
+        if connection.closing:
+            self._drop(connection)
+
+
+def _expire(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(TimedOutError())
+
+
+class ProcessEndedError(Exception):
+    """The process ended before it answered."""
+
+
+class UnreadEventError(ProcessEndedError):
+    """The process ended before it had read the event: nothing of it has been handled."""

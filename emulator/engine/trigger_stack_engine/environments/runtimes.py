@@ -1,0 +1,345 @@
+"""How each Lambda runtime is started: which program, which search path, which parent."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from trigger_stack_engine.environments.node_client import NodeClient, NodeClientError
+from trigger_stack_engine.environments.preloads import LAYER, RUNTIME, STANDARD_LIBRARY
+from trigger_stack_engine.environments.spawner import Spawner
+from trigger_stack_engine.settings import Settings
+
+_PYTHON = re.compile(r"python3\.\d+")
+_DIST_INFO = re.compile(r"(.+?)-([^-]+)\.dist-info")
+
+
+class RuntimeUnavailableError(Exception):
+    """A function cannot run on this machine; the text is the function's state reason."""
+
+
+def canonical(name: str) -> str:
+    """A distribution's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def distributions(folder: Path) -> dict[str, str]:
+    """Version by canonical name of what is installed in ``folder``, read from its dist-infos."""
+    found = {}
+    try:
+        names = [entry.name for entry in folder.iterdir()]
+    except OSError:
+        return {}
+    for name in names:
+        match = _DIST_INFO.fullmatch(name)
+        if match:
+            found[canonical(match[1])] = match[2]
+    return found
+
+
+def top_level_names(folder: Path) -> set[str]:
+    """Importable names that ``folder`` holds."""
+    try:
+        entries = [entry.name for entry in folder.iterdir()]
+    except OSError:
+        return set()
+    names = set()
+    for entry in entries:
+        if entry.endswith((".dist-info", ".egg-info", ".pth")) or entry == "__pycache__":
+            continue
+        name = entry.split(".", 1)[0]
+        if name.isidentifier():
+            names.add(name)
+    return names
+
+
+@dataclass
+class Preloaded:
+    """One distribution that the zygote has imported."""
+
+    name: str
+    version: str
+    modules: set[str]
+    requires: set[str] = field(default_factory=set)
+
+
+def preloaded_distributions(folder: Path) -> dict[str, Preloaded]:
+    """The distributions installed in ``folder`` with their importable names and requirements."""
+    found: dict[str, Preloaded] = {}
+    for name, version in distributions(folder).items():
+        found[name] = Preloaded(name, version, set())
+    for info in folder.glob("*.dist-info"):
+        match = _DIST_INFO.fullmatch(info.name)
+        if not match:
+            continue
+        dist = found[canonical(match[1])]
+        record = info / "RECORD"
+        if record.exists():
+            for line in record.read_text().splitlines():
+                top = line.split(",", 1)[0].split("/", 1)[0]
+                base = top.split(".", 1)[0]
+                if base.isidentifier() and not top.endswith((".dist-info", ".data")):
+                    dist.modules.add(base)
+        metadata = info / "METADATA"
+        if metadata.exists():
+            for line in metadata.read_text(errors="replace").splitlines():
+                if not line:
+                    break
+                required = re.match(r"Requires-Dist: *([A-Za-z0-9._-]+)([^;]*)(;.*)?", line)
+                if required and "extra" not in (required[3] or ""):
+                    dist.requires.add(canonical(required[1]))
+    return found
+
+
+def reusable(preloaded: dict[str, Preloaded], own: dict[str, str], given: set[str]) -> set[str]:
+    """Names of the pre-imported distributions that a function may use as they are.
+
+    A distribution may be used when the function brings the very same version itself (``own``) and
+    the same holds for everything it requires, unless that is in ``given``, which every function
+    has.
+    """
+    keep = {name for name, dist in preloaded.items() if own.get(name) == dist.version}
+    while True:
+        broken = {
+            name
+            for name in keep
+            if any(
+                needed in preloaded and needed not in keep and needed not in given
+                for needed in preloaded[name].requires
+            )
+        }
+        if not broken:
+            return keep
+        keep -= broken
+
+
+class PythonRuntime:
+    """One ``python3.X`` runtime: an interpreter and AWS's packages installed for it."""
+
+    def __init__(self, name: str, folder: Path, sandbox: dict[str, Any]) -> None:
+        self.name = name
+        self.folder = folder
+        self.preload_folder = folder / ".preload"
+        self.debug_folder = folder / ".debug"
+        self.interpreter = (folder / ".interpreter").read_text().strip()
+        self.version = name.removeprefix("python")
+        self.given = preloaded_distributions(folder)
+        self.extra = preloaded_distributions(self.preload_folder)
+        prefix = Path(self.interpreter).resolve().parent.parent
+        needed = [] if str(prefix) == "/usr" else [str(prefix)]
+        facts = {**sandbox, "needed": needed, "runtime": str(folder)}
+        self.spawner = Spawner(self.interpreter, [folder], [*STANDARD_LIBRARY, *RUNTIME], facts)
+        # For functions whose layer is what it has imported; started with the first of them.
+        self.layered_spawner = Spawner(
+            self.interpreter,
+            [folder, self.preload_folder],
+            [*STANDARD_LIBRARY, *RUNTIME, *LAYER],
+            facts,
+        )
+        self._standard_path: list[str] | None = None
+
+    def standard_path(self) -> list[str]:
+        """The interpreter's own search path: the standard library and nothing else."""
+        if self._standard_path is None:
+            base = Path(self.interpreter).resolve().parent.parent
+            digits = self.version.replace(".", "")
+            library = base / "lib" / f"python{self.version}"
+            self._standard_path = [
+                str(base / "lib" / f"python{digits}.zip"),
+                str(library),
+                str(library / "lib-dynload"),
+            ]
+        return self._standard_path
+
+    def search_path(self, task_root: str, opt: str, runtime_dir: str) -> list[str]:
+        """``sys.path`` of a function, in the order of AWS's managed runtime."""
+        return [
+            task_root,
+            f"{opt}/python/lib/python{self.version}/site-packages",
+            f"{opt}/python",
+            runtime_dir,
+            *self.standard_path(),
+        ]
+
+    def parent_for(self, folders: list[Path]) -> tuple[Spawner, set[str] | None]:
+        """The parent to fork a function from, which brings packages in ``folders`` itself.
+
+        Second, the top-level names of pre-imported modules that the function may use, or ``None``
+        for all of that parent's: evicting modules costs time and memory, so a parent is chosen
+        that has nothing to evict whenever there is one.
+        """
+        own: dict[str, str] = {}
+        names: set[str] = set()
+        for folder in reversed(folders):
+            own.update(distributions(folder))
+            names |= top_level_names(folder)
+        given = {module for dist in self.given.values() for module in dist.modules}
+        same = {
+            module
+            for known in (self.given, self.extra)
+            for dist in known.values()
+            if own.get(dist.name) == dist.version
+            for module in dist.modules
+        }
+        shadowed = (names & given) - same
+        good = reusable(self.extra, own, set() if shadowed else set(self.given))
+        if not shadowed and good and good == set(self.extra):
+            return self.layered_spawner, None
+        extra = {module for name in good for module in self.extra[name].modules}
+        if not shadowed and not (extra - given):
+            return self.spawner, None
+        # boto3 and what it needs stand and fall together.
+        kept = extra if shadowed else extra | given
+        return (self.layered_spawner if good else self.spawner), kept
+
+    def job(
+        self, task_root: str, opt: str, runtime_dir: str, keep: set[str] | None
+    ) -> dict[str, Any]:
+        """The part of a spawn request that says how to run Python code.
+
+        ``task_root``, ``opt`` and ``runtime_dir`` are paths as the function sees them; ``keep`` is
+        what :meth:`parent_for` said.
+        """
+        return {
+            "path": self.search_path(task_root, opt, runtime_dir),
+            "evict": [] if keep is None else [runtime_dir + os.sep],
+            "keep": sorted(keep or ()),
+            "argv0": f"{task_root}/bootstrap",
+        }
+
+
+class Runtimes:
+    """All runtimes of this machine and the parents their environments are started from."""
+
+    def __init__(self, settings: Settings, plain_interpreter: str) -> None:
+        self.settings = settings
+        self.sandbox: dict[str, Any] = {
+            "wanted": settings.isolation != "none",
+            "hide": [str(settings.work_dir), str(Path(tempfile.gettempdir()) / "lambda")],
+        }
+        for folder in self.sandbox["hide"]:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        needed: set[str] = set()
+        for program in (plain_interpreter, shutil.which("node")):
+            if program:
+                needed.add(str(Path(program).resolve().parent.parent))
+        for name in self.python_names():
+            interpreter = (settings.runtimes_dir / name / ".interpreter").read_text().strip()
+            needed.add(str(Path(interpreter).resolve().parent.parent))
+        self.plain = Spawner(
+            plain_interpreter,
+            [],
+            [],
+            {**self.sandbox, "needed": sorted(needed - {"/usr", "/"})},
+        )
+        self.node_client = NodeClient(settings.runtimes_dir, settings.work_dir)
+        self._python: dict[str, PythonRuntime] = {}
+        self._lock = threading.Lock()
+
+    def python_names(self) -> list[str]:
+        """Names of the Python runtimes whose interpreter is on this machine."""
+        found = []
+        for file in self.settings.runtimes_dir.glob("python3.*/.interpreter"):
+            if Path(file.read_text().strip()).exists():
+                found.append(file.parent.name)
+        return sorted(found, key=lambda name: int(name.partition(".")[2]))
+
+    def python(self, name: str) -> PythonRuntime:
+        """The runtime ``python3.X``.
+
+        Raises
+        ------
+        RuntimeUnavailableError
+            Its interpreter or AWS's packages for it are not installed.
+        """
+        with self._lock:
+            runtime = self._python.get(name)
+            if runtime is None:
+                if name not in self.python_names():
+                    raise RuntimeUnavailableError(self._missing_python(name))
+                runtime = PythonRuntime(name, self.settings.runtimes_dir / name, self.sandbox)
+                self._python[name] = runtime
+            return runtime
+
+    def _missing_python(self, name: str) -> str:
+        there = ", ".join(self.python_names()) or "none"
+        return (
+            f"runtime {name} needs an interpreter that is not installed on this machine;"
+            f" installed runtimes: {there}"
+        )
+
+    def node(self) -> str:
+        """Path of ``node``.
+
+        Raises
+        ------
+        RuntimeUnavailableError
+            It is not installed.
+        """
+        path = shutil.which("node")
+        if path is None:
+            raise RuntimeUnavailableError("`node` is not installed on this machine")
+        return str(Path(path).resolve())
+
+    def node_folder(self, name: str) -> Path:
+        """Folder of the client that runs the functions of runtime ``name``; installs it if need be.
+
+        Raises
+        ------
+        RuntimeUnavailableError
+            It cannot be installed.
+        """
+        try:
+            return self.node_client.folder()
+        except NodeClientError as error:
+            raise RuntimeUnavailableError(f"runtime {name} {error}") from error
+
+    def check(self, name: str | None) -> None:
+        """Refuse a runtime that cannot run here; install what can be installed.
+
+        Raises
+        ------
+        RuntimeUnavailableError
+            With the reason, to become the function's state reason.
+        """
+        if name is None:
+            raise RuntimeUnavailableError("container images cannot run in the process executor")
+        if _PYTHON.fullmatch(name):
+            self.python(name)
+        elif name.startswith("nodejs"):
+            if shutil.which("node") is None:
+                raise RuntimeUnavailableError(
+                    f"runtime {name} needs `node`, which is not installed on this machine;"
+                    " install Node.js with npm and start the emulator again"
+                )
+            self.node_folder(name)
+        elif not name.startswith("provided"):
+            raise RuntimeUnavailableError(
+                f"runtime {name} cannot run in the process executor; it runs python3.*,"
+                " nodejs*.x and provided*"
+            )
+
+    def warm_up(self, name: str, folders: list[Path]) -> None:
+        """Start the parent of a function's environments, so that it is ready when needed.
+
+        ``folders`` are where the function's own packages may lie.
+        """
+        if _PYTHON.fullmatch(name) and self.settings.zygote:
+            self.python(name).parent_for(folders)[0].ensure_started()
+        else:
+            self.plain.ensure_started()
+
+    def close(self) -> None:
+        """End every parent and with it every environment."""
+        with self._lock:
+            spawners = [self.plain]
+            for runtime in self._python.values():
+                spawners += [runtime.spawner, runtime.layered_spawner]
+        for spawner in spawners:
+            spawner.close()

@@ -1,0 +1,221 @@
+"""Forks children on request, and buries them."""
+
+# No pathlib: it costs every child memory and the parent start-up time.
+# ruff: noqa: PTH116, PTH123
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import socket
+import struct
+import time
+from typing import Any
+
+from trigger_stack_engine.environments.zygote.kernel import LINUX, PR_SET_CHILD_SUBREAPER, prctl
+from trigger_stack_engine.environments.zygote.sandbox import Sandbox
+
+FIRST_FREE_FD = 4
+
+
+class Child:
+    """What the parent remembers of one execution environment."""
+
+    def __init__(self, pid: int, status_fd: int, log_inode: int) -> None:
+        self.pid = pid
+        self.status_fd = status_fd
+        self.log_inode = log_inode
+
+
+def write_status(fd: int, message: dict[str, Any]) -> None:
+    """Tell the emulator what became of a child."""
+    # The reader may be gone already: nobody is left to tell.
+    with contextlib.suppress(OSError):
+        os.write(fd, json.dumps(message).encode() + b"\n")
+
+
+class Zygote:
+    """Forks children on request and buries them."""
+
+    def __init__(self, control: socket.socket, sandbox: Sandbox) -> None:
+        self.control = control
+        self.sandbox = sandbox
+        self.children: dict[int, Child] = {}
+        self.selector = selectors.DefaultSelector()
+        self.wake_r, self.wake_w = os.pipe()
+        os.set_blocking(self.wake_w, False)
+        os.set_blocking(self.wake_r, False)
+
+    def run(self) -> dict[str, Any] | None:
+        """Serve requests; returns a job in the child, ``None`` in the parent when it is to end."""
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self.wake_w, warn_on_full_buffer=False)
+        self.selector.register(self.control, selectors.EVENT_READ)
+        self.selector.register(self.wake_r, selectors.EVENT_READ)
+        while True:
+            for key, _ in self.selector.select():
+                if key.fileobj is self.control:
+                    job = self._serve()
+                    if job == "end":
+                        self.end()
+                        return None
+                    if isinstance(job, dict):
+                        return job
+                else:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(self.wake_r, 4096)
+            self._bury()
+
+    def end(self) -> None:
+        """The emulator is gone or wants no more: nothing may survive it."""
+        for child in list(self.children.values()):
+            self._kill(child)
+        deadline = time.monotonic() + 2
+        while self.children and time.monotonic() < deadline:
+            self._bury()
+            time.sleep(0.002)
+
+    # -- requests ---------------------------------------------------------------------------
+
+    def _serve(self) -> dict[str, Any] | str | None:
+        try:
+            head, fds, _, _ = socket.recv_fds(self.control, 4, 4)
+        except ConnectionError:
+            return "end"
+        if not head:
+            return "end"
+        try:
+            while len(head) < 4:
+                head += self._receive(4 - len(head))
+            message = json.loads(self._receive(struct.unpack(">I", head)[0]))
+        except ConnectionError:
+            return "end"
+        if "release" in message:
+            self.sandbox.drop_tmp(message["release"])
+            return None
+        if "kill" in message:
+            child = self.children.get(message["kill"])
+            if child is not None:
+                self._kill(child)
+            return None
+        return self._spawn(message["spawn"], fds)
+
+    def _receive(self, size: int) -> bytes:
+        parts = []
+        while size:
+            part = self.control.recv(min(size, 1 << 20))
+            if not part:
+                raise ConnectionError
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def _spawn(self, job: dict[str, Any], fds: list[int]) -> dict[str, Any] | None:
+        log_fd, status_fd = fds
+        log_inode = os.fstat(log_fd).st_ino
+        try:
+            self.sandbox.make_tmp(job)
+            pid = os.fork()
+        except OSError as error:
+            write_status(status_fd, {"error": f"cannot start a process: {error.strerror}"})
+            write_status(status_fd, {"exit": 127 << 8, "peak_kb": 0})
+            os.close(log_fd)
+            os.close(status_fd)
+            return None
+        if pid:
+            os.close(log_fd)
+            self.children[pid] = Child(pid, status_fd, log_inode)
+            write_status(status_fd, {"pid": pid})
+            return None
+        self._leave()
+        job["_fds"] = (log_fd, status_fd)
+        return job
+
+    def _leave(self) -> None:
+        """In the child: close by hand what the garbage collector would close much later, when the
+        numbers of these descriptors belong to something else."""
+        signal.set_wakeup_fd(-1)
+        self.selector.close()
+        self.control.close()
+        os.close(self.wake_r)
+        os.close(self.wake_w)
+        for child in self.children.values():
+            os.close(child.status_fd)
+        self.children.clear()
+
+    # -- the end of children ----------------------------------------------------------------
+
+    def _kill(self, child: Child) -> None:
+        strays = self._descendants(child.pid)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+        for pid in [child.pid, *strays]:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _bury(self) -> None:
+        """Reap what has died; a dead environment takes its whole process group along."""
+        while True:
+            try:
+                pid = self._next_dead()
+                if pid in self.children:
+                    # As long as the dead leader is not reaped its group id cannot be taken again.
+                    self._kill(self.children[pid])
+                    self._kill_strays(self.children[pid])
+                pid, status, usage = os.wait4(pid, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            child = self.children.pop(pid, None)
+            if child is not None:
+                if not hasattr(os, "waitid"):
+                    self._kill(child)
+                peak_kb = usage.ru_maxrss if LINUX else usage.ru_maxrss // 1024
+                write_status(child.status_fd, {"exit": status, "peak_kb": peak_kb})
+                os.close(child.status_fd)
+
+    @staticmethod
+    def _next_dead() -> int:
+        """A process that has died and is not reaped; -1, which is any, where nobody can tell."""
+        if not hasattr(os, "waitid"):  # macOS before Python 3.13
+            return -1
+        info = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return info.si_pid if info else -1
+
+    @staticmethod
+    def _children_of(pid: int) -> list[int]:
+        try:
+            with open(f"/proc/{pid}/task/{pid}/children") as file:
+                return [int(child) for child in file.read().split()]
+        except OSError:
+            return []
+
+    def _descendants(self, pid: int) -> list[int]:
+        found: list[int] = []
+        todo = [pid] if LINUX else []
+        while todo:
+            children = self._children_of(todo.pop())
+            found += children
+            todo += children
+        return found
+
+    def _kill_strays(self, child: Child) -> None:
+        """Kill daemons of an environment: orphans land here because this is the subreaper."""
+        if not LINUX:
+            return
+        for pid in self._children_of(os.getpid()):
+            if pid in self.children:
+                continue
+            for fd in range(FIRST_FREE_FD):
+                with contextlib.suppress(OSError):
+                    if os.stat(f"/proc/{pid}/fd/{fd}").st_ino == child.log_inode:
+                        for stray in [pid, *self._descendants(pid)]:
+                            with contextlib.suppress(ProcessLookupError):
+                                os.kill(stray, signal.SIGKILL)
+                        break

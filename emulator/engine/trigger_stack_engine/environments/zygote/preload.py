@@ -1,0 +1,109 @@
+"""What the parent imports once for all its children."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import sys
+from typing import Any
+
+from trigger_stack_engine.environments.zygote.kernel import LINUX
+
+
+def preload(modules: list[str], paths: list[str]) -> None:
+    """Import what most functions import, and warm botocore's caches of parsed service models."""
+    sys.path[:0] = paths
+    for name in modules:
+        # A module that is not there only means a slower first import in the children.
+        with contextlib.suppress(ImportError):
+            __import__(name)
+    if "botocore" in sys.modules:
+        _warm_botocore()
+    if LINUX:
+        with contextlib.suppress(OSError):
+            ctypes.CDLL("libstdc++.so.6", mode=os.RTLD_GLOBAL)
+    for path in paths:
+        sys.path.remove(path)
+
+
+WARM_SERVICES = (
+    "dynamodb",
+    "s3",
+    "sqs",
+    "sns",
+    "events",
+    "ses",
+    "sesv2",
+    "lambda",
+    "rekognition",
+    "cloudfront",
+    "kinesis",
+    "ssm",
+    "sts",
+    "logs",
+)
+
+
+def _warm_botocore() -> None:
+    """Share the JSON models between all children: botocore's loader caches per instance.
+
+    A session is made per process, each with its own loader, so the loaded data are put where every
+    later instance finds them: in front of the loader's file reading.
+    """
+    import botocore.loaders
+    import botocore.session
+
+    reader: Any = botocore.loaders.JSONFileLoader
+    read = reader.load_file
+    cache: dict[str, Any] = {}
+
+    def load_file(self: Any, file_path: str) -> Any:
+        data = cache.get(file_path)
+        return read(self, file_path) if data is None else data
+
+    def load_and_keep(self: Any, file_path: str) -> Any:
+        data = cache.get(file_path)
+        if data is None:
+            data = cache[file_path] = read(self, file_path)
+        return data
+
+    reader.load_file = load_and_keep
+    session = botocore.session.Session()
+    for service in WARM_SERVICES:
+        with contextlib.suppress(Exception):  # a service that this version does not know
+            session.create_client(
+                service,
+                region_name="us-east-1",
+                aws_access_key_id="none",
+                aws_secret_access_key="none",  # noqa: S106  no request is made
+            )
+    if "boto3" in sys.modules:
+        # boto3's resources have models of their own, in files beside botocore's.
+        with contextlib.suppress(Exception):
+            sys.modules["boto3"].Session(botocore_session=session).resource(
+                "dynamodb",
+                region_name="us-east-1",
+                aws_access_key_id="none",
+                aws_secret_access_key="none",  # noqa: S106  no request is made
+            ).Table("none")
+    reader.load_file = load_file
+    with contextlib.suppress(Exception):  # a version of botocore that is made differently
+        _share_loader(botocore.loaders.Loader, session.get_component("data_loader"))
+
+
+def _share_loader(loader_class: Any, warm: Any) -> None:
+    """Let every loader with the usual search path start with what ``warm`` knows.
+
+    To look for the newest version of a service's model botocore lists hundreds of folders, which
+    takes longer than all the rest of making a client.
+    """
+    known = dict(warm._cache)
+    make = loader_class.__init__
+
+    def __init__(self: Any, extra_search_paths: Any = None, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        make(self, extra_search_paths, *args, **kwargs)
+        if not extra_search_paths:
+            self._cache.update(known)
+
+    loader_class.__init__ = __init__

@@ -1,0 +1,343 @@
+"""An HTTP/1.1 server for front doors: one protocol object for each connection.
+
+llhttp (the parser of Node.js, through ``httptools``) parses; what it refuses, and what it would
+let pass though RFC 9112 forbids it, is answered with 400 and the connection is closed. Requests of
+a connection are answered one after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import http
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+from typing import Any, Final
+
+import httptools
+
+from trigger_stack_engine.front_doors.core.message import Headers, HttpRequest, HttpResponse
+
+LOG = logging.getLogger(__name__)
+
+MAX_BODY_BYTES: Final = 10 * 1024 * 1024
+MAX_HEAD_BYTES: Final = 64 * 1024
+"""More than any front door takes; each has its own, smaller limit."""
+
+IDLE_SECONDS: Final = 60
+"""A connection without a request under way is closed after this time."""
+
+LINGER_SECONDS: Final = 2
+"""How long a refused client may take to read the answer."""
+
+_MAX_PIPELINED: Final = 16
+_REASONS: Final = {status.value: status.phrase.encode() for status in http.HTTPStatus}
+
+type Answer = Callable[[HttpRequest], Awaitable[HttpResponse]]
+type Refuse = Callable[[int, str], HttpResponse]
+
+
+class _Date:
+    """The ``date`` header, made once a second."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._line = b""
+
+    def line(self) -> bytes:
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._line = f"date: {formatdate(second, usegmt=True)}\r\n".encode()
+        return self._line
+
+
+_date = _Date()
+
+
+class ListenError(Exception):
+    """The port cannot be used; the text is a sentence for the user."""
+
+
+class HttpServer:
+    """Serves one port.
+
+    Args:
+        answer: Answers a request.
+        refuse: Makes the answer to what is no request.
+    """
+
+    def __init__(self, answer: Answer, refuse: Refuse) -> None:
+        self.answer = answer
+        self.refuse = refuse
+        self.connections: set[_Connection] = set()
+        self._server: asyncio.Server | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: _Connection(self), host, port, reuse_address=True, backlog=1024
+        )
+        self._sweeper = asyncio.create_task(self._close_idle())
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        assert self._server is not None
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def close(self) -> None:
+        """Take no further requests and drop all connections."""
+        if self._server is not None:
+            self._server.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in list(self.connections):
+            connection.abort()
+
+    async def _close_idle(self) -> None:
+        while True:
+            await asyncio.sleep(IDLE_SECONDS / 12)
+            limit = time.monotonic() - IDLE_SECONDS
+            for connection in list(self.connections):
+                connection.close_if_idle(limit)
+
+
+class _Connection(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, server: HttpServer) -> None:
+        self._server = server
+        self._loop = asyncio.get_running_loop()
+        self._transport: Any = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._peer = "127.0.0.1"
+        self._port = 0
+        self._requests: collections.deque[tuple[HttpRequest, bool]] = collections.deque()
+        self._task: asyncio.Task[None] | None = None
+        self._refused = False
+        self._closed = False
+        self._active = time.monotonic()
+        self._can_write = asyncio.Event()
+        self._can_write.set()
+        self._reset()
+
+    def _reset(self) -> None:
+        self._url = b""
+        self._headers: Headers = []
+        self._hosts = 0
+        self._header_bytes = 0
+        self._body: list[bytes] = []
+        self._body_size = 0
+        self._head_size = 0
+        self._in_head = True
+
+    # -- asyncio --------------------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        self._server.connections.add(self)
+        peer = transport.get_extra_info("peername")
+        own = transport.get_extra_info("sockname")
+        if peer:
+            self._peer = peer[0]
+        if own:
+            self._port = own[1]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # What a client that went away asked for goes on, as on AWS; nobody gets the answer.
+        self._closed = True
+        self._requests.clear()
+        self._can_write.set()
+        self._server.connections.discard(self)
+
+    def pause_writing(self) -> None:
+        self._can_write.clear()
+
+    def resume_writing(self) -> None:
+        self._can_write.set()
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        self._active = time.monotonic()
+        if self._in_head:
+            self._head_size += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._stop_reading()  # answered as an ordinary request, and nothing after it
+        except (httptools.HttpParserError, httptools.HttpParserCallbackError) as error:
+            if not isinstance(error.__context__, _RefusedError):
+                self._refuse(400, "Bad Request")
+            return
+        except _RefusedError:
+            return
+        if self._in_head and self._head_size > MAX_HEAD_BYTES:
+            self._refuse(431, "Request Header Fields Too Large")
+
+    # -- the parser -----------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        head_size = self._head_size
+        self._reset()
+        self._head_size = head_size
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() == b"host":
+            self._hosts += 1
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > MAX_HEAD_BYTES:
+            self._refuse(431, "Request Header Fields Too Large")
+            raise _RefusedError
+        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._head_size = 0
+        version = self._parser.get_http_version()
+        expects = False
+        for name, value in self._headers:
+            key = name.lower()
+            if key == "content-length" and value.isdigit() and int(value) > MAX_BODY_BYTES:
+                self._refuse(413, "Request Entity Too Large")
+                raise _RefusedError
+            if key == "transfer-encoding" and value.strip().lower() != "chunked":
+                self._refuse(400, "Bad Request")
+                raise _RefusedError
+            if key == "expect" and value.lower() == "100-continue":
+                expects = True
+        if self._hosts > 1 or (self._hosts == 0 and version == "1.1"):
+            self._refuse(400, "Bad Request")
+            raise _RefusedError
+        if expects and not self._requests and self._task is None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._body_size += len(body)
+        if self._body_size > MAX_BODY_BYTES:
+            self._refuse(413, "Request Entity Too Large")
+            raise _RefusedError
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        path, _, query = self._url.partition(b"?")
+        if b"://" in path and not path.startswith(b"/"):  # absolute form, RFC 9112, 3.2.2
+            path = b"/" + path.split(b"://", 1)[1].partition(b"/")[2]
+        version = self._parser.get_http_version()
+        request = HttpRequest(
+            method=self._parser.get_method().decode("latin-1"),
+            raw_path=path.decode("latin-1"),
+            raw_query=query.decode("latin-1"),
+            headers=self._headers,
+            body=b"".join(self._body),
+            source_ip=self._peer,
+            port=self._port,
+            protocol=f"HTTP/{version}",
+        )
+        keep_alive = self._parser.should_keep_alive() and not self._parser.should_upgrade()
+        self._in_head = True
+        self._head_size = 0
+        self._requests.append((request, keep_alive))
+        if self._task is None:
+            self._task = self._loop.create_task(self._answer_all())
+        elif len(self._requests) > _MAX_PIPELINED:
+            self._transport.pause_reading()
+
+    # -- answering ------------------------------------------------------------------------------
+
+    async def _answer_all(self) -> None:
+        while self._requests and not self._closed:
+            request, keep_alive = self._requests.popleft()
+            try:
+                response = await self._server.answer(request)
+            except Exception:
+                LOG.exception("a request could not be answered")
+                response = self._server.refuse(500, "Internal Server Error")
+            if self._closed:
+                break
+            self._send(request, response, keep_alive=keep_alive)
+            if not keep_alive:
+                self._refused = True
+                self._transport.close()
+                break
+            if not self._can_write.is_set():
+                await self._can_write.wait()
+            if len(self._requests) <= _MAX_PIPELINED:
+                self._transport.resume_reading()
+        self._task = None
+        self._active = time.monotonic()
+
+    def _send(self, request: HttpRequest, response: HttpResponse, *, keep_alive: bool) -> None:
+        status = response.status
+        parts = [
+            b"HTTP/1.1 %d %s\r\n" % (status, _REASONS.get(status, b"Unknown Status")),
+            _date.line(),
+        ]
+        for name, value in response.headers:
+            parts.append(
+                name.encode("latin-1", "replace") + b": " + value.encode("utf-8") + b"\r\n"
+            )
+        has_body = status not in (204, 304)
+        if has_body:
+            parts.append(b"content-length: %d\r\n" % len(response.body))
+        if not keep_alive:
+            parts.append(b"connection: close\r\n")
+        elif request.protocol == "HTTP/1.0":
+            parts.append(b"connection: keep-alive\r\n")
+        parts.append(b"\r\n")
+        if has_body and request.method != "HEAD":
+            parts.append(response.body)
+        self._transport.write(b"".join(parts))
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer what cannot be read to its end, and close the connection.
+
+        Only the sending side is closed at first (RFC 9112, section 9.6): to close both while the
+        client still sends would reset the connection before the client has read the answer.
+        """
+        if self._refused:
+            return
+        self._refused = True
+        if self._closed:
+            return
+        response = self._server.refuse(status, message)
+        head = [f"HTTP/1.1 {status} {message}", "connection: close"]
+        head += [f"{name}: {value}" for name, value in response.headers]
+        head += [f"content-length: {len(response.body)}", "", ""]
+        data = "\r\n".join(head).encode("latin-1", "replace") + response.body
+        self._loop.create_task(self._send_last(data))
+
+    async def _send_last(self, data: bytes) -> None:
+        if self._task is not None:
+            await asyncio.wait({self._task})
+        if self._closed:
+            return
+        self._transport.write(data)
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._loop.call_later(LINGER_SECONDS, self.abort)
+
+    def _stop_reading(self) -> None:
+        self._refused = True
+
+    def close_if_idle(self, limit: float) -> None:
+        """Close the connection unless a request is under way or came after ``limit``."""
+        if self._task is None and self._active < limit:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Drop the connection."""
+        if not self._closed:
+            self._transport.abort()
+
+
+class _RefusedError(Exception):
+    """The message that is being parsed has been answered already."""

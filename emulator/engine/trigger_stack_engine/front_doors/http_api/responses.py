@@ -1,0 +1,130 @@
+"""What the client gets for what a Lambda function returned.
+
+AWS topic: "Create AWS Lambda proxy integrations for HTTP APIs in API Gateway", section "Lambda
+function response format". A result that is not understood becomes 500, never its own text.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from typing import Any, Final
+
+from trigger_stack_engine.front_doors.core.message import (
+    Headers,
+    HttpResponse,
+    internal_server_error,
+)
+
+MAX_RESPONSE_BYTES: Final = 6 * 1024 * 1024
+"""Lambda's limit for a synchronous response payload."""
+
+DEFAULT_CONTENT_TYPE: Final = "text/plain;charset=UTF-8"
+"""What API Gateway sends for a result with ``statusCode`` but no ``content-type``."""
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
+_FORBIDDEN_IN_VALUE = re.compile(r"[\0\r\n]")
+# The server frames the message by itself: these would contradict it.
+_FRAMING = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
+
+
+def parse_result(version: str, payload: bytes) -> HttpResponse:
+    """Turn a function's result payload into a response.
+
+    Format 2.0 without ``statusCode``: the payload itself is the body, 200, JSON. Format 1.0 needs
+    a ``statusCode``.
+
+    :param version: payload format version of the integration, ``1.0`` or ``2.0``
+    :raises HttpError: 500 when the result is malformed or larger than 6 MB
+    """
+    if len(payload) > MAX_RESPONSE_BYTES:
+        raise internal_server_error()
+    try:
+        result = json.loads(payload)
+    except (ValueError, RecursionError):
+        result = None
+    if isinstance(result, dict) and "statusCode" in result:
+        return _parse_proxy_result(version, result)
+    if version == "1.0":
+        raise internal_server_error()
+    return HttpResponse(200, [("content-type", "application/json")], payload)
+
+
+def _parse_proxy_result(version: str, result: dict[str, Any]) -> HttpResponse:
+    headers = _parse_headers(result.get("headers"))
+    if version == "1.0":
+        headers = _merge_multi_value(headers, result.get("multiValueHeaders"))
+    else:
+        headers += [("set-cookie", value) for value in _parse_cookies(result.get("cookies"))]
+    if all(name.lower() != "content-type" for name, _ in headers):
+        headers.append(("content-type", DEFAULT_CONTENT_TYPE))
+    return HttpResponse(
+        _parse_status(result["statusCode"]),
+        [(name, value) for name, value in headers if name.lower() not in _FRAMING],
+        _parse_body(result.get("body"), result.get("isBase64Encoded")),
+    )
+
+
+def _parse_status(value: object) -> int:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{3}", value, re.ASCII):
+        value = int(value)
+    # 1xx is interim and would leave the client waiting for the real answer.
+    if isinstance(value, int) and not isinstance(value, bool) and 200 <= value <= 599:
+        return value
+    raise internal_server_error()
+
+
+def _parse_headers(value: object) -> Headers:
+    if value is None:
+        return []
+    if not isinstance(value, dict):
+        raise internal_server_error()
+    return [_header(name, item) for name, item in value.items() if item is not None]
+
+
+def _merge_multi_value(headers: Headers, value: object) -> Headers:
+    """Format 1.0: ``multiValueHeaders`` win over ``headers`` of the same name."""
+    if value is None:
+        return headers
+    if not isinstance(value, dict) or not all(isinstance(v, list) for v in value.values()):
+        raise internal_server_error()
+    multi = [_header(name, item) for name, items in value.items() for item in items]
+    replaced = {name.lower() for name, _ in multi}
+    return [(n, v) for n, v in headers if n.lower() not in replaced] + multi
+
+
+def _header(name: str, value: object) -> tuple[str, str]:
+    if isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, str | int | float):
+        text = str(value)
+    else:
+        raise internal_server_error()
+    if not _HEADER_NAME.fullmatch(name) or _FORBIDDEN_IN_VALUE.search(text):
+        raise internal_server_error()
+    return name, text
+
+
+def _parse_cookies(value: object) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise internal_server_error()
+    if any(_FORBIDDEN_IN_VALUE.search(item) for item in value):
+        raise internal_server_error()
+    return value
+
+
+def _parse_body(value: object, is_base64_encoded: object) -> bytes:
+    if value is None:
+        return b""
+    if not isinstance(value, str):
+        raise internal_server_error()
+    if is_base64_encoded is not True:
+        return value.encode("utf-8", errors="replace")
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise internal_server_error() from None

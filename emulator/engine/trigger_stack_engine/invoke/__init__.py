@@ -1,0 +1,1 @@
+"""Which environment handles an event, and who is throttled."""

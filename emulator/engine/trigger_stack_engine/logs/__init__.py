@@ -1,0 +1,1 @@
+"""What functions and the platform write, on its way to CloudWatch Logs."""

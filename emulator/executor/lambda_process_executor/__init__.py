@@ -1,1 +1,0 @@
-"""Runs LocalStack's Lambda functions in child processes of the emulator."""
