@@ -10,8 +10,14 @@ from bootstrap.settings import Settings
 
 
 def run(tool: str, *arguments: str) -> NoReturn:
-    """Become ``python -m trigger_stack_engine.<tool>``, which signals then reach directly."""
+    """Become a tool of the engine (``…commands.<tool>``), which signals then reach directly."""
     endpoint = Settings.from_environment().endpoint_url
-    command = [sys.executable, "-m", f"trigger_stack_engine.{tool}", "--endpoint", endpoint]
+    command = [
+        sys.executable,
+        "-m",
+        f"trigger_stack_engine.commands.{tool}",
+        "--endpoint",
+        endpoint,
+    ]
     sys.stdout.flush()
     os.execv(sys.executable, [*command, *arguments])  # noqa: S606  no shell is wanted

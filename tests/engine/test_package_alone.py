@@ -16,7 +16,7 @@ from tests.engine.lambda_stack import PYTHON, ROOT, runtimes_dir, start_stack
 
 ENGINE, PLUGIN = ROOT / "emulator/engine", ROOT / "emulator/plugin"
 README = (ENGINE / "README.md").read_text()
-OURS = re.compile(r"(localstack_trigger_stack_engine|trigger_stack|trigger_stack_engine)")
+OURS = re.compile(r"trigger_stack")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,8 @@ def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(
         [
             ROOT / ".venv/bin/uv", "pip", "install", "--quiet", "--offline", "--no-deps",
-            "--no-build-isolation", "--python", sys.executable, "--target", packages, ENGINE, PLUGIN,
+            "--no-build-isolation", "--python", sys.executable, "--target", packages,
+            ENGINE, PLUGIN,
         ],
         check=True,
     )  # fmt: skip
@@ -93,13 +94,13 @@ def test_a_function_runs(interpreter: Path, tmp_path: Path) -> None:
 
 
 def test_the_readme_names_what_there_is() -> None:
-    settings = (EXECUTOR / "trigger_stack_engine/settings.py").read_text()
+    settings = (ENGINE / "trigger_stack_engine/settings.py").read_text()
     read = set(re.findall(r'"(LAMBDA_PROCESS_\w+)"', settings))
     documented = set(re.findall(r"^\| `(LAMBDA_PROCESS_\w+)`", README, re.MULTILINE))
     assert read == documented
 
-    tools = set(re.findall(r"python -m (trigger_stack_engine\.\w+)", README))
-    assert tools == {f"trigger_stack_engine.{name}" for name in ("logs", "watch", "debug")}
+    tools = set(re.findall(r"python -m (trigger_stack_engine\.commands\.\w+)", README))
+    assert tools == {f"trigger_stack_engine.commands.{name}" for name in ("logs", "watch", "debug")}
     for tool in tools:
         options = said(sys.executable, "-m", tool, "--help")
         shown = re.search(rf"`python -m {re.escape(tool)} ([^`]*)`", README)

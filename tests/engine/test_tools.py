@@ -26,7 +26,7 @@ def tool(stack: Stack, name: str, *arguments: str) -> subprocess.Popen[str]:
         [
             sys.executable,
             "-m",
-            f"trigger_stack_engine.{name}",
+            f"trigger_stack_engine.commands.{name}",
             "--endpoint",
             f"http://127.0.0.1:{stack.port}",
             *arguments,
@@ -194,7 +194,9 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("arguments", [["logs"], ["logs", "--function", "any"], ["debug", "any"]])
 def test_nothing_answers(arguments: list[str]) -> None:
     name, *rest = arguments
-    done = run(f"trigger_stack_engine.{name}", *rest, AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    done = run(
+        f"trigger_stack_engine.commands.{name}", *rest, AWS_ENDPOINT_URL="http://127.0.0.1:9"
+    )
 
     assert done.returncode == 1
     assert "LocalStack does not answer at http://127.0.0.1:9" in done.stderr
@@ -233,7 +235,7 @@ def test_watch_when_nothing_answers(tmp_path: Path) -> None:
 )
 def test_wrong_use(arguments: list[str], sentence: str) -> None:
     name, *rest = arguments
-    done = run(f"trigger_stack_engine.{name}", *rest)
+    done = run(f"trigger_stack_engine.commands.{name}", *rest)
 
     assert done.returncode == 2
     assert sentence in done.stderr
@@ -245,7 +247,7 @@ def test_an_unknown_function_is_wrong_use(stack: Stack, arguments: list[str]) ->
     name, *rest = arguments
     there = stack.create("def handler(event, context): return 1")
     done = run(
-        f"trigger_stack_engine.{name}", "--endpoint", f"http://127.0.0.1:{stack.port}",
+        f"trigger_stack_engine.commands.{name}", "--endpoint", f"http://127.0.0.1:{stack.port}",
         *rest, "nothing-of-that-name",
     )  # fmt: skip
 
