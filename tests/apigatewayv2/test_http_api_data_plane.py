@@ -86,7 +86,10 @@ def test_json_is_text_and_a_form_is_base64(echo: HttpApi) -> None:
 
 
 def test_host_and_path_lead_to_the_same_api(echo: HttpApi) -> None:
-    for host in ("execute-api.localhost.localstack.cloud:4566", "execute-api.any.example"):
+    for host in (
+        "execute-api.localhost.localstack.cloud:4566",
+        "execute-api.us-east-1.amazonaws.com",
+    ):
         response = requests.get(
             f"http://127.0.0.1:{echo.edge}/brand/acme",
             headers={"Host": f"{echo.api_id}.{host}"},

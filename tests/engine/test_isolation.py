@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -21,7 +22,7 @@ DOCUMENTED = {
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_RUNTIME_API",
     "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR", "LANG", "PATH", "LD_LIBRARY_PATH", "TZ",
     "AWS_XRAY_CONTEXT_MISSING", "AWS_XRAY_DAEMON_ADDRESS", "_AWS_XRAY_DAEMON_ADDRESS",
-    "_AWS_XRAY_DAEMON_PORT",
+    "_AWS_XRAY_DAEMON_PORT", "PWD", "SHLVL", "PYTHONPATH",
 }  # fmt: skip
 LOCAL = {"AWS_ENDPOINT_URL", "LOCALSTACK_HOSTNAME", "EDGE_PORT", "TMPDIR"}
 
@@ -289,3 +290,67 @@ def test_an_idle_environment_shares_most_of_its_memory(stack: Stack) -> None:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     private_kb = sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
     assert private_kb <= 8 * 1024, lines
+
+
+@pytest.mark.skipif(not LINUX_ROOT, reason="needs a user per environment")
+def test_a_daemon_that_closed_its_descriptors_ends_with_its_environment(stack: Stack) -> None:
+    name = stack.create(
+        """
+        import os, time
+        def handler(event, context):
+            reader, writer = os.pipe()
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork():
+                    os._exit(0)
+                os.write(writer, str(os.getpid()).encode())
+                os.closerange(0, 1024)
+                while True:
+                    time.sleep(1)
+            return [os.getpid(), int(os.read(reader, 20))]
+        """
+    )
+    main, daemon = stack.invoke(name).value
+    assert psutil.pid_exists(daemon)
+
+    os.kill(main, signal.SIGKILL)
+
+    eventually(lambda: not psutil.pid_exists(daemon), seconds=5)
+
+
+@pytest.mark.skipif(not LINUX_ROOT, reason="needs mount namespaces")
+def test_only_tmp_can_be_written_to(stack: Stack) -> None:
+    name = stack.create(
+        """
+        def handler(event, context):
+            try:
+                open(event + "/file", "w").write("x")
+            except OSError as error:
+                return error.strerror
+            return "written"
+        """
+    )
+
+    assert stack.invoke(name, "/dev/shm").value == "Read-only file system"
+    assert stack.invoke(name, "/var/tmp").value == "Read-only file system"
+    assert stack.invoke(name, "/tmp").value == "written"
+
+
+@pytest.mark.skipif(not LINUX_ROOT, reason="needs mount namespaces")
+def test_empty_files_in_tmp_are_limited(stack: Stack) -> None:
+    name = stack.create(
+        """
+        def handler(event, context):
+            for number in range(1_000_000):
+                try:
+                    open(f"/tmp/{number}", "w").close()
+                except OSError as error:
+                    return [number, error.strerror]
+        """,
+        Timeout=60,
+    )
+
+    number, reason = stack.invoke(name).value
+
+    assert reason == "No space left on device"
+    assert number < 40_000

@@ -28,6 +28,9 @@ def test_start_output_end_report_in_order(stack: Stack) -> None:
     messages = stack.messages(name, until="REPORT")
 
     request = reply.request_id
+    init = messages.pop(0)
+    assert init.startswith("INIT_START Runtime Version: python:3.")
+    assert "\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:" in init
     assert messages[0] == "at init\n"
     assert messages[1] == f"START RequestId: {request} Version: $LATEST\n"
     assert messages[2:4] == ["out 1\n", "err 2\n"]
@@ -81,7 +84,7 @@ def test_ten_megabytes_arrive_complete_and_in_order(stack: Stack) -> None:
 
 def test_a_long_line_is_split_and_nothing_of_it_lost(stack: Stack) -> None:
     name = stack.create("def handler(event, context): print('é' * event)")
-    length = 300_000
+    length = 1_200_000
 
     stack.invoke(name, length)
 
@@ -89,7 +92,7 @@ def test_a_long_line_is_split_and_nothing_of_it_lost(stack: Stack) -> None:
     parts = [text for text in messages if text.startswith("é")]
     assert len(parts) > 1
     assert "".join(parts) == "é" * length + "\n"
-    assert all(len(part.encode()) <= 256 * 1024 for part in parts)
+    assert all(len(part.encode()) <= 1024 * 1024 for part in parts)
 
 
 def test_last_words_before_a_crash(stack: Stack) -> None:
@@ -151,7 +154,9 @@ def test_json_format(stack: Stack) -> None:
     reply = stack.invoke(name)
 
     messages = [json.loads(text) for text in stack.messages(name, until="platform.report")]
-    start, warning, error, report = messages
+    init, start, warning, error, report = messages
+    assert init["type"] == "platform.initStart"
+    assert init["record"]["runtimeVersion"].startswith("python:3.")
     assert start["type"] == "platform.start"
     assert start["record"] == {"requestId": reply.request_id, "version": "$LATEST"}
     assert (warning["level"], warning["message"]) == ("WARNING", "careful")

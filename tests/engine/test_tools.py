@@ -160,11 +160,12 @@ def test_following_logs(stack: Stack) -> None:
     following = tool(stack, "logs", "--function", name)
     try:
         assert following.stdout is not None
-        lines = [following.stdout.readline() for _ in range(4)]
-        assert "said first" in lines[1]
+        lines = [following.stdout.readline() for _ in range(5)]
+        assert "INIT_START Runtime Version: python:3." in lines[0]
+        assert "said first" in lines[2]
         stack.invoke(name, "second")
         lines += [following.stdout.readline() for _ in range(4)]
-        assert "said second" in lines[5]
+        assert "said second" in lines[6]
         assert not any("elsewhere" in line for line in lines)
         assert not any("\033[" in line for line in lines), "no colours into a pipe"
     finally:

@@ -27,6 +27,7 @@ from trigger_stack_engine.environments.isolation import describe_isolation
 from trigger_stack_engine.environments.machine import Machine
 from trigger_stack_engine.environments.runtimes import RuntimeUnavailableError
 from trigger_stack_engine.environments.spawner import SpawnError
+from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings
 from trigger_stack_engine.front_doors.core.message import HttpRequest
 from trigger_stack_engine.front_doors.core.server import HttpServer, ListenError
 from trigger_stack_engine.front_doors.http_api.door import FunctionInvoker, HttpApis, listen
@@ -42,6 +43,8 @@ from trigger_stack_engine.wire import AsyncPeer, Header, Message, RemoteError
 
 LOG = logging.getLogger(__name__)
 _FLUSH_TIMEOUT_S = 5
+#: LocalStack's names for its log levels.
+_LEVELS = {"trace": 10, "debug": 10, "info": 20, "error": 40}
 _NOTHING = b""
 
 
@@ -56,7 +59,9 @@ class Engine:
         self.invoker = Invoker(
             self.machine, Concurrency(settings.concurrency_limit), settings.keep_alive_s
         )
-        self.http_apis = HttpApis(DataPlane(FunctionInvoker(self.invoker), HttpProxy()))
+        self.http_apis = HttpApis(
+            DataPlane(FunctionInvoker(self.invoker), HttpProxy()), GuardSettings.from_environment()
+        )
         self._servers: list[HttpServer] = []
         self._peer: AsyncPeer | None = None
         self._closing = False
@@ -242,7 +247,7 @@ def main() -> None:
     parser.add_argument("--control", type=int, required=True, help="descriptor of the socket")
     options = parser.parse_args()
     logging.basicConfig(
-        level=os.environ.get("ENGINE_LOG", "WARNING").upper(),
+        level=_LEVELS.get(os.environ.get("LS_LOG", "").lower(), logging.WARNING),
         format="%(asctime)s %(levelname)s engine: %(message)s",
     )
     try:

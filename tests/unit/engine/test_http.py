@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from trigger_stack_engine.environments.http import BadRequestError, Parser, Request
 
+PUT = b"PUT /x HTTP/1.1\r\nHost: h\r\n"
+
 
 def parse(data: bytes, *, max_body: int = 100, cuts: list[int] | None = None) -> list[Request]:
     parser = Parser(max_body)
@@ -31,14 +33,14 @@ def test_a_request_without_body() -> None:
 
 
 def test_content_length_and_pipelining() -> None:
-    one = b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"
+    one = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"
 
     assert [request.body for request in parse(one + one)] == [b"abc", b"abc"]
 
 
 def test_chunks_extensions_and_trailers() -> None:
     (request,) = parse(
-        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nError-Type: bad\r\n\r\n"
     )
 
@@ -48,7 +50,9 @@ def test_chunks_extensions_and_trailers() -> None:
 
 def test_a_body_that_is_too_large_is_read_and_dropped() -> None:
     first, second = parse(
-        b"POST / HTTP/1.1\r\nContent-Length: 200\r\n\r\n" + b"x" * 200 + b"GET /b HTTP/1.1\r\n\r\n"
+        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 200\r\n\r\n"
+        + b"x" * 200
+        + b"GET /b HTTP/1.1\r\nHost: h\r\n\r\n"
     )
 
     assert first.too_large
@@ -60,19 +64,25 @@ def test_a_body_that_is_too_large_is_read_and_dropped() -> None:
     "data",
     [
         b"GET /\r\n\r\n",
-        b"get / HTTP/1.1\r\n\r\n",
-        b"GET x HTTP/1.1\r\n\r\n",
+        b"get / HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"GET x HTTP/1.1\r\nHost: h\r\n\r\n",
         b"GET / HTTP/2.0\r\n\r\n",
-        b"GET / HTTP/1.1\r\nbad line\r\n\r\n",
-        b"GET / HTTP/1.1\r\n: x\r\n\r\n",
-        b"GET / HTTP/1.1\r\nA : x\r\n\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-        b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
-        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
-        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n",
-        b"POST / HTTP/1.1\r\nExpect: the worst\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nbad line\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\n: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nA : x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: identity\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " + b"1" * 5000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nX: a\rb\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nX: a\nb\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: y\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nExpect: the worst\r\n\r\n",
         b"A" * 3_000_000,
     ],
 )
@@ -95,10 +105,15 @@ def test_how_bytes_arrive_changes_nothing(
         if chunked:
             chunks = b"".join(b"%x\r\n%s\r\n" % (len(c), c) for c in (body[:20], body[20:]) if c)
             message += (
-                b"PUT /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+                b"PUT /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+                + chunks
+                + b"0\r\n\r\n"
             )
         else:
-            message += b"PUT /x HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+            message += b"PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s" % (
+                len(body),
+                body,
+            )
     cuts = data.draw(st.lists(st.integers(0, len(message)), max_size=8))
 
     assert [request.body for request in parse(message, cuts=cuts)] == bodies

@@ -19,6 +19,7 @@ import termios
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from trigger_stack_engine.environments.http import BadRequestError, Parser, Request, response
@@ -39,6 +40,8 @@ _KILL_AGAIN_S = 0.05
 _SPAWN_TIMEOUT_S = 60.0
 _CLOSE_WAIT_S = 0.5  # for the connections of a process that has ended; a child may hold one
 _MAX_CONNECTIONS = 64
+#: ``AWS_LAMBDA_RUNTIME_API`` of a process that has its connection already: nothing listens there.
+_NO_ADDRESS = "127.0.0.1:9001"
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,8 @@ class Environment:
             the spawn request. Raises SpawnError.
         emit: Called with every log event, in order.
         memory_limit_kb: The function's memory; a process that takes more is killed. 0: no limit.
+        inherits_connection: Whether the process gets one end of a socket pair; any other one gets
+            a port on loopback, where connections of other users are refused.
     """
 
     def __init__(
@@ -120,6 +125,8 @@ class Environment:
         make_job: Callable[[str], Awaitable[tuple[Spawner, dict[str, Any]]]],
         emit: Callable[[LogEvent], None],
         memory_limit_kb: int = 0,
+        *,
+        inherits_connection: bool = False,
     ) -> None:
         self.spawner: Spawner | None = None
         self.make_job = make_job
@@ -134,6 +141,8 @@ class Environment:
         self.gauge = MemoryGauge()
         self._loop = asyncio.get_running_loop()
         self._open = False
+        self._inherits_connection = inherits_connection
+        self._user: int | None = None
         self._listener: socket.socket | None = None
         self._waiting: _Connection | None = None
         self._connections: set[_Connection] = set()
@@ -183,30 +192,42 @@ class Environment:
         self.init_started = time.monotonic()
         self._status = b""
         self._out_of_memory = False
-        listener = self._listener = socket.socket()
-        listener.setblocking(False)
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(16)
         self._log_fd, log_w = os.pipe()
         self._status_fd, status_w = os.pipe()
         os.set_blocking(self._log_fd, False)
         os.set_blocking(self._status_fd, False)
+        passed = [log_w, status_w]
         self._open = True
         try:
-            host, port = listener.getsockname()
-            self.spawner, job = await self.make_job(f"{host}:{port}")
+            address = _NO_ADDRESS
+            if self._inherits_connection:
+                ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+                passed.append(theirs.detach())
+                self._add_connection(ours)
+            else:
+                address = self._listen()
+            self.spawner, job = await self.make_job(address)
+            self._user = job.get("peer_uid")
             self.gauge = MemoryGauge(forked=job["argv"] is None)
-            self.spawner.spawn(job, log_w, status_w)
+            self.spawner.spawn(job, *passed)
         except SpawnError:
             self.exit = Exit(None)  # there is nothing to end
             await self.close()
             raise
         finally:
-            os.close(log_w)
-            os.close(status_w)
-        self._loop.add_reader(listener, self._accept)
+            for fd in passed:
+                os.close(fd)
         self._loop.add_reader(self._log_fd, self._read_log)
         self._loop.add_reader(self._status_fd, self._read_status)
+
+    def _listen(self) -> str:
+        listener = self._listener = socket.socket()
+        listener.setblocking(False)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(16)
+        self._loop.add_reader(listener, self._accept)
+        host, port = listener.getsockname()
+        return f"{host}:{port}"
 
     async def close(self) -> None:
         """Kill what is alive and give every descriptor back. Idempotent."""
@@ -417,11 +438,20 @@ class Environment:
             sock, _ = self._listener.accept()
         except OSError:
             return
-        if len(self._connections) >= _MAX_CONNECTIONS:
+        if len(self._connections) >= _MAX_CONNECTIONS or not self._may_connect(sock):
             sock.close()
             return
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._add_connection(sock)
+
+    def _may_connect(self, sock: socket.socket) -> bool:
+        """Whether a connection comes from the environment's own user."""
+        if self._user is None or sys.platform != "linux":
+            return True
+        peer = user_of_connection(sock)
+        if peer != self._user:
+            LOG.warning("user %s tried to reach the Runtime API of an environment", peer)
+        return peer == self._user
 
     def _add_connection(self, sock: socket.socket) -> None:
         sock.setblocking(False)
@@ -516,6 +546,22 @@ class Environment:
         self._loop.remove_writer(connection.sock)
         if connection.closing:
             self._drop(connection)
+
+
+def user_of_connection(sock: socket.socket) -> int | None:
+    """The user at the other end of a connection over loopback, as the kernel knows it."""
+    host, port = sock.getpeername()
+    own_port = sock.getsockname()[1]
+    packed = int.from_bytes(socket.inet_aton(host), sys.byteorder)
+    try:
+        lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    except OSError:
+        return None
+    for line in lines:
+        _, local, remote, *rest = line.split()  # proc(5): rest[4] is the user
+        if local == f"{packed:08X}:{port:04X}" and remote.endswith(f":{own_port:04X}"):
+            return int(rest[4])
+    return None
 
 
 def _expire(waiter: asyncio.Future[None]) -> None:

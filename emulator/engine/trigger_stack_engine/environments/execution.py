@@ -138,7 +138,10 @@ class ExecutionEnvironment:
         }
         self._launch = Launch(version, id, machine.runtimes)
         self._process = Environment(
-            self._make_job, self._emit, memory_limit_kb=version.memory_mb * 1024
+            self._make_job,
+            self._emit,
+            memory_limit_kb=version.memory_mb * 1024,
+            inherits_connection=self._launch.forked,
         )
 
     @property
@@ -310,6 +313,8 @@ class ExecutionEnvironment:
         """Start a process; returns how it failed, or ``None`` when it waits for an event."""
         process = self._process
         status, error_type, answer = "error", "Runtime.ExitError", None
+        if phase == "init":
+            self._emit(self._log.init_start(self.version.runtime, self.version.region))
         self.machine.busy.add(self)
         try:
             await process.start(limit_s)

@@ -59,6 +59,8 @@ def _parse_fields(block: bytes) -> dict[str, str]:
             raise BadRequestError(400, "control character in a header")
         key = name.decode("ascii").lower()
         text = value.strip(b" \t").decode("latin-1")
+        if key == "host" and key in fields:
+            raise BadRequestError(400, "more than one Host header")
         if key == "content-length" and fields.get(key, text) != text:
             raise BadRequestError(400, "contradicting Content-Length headers")
         fields[key] = text
@@ -141,6 +143,8 @@ class Parser:
         if not match:
             raise BadRequestError(400, "malformed request line")
         headers = _parse_fields(block) if block else {}
+        if match[3] == b"1" and "host" not in headers:
+            raise BadRequestError(400, "no Host header")
         request = Request(match[1].decode(), match[2].decode(), headers)
         connection = headers.get("connection", "").lower()
         request.keep_alive = "close" not in connection and (
@@ -155,7 +159,7 @@ class Parser:
         length = headers.get("content-length")
         if encoding and length is not None:
             raise BadRequestError(400, "both Transfer-Encoding and Content-Length")
-        if encoding not in ("", "chunked", "identity"):
+        if encoding not in ("", "chunked"):
             raise BadRequestError(501, "unknown Transfer-Encoding")
         self._chunked = encoding == "chunked"
         self._remaining = 0

@@ -74,6 +74,7 @@ class Seen:
     runtime: str
 
 
+EXEC_WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 _USERS = itertools.count()
 _USER_RANGE = 50_000
 _DATA_SLACK = 1 << 30  # thread stacks and arenas are mapped far beyond what is used of them
@@ -90,7 +91,8 @@ class Launch:
         self.folder = settings.work_dir / "environments" / environment_id
         self.runtime = version.runtime
         self.is_python = self.runtime.startswith("python")
-        self.forked = self.is_python and settings.zygote
+        wrapped = bool(version.variables.get(EXEC_WRAPPER))
+        self.forked = self.is_python and settings.zygote and not wrapped
         # A user of its own also keeps environments out of each other's memory and files.
         self.uid = settings.user_id + next(_USERS) % _USER_RANGE
         self._used: set[Spawner] = set()
@@ -134,6 +136,7 @@ class Launch:
             "opt": str(opt),
             "tmp": {"id": self.id, "size_mb": self.version.tmp_mb},
             "uid": self.uid,
+            "peer_uid": self.uid if isolation["users"] else os.geteuid(),
             "rlimits": self._limits(isolation),
         }
         if self.forked:
@@ -144,11 +147,10 @@ class Launch:
                     "port": debug.port,
                     "wait": debug.wait,
                 }
-            job["python"]["path"][:0] = [
-                part for part in env.get("PYTHONPATH", "").split(":") if part
-            ]
+            own = variables.get("PYTHONPATH", "")
+            job["python"]["path"][:0] = [part for part in own.split(":") if part]
         else:
-            job["argv"] = self._command(env, seen, code, opt)
+            job["argv"] = self._wrapped(env, self._command(env, seen, code, opt))
             job["runtime"] = str(runtime_dir)
         return spawner, job
 
@@ -179,6 +181,8 @@ class Launch:
             **variables,
             "LAMBDA_TASK_ROOT": seen.task,
             "LAMBDA_RUNTIME_DIR": seen.runtime,
+            "PWD": seen.task,
+            "SHLVL": "0",
         }
         if seen.tmp != "/tmp":  # noqa: S108  compared, not used
             # The documented equivalent where /tmp itself cannot be the function's own.
@@ -188,10 +192,14 @@ class Launch:
         env.setdefault("LD_LIBRARY_PATH", f"{seen.task}:{seen.task}/lib:{seen.opt}/lib")
         if self.runtime.startswith("nodejs"):
             major = self.runtime.removeprefix("nodejs").partition(".")[0]
-            env.setdefault(
-                "NODE_PATH",
-                f"{seen.opt}/nodejs/node{major}/node_modules:{seen.opt}/nodejs/node_modules",
-            )
+            parts = [
+                f"{seen.opt}/nodejs/node{major}/node_modules",
+                f"{seen.opt}/nodejs/node_modules",
+            ]
+            parts += [f"{seen.runtime}/node_modules", seen.runtime, seen.task]
+            env.setdefault("NODE_PATH", ":".join(parts))
+        if self.is_python:
+            env.setdefault("PYTHONPATH", seen.runtime)
         return env
 
     def _limits(self, isolation: dict[str, Any]) -> dict[str, int]:
@@ -204,12 +212,21 @@ class Launch:
         limits["RLIMIT_DATA"] = self.version.memory_mb * mb + _DATA_SLACK
         return limits
 
+    def _wrapped(self, env: dict[str, str], command: list[str]) -> list[str]:
+        """The command as the function's wrapper script runs it (AWS documentation topic "Modifying
+        the runtime environment"); custom runtimes have none."""
+        wrapper = env.get(EXEC_WRAPPER)
+        if not wrapper or self.runtime.startswith("provided"):
+            return command
+        # A shell, as on AWS: a wrapper that is not there is exit status 127.
+        return ["/bin/sh", "-c", 'exec "$0" "$@"', wrapper, *command]
+
     def _command(self, env: dict[str, str], seen: Seen, code: Path, opt: Path) -> list[str]:
         if self.is_python:
             runtime = self.runtimes.python(self.runtime)
             path = runtime.search_path(seen.task, seen.opt, seen.runtime)[:4]
-            inherited = env.get("PYTHONPATH", "")
-            env["PYTHONPATH"] = ":".join([*([inherited] if inherited else []), *path])
+            inherited = env["PYTHONPATH"]
+            env["PYTHONPATH"] = ":".join(path if inherited == seen.runtime else [inherited, *path])
             return [
                 runtime.interpreter,
                 "-S",

@@ -142,8 +142,11 @@ class Spawner:
                 self._process.wait(timeout=0)
             self._process = None
 
-    def spawn(self, job: dict[str, Any], log_fd: int, status_fd: int) -> None:
-        """Ask for a child; what becomes of it is reported on ``status_fd``.
+    def spawn(self, job: dict[str, Any], *fds: int) -> None:
+        """Ask for a child.
+
+        ``fds``: where its output goes, where what becomes of it is reported, and for a forked one
+        its end of the Runtime API's connection.
 
         Raises
         ------
@@ -156,7 +159,7 @@ class Spawner:
             for attempt in (1, 2):
                 control = self._ensure_started()
                 try:
-                    socket.send_fds(control, [head], [log_fd, status_fd])
+                    socket.send_fds(control, [head], list(fds))
                     control.sendall(data)
                 except OSError as error:
                     self._discard()

@@ -12,7 +12,7 @@ import struct
 import time
 from dataclasses import dataclass
 
-MAX_EVENT_BYTES = 256 * 1024 - 26  # CloudWatch Logs counts 26 bytes of overhead for an event
+MAX_EVENT_BYTES = 1024 * 1024 - 26  # CloudWatch Logs counts 26 bytes of overhead for an event
 _FRAME_START = b"\xa5\x5a\x00"  # not the start of any UTF-8 text
 _FRAME_HEAD = struct.Struct(">IIQ")
 _FRAME_TYPES = frozenset(

@@ -7,8 +7,10 @@ logging controls": the platform's start and report events, and where end and err
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +51,23 @@ class PlatformLog:
         moment = now_ms()
         message = {"time": timestamp(moment), "type": kind, "record": record}
         return LogEvent(moment, json.dumps(message, separators=(",", ":")) + "\n")
+
+    def init_start(self, runtime: str, region: str) -> LogEvent:
+        """An environment begins its init phase; ``runtime`` is for example ``python3.13``."""
+        name = re.sub(r"^([a-z]+)(.*)$", r"\1:\2", runtime.removesuffix(".x"))
+        digest = hashlib.sha256(runtime.encode()).hexdigest()
+        arn = f"arn:aws:lambda:{region}::runtime:{digest}"
+        if self.as_json:
+            record = {
+                "initializationType": "on-demand",
+                "phase": "init",
+                "runtimeVersion": name,
+                "runtimeVersionArn": arn,
+            }
+            return self._json("platform.initStart", record)
+        return LogEvent(
+            now_ms(), f"INIT_START Runtime Version: {name}\tRuntime Version ARN: {arn}\n"
+        )
 
     def start(self, request_id: str, version: str) -> LogEvent:
         """An invoke begins."""

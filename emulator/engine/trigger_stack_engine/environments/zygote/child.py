@@ -19,27 +19,31 @@ from trigger_stack_engine.environments.zygote.kernel import (
     prctl,
 )
 from trigger_stack_engine.environments.zygote.parent import FIRST_FREE_FD, write_status
+from trigger_stack_engine.environments.zygote.runtime_client import RuntimeClient
 from trigger_stack_engine.environments.zygote.sandbox import Sandbox
 
 TELEMETRY_FD = 3
 STATUS_FD = 1000  # beyond the numbers that are overwritten
+API_FD = 999
 LOG_FD = 900
 
 
 def become(job: dict[str, Any], sandbox: Sandbox) -> None:
     """Turn the forked process into the execution environment that ``job`` describes."""
-    log_fd, status_fd = job["_fds"]
+    log_fd, status_fd, api_fd = job["_fds"]
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     os.dup2(status_fd, STATUS_FD, inheritable=False)
     os.dup2(log_fd, LOG_FD)
+    if api_fd is not None:
+        os.dup2(api_fd, API_FD, inheritable=False)
     os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
     for fd in (1, 2, TELEMETRY_FD):
         os.dup2(LOG_FD, fd)
     try:
         sandbox.confine(job)
-        os.closerange(FIRST_FREE_FD, STATUS_FD)
+        os.closerange(FIRST_FREE_FD, STATUS_FD if api_fd is None else API_FD)
         os.closerange(STATUS_FD + 1, 1 << 20)
         _limit(job)
         os.environ.clear()
@@ -123,13 +127,16 @@ def run_python(job: dict[str, Any]) -> None:
     debug = python.get("debug")
     if debug:
         _start_debugger(debug)
+    # Not needed, and with it goes the only thing that must be imported after the fork.
+    sys.modules["runtime_client"] = None  # type: ignore[assignment]  # makes its import fail
     from awslambdaric import bootstrap  # type: ignore[import-not-found]  # in the runtime's folder
     from awslambdaric.lambda_runtime_client import (  # type: ignore[import-not-found]
+        InvocationRequest,
         LambdaRuntimeClient,
     )
 
-    api = os.environ["AWS_LAMBDA_RUNTIME_API"]
-    bootstrap.run(os.environ["_HANDLER"], LambdaRuntimeClient(api))
+    client = RuntimeClient(API_FD, LambdaRuntimeClient.marshaller, InvocationRequest)
+    bootstrap.run(os.environ["_HANDLER"], client)
 
 
 def _start_debugger(debug: dict[str, Any]) -> None:

@@ -24,10 +24,11 @@ FIRST_FREE_FD = 4
 class Child:
     """What the parent remembers of one execution environment."""
 
-    def __init__(self, pid: int, status_fd: int, log_inode: int) -> None:
+    def __init__(self, pid: int, status_fd: int, log_inode: int, user: int | None) -> None:
         self.pid = pid
         self.status_fd = status_fd
         self.log_inode = log_inode
+        self.user = user  # its own one, if it has one
 
 
 def write_status(fd: int, message: dict[str, Any]) -> None:
@@ -116,7 +117,8 @@ class Zygote:
         return b"".join(parts)
 
     def _spawn(self, job: dict[str, Any], fds: list[int]) -> dict[str, Any] | None:
-        log_fd, status_fd = fds
+        log_fd, status_fd, *others = fds
+        api_fd = others[0] if others else None
         log_inode = os.fstat(log_fd).st_ino
         try:
             self.sandbox.make_tmp(job)
@@ -124,16 +126,19 @@ class Zygote:
         except OSError as error:
             write_status(status_fd, {"error": f"cannot start a process: {error.strerror}"})
             write_status(status_fd, {"exit": 127 << 8, "peak_kb": 0})
-            os.close(log_fd)
-            os.close(status_fd)
+            for fd in fds:
+                os.close(fd)
             return None
         if pid:
-            os.close(log_fd)
-            self.children[pid] = Child(pid, status_fd, log_inode)
+            for fd in (log_fd, *others):
+                os.close(fd)
+            self.children[pid] = Child(
+                pid, status_fd, log_inode, job["uid"] if self.sandbox.users else None
+            )
             write_status(status_fd, {"pid": pid})
             return None
         self._leave()
-        job["_fds"] = (log_fd, status_fd)
+        job["_fds"] = (log_fd, status_fd, api_fd)
         return job
 
     def _leave(self) -> None:
@@ -212,10 +217,29 @@ class Zygote:
         for pid in self._children_of(os.getpid()):
             if pid in self.children:
                 continue
-            for fd in range(FIRST_FREE_FD):
-                with contextlib.suppress(OSError):
-                    if os.stat(f"/proc/{pid}/fd/{fd}").st_ino == child.log_inode:
-                        for stray in [pid, *self._descendants(pid)]:
-                            with contextlib.suppress(ProcessLookupError):
-                                os.kill(stray, signal.SIGKILL)
-                        break
+            if self._belongs_to(pid, child):
+                for stray in [pid, *self._descendants(pid)]:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(stray, signal.SIGKILL)
+
+    @staticmethod
+    def _belongs_to(pid: int, child: Child) -> bool:
+        """Whether an orphan was started by an environment: by its user, else by its output."""
+        if child.user is not None:
+            return _user_of(pid) == child.user
+        for fd in range(FIRST_FREE_FD):
+            with contextlib.suppress(OSError):
+                if os.stat(f"/proc/{pid}/fd/{fd}").st_ino == child.log_inode:
+                    return True
+        return False
+
+
+def _user_of(pid: int) -> int | None:
+    """The real user id of a process. Its folder's owner may be root (prctl(2), PR_SET_DUMPABLE)."""
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            text = file.read()
+    except OSError:
+        return None
+    _, _, rest = text.partition("\nUid:")
+    return int(rest.split(None, 1)[0]) if rest else None

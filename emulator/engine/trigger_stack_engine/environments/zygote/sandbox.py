@@ -29,6 +29,9 @@ from trigger_stack_engine.environments.zygote.kernel import (
 
 TMP = "/tmp"  # noqa: S108  each environment's own, mounted over the machine's
 TMP_ROOT = "/var/.lambda"
+INODES_PER_MB = 64  # as in the file system of AWS's /tmp: one for 16 KB
+#: Shared with the machine otherwise, outside MemorySize and EphemeralStorage. On AWS only /tmp is.
+NOT_WRITABLE = ("/dev/shm", "/var/tmp")  # noqa: S108  compared with mount points
 KEPT_FLAGS = 8 | 1024 | 2048  # noexec, noatime, nodiratime
 
 
@@ -196,7 +199,8 @@ class Sandbox:
         path = f"{TMP_ROOT}/{name}"
         os.makedirs(path, exist_ok=True)
         owner = f",uid={job['uid']},gid={job['uid']}" if self.users else ""
-        options = f"size={job['tmp']['size_mb']}m,mode=0700{owner}"
+        size_mb = job["tmp"]["size_mb"]
+        options = f"size={size_mb}m,nr_inodes={size_mb * INODES_PER_MB},mode=0700{owner}"
         mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options)
         self._tmp.add(name)
 
@@ -230,6 +234,9 @@ class Sandbox:
                 self._bind(job["runtime"], "/var/runtime", read_only=True)
             if self.tmp:
                 self._bind(f"{TMP_ROOT}/{job['tmp']['id']}", TMP, read_only=False)
+            for folder in NOT_WRITABLE:
+                if os.path.isdir(folder):
+                    mount("tmpfs", folder, "tmpfs", MS_RDONLY, "size=4k,mode=755")
             for folder in [TMP_ROOT, *self._hidden]:
                 if os.path.isdir(folder):  # it may lie below the new /tmp
                     mount("tmpfs", folder, "tmpfs", MS_RDONLY, "size=4k,mode=700")

@@ -94,6 +94,15 @@ class Api:
         tags: dict[str, str] = self.attributes.setdefault("Tags", {})
         return tags
 
+    def allows_origin(self, origin: str) -> bool:
+        """Whether the CORS configuration of any stage allows an origin."""
+        return any(
+            stage.snapshot is not None
+            and stage.snapshot.cors is not None
+            and stage.snapshot.cors.allowed_origin(origin) is not None
+            for stage in self.stages.values()
+        )
+
     def document(self) -> Resource:
         """The API as JSON; see :meth:`from_document`."""
         attributes = {

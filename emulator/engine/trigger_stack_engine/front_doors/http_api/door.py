@@ -8,6 +8,7 @@ import uuid
 from typing import Any
 
 from trigger_stack_engine.environments.execution import Invocation
+from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings, refusal
 from trigger_stack_engine.front_doors.core.message import (
     HttpRequest,
     HttpResponse,
@@ -118,8 +119,9 @@ class HttpApis:
         local_api_id: Id of the API that the extra port serves; ``None``: see ``select_api``.
     """
 
-    def __init__(self, data_plane: DataPlane) -> None:
+    def __init__(self, data_plane: DataPlane, guard: GuardSettings | None = None) -> None:
         self._data_plane = data_plane
+        self._guard = guard or GuardSettings()
         self.local_api_id: str | None = None
         self._apis: dict[str, Api] = {}
         self._ordered: list[Api] = []
@@ -135,16 +137,24 @@ class HttpApis:
         api_id = self.local_api_id
         local = select_api(self._ordered, api_id)
         if local is None:
+            if reason := refusal(request.header, self._guard):
+                return refuse(403, reason)
             wanted = f"no HTTP API with id {api_id}" if api_id else "no HTTP API yet"
             return refuse(404, f"There is {wanted}: create one and this port will serve it")
-        return await self._data_plane.handle(request, local)
+        return await self._handle(request, local)
+
+    async def _handle(self, request: HttpRequest, api: Api) -> HttpResponse:
+        reason = refusal(request.header, self._guard, api.allows_origin)
+        if reason is not None:
+            return refuse(403, reason)
+        return await self._data_plane.handle(request, api)
 
     async def answer(self, api_id: str, request: HttpRequest) -> HttpResponse:
         """Answer a request to one API."""
         api = self._apis.get(api_id)
         if api is None:
             return refuse(404, "Not Found")
-        return await self._data_plane.handle(request, api)
+        return await self._handle(request, api)
 
 
 async def listen(apis: HttpApis, host: str, port: int) -> HttpServer:

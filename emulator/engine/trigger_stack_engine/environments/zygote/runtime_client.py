@@ -1,0 +1,131 @@
+"""The Runtime API client of forked environments: HTTP over a socket that was inherited.
+
+AWS's own client needs a ``host:port``, and whoever reaches a port can take an event. A forked
+process has one end of a socket pair instead, which nobody else can reach. What AWS's ``bootstrap``
+calls, this class has; everything else of the runtime is AWS's.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+_PREFIX = "/2018-06-01/runtime"
+_MAX_FAULT_BYTES = 1024 * 1024
+
+
+class RuntimeClient:
+    """Speaks the Runtime API over the descriptor ``fd``.
+
+    Args:
+        fd: One end of a connected stream socket pair.
+        marshaller: AWS's ``LambdaMarshaller``.
+        request_class: AWS's ``InvocationRequest``.
+    """
+
+    def __init__(self, fd: int, marshaller: Any, request_class: Any) -> None:
+        self.marshaller = marshaller
+        self._request_class = request_class
+        self._socket = socket.socket(fileno=fd)
+        self._rest = b""
+
+    def wait_next_invocation(self) -> Any:
+        """The next event. Raises SystemExit when there is nobody to answer."""
+        headers, body = self._exchange(f"GET {_PREFIX}/invocation/next", b"", 200)
+        return self._request_class(
+            invoke_id=headers.get("lambda-runtime-aws-request-id"),
+            x_amzn_trace_id=headers.get("lambda-runtime-trace-id"),
+            invoked_function_arn=headers.get("lambda-runtime-invoked-function-arn"),
+            deadline_time_in_ms=headers.get("lambda-runtime-deadline-ms"),
+            client_context=headers.get("lambda-runtime-client-context"),
+            cognito_identity=headers.get("lambda-runtime-cognito-identity"),
+            tenant_id=None,
+            content_type=headers.get("content-type"),
+            event_body=body,
+            invocation_id=None,
+        )
+
+    def post_invocation_result(
+        self,
+        invoke_id: str,
+        result_data: str | bytes,
+        content_type: str = "application/json",
+        invocation_id: str | None = None,
+    ) -> None:
+        """Send the result. Raises RuntimeError when it is not taken, as AWS's client does."""
+        del invocation_id
+        body = result_data if isinstance(result_data, bytes) else result_data.encode()
+        path = f"POST {_PREFIX}/invocation/{invoke_id}/response"
+        self._exchange(path, body, 202, f"Content-Type: {content_type}\r\n")
+
+    def post_invocation_error(
+        self,
+        invoke_id: str,
+        error_response_data: str,
+        xray_fault: str,
+        invocation_id: str | None = None,
+    ) -> None:
+        """Send an error. Raises RuntimeError when it is not taken."""
+        del invocation_id
+        headers = "Content-Type: application/json\r\n"
+        if len(xray_fault.encode()) < _MAX_FAULT_BYTES:
+            headers += f"Lambda-Runtime-Function-XRay-Error-Cause: {_one_line(xray_fault)}\r\n"
+        path = f"POST {_PREFIX}/invocation/{invoke_id}/error"
+        self._exchange(path, error_response_data.encode(), 202, headers)
+
+    def post_init_error(
+        self, error_response_data: dict[str, Any], error_type_override: str | None = None
+    ) -> None:
+        """Send why the init phase failed. Raises RuntimeError when it is not taken."""
+        kind = error_type_override or error_response_data["errorType"]
+        headers = f"Lambda-Runtime-Function-Error-Type: {_one_line(kind)}\r\n"
+        body = json.dumps(error_response_data).encode()
+        self._exchange(f"POST {_PREFIX}/init/error", body, 202, headers)
+
+    def _exchange(
+        self, request: str, body: bytes, expected: int, headers: str = ""
+    ) -> tuple[dict[str, str], bytes]:
+        head = f"{request} HTTP/1.1\r\nHost: runtime\r\n{headers}"
+        if request.startswith("POST"):
+            head += f"Content-Length: {len(body)}\r\n"
+        try:
+            self._socket.sendall(f"{head}\r\n".encode("latin-1", "replace") + body)
+            status, answered, content = self._read()
+        except OSError:
+            raise SystemExit(1) from None
+        if status != expected:
+            raise RuntimeError(f"Runtime API answered {status} to {request}: {content[:200]!r}")
+        return answered, content
+
+    def _read(self) -> tuple[int, dict[str, str], bytes]:
+        data = self._rest
+        while (end := data.find(b"\r\n\r\n")) < 0:
+            data += self._receive()
+        first, *lines = data[:end].decode("latin-1").split("\r\n")
+        headers = {}
+        for line in lines:
+            name, _, value = line.partition(": ")
+            headers[name.lower()] = value
+        size = int(headers.get("content-length", 0))
+        body = data[end + 4 :]
+        if len(body) < size:
+            parts = [body]
+            missing = size - len(body)
+            while missing > 0:
+                part = self._receive()
+                parts.append(part)
+                missing -= len(part)
+            body = b"".join(parts)
+        self._rest = body[size:]
+        return int(first.split(" ", 2)[1]), headers, body[:size]
+
+    def _receive(self) -> bytes:
+        part = self._socket.recv(1 << 18)
+        if not part:
+            raise SystemExit(0)
+        return part
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\r", " ").replace("\n", " ")
