@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import json
 import logging
 import os
 import signal
@@ -28,6 +27,7 @@ from trigger_stack_engine.environments.machine import Machine
 from trigger_stack_engine.environments.runtimes import RuntimeUnavailableError
 from trigger_stack_engine.environments.spawner import SpawnError
 from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings
+from trigger_stack_engine.front_doors.core.json_text import dump_json
 from trigger_stack_engine.front_doors.core.message import HttpRequest
 from trigger_stack_engine.front_doors.core.server import HttpServer, ListenError
 from trigger_stack_engine.front_doors.http_api.door import FunctionInvoker, HttpApis, listen
@@ -102,7 +102,7 @@ class Engine:
             "group": stream.group,
             "stream": stream.name,
         }
-        body = json.dumps([(event.timestamp, event.message) for event in events]).encode()
+        body = dump_json(events)
         await self._peer.call(head, body)
 
     async def _count(self, metrics: Counter[MetricKey]) -> None:

@@ -25,6 +25,7 @@ from typing import Any
 from trigger_stack_engine.environments.http import BadRequestError, Parser, Request, response
 from trigger_stack_engine.environments.memory import MemoryGauge
 from trigger_stack_engine.environments.runtime_api import (
+    ACCEPTED,
     MAX_RESPONSE_BYTES,
     Answer,
     Event,
@@ -103,7 +104,9 @@ class _Connection:
         self.sock = sock
         self.parser = Parser(MAX_RESPONSE_BYTES)
         self.outgoing = bytearray()
+        self.held = b""
         self.closing = False
+        self.inherited = False  # the process has no other, and reads it only for the next event
         self.silent = False  # nothing has come in since an event was sent
         self.refused = False  # the peer closed it with unread data, or before the data came
 
@@ -203,7 +206,7 @@ class Environment:
             if self._inherits_connection:
                 ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
                 passed.append(theirs.detach())
-                self._add_connection(ours)
+                self._add_connection(ours).inherited = True
             else:
                 address = self._listen()
             self.spawner, job = await self.make_job(address)
@@ -298,7 +301,8 @@ class Environment:
             raise UnreadEventError
         self._waiting = None
         waiting.silent = True
-        self._send(waiting, api.dispatch(event))
+        self._send(waiting, waiting.held + api.dispatch(event))
+        waiting.held = b""
         await self._wait(deadline, lambda: api.answer is not None)
         answer = api.answer
         self._drain_log(final=False)
@@ -453,11 +457,12 @@ class Environment:
             LOG.warning("user %s tried to reach the Runtime API of an environment", peer)
         return peer == self._user
 
-    def _add_connection(self, sock: socket.socket) -> None:
+    def _add_connection(self, sock: socket.socket) -> _Connection:
         sock.setblocking(False)
         connection = _Connection(sock)
         self._connections.add(connection)
         self._loop.add_reader(sock, self._serve, connection)
+        return connection
 
     def _drop(self, connection: _Connection) -> None:
         if self._waiting is connection:
@@ -511,6 +516,12 @@ class Environment:
         if reply is None:
             self._waiting = connection
             return
+        if reply is ACCEPTED and connection.inherited and self.api.state is State.ANSWERED:
+            # Goes with the next event: its process waits for both with one read.
+            connection.held = reply
+            return
+        reply = connection.held + reply
+        connection.held = b""
         connection.closing = not request.keep_alive
         self._send(connection, reply)
 

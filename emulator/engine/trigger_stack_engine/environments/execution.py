@@ -51,7 +51,7 @@ class Phase(enum.Enum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Invocation:
     """One event for a function.
 
@@ -70,7 +70,7 @@ class Invocation:
     client_context: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Result:
     """What an invocation gave back; ``logs`` is the end of its log."""
 
@@ -88,7 +88,7 @@ class InitError(Exception):
         self.payload = payload
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Outcome:
     """How one invocation went, before it is worded."""
 

@@ -29,7 +29,7 @@ class State(enum.Enum):
     INIT_FAILED = "RuntimeInitError"
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Event:
     """What a runtime gets from ``next``. ``deadline_ms`` is Unix time in milliseconds."""
 
@@ -57,7 +57,7 @@ class Event:
         return {name: _one_line(value) for name, value in headers.items()}
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Answer:
     """What the runtime reported for the current event."""
 

@@ -21,7 +21,7 @@ class ThrottledError(Exception):
     """No concurrency is left; ``str()`` is the reason as Lambda names it."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Lease:
     """The right to handle one event. ``kind``: ``on-demand`` or ``provisioned-concurrency``."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_EVENT_BYTES = 1024 * 1024 - 26  # CloudWatch Logs counts 26 bytes of overhead for an event
 _FRAME_START = b"\xa5\x5a\x00"  # not the start of any UTF-8 text
@@ -24,8 +24,7 @@ _MAX_FRAME = 64 * 1024 * 1024
 _CLOCK_SLACK_US = 24 * 3600 * 1_000_000
 
 
-@dataclass(frozen=True)
-class LogEvent:
+class LogEvent(NamedTuple):
     """One event for CloudWatch Logs. ``timestamp`` is Unix time in milliseconds."""
 
     timestamp: int

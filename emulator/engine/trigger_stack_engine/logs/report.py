@@ -23,7 +23,7 @@ def timestamp(ms: int) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Report:
     """What the REPORT line says. Durations in milliseconds, memory in MB."""
 

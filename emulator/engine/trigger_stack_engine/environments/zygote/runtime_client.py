@@ -29,6 +29,8 @@ class RuntimeClient:
         self._request_class = request_class
         self._socket = socket.socket(fileno=fd)
         self._rest = b""
+        self._unsent = b""  # what was handled last is sent together with the question for more
+        self._reported = ""
 
     def wait_next_invocation(self) -> Any:
         """The next event. Raises SystemExit when there is nobody to answer."""
@@ -53,11 +55,11 @@ class RuntimeClient:
         content_type: str = "application/json",
         invocation_id: str | None = None,
     ) -> None:
-        """Send the result. Raises RuntimeError when it is not taken, as AWS's client does."""
+        """Send the result, together with the next question; see :meth:`_report`."""
         del invocation_id
         body = result_data if isinstance(result_data, bytes) else result_data.encode()
         path = f"POST {_PREFIX}/invocation/{invoke_id}/response"
-        self._exchange(path, body, 202, f"Content-Type: {content_type}\r\n")
+        self._report(path, body, f"Content-Type: {content_type}\r\n")
 
     def post_invocation_error(
         self,
@@ -66,13 +68,13 @@ class RuntimeClient:
         xray_fault: str,
         invocation_id: str | None = None,
     ) -> None:
-        """Send an error. Raises RuntimeError when it is not taken."""
+        """Send an error, together with the next question; see :meth:`_report`."""
         del invocation_id
         headers = "Content-Type: application/json\r\n"
         if len(xray_fault.encode()) < _MAX_FAULT_BYTES:
             headers += f"Lambda-Runtime-Function-XRay-Error-Cause: {_one_line(xray_fault)}\r\n"
         path = f"POST {_PREFIX}/invocation/{invoke_id}/error"
-        self._exchange(path, error_response_data.encode(), 202, headers)
+        self._report(path, error_response_data.encode(), headers)
 
     def post_init_error(
         self, error_response_data: dict[str, Any], error_type_override: str | None = None
@@ -83,19 +85,26 @@ class RuntimeClient:
         body = json.dumps(error_response_data).encode()
         self._exchange(f"POST {_PREFIX}/init/error", body, 202, headers)
 
+    def _report(self, request: str, body: bytes, headers: str) -> None:
+        """Keep a report until the next question, which follows at once: one write for both, one
+        read for both answers. A report that is not taken raises RuntimeError there."""
+        self._unsent = _message(request, body, headers)
+        self._reported = request
+
     def _exchange(
         self, request: str, body: bytes, expected: int, headers: str = ""
     ) -> tuple[dict[str, str], bytes]:
-        head = f"{request} HTTP/1.1\r\nHost: runtime\r\n{headers}"
-        if request.startswith("POST"):
-            head += f"Content-Length: {len(body)}\r\n"
+        reported, self._reported = self._reported, ""
+        data, self._unsent = self._unsent + _message(request, body, headers), b""
         try:
-            self._socket.sendall(f"{head}\r\n".encode("latin-1", "replace") + body)
+            self._socket.sendall(data)
+            if reported:
+                status, _, content = self._read()
+                _check(reported, status, 202, content)
             status, answered, content = self._read()
         except OSError:
             raise SystemExit(1) from None
-        if status != expected:
-            raise RuntimeError(f"Runtime API answered {status} to {request}: {content[:200]!r}")
+        _check(request, status, expected, content)
         return answered, content
 
     def _read(self) -> tuple[int, dict[str, str], bytes]:
@@ -125,6 +134,18 @@ class RuntimeClient:
         if not part:
             raise SystemExit(0)
         return part
+
+
+def _message(request: str, body: bytes, headers: str) -> bytes:
+    head = f"{request} HTTP/1.1\r\nHost: runtime\r\n{headers}"
+    if request.startswith("POST"):
+        head += f"Content-Length: {len(body)}\r\n"
+    return f"{head}\r\n".encode("latin-1", "replace") + body
+
+
+def _check(request: str, status: int, expected: int, content: bytes) -> None:
+    if status != expected:
+        raise RuntimeError(f"Runtime API answered {status} to {request}: {content[:200]!r}")
 
 
 def _one_line(text: str) -> str:

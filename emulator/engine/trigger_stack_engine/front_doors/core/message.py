@@ -9,7 +9,7 @@ Headers = list[tuple[str, str]]
 """Header names and values in the order and with the casing in which they were sent."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HttpRequest:
     """One request, nothing decoded yet.
 
@@ -38,7 +38,7 @@ class HttpRequest:
         return next((value for key, value in self.headers if key.lower() == wanted), None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HttpResponse:
     """One response. ``headers`` may repeat a name (``set-cookie``); no content length inside."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import random
 import uuid
 from typing import Any
 
@@ -73,7 +74,7 @@ class FunctionInvoker:
             result = await self._invoker.invoke(
                 self._invoker.find(arn, target.qualifier),
                 Invocation(
-                    request_id=str(uuid.uuid4()),
+                    request_id=_request_id(),
                     payload=payload,
                     invoked_arn=f"{arn}:{target.qualifier}" if target.qualifier else arn,
                     trace_id=trace_id,
@@ -155,6 +156,10 @@ class HttpApis:
         if api is None:
             return refuse(404, "Not Found")
         return await self._handle(request, api)
+
+
+def _request_id() -> str:
+    return str(uuid.UUID(int=random.getrandbits(128), version=4))
 
 
 async def listen(apis: HttpApis, host: str, port: int) -> HttpServer:

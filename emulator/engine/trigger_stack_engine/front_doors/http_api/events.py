@@ -8,6 +8,7 @@ versions 2.0 and 1.0. Where AWS's service differs from that page, the service is
 from __future__ import annotations
 
 import base64
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,7 +51,7 @@ _MONTHS: Final = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CallContext:
     """What the event says about the call besides the HTTP request itself.
 
@@ -94,7 +95,12 @@ def encode_body(request: HttpRequest) -> tuple[str | None, bool]:
 
 def format_time(time: datetime) -> str:
     """``requestContext.time``, for example ``12/Mar/2020:19:03:58 +0000``; no locale involved."""
-    utc = time.astimezone(UTC)
+    return _format_second(int(time.timestamp()))
+
+
+@functools.lru_cache(maxsize=8)
+def _format_second(second: int) -> str:
+    utc = datetime.fromtimestamp(second, UTC)
     return f"{utc:%d}/{_MONTHS[utc.month - 1]}/{utc:%Y:%H:%M:%S} +0000"
 
 

@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import logging
-import secrets
+import random
 import time
 from collections.abc import Awaitable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
+from trigger_stack_engine.front_doors.core.json_text import dump_json
 from trigger_stack_engine.front_doors.core.message import (
     HttpError,
     HttpRequest,
@@ -140,7 +140,7 @@ class DataPlane:
         version = integration["PayloadFormatVersion"]
         context = call.context()
         event = build_event(version, call.request, match, context)
-        payload = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+        payload = dump_json(event)
         result = await self._invoker.invoke(
             uri,
             payload,
@@ -163,7 +163,7 @@ def _forget_outcome(task: asyncio.Future[HttpResponse]) -> None:
         task.exception()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Call:
     """A request with the API, stage and deployment that serve it."""
 
@@ -241,13 +241,14 @@ def refuse(status: int, message: str) -> HttpResponse:
 
 
 def _with_request_id(response: HttpResponse, call_id: str) -> HttpResponse:
-    return replace(response, headers=[*response.headers, ("apigw-requestid", call_id)])
+    headers = [*response.headers, ("apigw-requestid", call_id)]
+    return HttpResponse(response.status, headers, response.body)
 
 
 def _extended_request_id() -> str:
     """16 characters that end in ``=``, as API Gateway's: base64 of eleven bytes."""
-    return base64.urlsafe_b64encode(secrets.token_bytes(11)).decode("ascii")
+    return base64.urlsafe_b64encode(random.randbytes(11)).decode("ascii")  # noqa: S311  no secret
 
 
 def _trace_id() -> str:
-    return f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+    return f"Root=1-{int(time.time()):08x}-{random.getrandbits(96):024x}"

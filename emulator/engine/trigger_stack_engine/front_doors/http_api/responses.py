@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from typing import Any, Final
 
+from trigger_stack_engine.front_doors.core.json_text import load_json
 from trigger_stack_engine.front_doors.core.message import (
     Headers,
     HttpResponse,
@@ -42,7 +42,7 @@ def parse_result(version: str, payload: bytes) -> HttpResponse:
     if len(payload) > MAX_RESPONSE_BYTES:
         raise internal_server_error()
     try:
-        result = json.loads(payload)
+        result = load_json(payload)
     except (ValueError, RecursionError):
         result = None
     if isinstance(result, dict) and "statusCode" in result:
