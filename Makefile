@@ -99,13 +99,15 @@ bench-compose: ## RUNTIME=docker: image size, time of make up, memory, e2e time
 bench-cold-start: setup ## Cold starts of the brand platform's functions on the running stack
 	@$(PY) -m bench.cold_start
 
-.PHONY: bench-executor
-bench-executor: setup ## Cold starts, warm invokes and memory of the process executor
-	@$(PY) bench/executor.py
+.PHONY: bench-invoke
+bench-invoke: setup ## Invoke through the API: warm, cold, memory, with MiniStack beside it
+	@sh bench/peers.sh
+	@$(PY) -m bench.invoke
 
-.PHONY: bench-http-api
-bench-http-api: setup ## Requests through the local HTTP API
-	@$(PY) bench/http_api.py
+.PHONY: bench-http
+bench-http: setup ## Requests through the HTTP API (wrk), with serverless-offline, MiniStack, uvicorn
+	@sh bench/peers.sh
+	@$(PY) -m bench.http
 
 .PHONY: bench-rekognition
 bench-rekognition: setup ## DetectLabels: first call, warm calls, memory

@@ -1,0 +1,143 @@
+"""Requests through the local HTTP API, with ``wrk``, beside what else serves such an API.
+
+``python -m bench.http [--seconds N]``. One run measures this project, serverless-offline under
+osls, MiniStack, and uvicorn with the handler in its own process as the floor, each with a handler
+that prints nothing and one that prints a line, with 1, 8 and 64 connections. CPU is that of all of
+a server's processes together, in seconds for 1000 requests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from bench.servers import (
+    PEERS,
+    Server,
+    client,
+    create_function,
+    ministack,
+    serverless_offline,
+    trigger_stack,
+    uvicorn,
+)
+
+HANDLERS = {
+    "silent": "def handler(event, context):\n    return {'statusCode': 200, 'body': 'ok'}\n",
+    "printing": (
+        "def handler(event, context):\n"
+        "    print('called')\n"
+        "    return {'statusCode': 200, 'body': 'ok'}\n"
+    ),
+}
+CONNECTIONS = (1, 8, 64)
+_UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
+
+
+def deploy(server: Server, code: str) -> str:
+    """Put a function behind an HTTP API; returns the API's id."""
+    arn = create_function(server.edge, "bench", code)
+    client(server.edge, "lambda").add_permission(
+        FunctionName="bench",
+        StatementId="api",
+        Action="lambda:InvokeFunction",
+        Principal="apigateway.amazonaws.com",
+    )
+    apis = client(server.edge, "apigatewayv2")
+    api_id: str = apis.create_api(Name="bench", ProtocolType="HTTP")["ApiId"]
+    integration = apis.create_integration(
+        ApiId=api_id,
+        IntegrationType="AWS_PROXY",
+        IntegrationUri=arn,
+        PayloadFormatVersion="2.0",
+    )["IntegrationId"]
+    apis.create_route(ApiId=api_id, RouteKey="GET /x", Target=f"integrations/{integration}")
+    apis.create_stage(ApiId=api_id, StageName="$default", AutoDeploy=True)
+    return api_id
+
+
+def milliseconds(text: str) -> float:
+    """A time as wrk prints it."""
+    match = re.fullmatch(r"([\d.]+)([a-z]+)", text)
+    assert match, text
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def load(server: Server, connections: int, seconds: int) -> tuple[float, float, float, str, float]:
+    """p50 and p99 in ms, requests a second, what went wrong, CPU seconds for 1000 requests."""
+    before = server.cpu_seconds()
+    done = subprocess.run(
+        [
+            "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "--latency",
+            "-H", f"Host: {server.host}", f"http://127.0.0.1:{server.port}/x",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )  # fmt: skip
+    used = server.cpu_seconds() - before
+    text = done.stdout
+    found = {name: re.search(rf"^ +{name}% +(\S+)", text, re.MULTILINE) for name in ("50", "99")}
+    requests = re.search(r"(\d+) requests in", text)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
+    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+    socket_errors = re.search(r"Socket errors: (.*)", text)
+    assert found["50"] and found["99"] and requests and rate, text
+    wrong = [f"{bad[1]} bad answers"] if bad else []
+    wrong += [socket_errors[1]] if socket_errors else []
+    return (
+        milliseconds(found["50"][1]),
+        milliseconds(found["99"][1]),
+        float(rate[1]),
+        "; ".join(wrong),
+        used / max(int(requests[1]), 1) * 1000,
+    )
+
+
+@contextmanager
+def ours(code: str) -> Iterator[Server]:
+    """This project with the handler behind an API."""
+    with trigger_stack() as server:
+        deploy(server, code)
+        yield server
+
+
+@contextmanager
+def theirs(code: str) -> Iterator[Server]:
+    """MiniStack with the handler behind an API."""
+    with ministack() as server:
+        host = f"{deploy(server, code)}.execute-api.localhost:{server.port}"
+        yield Server(server.name, server.port, host, server.edge, server.process)
+
+
+def main() -> None:
+    """Measure and print; ends with code 1 when ``wrk`` is missing."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--seconds", type=int, default=5, help="length of each measurement")
+    options = parser.parse_args()
+    if shutil.which("wrk") is None:
+        sys.exit("wrk is missing. Install it, for example: apt-get install wrk")
+    print("handler   server             conn   p50 ms   p99 ms   req/s CPU s/1000")
+    for kind, code in HANDLERS.items():
+        for make in (ours, serverless_offline, theirs, uvicorn):
+            if make is serverless_offline and not (PEERS / "offline/node_modules").is_dir():
+                continue
+            with ExitStack() as stack:
+                server = stack.enter_context(make(code))
+                load(server, CONNECTIONS[-1], 2)  # the environments are there
+                for connections in CONNECTIONS:
+                    p50, p99, rate, wrong, cpu = load(server, connections, options.seconds)
+                    print(
+                        f"{kind:9} {server.name:18} {connections:4} {p50:8.2f} {p99:8.2f}"
+                        f" {rate:7.0f} {cpu:6.2f}  {wrong}",
+                        flush=True,
+                    )
+
+
+if __name__ == "__main__":
+    main()
