@@ -1,7 +1,7 @@
 """S3 objects lie in the emulator's own folder.
 
-What: a provider ``s3:own_folder`` (LocalStack's extension point ``localstack.aws.provider``): its own
-one with another folder for objects. It is the default.
+What: a provider ``s3:own_folder`` (LocalStack's extension point ``localstack.aws.provider``), the
+default: its own provider with another folder for objects.
 Why: LocalStack keeps objects in ``/tmp/localstack-s3-storage``: readable to all, shared by every
 emulator of a machine, and left behind.
 Until: the folder follows ``FILESYSTEM_ROOT``.
