@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import requests
 import typer
+from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
 from dotenv import load_dotenv
 
 from bootstrap import console
@@ -136,6 +138,10 @@ def main() -> None:
     except TriggerStackError as error:
         console.fail(str(error))
         sys.exit(error.exit_code)
+    except (EndpointConnectionError, ConnectionClosedError, requests.ConnectionError):
+        url = Settings.from_environment().endpoint_url
+        console.fail(f"The stack does not answer at {url}. Start it with: make up")
+        sys.exit(EXIT_FAILED)
     except KeyboardInterrupt:
         console.fail("stopped")
         sys.exit(EXIT_FAILED)

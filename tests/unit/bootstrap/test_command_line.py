@@ -117,3 +117,18 @@ def test_other_endings(project: Project) -> None:
     assert "Nothing answers at http://localhost:1." in endings["no stack"].stderr
     assert "GATEWAY_PORT=http: must be a port number" in endings["a wrong port"].stderr
     assert all("Traceback" not in ending.stderr for ending in endings.values())
+
+
+@pytest.mark.parametrize(
+    "command", [["dlq"], ["redrive", "some-dlq"], ["fire-schedule", "hourly"]], ids=lambda c: c[0]
+)
+def test_without_a_running_stack_a_command_says_how_to_start_it(
+    tmp_path: Path, command: list[str]
+) -> None:
+    done = run(*command, cwd=tmp_path, GATEWAY_PORT="4998")
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [
+        "error The stack does not answer at http://localhost:4998. Start it with: make up"
+    ]
