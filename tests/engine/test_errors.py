@@ -20,6 +20,25 @@ def test_a_result_comes_back(stack: Stack) -> None:
     assert reply.value == {"got": {"key": "välue"}}
 
 
+def test_the_context_knows_the_invocation(stack: Stack) -> None:
+    name = stack.create(
+        """
+        def handler(event, context):
+            return [context.get_remaining_time_in_millis(), context.aws_request_id,
+                    context.invoked_function_arn, context.memory_limit_in_mb]
+        """,
+        Timeout=9,
+    )
+
+    reply = stack.invoke(name)
+
+    left, request_id, arn, memory = reply.value
+    assert 0 < left <= 9000
+    assert request_id == reply.request_id
+    assert arn.endswith(f":function:{name}")
+    assert memory == "128"
+
+
 def test_an_exception_is_unhandled_and_keeps_the_environment_warm(stack: Stack) -> None:
     name = stack.create(
         """

@@ -23,6 +23,7 @@ import json
 import os
 import socket
 import sys
+from typing import Any
 
 HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120  pathlib costs memory
 # Behind the standard library, so that nothing beside this package can shadow it.
@@ -56,11 +57,13 @@ def main() -> None:
     gc.collect()
     immortalise()
     gc.freeze()
-    job = Zygote(control, sandbox).run()
-    if job is None:
-        os._exit(0)
-    become(job, sandbox)
-    run_python(job)
+
+    def run_child(job: dict[str, Any]) -> None:
+        become(job, sandbox)
+        run_python(job)
+
+    Zygote(control, sandbox, run_child).run()
+    os._exit(0)
 
 
 if __name__ == "__main__":

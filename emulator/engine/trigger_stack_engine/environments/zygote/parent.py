@@ -13,6 +13,7 @@ import signal
 import socket
 import struct
 import time
+from collections.abc import Callable
 from typing import Any
 
 from trigger_stack_engine.environments.zygote.kernel import LINUX, PR_SET_CHILD_SUBREAPER, prctl
@@ -41,8 +42,14 @@ def write_status(fd: int, message: dict[str, Any]) -> None:
 class Zygote:
     """Forks children on request and buries them."""
 
-    def __init__(self, control: socket.socket, sandbox: Sandbox) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        sandbox: Sandbox,
+        run_child: Callable[[dict[str, Any]], None],
+    ) -> None:
         self.control = control
+        self.run_child = run_child
         self.sandbox = sandbox
         self.children: dict[int, Child] = {}
         self.selector = selectors.DefaultSelector()
@@ -50,8 +57,8 @@ class Zygote:
         os.set_blocking(self.wake_w, False)
         os.set_blocking(self.wake_r, False)
 
-    def run(self) -> dict[str, Any] | None:
-        """Serve requests; returns a job in the child, ``None`` in the parent when it is to end."""
+    def run(self) -> None:
+        """Serve requests until the emulator ends; a child runs ``run_child`` and never returns."""
         prctl(PR_SET_CHILD_SUBREAPER, 1)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -61,12 +68,9 @@ class Zygote:
         while True:
             for key, _ in self.selector.select():
                 if key.fileobj is self.control:
-                    job = self._serve()
-                    if job == "end":
+                    if not self._serve():
                         self.end()
-                        return None
-                    if isinstance(job, dict):
-                        return job
+                        return
                 else:
                     with contextlib.suppress(BlockingIOError):
                         os.read(self.wake_r, 4096)
@@ -83,28 +87,30 @@ class Zygote:
 
     # -- requests ---------------------------------------------------------------------------
 
-    def _serve(self) -> dict[str, Any] | str | None:
+    def _serve(self) -> bool:
+        """Serve one request; ``False`` when the emulator is gone or wants no more."""
         try:
             head, fds, _, _ = socket.recv_fds(self.control, 4, 4)
         except ConnectionError:
-            return "end"
+            return False
         if not head:
-            return "end"
+            return False
         try:
             while len(head) < 4:
                 head += self._receive(4 - len(head))
             message = json.loads(self._receive(struct.unpack(">I", head)[0]))
         except ConnectionError:
-            return "end"
+            return False
         if "release" in message:
             self.sandbox.drop_tmp(message["release"])
-            return None
+            return True
         if "kill" in message:
             child = self.children.get(message["kill"])
             if child is not None:
                 self._kill(child)
-            return None
-        return self._spawn(message["spawn"], fds)
+            return True
+        self._spawn(message["spawn"], fds)
+        return True
 
     def _receive(self, size: int) -> bytes:
         parts = []
@@ -116,7 +122,7 @@ class Zygote:
             size -= len(part)
         return b"".join(parts)
 
-    def _spawn(self, job: dict[str, Any], fds: list[int]) -> dict[str, Any] | None:
+    def _spawn(self, job: dict[str, Any], fds: list[int]) -> None:
         log_fd, status_fd, *others = fds
         api_fd = others[0] if others else None
         log_inode = os.fstat(log_fd).st_ino
@@ -128,7 +134,7 @@ class Zygote:
             write_status(status_fd, {"exit": 127 << 8, "peak_kb": 0})
             for fd in fds:
                 os.close(fd)
-            return None
+            return
         if pid:
             for fd in (log_fd, *others):
                 os.close(fd)
@@ -136,10 +142,11 @@ class Zygote:
                 pid, status_fd, log_inode, job["uid"] if self.sandbox.users else None
             )
             write_status(status_fd, {"pid": pid})
-            return None
+            return
         self._leave()
         job["_fds"] = (log_fd, status_fd, api_fd)
-        return job
+        self.run_child(job)  # what it raises, SystemExit too, ends the process as always
+        os._exit(1)
 
     def _leave(self) -> None:
         """In the child: close by hand what the garbage collector would close much later, when the

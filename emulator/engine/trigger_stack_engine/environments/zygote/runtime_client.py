@@ -39,7 +39,7 @@ class RuntimeClient:
             invoke_id=headers.get("lambda-runtime-aws-request-id"),
             x_amzn_trace_id=headers.get("lambda-runtime-trace-id"),
             invoked_function_arn=headers.get("lambda-runtime-invoked-function-arn"),
-            deadline_time_in_ms=headers.get("lambda-runtime-deadline-ms"),
+            deadline_time_in_ms=int(headers["lambda-runtime-deadline-ms"]),
             client_context=headers.get("lambda-runtime-client-context"),
             cognito_identity=headers.get("lambda-runtime-cognito-identity"),
             tenant_id=None,
