@@ -140,7 +140,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (EndpointConnectionError, ConnectionClosedError, requests.ConnectionError):
         url = Settings.from_environment().endpoint_url
-        console.fail(f"The stack does not answer at {url}. Start it with: make up")
+        console.fail(f"Nothing answers at {url}. Start the stack with: make up")
         sys.exit(EXIT_FAILED)
     except KeyboardInterrupt:
         console.fail("stopped")

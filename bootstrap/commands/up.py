@@ -11,7 +11,7 @@ from bootstrap.console import out
 from bootstrap.definition.compile import compile_template
 from bootstrap.definition.document import load_document
 from bootstrap.definition.variables import resolve_variables
-from bootstrap.deploy import Deployment, check, deploy
+from bootstrap.deploy import Deployment, apply, check
 from bootstrap.lock import one_at_a_time
 from bootstrap.runtime import choice
 from bootstrap.services.base import Context, Outcome
@@ -67,12 +67,16 @@ def _run(template: Template, *, quiet: bool, start: bool) -> Deployment:
             if outcome is Outcome.CHANGED or (outcome is Outcome.CREATED and not out.is_terminal):
                 progress.console.print(f"{outcome} {resource.logical_id} ({resource.type})")
 
-        deployment = deploy(template, context, report)
+        deployment = apply(template, context, report)
     seconds = time.monotonic() - started
+    for leftover in deployment.leftovers:
+        out.print(str(leftover), markup=False)
+    removed = sum(leftover.removed for leftover in deployment.leftovers)
     made, changed = deployment.count(Outcome.CREATED), deployment.count(Outcome.CHANGED)
-    if made or changed:
+    if made or changed or removed:
+        gone = f"{removed} removed, " if removed else ""
         out.print(
-            f"[green]{template.service}[/]: {made} created, {changed} changed, "
+            f"[green]{template.service}[/]: {made} created, {changed} changed, {gone}"
             f"{deployment.count(Outcome.UNCHANGED)} unchanged in {seconds:.1f} s"
         )
     elif not quiet:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bootstrap.services.base import Context, Outcome, Properties, ResourceType, subset
+from bootstrap.services import shapes
+from bootstrap.services.base import (
+    Context,
+    Key,
+    Outcome,
+    Properties,
+    ResourceType,
+    gone,
+    outcome_of,
+    subset,
+)
 from bootstrap.template import Physical
 
 
@@ -24,18 +34,49 @@ def _items(operation: Callable[..., Any], **arguments: Any) -> list[dict[str, An
 def _api(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
     gateway = context.client("apigatewayv2")
     named = [a for a in _items(gateway.get_apis) if a["Name"] == properties["Name"]]
+    changes: list[bool] = []
     if not named:
         api = gateway.create_api(**properties)
-        outcome = Outcome.CREATED
     else:
-        api, outcome = named[0], Outcome.UNCHANGED
-        wanted = {k: v for k, v in properties.items() if k not in ("ProtocolType", "Tags")}
-        if not subset(wanted, api):
+        api = named[0]
+        cors = properties.get("CorsConfiguration")
+        wanted = {
+            "Name": properties["Name"],
+            "Description": properties.get("Description", ""),
+            **({"CorsConfiguration": cors} if cors else {}),
+        }
+        dropped_cors = bool(not cors and api.get("CorsConfiguration"))
+        if dropped_cors:
+            gateway.delete_cors_configuration(ApiId=api["ApiId"])
+        different = not subset(wanted, api) or not _same_cors(cors, api.get("CorsConfiguration"))
+        if different and not dropped_cors:
             api = gateway.update_api(ApiId=api["ApiId"], **wanted)
-            outcome = Outcome.CHANGED
-    return outcome, Physical(
+        arn = f"arn:aws:apigateway:{context.settings.region}::/apis/{api['ApiId']}"
+        changes = [dropped_cors, different, _tags(gateway, arn, properties, api)]
+    return outcome_of(not named, *changes), Physical(
         api["ApiId"], {"ApiId": api["ApiId"], "ApiEndpoint": api["ApiEndpoint"]}
     )
+
+
+def _same_cors(wanted: dict[str, Any] | None, actual: dict[str, Any] | None) -> bool:
+    """Whether CORS is as described: what the API has beyond that must go."""
+
+    def told(cors: dict[str, Any] | None) -> dict[str, Any]:
+        return {key: value for key, value in (cors or {}).items() if value not in (None, [], False)}
+
+    return told(wanted) == told(actual)
+
+
+def _tags(gateway: Any, arn: str, wanted: Properties, api: dict[str, Any]) -> bool:
+    tags, current = wanted.get("Tags", {}), api.get("Tags", {})
+    # Tags that the stack reads itself are set by hand (trigger-stack:local-port).
+    stale = [key for key in current if key not in tags and not key.startswith("trigger-stack:")]
+    if stale:
+        gateway.untag_resource(ResourceArn=arn, TagKeys=stale)
+    new = {key: value for key, value in tags.items() if current.get(key) != value}
+    if new:
+        gateway.tag_resource(ResourceArn=arn, Tags=new)
+    return bool(stale or new)
 
 
 def _stage(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
@@ -46,9 +87,19 @@ def _stage(context: Context, logical_id: str, properties: Properties) -> tuple[O
     if existing is None:
         gateway.create_stage(**properties)
         return Outcome.CREATED, Physical(name)
-    if subset({k: v for k, v in properties.items() if k != "ApiId"}, existing):
+    variables = properties.get("StageVariables", {})
+    automatic = properties.get("AutoDeploy", False)
+    if existing.get("StageVariables", {}) == variables and automatic == existing.get(
+        "AutoDeploy", False
+    ):
         return Outcome.UNCHANGED, Physical(name)
-    gateway.update_stage(**properties)
+    dropped = dict.fromkeys(existing.get("StageVariables", {}).keys() - variables.keys(), "")
+    gateway.update_stage(
+        ApiId=properties["ApiId"],
+        StageName=name,
+        AutoDeploy=automatic,
+        StageVariables={**dropped, **variables},  # an empty value deletes a variable
+    )
     return Outcome.CHANGED, Physical(name)
 
 
@@ -57,7 +108,7 @@ def _integration(
 ) -> tuple[Outcome, Physical]:
     gateway = context.client("apigatewayv2")
     api = properties["ApiId"]
-    wanted = {k: v for k, v in properties.items() if k != "ApiId"}
+    wanted = {"TimeoutInMillis": 30000} | {k: v for k, v in properties.items() if k != "ApiId"}
     existing = next(
         (
             item
@@ -97,19 +148,76 @@ def _route(context: Context, logical_id: str, properties: Properties) -> tuple[O
     return Outcome.CHANGED, Physical(identity)
 
 
+def _api_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
+    return [{"ApiId": physical.ref}]
+
+
+def _stage_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
+    return [{"ApiId": properties["ApiId"], "StageName": properties["StageName"]}]
+
+
+def _integration_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
+    return [{"ApiId": properties["ApiId"], "IntegrationId": physical.ref}]
+
+
+def _route_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
+    return [{"ApiId": properties["ApiId"], "RouteId": physical.ref}]
+
+
+def _remover(operation: str) -> Callable[[Context, Key], bool]:
+    def remove(context: Context, key: Key) -> bool:
+        call = getattr(context.client("apigatewayv2"), operation)
+        return gone(lambda: call(**key), "NotFoundException")
+
+    return remove
+
+
+_TEXTS = shapes.list_of(shapes.text)
+
 RESOURCE_TYPES = {
     "AWS::ApiGatewayV2::Api": ResourceType(
         _api,
-        frozenset({"Name", "ProtocolType"}),
-        frozenset({"CorsConfiguration", "Description", "Tags"}),
+        {"Name": shapes.text, "ProtocolType": shapes.one_of("HTTP")},
+        {
+            "CorsConfiguration": shapes.mapping(
+                {},
+                {
+                    "AllowCredentials": shapes.flag,
+                    "AllowHeaders": _TEXTS,
+                    "AllowMethods": _TEXTS,
+                    "AllowOrigins": _TEXTS,
+                    "ExposeHeaders": _TEXTS,
+                    "MaxAge": shapes.number(-1, 86_400),
+                },
+            ),
+            "Description": shapes.text,
+            "Tags": shapes.mapping_of(shapes.text),
+        },
+        keys=_api_keys,
+        remove=_remover("delete_api"),
     ),
     "AWS::ApiGatewayV2::Stage": ResourceType(
-        _stage, frozenset({"ApiId", "StageName"}), frozenset({"AutoDeploy", "StageVariables"})
+        _stage,
+        {"ApiId": shapes.text, "StageName": shapes.text},
+        {"AutoDeploy": shapes.flag, "StageVariables": shapes.mapping_of(shapes.text)},
+        keys=_stage_keys,
+        remove=_remover("delete_stage"),
     ),
     "AWS::ApiGatewayV2::Integration": ResourceType(
         _integration,
-        frozenset({"ApiId", "IntegrationType"}),
-        frozenset({"IntegrationUri", "PayloadFormatVersion", "TimeoutInMillis"}),
+        {"ApiId": shapes.text, "IntegrationType": shapes.one_of("AWS_PROXY", "HTTP_PROXY")},
+        {
+            "IntegrationUri": shapes.text,
+            "PayloadFormatVersion": shapes.one_of("1.0", "2.0"),
+            "TimeoutInMillis": shapes.number(50, 30_000),
+        },
+        keys=_integration_keys,
+        remove=_remover("delete_integration"),
     ),
-    "AWS::ApiGatewayV2::Route": ResourceType(_route, frozenset({"ApiId", "RouteKey", "Target"})),
+    "AWS::ApiGatewayV2::Route": ResourceType(
+        _route,
+        {"ApiId": shapes.text, "RouteKey": shapes.text, "Target": shapes.text},
+        keys=_route_keys,
+        remove=_remover("delete_route"),
+    ),
 }

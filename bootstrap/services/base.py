@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from bootstrap.services.shapes import Finding, Shape
 from bootstrap.settings import Settings
 from bootstrap.template import Physical
 
@@ -66,32 +67,62 @@ class Context:
         }
 
 
+#: What it takes to find one thing of a resource again: the arguments of AWS's operations on it.
+type Key = dict[str, Any]
+
+
+def by_ref(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
+    """The key of a resource that ``Ref`` names."""
+    return [{"Ref": physical.ref}]
+
+
 @dataclass(frozen=True)
 class ResourceType:
-    """How to create one CloudFormation resource type.
+    """How to create one CloudFormation resource type, and what happens when it is dropped.
 
     Attributes:
         ensure: called with the context, the logical id and the resolved properties; makes the
             resource be as described and says what that took. Safe to call again at any time.
-        required: properties that must be there.
+        required: properties that must be there, with their shapes.
         optional: the other properties that are understood; any other is refused.
+        keys: what to remember of a resource, to find it when the definition has it no longer.
+        remove: takes away what a resource fires, and says whether there was anything. Only
+            triggers and permissions have it: what may hold data is never deleted.
+        exists: whether the resource is still there.
+        delete_with: the ``awslocal`` command that deletes it, with fields from its key.
     """
 
     ensure: Callable[[Context, str, Properties], tuple[Outcome, Physical]]
-    required: frozenset[str]
-    optional: frozenset[str] = frozenset()
+    required: dict[str, Shape]
+    optional: dict[str, Shape] = field(default_factory=dict)
+    keys: Callable[[str, Properties, Physical], list[Key]] = by_ref
+    remove: Callable[[Context, Key], bool] | None = None
+    exists: Callable[[Context, Key], bool] | None = None
+    delete_with: str = ""
 
-    def problem(self, properties: Properties) -> str | None:
-        """What is wrong with the names of ``properties``, or None."""
-        supported = self.required | self.optional
-        if unknown := sorted(properties.keys() - supported):
-            return (
+    def problem(self, properties: Properties) -> Finding | None:
+        """What is wrong with the names and shapes of ``properties``, or None."""
+        supported = {**self.required, **self.optional}
+        if unknown := sorted(properties.keys() - supported.keys()):
+            return Finding(
                 f"the property {unknown[0]} is not supported here. Supported: "
-                f"{', '.join(sorted(supported))}."
+                f"{', '.join(sorted(supported))}.",
+                (unknown[0],),
             )
-        if missing := sorted(self.required - properties.keys()):
-            return f"the property {missing[0]} is required."
+        if missing := sorted(self.required.keys() - properties.keys()):
+            return Finding(f"the property {missing[0]} is required.")
+        for name, value in properties.items():
+            if finding := supported[name](value):
+                path = (name, *finding.path)
+                return Finding(f"{'.'.join(map(str, path))} {finding.message}.", path)
         return None
+
+
+def outcome_of(created: bool, *changes: bool) -> Outcome:
+    """The outcome of several steps."""
+    if created:
+        return Outcome.CREATED
+    return Outcome.CHANGED if any(changes) else Outcome.UNCHANGED
 
 
 def error_code(error: ClientError) -> str:
@@ -107,6 +138,11 @@ def found(call: Callable[[], Any], *missing: str) -> Any | None:
         if error_code(error) in missing:
             return None
         raise
+
+
+def gone(call: Callable[[], Any], *missing: str) -> bool:
+    """Make a call that deletes something; False when AWS answers that it is not there."""
+    return found(lambda: (call(), True)[1], *missing) is not None
 
 
 def same_json(left: str | None, right: Any) -> bool:

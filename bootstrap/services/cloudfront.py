@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from bootstrap.services.base import Context, Outcome, Properties, ResourceType, subset
+from bootstrap.services import shapes
+from bootstrap.services.base import Context, Key, Outcome, Properties, ResourceType, found, subset
 from bootstrap.template import Physical
+
+#: What a setting goes back to when the definition no longer has it.
+_DEFAULTS: dict[str, Any] = {
+    "Aliases": {"Quantity": 0, "Items": []},
+    "Comment": "",
+    "DefaultRootObject": "",
+}
 
 
 def _distribution(
@@ -14,7 +22,7 @@ def _distribution(
     cloudfront = context.client("cloudfront")
     # CloudFront has no names: the caller reference is what makes a distribution ours.
     reference = f"{context.service}-{logical_id}"
-    wanted = _config(properties["DistributionConfig"], reference)
+    wanted = _DEFAULTS | _config(properties["DistributionConfig"], reference)
     existing = _find(cloudfront, reference)
     if existing is None:
         made = cloudfront.create_distribution(DistributionConfig=wanted)["Distribution"]
@@ -55,6 +63,29 @@ def _config(given: dict[str, Any], reference: str) -> dict[str, Any]:
     return config
 
 
+def _exists(context: Context, key: Key) -> bool:
+    cloudfront = context.client("cloudfront")
+    return (
+        found(lambda: cloudfront.get_distribution(Id=key["Ref"]), "NoSuchDistribution") is not None
+    )
+
+
 RESOURCE_TYPES = {
-    "AWS::CloudFront::Distribution": ResourceType(_distribution, frozenset({"DistributionConfig"})),
+    "AWS::CloudFront::Distribution": ResourceType(
+        _distribution,
+        {
+            "DistributionConfig": shapes.mapping(
+                {"Enabled": shapes.flag, "DefaultCacheBehavior": shapes.any_mapping},
+                {
+                    "Comment": shapes.text,
+                    "Origins": shapes.list_of(
+                        shapes.mapping({"Id": shapes.text, "DomainName": shapes.text}, open=True)
+                    ),
+                },
+                open=True,
+            )
+        },
+        exists=_exists,
+        delete_with="cloudfront delete-distribution --id {Ref}",
+    ),
 }

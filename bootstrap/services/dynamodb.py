@@ -1,16 +1,21 @@
-"""Amazon DynamoDB: tables."""
+"""Amazon DynamoDB: tables, their indexes, streams and time to live."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
+
+from bootstrap.services import shapes
 from bootstrap.services.base import (
     Context,
+    Key,
     Outcome,
     Properties,
     ReplacementError,
     ResourceType,
     found,
+    outcome_of,
     subset,
 )
 from bootstrap.template import Physical
@@ -23,6 +28,7 @@ _TABLE_KEYS = (
     "LocalSecondaryIndexes",
     "ProvisionedThroughput",
 )
+_CAPACITY = ("ReadCapacityUnits", "WriteCapacityUnits")
 
 
 def _table(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
@@ -30,33 +36,44 @@ def _table(context: Context, logical_id: str, properties: Properties) -> tuple[O
     name = properties["TableName"]
     stream = properties.get("StreamSpecification")
     existing = found(lambda: dynamodb.describe_table(TableName=name), "ResourceNotFoundException")
-    outcome = Outcome.UNCHANGED
+    changes: list[bool] = []
     if existing is None:
         request = {key: properties[key] for key in _TABLE_KEYS if key in properties}
         if stream:
             request["StreamSpecification"] = {"StreamEnabled": True, **stream}
         dynamodb.create_table(TableName=name, **request)
-        dynamodb.get_waiter("table_exists").wait(
-            TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
-        )
-        outcome = Outcome.CREATED
+        _wait_until_active(dynamodb, name)
     else:
         table = existing["Table"]
         _check_keys(name, properties, table)
-        if stream and not subset(stream, table.get("StreamSpecification", {})):
-            dynamodb.update_table(
-                TableName=name, StreamSpecification={"StreamEnabled": True, **stream}
-            )
-            outcome = Outcome.CHANGED
-    if _time_to_live(dynamodb, name, properties.get("TimeToLiveSpecification")) and (
-        outcome is Outcome.UNCHANGED
-    ):
-        outcome = Outcome.CHANGED
+        changes.append(_billing(dynamodb, properties, table))
+        changes.append(_indexes(dynamodb, properties, table))
+        changes.append(_stream(dynamodb, name, stream, table.get("StreamSpecification", {})))
+    changes.append(_time_to_live(dynamodb, name, properties.get("TimeToLiveSpecification")))
     table = dynamodb.describe_table(TableName=name)["Table"]
     attributes = {"Arn": table["TableArn"]}
     if table.get("LatestStreamArn"):
         attributes["StreamArn"] = table["LatestStreamArn"]
-    return outcome, Physical(name, attributes)
+    return outcome_of(existing is None, *changes), Physical(name, attributes)
+
+
+@retry(
+    retry=retry_if_result(lambda active: not active),
+    wait=wait_fixed(0.05),  # boto3's own waiter sleeps a second
+    stop=stop_after_delay(60),
+)
+def _wait_until_active(dynamodb: Any, name: str) -> bool:
+    """Wait until the table and its indexes can be changed (decorated: called until then)."""
+    table = dynamodb.describe_table(TableName=name)["Table"]
+    indexes = table.get("GlobalSecondaryIndexes", [])
+    return table["TableStatus"] == "ACTIVE" and all(
+        index.get("IndexStatus", "ACTIVE") == "ACTIVE" for index in indexes
+    )
+
+
+def _update(dynamodb: Any, name: str, **change: Any) -> None:
+    dynamodb.update_table(TableName=name, **change)
+    _wait_until_active(dynamodb, name)
 
 
 def _check_keys(name: str, wanted: Properties, table: dict[str, Any]) -> None:
@@ -66,45 +83,168 @@ def _check_keys(name: str, wanted: Properties, table: dict[str, Any]) -> None:
             f"be changed to {_keys(wanted['KeySchema'])}. Give the table another name, or start "
             "afresh with: make clean up"
         )
-    indexes = {i["IndexName"]: i["KeySchema"] for i in table.get("GlobalSecondaryIndexes", [])}
-    for index in wanted.get("GlobalSecondaryIndexes", []):
-        if indexes.get(index["IndexName"]) != index["KeySchema"]:
-            raise ReplacementError(
-                f"the table {name} exists without the index {index['IndexName']} on "
-                f"{_keys(index['KeySchema'])}. Start afresh with: make clean up"
-            )
+    local = _by_name(wanted.get("LocalSecondaryIndexes"))
+    if local.keys() != _by_name(table.get("LocalSecondaryIndexes")).keys() or not all(
+        _same_index(index, _by_name(table["LocalSecondaryIndexes"])[key])
+        for key, index in local.items()
+    ):
+        raise ReplacementError(
+            f"the table {name} exists with other local secondary indexes, which cannot be changed. "
+            "Give the table another name, or start afresh with: make clean up"
+        )
 
 
 def _keys(schema: list[dict[str, str]]) -> str:
     return ", ".join(f"{key['AttributeName']} ({key['KeyType']})" for key in schema)
 
 
-def _time_to_live(dynamodb: Any, table: str, wanted: dict[str, Any] | None) -> bool:
-    if not wanted:
+def _by_name(indexes: list[dict[str, Any]] | None) -> dict[str, dict[str, Any]]:
+    return {index["IndexName"]: index for index in indexes or []}
+
+
+def _same_index(wanted: dict[str, Any], actual: dict[str, Any]) -> bool:
+    def projection(index: dict[str, Any]) -> tuple[str, list[str]]:
+        given = index.get("Projection", {})
+        return given.get("ProjectionType", "ALL"), sorted(given.get("NonKeyAttributes", []))
+
+    return bool(wanted["KeySchema"] == actual["KeySchema"]) and projection(wanted) == projection(
+        actual
+    )
+
+
+def _billing(dynamodb: Any, wanted: Properties, table: dict[str, Any]) -> bool:
+    mode = wanted.get("BillingMode", "PROVISIONED")  # DynamoDB's default
+    current = table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
+    throughput = wanted.get("ProvisionedThroughput")
+    change: dict[str, Any] = {}
+    if mode != current:
+        change["BillingMode"] = mode
+    if mode == "PROVISIONED" and throughput:
+        actual = table.get("ProvisionedThroughput", {})
+        if change or any(int(throughput[k]) != actual.get(k) for k in _CAPACITY):
+            change["ProvisionedThroughput"] = throughput
+    if change:
+        _update(dynamodb, wanted["TableName"], **change)
+    return bool(change)
+
+
+def _indexes(dynamodb: Any, wanted: Properties, table: dict[str, Any]) -> bool:
+    """Make the global secondary indexes be as described; DynamoDB changes one at a time."""
+    name = wanted["TableName"]
+    described = _by_name(wanted.get("GlobalSecondaryIndexes"))
+    actual = _by_name(table.get("GlobalSecondaryIndexes"))
+    stale = [
+        key
+        for key, index in actual.items()
+        if key not in described or not _same_index(described[key], index)
+    ]
+    for key in stale:
+        _update(dynamodb, name, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": key}}])
+    missing = [key for key in described if key not in actual or key in stale]
+    for key in missing:
+        _update(
+            dynamodb,
+            name,
+            AttributeDefinitions=wanted["AttributeDefinitions"],
+            GlobalSecondaryIndexUpdates=[{"Create": described[key]}],
+        )
+    return bool(stale or missing)
+
+
+def _stream(
+    dynamodb: Any, table: str, wanted: dict[str, Any] | None, actual: dict[str, Any]
+) -> bool:
+    on = bool(actual.get("StreamEnabled"))
+    if on == bool(wanted) and (wanted is None or subset(wanted, actual)):
         return False
-    answer = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
-    enabled = answer.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
-    if enabled == wanted["Enabled"] and (
-        not enabled or answer.get("AttributeName") == wanted["AttributeName"]
-    ):
-        return False
-    dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=wanted)
+    if on:  # what a stream shows cannot be changed: the old one ends, another begins
+        _update(dynamodb, table, StreamSpecification={"StreamEnabled": False})
+    if wanted:
+        _update(dynamodb, table, StreamSpecification={"StreamEnabled": True, **wanted})
     return True
 
+
+def _time_to_live(dynamodb: Any, table: str, wanted: dict[str, Any] | None) -> bool:
+    answer = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    on = answer.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+    attribute = answer.get("AttributeName")
+    if wanted is None or not wanted["Enabled"]:
+        if on:
+            _set_time_to_live(dynamodb, table, attribute, enabled=False)
+        return on
+    if on and attribute == wanted["AttributeName"]:
+        return False
+    if on:
+        _set_time_to_live(dynamodb, table, attribute, enabled=False)
+    _set_time_to_live(dynamodb, table, wanted["AttributeName"], enabled=True)
+    return True
+
+
+def _set_time_to_live(dynamodb: Any, table: str, attribute: str, *, enabled: bool) -> None:
+    dynamodb.update_time_to_live(
+        TableName=table,
+        TimeToLiveSpecification={"AttributeName": attribute, "Enabled": enabled},
+    )
+
+
+def _exists(context: Context, key: Key) -> bool:
+    dynamodb = context.client("dynamodb")
+    return (
+        found(lambda: dynamodb.describe_table(TableName=key["Ref"]), "ResourceNotFoundException")
+        is not None
+    )
+
+
+_KEY_SCHEMA = shapes.list_of(
+    shapes.mapping(
+        {"AttributeName": shapes.text, "KeyType": shapes.one_of("HASH", "RANGE")},
+    )
+)
+_THROUGHPUT = shapes.mapping(dict.fromkeys(_CAPACITY, shapes.number(1)))
+_INDEX = shapes.mapping(
+    {
+        "IndexName": shapes.text,
+        "KeySchema": _KEY_SCHEMA,
+        "Projection": shapes.mapping(
+            {},
+            {
+                "ProjectionType": shapes.one_of("ALL", "KEYS_ONLY", "INCLUDE"),
+                "NonKeyAttributes": shapes.list_of(shapes.text),
+            },
+        ),
+    },
+    {"ProvisionedThroughput": _THROUGHPUT},
+)
 
 RESOURCE_TYPES = {
     "AWS::DynamoDB::Table": ResourceType(
         _table,
-        frozenset({"TableName", "AttributeDefinitions", "KeySchema"}),
-        frozenset(
-            {
-                "BillingMode",
-                "GlobalSecondaryIndexes",
-                "LocalSecondaryIndexes",
-                "ProvisionedThroughput",
-                "StreamSpecification",
-                "TimeToLiveSpecification",
-            }
-        ),
+        {
+            "TableName": shapes.text,
+            "AttributeDefinitions": shapes.list_of(
+                shapes.mapping(
+                    {"AttributeName": shapes.text, "AttributeType": shapes.one_of("S", "N", "B")}
+                )
+            ),
+            "KeySchema": _KEY_SCHEMA,
+        },
+        {
+            "BillingMode": shapes.one_of("PAY_PER_REQUEST", "PROVISIONED"),
+            "GlobalSecondaryIndexes": shapes.list_of(_INDEX),
+            "LocalSecondaryIndexes": shapes.list_of(_INDEX),
+            "ProvisionedThroughput": _THROUGHPUT,
+            "StreamSpecification": shapes.mapping(
+                {
+                    "StreamViewType": shapes.one_of(
+                        "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES", "KEYS_ONLY"
+                    )
+                }
+            ),
+            "TimeToLiveSpecification": shapes.mapping(
+                {"AttributeName": shapes.text, "Enabled": shapes.flag}
+            ),
+        },
+        exists=_exists,
+        delete_with="dynamodb delete-table --table-name {Ref}",
     ),
 }

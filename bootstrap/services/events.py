@@ -5,35 +5,45 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from bootstrap.services import shapes
 from bootstrap.services.base import (
     Context,
+    Key,
     Outcome,
     Properties,
     ResourceType,
     found,
+    outcome_of,
     same_json,
     subset,
 )
 from bootstrap.template import Physical
 
+_GONE = "ResourceNotFoundException"
+
 
 def _bus(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
     events = context.client("events")
     name = properties["Name"]
-    existing = found(lambda: events.describe_event_bus(Name=name), "ResourceNotFoundException")
+    existing = found(lambda: events.describe_event_bus(Name=name), _GONE)
     if existing is None:
         arn = events.create_event_bus(Name=name)["EventBusArn"]
         return Outcome.CREATED, Physical(name, {"Arn": arn, "Name": name})
     return Outcome.UNCHANGED, Physical(name, {"Arn": existing["Arn"], "Name": name})
 
 
+def _bus_exists(context: Context, key: Key) -> bool:
+    events = context.client("events")
+    return found(lambda: events.describe_event_bus(Name=key["Ref"]), _GONE) is not None
+
+
 def _rule(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
     events = context.client("events")
     name = properties["Name"]
     bus = {"EventBusName": properties["EventBusName"]} if "EventBusName" in properties else {}
-    existing = found(lambda: events.describe_rule(Name=name, **bus), "ResourceNotFoundException")
-    outcome = Outcome.UNCHANGED
-    if existing is None or not _same_rule(properties, existing):
+    existing = found(lambda: events.describe_rule(Name=name, **bus), _GONE)
+    different = existing is None or not _same_rule(properties, existing)
+    if different:
         request: dict[str, Any] = {"Name": name, "State": properties.get("State", "ENABLED"), **bus}
         if "EventPattern" in properties:
             request["EventPattern"] = json.dumps(properties["EventPattern"])
@@ -41,22 +51,21 @@ def _rule(context: Context, logical_id: str, properties: Properties) -> tuple[Ou
             if key in properties:
                 request[key] = properties[key]
         events.put_rule(**request)
-        outcome = Outcome.CREATED if existing is None else Outcome.CHANGED
-    if _targets(events, name, bus, properties.get("Targets", [])) and outcome is Outcome.UNCHANGED:
-        outcome = Outcome.CHANGED
+    changed = _targets(events, name, bus, properties.get("Targets", []))
     arn = events.describe_rule(Name=name, **bus)["Arn"]
     ref = f"{bus['EventBusName']}|{name}" if bus else name
-    return outcome, Physical(ref, {"Arn": arn})
+    return outcome_of(existing is None, different, changed), Physical(ref, {"Arn": arn})
 
 
 def _same_rule(wanted: Properties, actual: dict[str, Any]) -> bool:
-    if "EventPattern" in wanted and not same_json(
-        actual.get("EventPattern"), wanted["EventPattern"]
-    ):
+    if "EventPattern" in wanted:
+        if not same_json(actual.get("EventPattern"), wanted["EventPattern"]):
+            return False
+    elif actual.get("EventPattern"):
         return False
     return (
         wanted.get("State", "ENABLED") == actual.get("State")
-        and wanted.get("ScheduleExpression") == actual.get("ScheduleExpression")
+        and wanted.get("ScheduleExpression") == (actual.get("ScheduleExpression") or None)
         and (wanted.get("Description") or None) == (actual.get("Description") or None)
     )
 
@@ -86,20 +95,44 @@ def _same_target(wanted: dict[str, Any], actual: dict[str, Any] | None) -> bool:
     return actual is not None and subset(wanted, actual) and subset(actual, wanted)
 
 
+def _rule_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
+    bus = {"EventBusName": properties["EventBusName"]} if "EventBusName" in properties else {}
+    return [{"Name": properties["Name"], **bus}]
+
+
+def _remove_rule(context: Context, key: Key) -> bool:
+    events = context.client("events")
+    name, bus = key["Name"], {k: v for k, v in key.items() if k == "EventBusName"}
+    if found(lambda: events.describe_rule(**key), _GONE) is None:
+        return False
+    targets = events.list_targets_by_rule(Rule=name, **bus)["Targets"]
+    if targets:
+        events.remove_targets(Rule=name, Ids=[target["Id"] for target in targets], **bus)
+    events.delete_rule(**key)
+    return True
+
+
 RESOURCE_TYPES = {
-    "AWS::Events::EventBus": ResourceType(_bus, frozenset({"Name"})),
+    "AWS::Events::EventBus": ResourceType(
+        _bus,
+        {"Name": shapes.text},
+        exists=_bus_exists,
+        delete_with="events delete-event-bus --name {Ref}",
+    ),
     "AWS::Events::Rule": ResourceType(
         _rule,
-        frozenset({"Name"}),
-        frozenset(
-            {
-                "Description",
-                "EventBusName",
-                "EventPattern",
-                "ScheduleExpression",
-                "State",
-                "Targets",
-            }
-        ),
+        {"Name": shapes.text},
+        {
+            "Description": shapes.text,
+            "EventBusName": shapes.text,
+            "EventPattern": shapes.any_mapping,
+            "ScheduleExpression": shapes.text,
+            "State": shapes.one_of("ENABLED", "DISABLED"),
+            "Targets": shapes.list_of(
+                shapes.mapping({"Id": shapes.text, "Arn": shapes.text}, open=True)
+            ),
+        },
+        keys=_rule_keys,
+        remove=_remove_rule,
     ),
 }

@@ -5,7 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bootstrap.services.base import Context, Outcome, Properties, ResourceType, found
+from bootstrap.services import shapes
+from bootstrap.services.base import (
+    Context,
+    Key,
+    Outcome,
+    Properties,
+    ResourceType,
+    found,
+    outcome_of,
+)
 from bootstrap.template import Physical
 
 
@@ -14,23 +23,27 @@ def _role(context: Context, logical_id: str, properties: Properties) -> tuple[Ou
     name = properties["RoleName"]
     trust = properties["AssumeRolePolicyDocument"]
     existing = found(lambda: iam.get_role(RoleName=name), "NoSuchEntity")
-    outcome = Outcome.UNCHANGED
+    changes: list[bool] = []
     if existing is None:
         role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
-        outcome = Outcome.CREATED
     else:
         role = existing["Role"]
         if _document(role["AssumeRolePolicyDocument"]) != trust:
             iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
-            outcome = Outcome.CHANGED
-    for policy in properties.get("Policies", []):
-        if _put_policy(iam, name, policy) and outcome is Outcome.UNCHANGED:
-            outcome = Outcome.CHANGED
-    return outcome, Physical(name, {"Arn": role["Arn"]})
+            changes.append(True)
+    policies = {
+        policy["PolicyName"]: policy["PolicyDocument"] for policy in properties.get("Policies", [])
+    }
+    changes += [_put_policy(iam, name, policy, wanted) for policy, wanted in policies.items()]
+    if existing is not None:
+        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+            if policy not in policies:
+                iam.delete_role_policy(RoleName=name, PolicyName=policy)
+                changes.append(True)
+    return outcome_of(existing is None, *changes), Physical(name, {"Arn": role["Arn"]})
 
 
-def _put_policy(iam: Any, role: str, policy: dict[str, Any]) -> bool:
-    name, wanted = policy["PolicyName"], policy["PolicyDocument"]
+def _put_policy(iam: Any, role: str, name: str, wanted: dict[str, Any]) -> bool:
     current = found(lambda: iam.get_role_policy(RoleName=role, PolicyName=name), "NoSuchEntity")
     if current is not None and _document(current["PolicyDocument"]) == wanted:
         return False
@@ -42,8 +55,21 @@ def _document(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
+def _exists(context: Context, key: Key) -> bool:
+    iam = context.client("iam")
+    return found(lambda: iam.get_role(RoleName=key["Ref"]), "NoSuchEntity") is not None
+
+
 RESOURCE_TYPES = {
     "AWS::IAM::Role": ResourceType(
-        _role, frozenset({"RoleName", "AssumeRolePolicyDocument"}), frozenset({"Policies"})
+        _role,
+        {"RoleName": shapes.text, "AssumeRolePolicyDocument": shapes.any_mapping},
+        {
+            "Policies": shapes.list_of(
+                shapes.mapping({"PolicyName": shapes.text, "PolicyDocument": shapes.any_mapping})
+            )
+        },
+        exists=_exists,
+        delete_with="iam delete-role --role-name {Ref}",
     ),
 }

@@ -11,26 +11,32 @@ from typing import Any
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
 from bootstrap.packaging import select, zip_files, zip_folder
+from bootstrap.services import shapes
 from bootstrap.services.base import (
     Context,
+    Key,
     Outcome,
     Properties,
     ResourceType,
     found,
+    gone,
+    outcome_of,
     subset,
 )
 from bootstrap.template import Physical
 
-_CONFIGURATION = (
-    "Handler",
-    "Runtime",
-    "MemorySize",
-    "Timeout",
-    "Role",
-    "Environment",
-    "Description",
-    "EphemeralStorage",
-)
+_GONE = "ResourceNotFoundException"
+#: The settings of a function, each with what Lambda uses when the definition has it no longer.
+_DEFAULTS: dict[str, Any] = {
+    "Description": "",
+    "Environment": {"Variables": {}},
+    "EphemeralStorage": {"Size": 512},
+    "Layers": [],
+    "MemorySize": 128,
+    "Timeout": 3,
+}
+_CONFIGURATION = ("Handler", "Runtime", "Role", *_DEFAULTS)
+_ARCHITECTURES = ["x86_64"]
 
 
 class FunctionFailedError(RuntimeError):
@@ -49,12 +55,21 @@ def _layer(context: Context, logical_id: str, properties: Properties) -> tuple[O
     if versions:
         latest = max(versions, key=lambda version: int(version["Version"]))
         current = client.get_layer_version(LayerName=name, VersionNumber=latest["Version"])
-        if current["Content"]["CodeSha256"] == _sha256(archive):
+        if current["Content"]["CodeSha256"] == _sha256(archive) and _same_layer(
+            properties, current
+        ):
             return Outcome.UNCHANGED, Physical(latest["LayerVersionArn"])
     request = {k: v for k, v in properties.items() if k != "Content"}
     made = client.publish_layer_version(Content={"ZipFile": archive}, **request)
     outcome = Outcome.CHANGED if versions else Outcome.CREATED
     return outcome, Physical(made["LayerVersionArn"])
+
+
+def _same_layer(wanted: Properties, actual: dict[str, Any]) -> bool:
+    return wanted.get("Description", "") == actual.get("Description", "") and all(
+        sorted(wanted.get(key, [])) == sorted(actual.get(key) or [])
+        for key in ("CompatibleRuntimes", "CompatibleArchitectures")
+    )
 
 
 def _function(
@@ -67,49 +82,69 @@ def _function(
     if not files:
         raise FunctionFailedError(f"package.patterns pick no file for {name}")
     archive = zip_files(root, files)
-    wanted = {key: properties[key] for key in _CONFIGURATION if key in properties}
-    wanted["Layers"] = properties.get("Layers", [])
-    existing = found(lambda: client.get_function(FunctionName=name), "ResourceNotFoundException")
+    wanted = _DEFAULTS | {key: properties[key] for key in _CONFIGURATION if key in properties}
+    architectures = properties.get("Architectures", _ARCHITECTURES)
+    tags = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
+    existing = found(lambda: client.get_function(FunctionName=name), _GONE)
+    changes: list[bool] = []
     if existing is None:
-        tags = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
         client.create_function(
             FunctionName=name,
             Code={"ZipFile": archive},
+            Architectures=architectures,
             **wanted,
             **({"Tags": tags} if tags else {}),
-            **(
-                {"Architectures": properties["Architectures"]}
-                if "Architectures" in properties
-                else {}
-            ),
         )
-        outcome = Outcome.CREATED
     else:
-        outcome = _update(client, name, archive, wanted, existing["Configuration"])
+        current = existing["Configuration"]
+        changes = [
+            _update_code(client, name, archive, architectures, current),
+            _update_configuration(client, name, wanted, current),
+            _update_tags(client, current["FunctionArn"], tags, existing.get("Tags", {})),
+        ]
     configuration = _wait(client, name)
-    if _reserve(client, name, properties.get("ReservedConcurrentExecutions")) and (
-        outcome is Outcome.UNCHANGED
+    changes.append(_reserve(client, name, properties.get("ReservedConcurrentExecutions")))
+    return outcome_of(existing is None, *changes), Physical(
+        name, {"Arn": configuration["FunctionArn"]}
+    )
+
+
+def _update_code(
+    client: Any, name: str, archive: bytes, architectures: list[str], current: dict[str, Any]
+) -> bool:
+    if current["CodeSha256"] == _sha256(archive) and architectures == current.get(
+        "Architectures", _ARCHITECTURES
     ):
-        outcome = Outcome.CHANGED
-    return outcome, Physical(name, {"Arn": configuration["FunctionArn"]})
+        return False
+    client.update_function_code(FunctionName=name, ZipFile=archive, Architectures=architectures)
+    _wait(client, name)
+    return True
 
 
-def _update(
-    client: Any, name: str, archive: bytes, wanted: dict[str, Any], current: dict[str, Any]
-) -> Outcome:
-    outcome = Outcome.UNCHANGED
-    if current["CodeSha256"] != _sha256(archive):
-        client.update_function_code(FunctionName=name, ZipFile=archive)
-        _wait(client, name)
-        outcome = Outcome.CHANGED
+def _update_configuration(
+    client: Any, name: str, wanted: dict[str, Any], current: dict[str, Any]
+) -> bool:
     actual = {**current, "Layers": [layer["Arn"] for layer in current.get("Layers", [])]}
-    same_environment = wanted.get("Environment", {}).get("Variables", {}) == current.get(
-        "Environment", {}
-    ).get("Variables", {})
-    if not same_environment or not subset(wanted, actual):
-        client.update_function_configuration(FunctionName=name, **wanted)
-        outcome = Outcome.CHANGED
-    return outcome
+    variables = current.get("Environment", {}).get("Variables", {})
+    if (
+        wanted["Environment"].get("Variables", {}) == variables
+        and wanted["Layers"] == actual["Layers"]
+        and wanted["Description"] == current.get("Description", "")
+        and subset(wanted, actual)
+    ):
+        return False
+    client.update_function_configuration(FunctionName=name, **wanted)
+    return True
+
+
+def _update_tags(client: Any, arn: str, wanted: dict[str, str], current: dict[str, str]) -> bool:
+    stale = sorted(current.keys() - wanted.keys())
+    new = {key: value for key, value in wanted.items() if current.get(key) != value}
+    if stale:
+        client.untag_resource(Resource=arn, TagKeys=stale)
+    if new:
+        client.tag_resource(Resource=arn, Tags=new)
+    return bool(stale or new)
 
 
 def _wait(client: Any, name: str) -> dict[str, Any]:
@@ -180,6 +215,15 @@ def _same_permission(wanted: Properties, statement: dict[str, Any]) -> bool:
     )
 
 
+#: What a mapping's setting goes back to when the definition no longer has it.
+_MAPPING_DEFAULTS: dict[str, Any] = {
+    "FilterCriteria": {"Filters": []},
+    "FunctionResponseTypes": [],
+    "MaximumBatchingWindowInSeconds": 0,
+    "ScalingConfig": {},
+}
+
+
 def _mapping(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
     client = context.client("lambda")
     source, function = properties["EventSourceArn"], properties["FunctionName"]
@@ -188,13 +232,19 @@ def _mapping(context: Context, logical_id: str, properties: Properties) -> tuple
     if existing is None:
         made = client.create_event_source_mapping(**properties)
         return Outcome.CREATED, Physical(made["UUID"])
+    identity = existing["UUID"]
+    dropped = {
+        key: value
+        for key, value in _MAPPING_DEFAULTS.items()
+        if key not in properties and existing.get(key) and existing[key] != value
+    }
     wanted = {k: v for k, v in properties.items() if k not in ("Enabled", "FunctionName")}
     enabled = existing["State"] in ("Enabled", "Enabling", "Creating", "Updating")
-    if subset(wanted, existing) and enabled == properties.get("Enabled", True):
-        return Outcome.UNCHANGED, Physical(existing["UUID"])
+    if not dropped and subset(wanted, existing) and enabled == properties.get("Enabled", True):
+        return Outcome.UNCHANGED, Physical(identity)
     change = {k: v for k, v in properties.items() if k != "EventSourceArn"}
-    client.update_event_source_mapping(UUID=existing["UUID"], **change)
-    return Outcome.CHANGED, Physical(existing["UUID"])
+    client.update_event_source_mapping(UUID=identity, **dropped, **change)
+    return Outcome.CHANGED, Physical(identity)
 
 
 def _invoke_config(
@@ -203,60 +253,144 @@ def _invoke_config(
     client = context.client("lambda")
     identity = {"FunctionName": properties["FunctionName"], "Qualifier": properties["Qualifier"]}
     wanted = {k: v for k, v in properties.items() if k not in identity}
-    existing = found(
-        lambda: client.get_function_event_invoke_config(**identity), "ResourceNotFoundException"
-    )
-    if existing is not None and subset(wanted, existing):
+    existing = found(lambda: client.get_function_event_invoke_config(**identity), _GONE)
+    if existing is not None and _invocation(wanted) == _invocation(existing):
         return Outcome.UNCHANGED, Physical(logical_id)
     client.put_function_event_invoke_config(**identity, **wanted)
-    return (Outcome.CREATED if existing is None else Outcome.CHANGED), Physical(logical_id)
+    return outcome_of(existing is None, True), Physical(logical_id)
 
+
+def _invocation(config: dict[str, Any]) -> tuple[Any, ...]:
+    """What a configuration of asynchronous invocation says, with Lambda's defaults."""
+    destinations = config.get("DestinationConfig", {})
+    retries = config.get("MaximumRetryAttempts")
+    return (
+        destinations.get("OnSuccess", {}).get("Destination"),
+        destinations.get("OnFailure", {}).get("Destination"),
+        int(config.get("MaximumEventAgeInSeconds") or 21_600),
+        2 if retries is None else int(retries),
+    )
+
+
+def _function_exists(context: Context, key: Key) -> bool:
+    client = context.client("lambda")
+    return found(lambda: client.get_function(FunctionName=key["Ref"]), _GONE) is not None
+
+
+def _layer_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
+    """Nothing: a layer's earlier versions stay, as on AWS, because functions may use them."""
+    return []
+
+
+def _permission_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
+    return [{"FunctionName": properties["FunctionName"], "StatementId": logical_id}]
+
+
+def _remove_permission(context: Context, key: Key) -> bool:
+    return gone(lambda: context.client("lambda").remove_permission(**key), _GONE)
+
+
+def _mapping_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
+    return [{"UUID": physical.ref}]
+
+
+def _remove_mapping(context: Context, key: Key) -> bool:
+    client = context.client("lambda")
+    removed = gone(lambda: client.delete_event_source_mapping(**key), _GONE)
+    _wait_until_unmapped(client, key["UUID"])
+    return removed
+
+
+@retry(
+    retry=retry_if_result(lambda unmapped: not unmapped),
+    wait=wait_fixed(0.05),
+    stop=stop_after_delay(60),
+)
+def _wait_until_unmapped(client: Any, uuid: str) -> bool:
+    """Wait until a deleted mapping no longer reads its source (decorated: called until then)."""
+    return found(lambda: client.get_event_source_mapping(UUID=uuid), _GONE) is None
+
+
+def _invoke_config_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
+    return [{"FunctionName": properties["FunctionName"], "Qualifier": properties["Qualifier"]}]
+
+
+def _remove_invoke_config(context: Context, key: Key) -> bool:
+    client = context.client("lambda")
+    return gone(lambda: client.delete_function_event_invoke_config(**key), _GONE)
+
+
+_TEXTS = shapes.list_of(shapes.text)
+_DESTINATION = shapes.mapping({"Destination": shapes.text})
 
 RESOURCE_TYPES = {
     "AWS::Lambda::LayerVersion": ResourceType(
         _layer,
-        frozenset({"LayerName", "Content"}),
-        frozenset({"Description", "CompatibleRuntimes", "CompatibleArchitectures"}),
+        {"LayerName": shapes.text, "Content": shapes.mapping({"Folder": shapes.text})},
+        {
+            "Description": shapes.text,
+            "CompatibleRuntimes": _TEXTS,
+            "CompatibleArchitectures": _TEXTS,
+        },
+        keys=_layer_keys,
     ),
     "AWS::Lambda::Function": ResourceType(
         _function,
-        frozenset({"FunctionName", "Code", "Handler", "Runtime", "Role"}),
-        frozenset(
-            {
-                "Architectures",
-                "Description",
-                "Environment",
-                "EphemeralStorage",
-                "Layers",
-                "MemorySize",
-                "ReservedConcurrentExecutions",
-                "Tags",
-                "Timeout",
-            }
-        ),
+        {
+            "FunctionName": shapes.text,
+            "Code": shapes.mapping({"Root": shapes.text, "Patterns": _TEXTS}),
+            "Handler": shapes.text,
+            "Runtime": shapes.text,
+            "Role": shapes.text,
+        },
+        {
+            "Architectures": _TEXTS,
+            "Description": shapes.text,
+            "Environment": shapes.mapping({"Variables": shapes.mapping_of(shapes.text)}),
+            "EphemeralStorage": shapes.mapping({"Size": shapes.number(512, 10_240)}),
+            "Layers": _TEXTS,
+            "MemorySize": shapes.number(128, 10_240),
+            "ReservedConcurrentExecutions": shapes.number(0),
+            "Tags": shapes.list_of(shapes.mapping({"Key": shapes.text, "Value": shapes.text})),
+            "Timeout": shapes.number(1, 900),
+        },
+        exists=_function_exists,
+        delete_with="lambda delete-function --function-name {Ref}",
     ),
     "AWS::Lambda::Permission": ResourceType(
         _permission,
-        frozenset({"FunctionName", "Action", "Principal"}),
-        frozenset({"SourceArn", "SourceAccount"}),
+        {"FunctionName": shapes.text, "Action": shapes.text, "Principal": shapes.text},
+        {"SourceArn": shapes.text, "SourceAccount": shapes.text},
+        keys=_permission_keys,
+        remove=_remove_permission,
     ),
     "AWS::Lambda::EventSourceMapping": ResourceType(
         _mapping,
-        frozenset({"EventSourceArn", "FunctionName"}),
-        frozenset(
-            {
-                "BatchSize",
-                "Enabled",
-                "FilterCriteria",
-                "FunctionResponseTypes",
-                "MaximumBatchingWindowInSeconds",
-                "ScalingConfig",
-            }
-        ),
+        {"EventSourceArn": shapes.text, "FunctionName": shapes.text},
+        {
+            "BatchSize": shapes.number(1, 10_000),
+            "Enabled": shapes.flag,
+            "FilterCriteria": shapes.mapping(
+                {"Filters": shapes.list_of(shapes.mapping({"Pattern": shapes.text}))}
+            ),
+            "FunctionResponseTypes": _TEXTS,
+            "MaximumBatchingWindowInSeconds": shapes.number(0, 300),
+            "ScalingConfig": shapes.mapping({"MaximumConcurrency": shapes.number(2, 1000)}),
+        },
+        keys=_mapping_keys,
+        remove=_remove_mapping,
     ),
     "AWS::Lambda::EventInvokeConfig": ResourceType(
         _invoke_config,
-        frozenset({"FunctionName", "Qualifier"}),
-        frozenset({"DestinationConfig", "MaximumEventAgeInSeconds", "MaximumRetryAttempts"}),
+        {"FunctionName": shapes.text, "Qualifier": shapes.text},
+        {
+            "DestinationConfig": shapes.mapping(
+                {}, {"OnSuccess": _DESTINATION, "OnFailure": _DESTINATION}
+            ),
+            "MaximumEventAgeInSeconds": shapes.number(60, 21_600),
+            "MaximumRetryAttempts": shapes.number(0, 2),
+        },
+        keys=_invoke_config_keys,
+        remove=_remove_invoke_config,
     ),
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bootstrap.services.base import Context, Outcome, Properties, ResourceType
+from bootstrap.services import shapes
+from bootstrap.services.base import Context, Key, Outcome, Properties, ResourceType
 from bootstrap.template import Physical
 
 
@@ -20,6 +21,15 @@ def _identity(
     return Outcome.CREATED, Physical(identity)
 
 
+def _exists(context: Context, key: Key) -> bool:
+    return key["Ref"] in context.client("ses").list_identities()["Identities"]
+
+
 RESOURCE_TYPES = {
-    "AWS::SES::EmailIdentity": ResourceType(_identity, frozenset({"EmailIdentity"})),
+    "AWS::SES::EmailIdentity": ResourceType(
+        _identity,
+        {"EmailIdentity": shapes.text},
+        exists=_exists,
+        delete_with="ses delete-identity --identity {Ref}",
+    ),
 }

@@ -5,32 +5,48 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bootstrap.services.base import Context, Outcome, Properties, ResourceType, found, same_json
+from bootstrap.services import shapes
+from bootstrap.services.base import (
+    Context,
+    Key,
+    Outcome,
+    Properties,
+    ResourceType,
+    found,
+    outcome_of,
+    same_json,
+)
 from bootstrap.template import Physical
 
-_ATTRIBUTES = frozenset(
-    {
-        "VisibilityTimeout",
-        "MessageRetentionPeriod",
-        "ReceiveMessageWaitTimeSeconds",
-        "DelaySeconds",
-        "MaximumMessageSize",
-        "FifoQueue",
-        "ContentBasedDeduplication",
-        "DeduplicationScope",
-        "FifoThroughputLimit",
-        "KmsMasterKeyId",
-        "SqsManagedSseEnabled",
-    }
-)
+_ATTRIBUTES = {
+    "VisibilityTimeout": shapes.number(0, 43_200),
+    "MessageRetentionPeriod": shapes.number(60, 1_209_600),
+    "ReceiveMessageWaitTimeSeconds": shapes.number(0, 20),
+    "DelaySeconds": shapes.number(0, 900),
+    "MaximumMessageSize": shapes.number(1024, 1_048_576),
+    "FifoQueue": shapes.flag,
+    "ContentBasedDeduplication": shapes.flag,
+    "DeduplicationScope": shapes.one_of("messageGroup", "queue"),
+    "FifoThroughputLimit": shapes.one_of("perQueue", "perMessageGroupId"),
+    "KmsMasterKeyId": shapes.text,
+    "SqsManagedSseEnabled": shapes.flag,
+}
 #: What an attribute goes back to when the definition no longer sets it (SQS, "SetQueueAttributes").
 _DEFAULTS = {
+    "ContentBasedDeduplication": "false",
+    "DeduplicationScope": "queue",
     "DelaySeconds": "0",
+    "FifoThroughputLimit": "perQueue",
+    "KmsMasterKeyId": "",
+    "MaximumMessageSize": "1048576",
     "MessageRetentionPeriod": "345600",
     "ReceiveMessageWaitTimeSeconds": "0",
     "RedrivePolicy": "",
+    "SqsManagedSseEnabled": "true",
     "VisibilityTimeout": "30",
 }
+#: How SQS says that a queue is not there: the code of its older protocol, and of the newer one.
+_GONE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 
 
 def _text(value: Any) -> str:
@@ -47,15 +63,10 @@ def _queue(context: Context, logical_id: str, properties: Properties) -> tuple[O
         policy = dict(properties["RedrivePolicy"])
         policy["maxReceiveCount"] = int(policy.get("maxReceiveCount", 10))
         attributes["RedrivePolicy"] = json.dumps(policy)
-    existing = found(
-        lambda: sqs.get_queue_url(QueueName=name),
-        "AWS.SimpleQueueService.NonExistentQueue",
-        "QueueDoesNotExist",
-    )
-    outcome = Outcome.UNCHANGED
+    existing = found(lambda: sqs.get_queue_url(QueueName=name), *_GONE)
+    different: dict[str, str] = {}
     if existing is None:
         url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-        outcome = Outcome.CREATED
     else:
         url = existing["QueueUrl"]
         actual = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
@@ -64,9 +75,10 @@ def _queue(context: Context, logical_id: str, properties: Properties) -> tuple[O
         different = {k: v for k, v in wanted.items() if not _same(k, v, actual.get(k))}
         if different:
             sqs.set_queue_attributes(QueueUrl=url, Attributes=different)
-            outcome = Outcome.CHANGED
     arn = f"arn:aws:sqs:{context.settings.region}:{context.account}:{name}"
-    return outcome, Physical(url, {"Arn": arn, "QueueName": name, "QueueUrl": url})
+    return outcome_of(existing is None, bool(different)), Physical(
+        url, {"Arn": arn, "QueueName": name, "QueueUrl": url}
+    )
 
 
 def _same(key: str, wanted: str, actual: str | None) -> bool:
@@ -93,9 +105,48 @@ def _policy(context: Context, logical_id: str, properties: Properties) -> tuple[
     return (changed if outcomes else Outcome.UNCHANGED), Physical(logical_id)
 
 
+def _exists(context: Context, key: Key) -> bool:
+    sqs = context.client("sqs")
+    return (
+        found(
+            lambda: sqs.get_queue_attributes(QueueUrl=key["Ref"], AttributeNames=["QueueArn"]),
+            *_GONE,
+        )
+        is not None
+    )
+
+
+def _policy_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
+    return [{"QueueUrl": url} for url in properties["Queues"]]
+
+
+def _remove_policy(context: Context, key: Key) -> bool:
+    sqs = context.client("sqs")
+    answer = found(lambda: sqs.get_queue_attributes(**key, AttributeNames=["Policy"]), *_GONE)
+    if not (answer or {}).get("Attributes", {}).get("Policy"):
+        return False
+    sqs.set_queue_attributes(**key, Attributes={"Policy": ""})
+    return True
+
+
 RESOURCE_TYPES = {
     "AWS::SQS::Queue": ResourceType(
-        _queue, frozenset({"QueueName"}), _ATTRIBUTES | {"RedrivePolicy"}
+        _queue,
+        {"QueueName": shapes.text},
+        {
+            **_ATTRIBUTES,
+            "RedrivePolicy": shapes.mapping(
+                {"deadLetterTargetArn": shapes.text},
+                {"maxReceiveCount": shapes.number(1, 1000)},
+            ),
+        },
+        exists=_exists,
+        delete_with="sqs delete-queue --queue-url {Ref}",
     ),
-    "AWS::SQS::QueuePolicy": ResourceType(_policy, frozenset({"Queues", "PolicyDocument"})),
+    "AWS::SQS::QueuePolicy": ResourceType(
+        _policy,
+        {"Queues": shapes.list_of(shapes.text), "PolicyDocument": shapes.any_mapping},
+        keys=_policy_keys,
+        remove=_remove_policy,
+    ),
 }

@@ -44,7 +44,7 @@ CASES = {
     ),
     "unknown property": (
         QUEUE.format("AWS::SQS::Queue", "{QueueName: q, Colour: red}"),
-        "error serverless.yml:8: Q (AWS::SQS::Queue): the property Colour is not supported here.",
+        "error serverless.yml:10: Q (AWS::SQS::Queue): the property Colour is not supported here.",
     ),
     "missing handler": (
         FUNCTION.replace("app.handler", "app.run"),
@@ -130,5 +130,5 @@ def test_without_a_running_stack_a_command_says_how_to_start_it(
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
-        "error The stack does not answer at http://localhost:4998. Start it with: make up"
+        "error Nothing answers at http://localhost:4998. Start the stack with: make up"
     ]

@@ -43,11 +43,15 @@ class Account:
         return (Outcome.UNCHANGED if before == properties else Outcome.CHANGED), physical
 
 
+def anything(value: object) -> None:
+    """Every value has this shape."""
+
+
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     account = Account()
-    thing = ResourceType(account.ensure, frozenset(), frozenset({"Name", "Uses"}))
-    strict = ResourceType(account.ensure, frozenset({"Name"}), frozenset({"Uses"}))
+    thing = ResourceType(account.ensure, {}, {"Name": anything, "Uses": anything})
+    strict = ResourceType(account.ensure, {"Name": anything}, {"Uses": anything})
     monkeypatch.setattr(engine, "RESOURCE_TYPES", {"Test::Thing": thing, "Test::Strict": strict})
     return account
 

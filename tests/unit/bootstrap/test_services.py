@@ -253,7 +253,7 @@ def test_a_tables_keys_cannot_change(context: Context) -> None:
         ensure(context, "AWS::DynamoDB::Table", **other)
 
 
-def test_a_tables_new_index_is_not_silently_left_out(context: Context) -> None:
+def test_a_table_gets_a_new_index_and_loses_one(context: Context) -> None:
     plain = {
         "TableName": "brands",
         "BillingMode": "PAY_PER_REQUEST",
@@ -262,8 +262,47 @@ def test_a_tables_new_index_is_not_silently_left_out(context: Context) -> None:
     }
     ensure(context, "AWS::DynamoDB::Table", **plain)
 
-    with pytest.raises(ReplacementError, match="exists without the index by-hour on hour"):
-        ensure(context, "AWS::DynamoDB::Table", **TABLE)
+    def indexes() -> list[str]:
+        table = context.client("dynamodb").describe_table(TableName="brands")["Table"]
+        return [index["IndexName"] for index in table.get("GlobalSecondaryIndexes", [])]
+
+    assert ensure(context, "AWS::DynamoDB::Table", **TABLE)[0] is CHANGED
+    assert indexes() == ["by-hour"]
+    assert ensure(context, "AWS::DynamoDB::Table", **TABLE)[0] is UNCHANGED
+    assert ensure(context, "AWS::DynamoDB::Table", **plain)[0] is CHANGED
+    assert indexes() == []
+
+
+STREAM = {"StreamSpecification": {"StreamViewType": "NEW_IMAGE"}}
+EXPIRY = {"TimeToLiveSpecification": {"AttributeName": "expiresAt", "Enabled": True}}
+PLAIN = {
+    "TableName": "plain",
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    "KeySchema": TABLE["KeySchema"],
+}
+PROVISIONED = PLAIN | {
+    "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "with_it", "without_it"),
+    [
+        ("AWS::DynamoDB::Table", TABLE | STREAM, TABLE),
+        ("AWS::DynamoDB::Table", TABLE | EXPIRY, TABLE),
+        ("AWS::DynamoDB::Table", PLAIN | {"BillingMode": "PAY_PER_REQUEST"}, PROVISIONED),
+        ("AWS::Events::Rule", RULE | {"Description": "hourly sums"}, RULE),
+    ],
+    ids=["stream", "time to live", "billing mode", "description"],
+)
+def test_what_is_no_longer_described_is_taken_away(
+    context: Context, kind: str, with_it: dict[str, Any], without_it: dict[str, Any]
+) -> None:
+    ensure(context, kind, **with_it)
+
+    assert ensure(context, kind, **with_it)[0] is UNCHANGED
+    assert ensure(context, kind, **without_it)[0] is CHANGED
+    assert ensure(context, kind, **without_it)[0] is UNCHANGED
 
 
 def test_a_policy_for_several_queues(context: Context) -> None:

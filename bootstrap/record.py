@@ -1,0 +1,101 @@
+"""What the last run made: how the next one knows what is ours and is no longer described.
+
+The record lies in the account itself, as the newest event of the log group
+``/trigger-stack/<service>-<stage>``. There it has the life of what it speaks of: a file in the
+state folder would be lost with every container of the bootstrap, and would outlive an emulator
+that ended. Tags would not do: permissions, mappings, routes and notifications have none. Resources
+that somebody made by hand, and those of another service or stage, are not in it and stay untouched.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bootstrap.errors import DeployError
+from bootstrap.services.base import Key, found
+
+_STREAM = "made"
+
+
+@dataclass(frozen=True)
+class Made:
+    """One thing that a run made or found as described.
+
+    Attributes:
+        type: CloudFormation resource type.
+        logical_id: its name in the template.
+        key: what finds it again, see :attr:`bootstrap.services.base.ResourceType.keys`.
+    """
+
+    type: str
+    logical_id: str
+    key: Key
+
+    def same_thing(self, other: Made) -> bool:
+        """Whether both are about the same resource, whatever the template calls it."""
+        return self.type == other.type and self.key == other.key
+
+
+class Record:
+    """The record of one service and stage.
+
+    Args:
+        logs: a boto3 client of CloudWatch Logs.
+    """
+
+    def __init__(self, logs: Any, service: str, stage: str) -> None:
+        self._logs = logs
+        self.group = f"/trigger-stack/{service}-{stage}"
+        self._last: list[Made] | None = None
+
+    def read(self) -> list[Made]:
+        """What was made, in the order of its making; nothing before the first run.
+
+        Raises:
+            DeployError: the log group has something else.
+        """
+        answer = found(
+            lambda: self._logs.get_log_events(
+                logGroupName=self.group, logStreamName=_STREAM, limit=1, startFromHead=False
+            ),
+            "ResourceNotFoundException",
+        )
+        events = answer["events"] if answer else []
+        try:
+            entries = json.loads(events[-1]["message"]) if events else []
+            self._last = [Made(e["type"], e["id"], e["key"]) for e in entries]
+        except (ValueError, TypeError, KeyError):
+            raise DeployError(
+                f"The log group {self.group} has no record of the last run. Delete it: "
+                f"awslocal logs delete-log-group --log-group-name {self.group}"
+            ) from None
+        return self._last
+
+    def write(self, made: Iterable[Made]) -> None:
+        """Remember ``made`` in the place of what was remembered before."""
+        entries = list(made)
+        if entries == self._last:
+            return
+        self._make_stream()
+        message = json.dumps(
+            [{"type": e.type, "id": e.logical_id, "key": e.key} for e in entries],
+            separators=(",", ":"),
+        )
+        self._logs.put_log_events(
+            logGroupName=self.group,
+            logStreamName=_STREAM,
+            logEvents=[{"timestamp": time.time_ns() // 1_000_000, "message": message}],
+        )
+        self._last = entries
+
+    def _make_stream(self) -> None:
+        there = "ResourceAlreadyExistsException"
+        found(lambda: self._logs.create_log_group(logGroupName=self.group), there)
+        found(
+            lambda: self._logs.create_log_stream(logGroupName=self.group, logStreamName=_STREAM),
+            there,
+        )

@@ -1,0 +1,142 @@
+"""The shapes of CloudFormation properties, and what is wrong with a value that has another.
+
+A shape is a function ``shape(value)`` that returns None, or a :class:`Finding`. CloudFormation
+functions (``Ref``, ``Fn::GetAtt``, ``Fn::Sub``, ``Fn::Join``) stand for text that is not known yet
+and fit every shape but a list of mappings' own items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+
+class Finding(NamedTuple):
+    """What is wrong, and where below the value that was looked at."""
+
+    message: str
+    path: tuple[str | int, ...] = ()
+
+
+type Shape = Callable[[Any], Finding | None]
+
+
+def is_function(value: Any) -> bool:
+    """Whether a value is a CloudFormation function: ``{"Ref": …}``, ``{"Fn::…": …}``."""
+    return isinstance(value, dict) and any(k == "Ref" or k.startswith("Fn::") for k in value)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    return "nothing" if value is None else f"“{value}”"
+
+
+def text(value: Any) -> Finding | None:
+    """Text."""
+    if isinstance(value, str) or is_function(value):
+        return None
+    return Finding(f"must be text, not {_shown(value)}; write text in quotes")
+
+
+def flag(value: Any) -> Finding | None:
+    """``true`` or ``false``."""
+    if isinstance(value, bool) or is_function(value):
+        return None
+    return Finding(f"must be true or false, not {_shown(value)}")
+
+
+def number(low: int | None = None, high: int | None = None) -> Shape:
+    """A whole number, which CloudFormation also takes as text: ``3`` or ``"3"``."""
+
+    def check(value: Any) -> Finding | None:
+        if is_function(value):
+            return None
+        digits = isinstance(value, str) and value.isascii() and value.isdecimal()
+        if isinstance(value, bool) or not (isinstance(value, int) or digits):
+            return Finding(f"must be a whole number, not {_shown(value)}")
+        if (low is not None and int(value) < low) or (high is not None and int(value) > high):
+            return Finding(f"must be {low} to {high}, not {value}")
+        return None
+
+    return check
+
+
+def one_of(*values: str) -> Shape:
+    """One of some texts."""
+
+    def check(value: Any) -> Finding | None:
+        if value in values or is_function(value):
+            return None
+        return Finding(f"must be {' or '.join(values)}, not {_shown(value)}")
+
+    return check
+
+
+def list_of(item: Shape) -> Shape:
+    """A list of values of one shape."""
+
+    def check(value: Any) -> Finding | None:
+        if not isinstance(value, list):
+            return Finding(f"must be a list, not {_shown(value)}")
+        for index, entry in enumerate(value):
+            if finding := item(entry):
+                return Finding(finding.message, (index, *finding.path))
+        return None
+
+    return check
+
+
+def any_mapping(value: Any) -> Finding | None:
+    """A mapping with any content, such as a policy document."""
+    if isinstance(value, dict):
+        return None
+    return Finding(f"must be a mapping, not {_shown(value)}")
+
+
+def mapping_of(item: Shape) -> Shape:
+    """A mapping from any name to values of one shape."""
+
+    def check(value: Any) -> Finding | None:
+        if finding := any_mapping(value):
+            return finding
+        for key, entry in value.items():
+            if finding := item(entry):
+                return Finding(finding.message, (key, *finding.path))
+        return None
+
+    return check
+
+
+def mapping(
+    required: Mapping[str, Shape],
+    optional: Mapping[str, Shape] | None = None,
+    *,
+    open: bool = False,
+) -> Shape:
+    """A mapping with known keys.
+
+    Args:
+        open: other keys may be there, too; AWS's API looks at them.
+    """
+    known = {**required, **(optional or {})}
+
+    def check(value: Any) -> Finding | None:
+        if finding := any_mapping(value):
+            return finding
+        if is_function(value):
+            return Finding("must be a mapping, not a CloudFormation function")
+        if not open and (unknown := sorted(value.keys() - known.keys())):
+            return Finding(
+                f"is not supported here. Supported: {', '.join(sorted(known))}", (unknown[0],)
+            )
+        if missing := sorted(required.keys() - value.keys()):
+            return Finding(f"needs {missing[0]}")
+        for key, entry in value.items():
+            if key in known and (finding := known[key](entry)):
+                return Finding(finding.message, (key, *finding.path))
+        return None
+
+    return check
