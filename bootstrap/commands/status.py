@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from functools import partial
 from pathlib import Path
@@ -12,6 +14,7 @@ from rich.table import Table
 
 from bootstrap.commands.up import load_template
 from bootstrap.console import out
+from bootstrap.definition.events.event_bridge import rule_name
 from bootstrap.definition.model import Service, parse_service
 from bootstrap.errors import DeployError
 from bootstrap.services.base import found
@@ -24,9 +27,12 @@ def triggers(service: Service, settings: Settings) -> list[tuple[str, str, str]]
     rows = []
     for key, function in service.functions.items():
         name = function.name or f"{service.service}-{service.provider.stage}-{key}"
-        for event in function.events:
+        for index, event in enumerate(function.events):
             (kind, body), *_ = event.items()
-            rows.append((name, *_TRIGGERS[kind](body, service, settings)))
+            if kind == "eventBridge":
+                rows.append((name, *_event_bridge(body, rule_name(name, index, body.get("name")))))
+            else:
+                rows.append((name, *_TRIGGERS[kind](body, service, settings)))
     return rows
 
 
@@ -40,15 +46,19 @@ def awslocal(settings: Settings) -> str:
 def _http(body: Any, service: Service, settings: Settings) -> tuple[str, str]:
     text = body if isinstance(body, str) else f"{body.get('method', '*')} {body['path']}"
     method, _, path = text.partition(" ")
-    path = path.replace("{brandId}", "acme")
-    url = f"{settings.http_api_url}{path}"
-    if method == "PUT":
-        data = (
-            '\'{"name": "Acme", "contactEmail": "brand@acme.example", '
-            '"colors": {"primary": "#0b5fff"}}\''
-        )
-        return f"HTTP API {text}", f"curl -X PUT {url} -d {data}"
-    return f"HTTP API {text}", f"curl -i {url}"
+    if not path:  # the catch-all route
+        method, path = "*", "/"
+    example = path.replace("{brandId}", "acme")
+    url = settings.http_api_url + re.sub(r"\{([^}+]+)\+?\}", r"\1", example)
+    if method in ("*", "ANY", "GET"):
+        return f"HTTP API {text}", f"curl -i {url}"
+    if method in ("DELETE", "HEAD", "OPTIONS"):
+        return f"HTTP API {text}", f"curl -i -X {method} {url}"
+    data = _BRAND if path == "/brand/{brandId}" else "{}"
+    return f"HTTP API {text}", f"curl -X {method} {url} -d '{data}'"
+
+
+_BRAND = '{"name": "Acme", "contactEmail": "brand@acme.example", "colors": {"primary": "#0b5fff"}}'
 
 
 def _s3(body: Any, service: Service, settings: Settings) -> tuple[str, str]:
@@ -58,15 +68,19 @@ def _s3(body: Any, service: Service, settings: Settings) -> tuple[str, str]:
     rules = [] if isinstance(body, str) else body.get("rules", [])
     prefix = next((r["prefix"] for r in rules if "prefix" in r), "")
     suffix = next((r["suffix"] for r in rules if "suffix" in r), "")
-    target = f"s3://{name}/{prefix}acme/logo{suffix or '.png'}"
-    command = f"{awslocal(settings)} s3 cp samples/coffee-logo.png {target}"
+    picture = suffix in ("", ".png")
+    key = "acme/logo" if name == "brand-assets-bucket" else "example"
+    source = "samples/coffee-logo.png" if picture else "README.md"
+    target = f"s3://{name}/{prefix}{key}{suffix or '.png'}"
+    command = f"{awslocal(settings)} s3 cp {source} {target}"
     return f"S3 {name}/{prefix}*{suffix}", command
 
 
-def _event_bridge(body: Any, service: Service, settings: Settings) -> tuple[str, str]:
+def _event_bridge(body: Any, rule: str) -> tuple[str, str]:
     if "schedule" in body:
-        return f"schedule {body['schedule']}", f"make fire-schedule RULE={body.get('name', '')}"
-    return "bus rule " + str(body.get("name", "")), "(fires on what PUT and the upload publish)"
+        return f"schedule {body['schedule']}", f"make fire-schedule RULE={rule}"
+    pattern = json.dumps(body.get("pattern", {}), separators=(",", ":"))
+    return f"bus rule {rule}", f"(fires on events that match {pattern})"
 
 
 def _sqs(body: Any, service: Service, settings: Settings) -> tuple[str, str]:
@@ -76,14 +90,15 @@ def _sqs(body: Any, service: Service, settings: Settings) -> tuple[str, str]:
         resource = service.resources.Resources.get(arn["Fn::GetAtt"][0], {})
         queue = resource.get("Properties", {}).get("QueueName", arn["Fn::GetAtt"][0])
     url = f"{settings.endpoint_url}/000000000000/{queue}"
-    body_text = (
-        '\'{"brandId": "acme", "eventType": "BrandUpdated", "notifyEmail": "you@acme.example"}\''
-    )
-    command = f"sqs send-message --queue-url {url} --message-body {body_text}"
+    text = _NOTIFICATION if queue == "brand-notifications" else "{}"
+    command = f"sqs send-message --queue-url {url} --message-body '{text}'"
     return f"SQS {queue}", f"{awslocal(settings)} {command}"
 
 
-_TRIGGERS = {"httpApi": _http, "s3": _s3, "eventBridge": _event_bridge, "sqs": _sqs}
+_NOTIFICATION = (
+    '{"brandId": "acme", "eventType": "BrandUpdated", "notifyEmail": "you@acme.example"}'
+)
+_TRIGGERS = {"httpApi": _http, "s3": _s3, "sqs": _sqs}
 
 
 #: What there is, by resource type: how it is called, and the property that names one.

@@ -40,7 +40,7 @@ def compile_event(
     function = service.functions[key]
     number = index + 1
     default = f"{function.name or f'{service.service}-{service.provider.stage}-{key}'}"
-    name = event.name or _at_most_64(f"{default}-rule-{number}", f"rule-{number}")
+    name = rule_name(default, index, event.name)
     rule: dict[str, Any] = {
         "Name": name,
         "State": "ENABLED" if event.enabled else "DISABLED",
@@ -82,6 +82,17 @@ def compile_event(
             path,
         )
     )
+
+
+def rule_name(function: str, index: int, given: str | None) -> str:
+    """The rule's name, as the framework makes it when the file gives none.
+
+    Args:
+        function: Name of the function.
+        index: Place of the event among the function's, from 0.
+        given: The name in the file.
+    """
+    return given or _at_most_64(f"{function}-rule-{index + 1}", f"rule-{index + 1}")
 
 
 def _bus_name(bus: Reference | None) -> Reference | None:

@@ -1,0 +1,49 @@
+"""The commands that ``up`` prints for trying a trigger fit the trigger, whoever's it is."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import FUNCTION, Project, events_of
+
+from bootstrap.commands.status import triggers
+from bootstrap.definition.model import parse_service
+from bootstrap.settings import Settings
+
+SETTINGS = Settings(4566, 8080, "us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("events", "command"),
+    [
+        ("- httpApi: POST /orders", "curl -X POST http://localhost:8080/orders -d '{}'"),
+        ("- httpApi: DELETE /o/{id}", "curl -i -X DELETE http://localhost:8080/o/id"),
+        ("- httpApi: GET /files/{path+}", "curl -i http://localhost:8080/files/path"),
+        ("- httpApi: '*'", "curl -i http://localhost:8080/"),
+        (
+            "- eventBridge: {schedule: rate(1 hour)}",
+            "make fire-schedule RULE=shop-test-greet-rule-1",
+        ),
+        ("- eventBridge: {schedule: rate(1 hour), name: x}", "make fire-schedule RULE=x"),
+        (
+            "- eventBridge: {pattern: {source: [shop]}}",
+            '(fires on events that match {"source":["shop"]})',
+        ),
+        (
+            "- s3: {bucket: papers, rules: [{suffix: .txt}]}",
+            "awslocal s3 cp README.md s3://papers/example.txt",
+        ),
+        (
+            "- sqs: arn:aws:sqs:us-east-1:000000000000:orders",
+            "--queue-url http://localhost:4566/000000000000/orders --message-body '{}'",
+        ),
+    ],
+)
+def test_a_foreign_function_gets_a_command_of_its_own(
+    project: Project, events: str, command: str
+) -> None:
+    service = parse_service(project.document(FUNCTION + events_of(events)))
+
+    ((name, _, shown),) = triggers(service, SETTINGS)
+
+    assert name == "shop-test-greet"
+    assert shown.endswith(command)
