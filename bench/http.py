@@ -9,6 +9,7 @@ a server's processes together, in seconds for 1000 requests.
 from __future__ import annotations
 
 import argparse
+import http.client
 import re
 import shutil
 import subprocess
@@ -99,6 +100,14 @@ def load(server: Server, connections: int, seconds: int) -> tuple[float, float, 
     )
 
 
+def settle(server: Server) -> None:
+    """Wait until a server has worked off what it was sent: a minute for one answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.request("GET", "/x", headers={"Host": server.host})
+    connection.getresponse().read()
+    connection.close()
+
+
 @contextmanager
 def ours(code: str) -> Iterator[Server]:
     """This project with the handler behind an API."""
@@ -130,6 +139,7 @@ def main() -> None:
             with ExitStack() as stack:
                 server = stack.enter_context(make(code))
                 load(server, CONNECTIONS[-1], 2)  # the environments are there
+                settle(server)
                 for connections in CONNECTIONS:
                     p50, p99, rate, wrong, cpu = load(server, connections, options.seconds)
                     print(
