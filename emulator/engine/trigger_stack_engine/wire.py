@@ -183,6 +183,11 @@ class ThreadedPeer:
         self._reader = threading.Thread(target=self._read, name="engine-replies", daemon=True)
         self._reader.start()
 
+    @property
+    def closed(self) -> bool:
+        """Whether the connection has ended."""
+        return self._closed
+
     def submit(self, header: Header, body: bytes = b"") -> Future[Message]:
         """Call the other side without waiting; the future raises what :meth:`call` raises."""
         future: Future[Message] = Future()

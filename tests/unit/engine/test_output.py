@@ -100,6 +100,28 @@ def test_a_later_batch_of_a_stream_is_not_dated_before_the_one_in_front() -> Non
     assert stored == [(5, "line"), (5, "record made before the line came")]
 
 
+def test_nothing_of_an_ended_stream_is_kept_and_nothing_of_it_lost() -> None:
+    stored: list[str] = []
+
+    async def store(_: Stream, events: list[LogEvent]) -> None:
+        stored.extend(event.message for event in events)
+
+    async def work() -> LogSender:
+        sender = LogSender(store, count_nothing, linger_ms=0)
+        for number in range(3):
+            stream = Stream("000000000000", "us-east-1", "group", f"stream-{number}")
+            sender.put(stream, LogEvent(1, f"last of {number}"))
+            sender.forget(stream)
+        await sender.flush()
+        return sender
+
+    sender = asyncio.run(work())
+
+    assert stored == ["last of 0", "last of 1", "last of 2"]
+    assert not sender._latest
+    assert not sender._ended
+
+
 def test_what_cannot_be_stored_at_first_is_stored_later() -> None:
     stored: list[str] = []
     counted: Counter[MetricKey] = Counter()

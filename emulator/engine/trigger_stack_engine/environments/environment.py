@@ -140,7 +140,6 @@ class Environment:
         self.setup_error: str | None = None
         self.init_started = 0.0
         self.api = RuntimeApi()
-        self.on_exit: Callable[[], None] = lambda: None
         self.gauge = MemoryGauge()
         self._loop = asyncio.get_running_loop()
         self._open = False
@@ -389,7 +388,6 @@ class Environment:
         self.exit = how
         self._drain_log(final=True)
         self._wake()
-        self.on_exit()
 
     def used_memory_kb(self) -> int:
         """Most memory the process has had so far, in kB, as ``Max Memory Used`` counts it."""

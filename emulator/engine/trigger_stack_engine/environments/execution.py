@@ -11,7 +11,6 @@ import enum
 import json
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,7 +110,6 @@ class ExecutionEnvironment:
         version: What it runs.
         kind: ``on-demand`` or ``provisioned-concurrency``.
         machine: What all environments share.
-        changed: Called when its process ended while it was idle.
     """
 
     def __init__(self, id: str, version: FunctionVersion, kind: str, machine: Machine) -> None:
@@ -186,6 +184,7 @@ class ExecutionEnvironment:
         self.phase = Phase.ENDED
         async with self._lock:
             await self._process.close()
+        self.machine.logs.forget(self._stream)
         self.machine.capacity.release(self)
         await asyncio.to_thread(self._launch.clean_up)
 
@@ -405,6 +404,3 @@ class ExecutionEnvironment:
     def _emit(self, event: LogEvent) -> None:
         self._tail.append(event.message)
         self.machine.logs.put(self._stream, event)
-
-
-type MakeEnvironment = Callable[[FunctionVersion, str], ExecutionEnvironment]

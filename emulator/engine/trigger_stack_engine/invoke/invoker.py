@@ -11,7 +11,9 @@ import logging
 import random
 import secrets
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from trigger_stack_engine.environments.execution import (
     ExecutionEnvironment,
@@ -249,8 +251,8 @@ class Invoker:
         pool.all.discard(environment)
         await environment.end()
 
-    def _in_background(self, work: object) -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[call-overload]  # a coroutine
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

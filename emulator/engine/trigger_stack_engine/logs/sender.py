@@ -78,6 +78,7 @@ class LogSender:
         self._linger_s = linger_ms / 1000
         self._pending: dict[Stream, list[LogEvent]] = {}
         self._latest: dict[Stream, int] = {}
+        self._ended: set[Stream] = set()
         self._metrics: Counter[MetricKey] = Counter()
         self._sending = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -102,9 +103,10 @@ class LogSender:
             self._metrics_due = self._loop.call_later(_METRICS_EVERY_S, self._send_metrics)
 
     def forget(self, stream: Stream) -> None:
-        """The stream's environment is gone."""
-        if stream not in self._pending:
-            self._latest.pop(stream, None)
+        """Nothing more comes for the stream once what is queued has been sent."""
+        self._ended.add(stream)
+        if self._logs_due is None:
+            self._logs_due = self._loop.call_later(self._linger_s, self._send_logs)
 
     async def flush(self) -> None:
         """Send what is queued and wait until it is stored."""
@@ -117,9 +119,10 @@ class LogSender:
         if self._logs_due is not None:
             self._logs_due.cancel()
             self._logs_due = None
-        if self._pending:
+        if self._pending or self._ended:
             pending, self._pending = self._pending, {}
-            self._start(self._write(pending))
+            ended, self._ended = self._ended, set()
+            self._start(self._write(pending, ended))
 
     def _send_metrics(self) -> None:
         if self._metrics_due is not None:
@@ -134,12 +137,14 @@ class LogSender:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _write(self, pending: dict[Stream, list[LogEvent]]) -> None:
+    async def _write(self, pending: dict[Stream, list[LogEvent]], ended: set[Stream]) -> None:
         async with self._sending:  # a stream's events in their order
             for stream, events in pending.items():
                 for batch in batches(events, self._latest.get(stream, 0)):
                     self._latest[stream] = batch[-1].timestamp
                     await self._write_batch(stream, batch)
+            for stream in ended:
+                self._latest.pop(stream, None)
 
     async def _write_batch(self, stream: Stream, batch: list[LogEvent]) -> None:
         for attempt in range(1, _ATTEMPTS + 1):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from trigger_stack_engine.wire import (
     ConnectionLostError,
@@ -22,6 +22,8 @@ from trigger_stack_engine.wire import (
 
 LOG = logging.getLogger(__name__)
 type Call = Callable[[Header, bytes], Message]
+#: The engine's command line; the descriptor follows.
+ENGINE = (sys.executable, "-m", "trigger_stack_engine.engine", "--control")
 _RESTART_PAUSE_S = 0.2
 _SHUTDOWN_S = 10.0
 _CONNECT_S = 15.0
@@ -37,26 +39,25 @@ class Supervisor:
     Args:
         handle: Answers the engine's own calls (logs, metrics).
         push_state: Called with every new engine before anything else is asked of it.
+        command: What to start; the descriptor of its end of the connection is appended.
     """
 
     def __init__(
         self,
         handle: Callable[[Header, bytes], Message],
         push_state: Callable[[Call], None],
+        command: Sequence[str] = ENGINE,
     ) -> None:
+        self._command = command
         self._handle = handle
         self._push_state = push_state
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # held while an engine is started or ended for good
+        self._current = threading.Lock()  # held while it is decided which engine counts
         self._ready = threading.Event()
         self._peer: ThreadedPeer | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._closing = False
-
-    @property
-    def pid(self) -> int | None:
-        """Process id of the engine, when it runs."""
-        process = self._process
-        return process.pid if process and process.poll() is None else None
+        self._started = False
 
     def start(self) -> None:
         """Start the engine. Idempotent.
@@ -65,31 +66,49 @@ class Supervisor:
             EngineUnavailableError: It cannot be started.
         """
         with self._lock:
-            if self._process is None and not self._closing:
+            if self._started or self._closing:
+                return
+            try:
                 self._start()
-                atexit.register(self.close)
+            except ConnectionLostError:
+                raise EngineUnavailableError(
+                    "The engine of Lambda functions ended at once; its reason is in the log above."
+                ) from None
+            self._started = True
+            atexit.register(self.close)
 
     def _start(self) -> None:
+        """Start an engine and tell it everything; one that cannot be told is ended again."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "trigger_stack_engine.engine",
-                    "--control",
-                    str(theirs.fileno()),
-                ],
+            process = subprocess.Popen(
+                [*self._command, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for LocalStack, which ends the engine in order
             )
+        except OSError:
+            ours.close()
+            raise
         finally:
             theirs.close()
-        peer = ThreadedPeer(ours, self._handle, self._lost)
-        self._push_state(peer.call)
-        self._peer = peer
-        self._ready.set()
+        peer = ThreadedPeer(ours, self._handle, lambda: self._lost(process))
+        try:
+            self._push_state(peer.call)
+            self._adopt(process, peer)
+        except BaseException:
+            peer.close()
+            process.kill()
+            process.wait()
+            raise
+
+    def _adopt(self, process: subprocess.Popen[bytes], peer: ThreadedPeer) -> None:
+        """From now on this engine counts. Raises ConnectionLostError when it has ended already."""
+        with self._current:
+            if peer.closed:
+                raise ConnectionLostError
+            self._process, self._peer = process, peer
+            self._ready.set()
 
     def call(self, header: Header, body: bytes = b"") -> Message:
         """Ask the engine; waits while it is being restarted.
@@ -105,31 +124,35 @@ class Supervisor:
         except ConnectionLostError:
             raise EngineUnavailableError("the engine ended before it answered") from None
 
-    def _lost(self) -> None:
-        self._ready.clear()
-        if self._closing:
-            return
-        threading.Thread(target=self._restart, name="engine-restart", daemon=True).start()
+    def _lost(self, process: subprocess.Popen[bytes]) -> None:
+        with self._current:
+            if process is not self._process or self._closing:
+                return  # it never counted, or its end is wanted
+            self._ready.clear()
+        threading.Thread(
+            target=self._restart, args=(process,), name="engine-restart", daemon=True
+        ).start()
 
-    def _restart(self) -> None:
-        process = self._process
+    def _restart(self, process: subprocess.Popen[bytes]) -> None:
         code = None
-        if process is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                code = process.wait(timeout=1)
-            process.kill()
-            process.wait()
-        while not self._closing:
-            LOG.warning("The engine of Lambda functions has ended (%s); starting it again.", code)
-            try:
-                with self._lock:
-                    if not self._closing:
-                        self._start()
-            except (OSError, ConnectionLostError, RemoteError) as error:
-                LOG.warning("The engine cannot be started: %s", error)
-                time.sleep(_RESTART_PAUSE_S)
-            else:
-                return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = process.wait(timeout=1)
+        process.kill()
+        process.wait()
+        while True:
+            with self._lock:
+                if self._closing:
+                    return
+                LOG.warning(
+                    "The engine of Lambda functions has ended (%s); starting it again.", code
+                )
+                try:
+                    self._start()
+                except (OSError, ConnectionLostError, RemoteError) as error:
+                    LOG.warning("The engine cannot be started: %r", error)
+                else:
+                    return
+            time.sleep(_RESTART_PAUSE_S)
 
     def close(self) -> None:
         """End the engine in order: environments first, then the queued logs. Idempotent."""

@@ -1,0 +1,119 @@
+"""One engine at a time, whatever happens while it is started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.waiting import eventually
+from trigger_stack.localstack.lambda_engine.supervisor import (
+    Call,
+    EngineUnavailableError,
+    Supervisor,
+)
+
+#: Answers each call with its process id, and notes that it was started.
+ENGINE = """
+import asyncio, os, socket, sys
+from trigger_stack_engine.wire import AsyncPeer, RemoteError
+
+async def handle(header, body):
+    if header["op"] == "refuse":
+        raise RemoteError("Refused", "no")
+    if header["op"] == "die":
+        os._exit(3)
+    return {"pid": os.getpid()}, b""
+
+async def main():
+    ended = asyncio.get_running_loop().create_future()
+    control = socket.socket(fileno=int(sys.argv[2]))
+    control.setblocking(False)
+    with open(sys.argv[1], "a") as started:
+        print(os.getpid(), file=started)
+    await asyncio.get_running_loop().create_connection(
+        lambda: AsyncPeer(handle, lambda: ended.done() or ended.set_result(None)), sock=control
+    )
+    await ended
+
+asyncio.run(main())
+"""
+
+
+def alive(pids: list[int]) -> list[int]:
+    return [
+        pid
+        for pid in pids
+        if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    ]
+
+
+class Watched:
+    """A supervisor of test engines, and the process ids of all that it started."""
+
+    def __init__(self, folder: Path, push: Callable[[Call], None] = lambda call: None) -> None:
+        self._started = folder / "started"
+        command = [sys.executable, "-c", ENGINE, str(self._started)]
+        self.supervisor = Supervisor(lambda header, body: ({}, b""), push, command)
+
+    def started(self) -> list[int]:
+        return [int(line) for line in self._started.read_text().split()]
+
+    def pid(self) -> int:
+        header, _ = self.supervisor.call({"op": "pid"})
+        return int(header["pid"])
+
+
+def test_a_killed_engine_is_replaced_by_one(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    watched.supervisor.start()
+    first = watched.pid()
+
+    os.kill(first, signal.SIGKILL)
+    eventually(lambda: len(watched.started()) == 2)
+
+    assert alive(watched.started()) == [watched.pid()]
+    watched.supervisor.close()
+    assert alive(watched.started()) == []
+
+
+@pytest.mark.parametrize("trouble", ["refuse", "die"])
+def test_an_engine_that_cannot_be_told_everything_is_ended(tmp_path: Path, trouble: str) -> None:
+    """Its state was refused, or it ended meanwhile: the next attempt is the only one that stays."""
+    pushes = 0
+    told = threading.Event()
+
+    def push(call: Call) -> None:
+        nonlocal pushes
+        pushes += 1
+        if pushes in (2, 3):
+            call({"op": trouble}, b"")
+        if pushes == 4:
+            told.set()
+
+    watched = Watched(tmp_path, push)
+    watched.supervisor.start()
+
+    os.kill(watched.pid(), signal.SIGKILL)
+    assert told.wait(20)
+
+    answering = watched.pid()
+    assert watched.started()[-1] == answering
+    assert alive(watched.started()) == [answering]
+    assert pushes == 4
+    watched.supervisor.close()
+
+
+def test_an_engine_that_ends_at_once_is_a_sentence(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, lambda call: [call({"op": "die"}, b"")].clear())
+
+    with pytest.raises(EngineUnavailableError, match="ended at once"):
+        watched.supervisor.start()
+
+    assert alive(watched.started()) == []
