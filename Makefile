@@ -133,6 +133,10 @@ doctor: ## Say what this machine lacks and how to install it
 lock: setup ## Resolve the dependencies anew and write the locks
 	@sh scripts/lock.sh
 
+.PHONY: docs
+docs: setup ## Write the pages that are generated from the code
+	@$(PY) scripts/localstack_patches.py
+
 .PHONY: help
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} \

@@ -175,7 +175,7 @@ def trigger_stack() -> Iterator[Server]:
             "DISABLE_EVENTS": "1",
             "LS_LOG": "warn",
         }
-        command = [sys.executable, "-m", "trigger_stack.serve"]
+        command = [sys.executable, "-m", "trigger_stack.localstack.serve"]
         with running(command, log, ROOT, **settings) as process:
             wait_for(edge, "/_localstack/health", log)
             yield Server("trigger-stack", port, "localhost", edge, process)

@@ -7,7 +7,7 @@ DOCKER=${DOCKER:-docker}
 export COMPOSE_PROJECT_NAME=trigger-bench RUNTIME=docker
 export GATEWAY_PORT="${GATEWAY_PORT:-4950}" HTTP_API_PORT="${HTTP_API_PORT:-8950}"
 work=$(mktemp -d)
-touched=emulator/plugin/trigger_stack/providers.py
+touched=emulator/plugin/trigger_stack/localstack/providers.py
 cleanup() {
     if [ -f "$work/kept" ]; then cp -p "$work/kept" "$touched"; fi
     sh scripts/stack.sh stop >/dev/null 2>&1 || true

@@ -127,7 +127,7 @@ def start(
     began = time.monotonic()
     with LOG_FILE.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "trigger_stack.serve"],
+            [sys.executable, "-m", "trigger_stack.localstack.serve"],
             env=environment(settings, state),
             stdin=subprocess.DEVNULL,
             stdout=log,

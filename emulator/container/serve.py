@@ -48,7 +48,7 @@ def main() -> None:
         os.environ["LAMBDA_PROCESS_MEMORY_MB"] = str(for_functions)
     settings = Settings.from_environment()
     os.environ.update(environment(settings, STATE))
-    from trigger_stack.serve import main as serve
+    from trigger_stack.localstack.serve import main as serve
 
     serve()
 

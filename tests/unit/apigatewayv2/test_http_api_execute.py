@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.loop import LoopThread
-from trigger_stack.apigatewayv2.models import Api
+from trigger_stack.services.apigatewayv2.models import Api
 from trigger_stack_engine.front_doors.core.message import (
     HttpRequest,
     HttpResponse,

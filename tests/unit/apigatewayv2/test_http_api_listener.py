@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from tests.support.loop import LoopThread
-from trigger_stack.apigatewayv2.models import Api
-from trigger_stack.apigatewayv2.settings import InvalidSettingError, Settings
+from trigger_stack.services.apigatewayv2.models import Api
+from trigger_stack.services.apigatewayv2.settings import InvalidSettingError, Settings
 from trigger_stack_engine.front_doors.core.server import ListenError
 from trigger_stack_engine.front_doors.http_api.api import LOCAL_PORT_TAG, Stage, select_api
 from trigger_stack_engine.front_doors.http_api.door import HttpApis, listen

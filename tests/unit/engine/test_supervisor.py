@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.support.waiting import eventually
-from trigger_stack.localstack.lambda_engine.supervisor import (
+from trigger_stack.engine.supervisor import (
     Call,
     EngineUnavailableError,
     Supervisor,

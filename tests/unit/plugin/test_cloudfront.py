@@ -11,7 +11,8 @@ from localstack.aws.forwarder import create_aws_request_context
 from localstack.aws.spec import load_service
 from moto.core import DEFAULT_ACCOUNT_ID
 
-from trigger_stack.cloudfront.provider import COMPLETED, _paths, create_service
+from trigger_stack.localstack.cloudfront import create_service
+from trigger_stack.services.cloudfront.invalidations import COMPLETED, kept_paths
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ from trigger_stack.cloudfront.provider import COMPLETED, _paths, create_service
     ],
 )
 def test_paths_as_moto_keeps_them(kept: Any, paths: list[str]) -> None:
-    assert _paths(kept) == paths
+    assert kept_paths(kept) == paths
 
 
 class CloudFront:

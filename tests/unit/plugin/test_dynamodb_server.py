@@ -12,8 +12,9 @@ import pytest
 from localstack.services.dynamodb.server import DynamodbServer
 
 from tests.support.waiting import eventually
-from trigger_stack.dynamodb import server as module
-from trigger_stack.dynamodb.server import BundledDynamodbServer, DynamoDBLocalMissingError
+from trigger_stack.localstack.dynamodb_local import BundledDynamodbServer
+from trigger_stack.services.dynamodb_local import process as module
+from trigger_stack.services.dynamodb_local.process import DynamoDBLocalMissingError
 
 FOLDER = Path(module.__file__).parent
 
@@ -107,7 +108,7 @@ def test_java_is_missing(installed: Path, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_the_class_was_compiled_from_the_source_beside_it() -> None:
-    """When this fails: sh emulator/plugin/trigger_stack/dynamodb/compile.sh."""
+    """When this fails: sh emulator/plugin/trigger_stack/services/dynamodb_local/compile.sh."""
     recorded = (FOLDER / "LoopbackServer.java.sha256").read_text().strip()
 
     assert recorded == hashlib.sha256((FOLDER / "LoopbackServer.java").read_bytes()).hexdigest()

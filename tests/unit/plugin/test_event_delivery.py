@@ -15,18 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from localstack.services.events.target import TargetSender
 
-from trigger_stack.events import delivery as module
-from trigger_stack.events.delivery import (
+from trigger_stack.delivery.core.retry_queue import RetryQueue, retry_delay
+from trigger_stack.delivery.rules.delivery import (
     DEFAULT_EVENT_AGE_SECONDS,
     DEFAULT_RETRY_ATTEMPTS,
     Deliverer,
     Delivery,
     EventNotDeliverableError,
+    dead_letter,
     error_code,
-    retry_delay,
-    send_to_dead_letter_queue,
-    transformed,
 )
+from trigger_stack.localstack.events import target_sender as module
+from trigger_stack.localstack.events.target_sender import send_message, transformed
 
 RULE = "arn:aws:events:us-east-1:000000000000:rule/bus/hourly"
 TARGET = "arn:aws:lambda:us-east-1:000000000000:function:greet"
@@ -194,7 +194,7 @@ def test_retries_come_from_a_queue_in_the_order_they_are_due() -> None:
         if len(order) == 3:
             done.set()
 
-    queue = module.RetryQueue(attempt)
+    queue = RetryQueue(attempt)
     for name, delay in (("late", 0.03), ("soon", 0.0), ("later", 0.06)):
         queue.add(Delivery(Sender(), {"id": name}, None, 0), delay)
 
@@ -212,7 +212,7 @@ def test_one_delivery_that_breaks_does_not_end_the_retries_of_others(
             raise RuntimeError("a bug")
         done.set()
 
-    queue = module.RetryQueue(attempt)
+    queue = RetryQueue(attempt)
     queue.add(Delivery(Sender(), {"id": "bad"}, None, 0), 0)
     queue.add(Delivery(Sender(), {"id": "good"}, None, 0), 0.01)
 
@@ -282,7 +282,8 @@ def delivery(target: dict[str, Any], attempts: int = 1) -> Delivery:
 
 def test_a_dead_letter_has_the_event_and_why(sqs: Sqs) -> None:
     """Amazon EventBridge, "Using dead-letter queues": message attributes."""
-    send_to_dead_letter_queue(
+    dead_letter(
+        send_message,
         delivery({"DeadLetterConfig": {"Arn": DLQ}}, attempts=3),
         "SDK_CLIENT_ERROR",
         "it broke",
@@ -306,8 +307,8 @@ def test_a_dead_letter_has_the_event_and_why(sqs: Sqs) -> None:
 
 
 def test_without_exhausted_retries_there_is_no_condition(sqs: Sqs) -> None:
-    send_to_dead_letter_queue(
-        delivery({"DeadLetterConfig": {"Arn": DLQ}}), "NO_RESOURCE", "x" * 5000, ""
+    dead_letter(
+        send_message, delivery({"DeadLetterConfig": {"Arn": DLQ}}), "NO_RESOURCE", "x" * 5000, ""
     )
 
     attributes = sqs.sent[0]["MessageAttributes"]
@@ -320,7 +321,7 @@ def test_without_exhausted_retries_there_is_no_condition(sqs: Sqs) -> None:
 def test_without_a_dead_letter_queue_the_loss_is_an_error_with_the_event(
     sqs: Sqs, target: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    send_to_dead_letter_queue(delivery(target), "NO_RESOURCE", "gone", "")
+    dead_letter(send_message, delivery(target), "NO_RESOURCE", "gone", "")
 
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
@@ -338,7 +339,7 @@ def test_a_dead_letter_queue_that_is_not_there_is_an_error_too(
 ) -> None:
     sqs.error = error
 
-    send_to_dead_letter_queue(delivery({"DeadLetterConfig": {"Arn": DLQ}}), "X", "gone", "")
+    dead_letter(send_message, delivery({"DeadLetterConfig": {"Arn": DLQ}}), "X", "gone", "")
 
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
@@ -350,7 +351,7 @@ def test_a_dead_letter_queue_that_is_not_there_is_an_error_too(
 # --- Until when the patch is needed
 
 
-def test_localstack_still_delivers_once_and_forgets() -> None:
+def test_localstack_still_drops_failed_events() -> None:
     """When this fails, LocalStack has retries or dead letters: see what the patch still adds."""
     source = inspect.getsource(inspect.getmodule(TargetSender))  # type: ignore[arg-type]  # it has one
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from localstack.http import Request, Response
 
-from trigger_stack.events import routes
-from trigger_stack.events.routes import EventRoutes
+from trigger_stack.localstack.events import routes
+from trigger_stack.localstack.events.routes import EventRoutes
 
 RULE = "arn:aws:events:us-east-1:000000000000:rule/hourly"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:metrics"

@@ -11,7 +11,7 @@ import sys
 import pytest
 from localstack.runtime.server.twisted import TwistedRuntimeServer
 
-from trigger_stack.gateway import server as module
+from trigger_stack.localstack import gateway_server as module
 
 #: Registers the server named first on the addresses after it, and prints where it listens.
 LISTEN = """
@@ -21,7 +21,7 @@ from localstack import config
 from twisted.internet import reactor
 server_class, addresses = sys.argv[1], sys.argv[2:]
 if server_class == "ours":
-    from trigger_stack.gateway.server import InterfaceRuntimeServer as Server
+    from trigger_stack.localstack.gateway_server import InterfaceRuntimeServer as Server
 else:
     from localstack.runtime.server.twisted import TwistedRuntimeServer as Server
 Server().register(Gateway(), [config.HostAndPort.parse(a, "127.0.0.1", 0) for a in addresses])

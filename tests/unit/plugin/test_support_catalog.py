@@ -7,7 +7,7 @@ import requests
 from localstack.aws.catalog_exceptions import get_service_availability_exception
 from localstack.utils.catalog import catalog, plugins
 
-from trigger_stack.support_catalog import OfflineCatalog
+from trigger_stack.localstack.support_catalog import OfflineCatalog
 
 
 def test_nobody_is_asked_what_the_newest_release_supports(monkeypatch: pytest.MonkeyPatch) -> None:

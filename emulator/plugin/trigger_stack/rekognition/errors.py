@@ -1,13 +1,17 @@
 """The errors that cross from the worker process to the service."""
 
+from __future__ import annotations
 
-class RekognitionError(Exception):
+from trigger_stack.services.errors import ServiceError
+
+_SERVER_FAULTS = {"InternalServerError": 500}
+
+
+class RekognitionError(ServiceError):
     """An error to answer with: ``code`` is the name of the exception in Rekognition's API."""
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
+        super().__init__(code, message, _SERVER_FAULTS.get(code, 400))
 
 
 def invalid_format(why: str) -> RekognitionError:

@@ -3,6 +3,11 @@
 LocalStack's Lambda service is the control plane. Each change of a function is pushed to the engine
 and acknowledged before the API call that made it returns; a restarted engine is told everything
 again.
+
+What: a handler in ``run_custom_response_handlers``, LocalStack's own list.
+Why: the engine is another process; LocalStack tells nobody of a change.
+Until: as long as the engine executes functions.
+Test: ``tests/engine/test_crash.py``: a new engine knows everything.
 """
 
 from __future__ import annotations
@@ -16,8 +21,8 @@ from typing import Any
 
 from localstack.services.lambda_.api_utils import function_locators_from_arn
 
+from trigger_stack.engine.supervisor import Call, Supervisor
 from trigger_stack.localstack.lambda_engine.stores import LogStore, add_metrics
-from trigger_stack.localstack.lambda_engine.supervisor import Call, Supervisor
 from trigger_stack.localstack.lambda_engine.versions import describe_function, find_function
 from trigger_stack_engine.invoke.function import FunctionSettings, FunctionVersion
 from trigger_stack_engine.wire import ConnectionLostError, Header, Message, RemoteError
@@ -136,10 +141,7 @@ def control_plane() -> ControlPlane:
 
 
 def push_changed_function(chain: Any, context: Any, response: Any) -> None:
-    """Response handler: what an operation changed reaches the engine before its caller.
-
-    What: a handler in ``run_custom_response_handlers``, LocalStack's own list.
-    """
+    """Response handler: what an operation changed reaches the engine before its caller."""
     del chain, response
     if context.service is None or context.service.service_name != "lambda":
         return

@@ -3,6 +3,9 @@
 What: ``localstack.lambda.runtime_executor`` is LocalStack's own extension point for how functions
 are executed. Its interface is one object for each environment; here the engine owns the
 environments, so only the parts that are asked for a version are used.
+Why: the open release runs functions in Docker containers only.
+Until: as long as the engine executes functions.
+Test: ``tests/engine/test_patches.py``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,11 @@
 """The changes of LocalStack's Lambda service that the engine cannot do without.
 
-``tests/engine/test_patches.py`` has a test for each that fails when LocalStack does it itself.
+What: ``LambdaService.invoke`` checks payload and client context first; the version manager is
+replaced (see ``versions.py``); routes and a response handler are added.
+Why: LocalStack takes a payload of any size and any content, and its router of Function URLs passes
+the client context ``{}``, which is no Base64.
+Until: LocalStack enforces Lambda's quotas and refuses what is not JSON.
+Test: ``tests/engine/test_patches.py``, with a test for each that fails when LocalStack does it.
 """
 
 from __future__ import annotations

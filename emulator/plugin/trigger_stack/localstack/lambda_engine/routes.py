@@ -2,6 +2,11 @@
 
 ``/_trigger_stack/lambda/hot-reload`` (``POST {"root": "/absolute/folder"}``, ``DELETE``) and
 ``/_trigger_stack/lambda/debug`` (``POST {"function": "name", "port": 5678, "wait": true}``).
+
+What: routes at LocalStack's router.
+Why: AWS has no operation for either.
+Until: as long as these tools exist.
+Test: ``tests/engine/test_tools.py``.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ from localstack.services.lambda_.invocation.lambda_models import (
 from localstack.services.lambda_.invocation.models import lambda_stores
 from localstack.services.lambda_.invocation.version_manager import LambdaVersionManager
 
-from trigger_stack.localstack.lambda_engine.supervisor import EngineUnavailableError
+from trigger_stack.engine.supervisor import EngineUnavailableError
 from trigger_stack_engine.environments.launch import function_environment
 from trigger_stack_engine.invoke.function import Alias, FunctionSettings, FunctionVersion
 from trigger_stack_engine.wire import RemoteError

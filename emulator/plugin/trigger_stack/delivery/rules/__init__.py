@@ -1,0 +1,1 @@
+"""Events of rules and schedules, on their way to targets."""

@@ -1,0 +1,195 @@
+"""A target's ``RetryPolicy`` and ``DeadLetterConfig``.
+
+Follows Amazon EventBridge, "How EventBridge retries delivering events" and "Using dead-letter
+queues to process undelivered events": errors that a retry cannot mend go to the dead-letter queue
+at once; others are tried again with exponential back-off, by default 185 times over 24 hours.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from trigger_stack.delivery.core.retry_queue import RetryQueue, retry_delay
+
+LOG = logging.getLogger(__name__)
+
+DEFAULT_RETRY_ATTEMPTS = 185
+DEFAULT_EVENT_AGE_SECONDS = 86400
+
+#: Codes after which a retry cannot succeed: the target is not there, or refuses the request.
+#: EventBridge's documentation names missing permissions and deleted targets.
+_NOT_RETRIED = {
+    "AccessDenied": "NO_PERMISSIONS",
+    "AccessDeniedException": "NO_PERMISSIONS",
+    "ResourceNotFoundException": "NO_RESOURCE",
+    "NotFound": "NO_RESOURCE",
+    "NotFoundException": "NO_RESOURCE",
+    "QueueDoesNotExist": "NO_RESOURCE",
+    "AWS.SimpleQueueService.NonExistentQueue": "NO_RESOURCE",
+}
+_THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException", "Throttling"})
+
+
+class EventNotDeliverableError(Exception):
+    """The event could not be brought into the form that the target asks for."""
+
+
+def error_code(error: Exception) -> tuple[str, bool]:
+    """EventBridge's ``ERROR_CODE`` for a failed delivery, and whether a retry may help."""
+    if isinstance(error, ClientError):
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        if code in _NOT_RETRIED:
+            return _NOT_RETRIED[code], False
+        if code in _THROTTLED:
+            return "THROTTLING", True
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+        return ("INVALID_REQUEST", False) if 400 <= status < 500 else ("SDK_CLIENT_ERROR", True)
+    if isinstance(error, EventNotDeliverableError | ValueError | TypeError | KeyError):
+        return "INVALID_JSON", False
+    return "INTERNAL_ERROR", True
+
+
+@dataclass
+class Delivery:
+    """One event on its way to one target.
+
+    Attributes:
+        sender: LocalStack's sender for the target.
+        event: the event as it was put on the bus, before any transformation.
+        started: monotonic time of the first try, in seconds.
+        attempts: how often it was tried.
+    """
+
+    sender: Any
+    event: dict[str, Any]
+    trace_header: Any
+    started: float
+    attempts: int = 0
+
+    def __str__(self) -> str:
+        return f"rule {self.sender.rule_arn}: {self.event}"
+
+    @property
+    def policy(self) -> tuple[int, float]:
+        """Retries allowed, and age in seconds after which it is given up."""
+        policy = self.sender.target.get("RetryPolicy") or {}
+        retries = policy.get("MaximumRetryAttempts", DEFAULT_RETRY_ATTEMPTS)
+        age = policy.get("MaximumEventAgeInSeconds", DEFAULT_EVENT_AGE_SECONDS)
+        return int(retries), float(age)
+
+
+class Deliverer:
+    """Tries, retries and dead-letters deliveries."""
+
+    def __init__(
+        self,
+        send: Callable[[Any, dict[str, Any], Any], None],
+        dead_letter: Callable[[Delivery, str, str, str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._send = send
+        self._dead_letter = dead_letter
+        self._clock = clock
+        self.retries = RetryQueue[Delivery](self.attempt, clock)
+
+    def deliver(self, sender: Any, event: dict[str, Any], trace_header: Any) -> None:
+        """Deliver one event; a failure ends in a retry or in the dead-letter queue."""
+        self.attempt(Delivery(sender, event, trace_header, self._clock()))
+
+    def attempt(self, delivery: Delivery) -> None:
+        """One try. Never raises: every outcome is recorded somewhere."""
+        delivery.attempts += 1
+        try:
+            self._send(delivery.sender, copy.deepcopy(delivery.event), delivery.trace_header)
+        except Exception as error:  # whatever a target answers must not be lost
+            self._failed(delivery, error)
+
+    def _failed(self, delivery: Delivery, error: Exception) -> None:
+        code, may_help = error_code(error)
+        retries, age = delivery.policy
+        # A CSPRNG buys nothing for jitter.
+        delay = retry_delay(delivery.attempts, random.random())  # noqa: S311
+        expires = delivery.started + age
+        if not may_help:
+            condition = ""
+        elif delivery.attempts > retries:
+            condition = "MaximumRetryAttempts"
+        elif self._clock() + delay > expires:
+            condition = "MaximumEventAgeInSeconds"
+        else:
+            LOG.warning(
+                "rule %s → %s: %s (%s); try %d of %d in %.1f s",
+                delivery.sender.rule_name,
+                delivery.sender.arn,
+                code,
+                error,
+                delivery.attempts + 1,
+                retries + 1,
+                delay,
+            )
+            self.retries.add(delivery, delay)
+            return
+        self._dead_letter(delivery, code, str(error), condition)
+
+
+def dead_letter(
+    send_message: Callable[[str, str, dict[str, Any]], None],
+    delivery: Delivery,
+    code: str,
+    message: str,
+    condition: str,
+) -> None:
+    """Send the untransformed event to the target's dead-letter queue, with AWS's attributes.
+
+    Never raises: an event that no queue takes is logged in full as ``EVENT LOST``.
+
+    Args:
+        send_message: Sends a body with message attributes to the queue with an ARN.
+        delivery: What could not be delivered.
+        code: EventBridge's ``ERROR_CODE``.
+        message: What the target answered.
+        condition: ``EXHAUSTED_RETRY_CONDITION``, or an empty text.
+    """
+    sender = delivery.sender
+    event = {k: v for k, v in delivery.event.items() if k != "event-bus-name"}
+    body = json.dumps(event, default=str)
+    arn = (sender.target.get("DeadLetterConfig") or {}).get("Arn")
+    what = f"rule {sender.rule_name} → {sender.arn}: {code}: {message}"
+    if not arn:
+        LOG.error(
+            "EVENT LOST, %s. The target has no dead-letter queue: set deadLetterQueueArn. %s",
+            what,
+            body,
+        )
+        return
+    attributes = {
+        "RULE_ARN": sender.rule_arn,
+        "TARGET_ARN": sender.arn,
+        "ERROR_CODE": code,
+        "ERROR_MESSAGE": message or code,
+        "RETRY_ATTEMPTS": str(delivery.attempts - 1),
+    }
+    if condition:
+        attributes["EXHAUSTED_RETRY_CONDITION"] = condition
+    try:
+        send_message(
+            arn,
+            body,
+            {
+                name: {"DataType": "String", "StringValue": value[:1024]}
+                for name, value in attributes.items()
+            },
+        )
+    except Exception as error:  # whatever it was, the event must be found again
+        LOG.error("EVENT LOST, %s. Its dead-letter queue %s: %s. %s", what, arn, error, body)  # noqa: TRY400  # a line to act on, no traceback
+        return
+    LOG.warning("%s: sent to dead-letter queue %s", what, arn)

@@ -1,0 +1,1 @@
+"""The engine process, as the emulator sees it."""

@@ -1,1 +1,0 @@
-"""The server behind port 4566."""

@@ -1,0 +1,1 @@
+"""HTTP APIs (``apigatewayv2``) inside LocalStack."""

@@ -1,0 +1,20 @@
+"""Puts the delivery guarantees and the extra routes in place at LocalStack's start.
+
+What: a start hook at LocalStack's extension point ``localstack.hooks.on_infra_start``.
+Why: the patch must be in place before the first rule is created.
+Until: as ``target_sender.py``.
+Test: ``tests/e2e/test_event_bus.py``, which fails without it.
+"""
+
+from localstack.runtime import hooks
+from localstack.services.edge import ROUTER
+
+
+@hooks.on_infra_start()
+def guard_event_delivery() -> None:
+    """Retry policy and dead-letter queue of targets; routes below ``/_trigger_stack/events``."""
+    from trigger_stack.localstack.events.routes import EventRoutes
+    from trigger_stack.localstack.events.target_sender import install
+
+    install()
+    ROUTER.add(EventRoutes())

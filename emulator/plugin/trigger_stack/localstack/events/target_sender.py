@@ -1,0 +1,82 @@
+"""Delivers to targets with their ``RetryPolicy`` and ``DeadLetterConfig``.
+
+What: ``TargetSender.process_event`` is replaced, through which every rule and schedule delivers.
+Why: LocalStack tries once and writes an INFO line when that fails; the event is lost.
+Until: LocalStack retries and dead-letters by itself.
+Test: ``tests/unit/plugin/test_event_delivery.py::test_localstack_still_drops_failed_events``.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import Any
+
+from localstack.aws.connect import connect_to
+from localstack.services.events.target import (
+    TargetSender,
+    transform_event_with_target_input_path,
+)
+from localstack.utils.aws.arns import (
+    extract_account_id_from_arn,
+    extract_region_from_arn,
+    sqs_queue_url_for_arn,
+)
+
+from trigger_stack.delivery.rules.delivery import (
+    Deliverer,
+    EventNotDeliverableError,
+    dead_letter,
+)
+
+
+def transformed(sender: Any, event: dict[str, Any]) -> Any:
+    """The event as the target asks for it: ``Input``, ``InputPath`` or ``InputTransformer``.
+
+    Raises:
+        EventNotDeliverableError: nothing is left of it.
+    """
+    if fixed := sender.target.get("Input"):
+        return json.loads(fixed)
+    result: Any = {key: value for key, value in event.items() if key != "event-bus-name"}
+    if path := sender.target.get("InputPath"):
+        result = transform_event_with_target_input_path(path, result)
+    if transformer := sender.target.get("InputTransformer"):
+        result = sender.transform_event_with_target_input_transformer(transformer, result)
+    if not result:
+        raise EventNotDeliverableError(
+            "the target's input path or input template gives nothing for this event"
+        )
+    return result
+
+
+def send(sender: Any, event: dict[str, Any], trace_header: Any) -> None:
+    """Hand one event to its target, once.
+
+    Raises:
+        Exception: whatever the target's service answers.
+    """
+    sender.send_event(transformed(sender, event), trace_header)
+
+
+def send_message(queue_arn: str, body: str, attributes: dict[str, Any]) -> None:
+    """Send a message to the queue with this ARN, in its own account and region."""
+    client = connect_to(
+        aws_access_key_id=extract_account_id_from_arn(queue_arn),
+        region_name=extract_region_from_arn(queue_arn),
+    ).sqs
+    client.send_message(
+        QueueUrl=sqs_queue_url_for_arn(queue_arn), MessageBody=body, MessageAttributes=attributes
+    )
+
+
+deliverer = Deliverer(send, functools.partial(dead_letter, send_message))
+
+
+def install() -> None:
+    """Patch LocalStack's target senders."""
+
+    def process_event(sender: Any, event: dict[str, Any], trace_header: Any) -> None:
+        deliverer.deliver(sender, event, trace_header)
+
+    TargetSender.process_event = process_event  # type: ignore[method-assign, assignment]  # the patch

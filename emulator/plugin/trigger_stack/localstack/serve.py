@@ -1,0 +1,31 @@
+"""Runs LocalStack in the foreground, and ends when it has shut down.
+
+What: calls ``localstack.runtime.main`` and ends the process when that returns.
+Why: ``python -m localstack.runtime.main`` goes on for seconds after its last line, because threads
+that wait for messages keep the process.
+Until: LocalStack's own process ends with its last line.
+Test: ``tests/unit/plugin/test_serve.py``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run until LocalStack ends; never returns."""
+    from localstack.runtime.main import main as localstack
+
+    code: object = 0
+    try:
+        localstack()
+    except SystemExit as end:
+        code = end.code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""What LocalStack says about services that it lacks, without asking its maker's server.
+
+What: a plug-in at LocalStack's extension point ``localstack.utils.catalog``, under the name that
+LocalStack prefers to its own.
+Why: for each emulator's first request of a service or an operation that it lacks, LocalStack
+fetches a list of what its newest release supports, with no time limit. A stack that runs on one
+machine must not depend on that, and must not send requests to anybody.
+Until: LocalStack asks only when a setting allows it.
+Test: ``tests/unit/plugin/test_support_catalog.py``.
+"""
+
+from localstack.utils.catalog.catalog import AwsCatalogRuntimePlugin
+
+
+class OfflineCatalog(AwsCatalogRuntimePlugin):
+    """Knows of this release only: such a request is answered with 501 ``InternalFailure``."""
+
+    name = "aws-catalog-remote-state-with-license"

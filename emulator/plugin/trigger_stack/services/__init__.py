@@ -1,0 +1,1 @@
+"""AWS services that the open release of LocalStack lacks; nothing here imports LocalStack."""

@@ -1,0 +1,160 @@
+"""What API Gateway accepts in the resources of an HTTP API.
+
+AWS topic: "Amazon API Gateway Version 2 API Reference", resources Apis, Routes, Integrations and
+Stages. Every function raises ``BadRequestError`` unless it says otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from trigger_stack.services.apigatewayv2.errors import BadRequestError, NotEmulatedError
+from trigger_stack_engine.front_doors.http_api.routing import (
+    DEFAULT,
+    METHODS,
+    InvalidRouteKeyError,
+    RouteKey,
+    parse_route_key,
+)
+from trigger_stack_engine.front_doors.http_api.uris import (
+    MAX_TIMEOUT_MILLIS,
+    STAGE_VARIABLE,
+    parse_lambda_uri,
+)
+
+MIN_TIMEOUT_MILLIS: Final = 50
+PAYLOAD_FORMAT_VERSIONS: Final = ("1.0", "2.0")
+
+_STAGE_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_STAGE_VARIABLE_NAME = re.compile(r"[A-Za-z0-9_]+")
+_STAGE_VARIABLE_VALUE = re.compile(r"[A-Za-z0-9\-._~:/?#&=,]*")
+_ORIGIN = re.compile(r"\*|https?://\*|[A-Za-z][A-Za-z0-9+.-]*://[^/\s*]+")
+
+
+def check_api(request: Mapping[str, Any]) -> None:
+    """Check the members of ``CreateApi`` and ``UpdateApi``.
+
+    Raises:
+        NotEmulatedError: It is a WebSocket API.
+    """
+    protocol = request.get("ProtocolType", "HTTP")
+    if protocol == "WEBSOCKET":
+        raise NotEmulatedError("WebSocket APIs are not emulated: use ProtocolType HTTP")
+    if protocol != "HTTP":
+        raise BadRequestError("Invalid protocol specified. Must be one of [HTTP, WEBSOCKET]")
+    if "Name" in request and not 1 <= len(request["Name"] or "") <= 128:
+        raise BadRequestError("Name must be between 1 and 128 characters")
+    expression = request.get("RouteSelectionExpression")
+    if expression not in (
+        None,
+        "$request.method $request.path",
+        "${request.method} ${request.path}",
+    ):
+        raise BadRequestError(
+            "RouteSelectionExpression of an HTTP API must be ${request.method} ${request.path}"
+        )
+    check_cors(request.get("CorsConfiguration"))
+
+
+def check_cors(cors: Mapping[str, Any] | None) -> None:
+    """Check a ``CorsConfiguration``."""
+    if not cors:
+        return
+    origins = cors.get("AllowOrigins") or []
+    if cors.get("AllowCredentials") and "*" in origins:
+        raise BadRequestError("allow-credentials is not supported if 'allow-origin' is *")
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise BadRequestError(
+                f"Invalid format for origin {origin}: expected *, http://*, https://* or "
+                "<scheme>://<host>[:<port>]"
+            )
+    for method in cors.get("AllowMethods") or []:
+        if method != "*" and method not in METHODS[1:]:
+            raise BadRequestError(f"Invalid HTTP method {method} in CORS configuration")
+    max_age = cors.get("MaxAge")
+    if max_age is not None and not -1 <= max_age <= 86_400:
+        raise BadRequestError("max-age must be between -1 and 86400 seconds")
+
+
+def check_route_key(key: str) -> RouteKey:
+    """Parse the key of a route."""
+    try:
+        return parse_route_key(key)
+    except InvalidRouteKeyError as error:
+        raise BadRequestError(str(error)) from None
+
+
+def check_route(request: Mapping[str, Any]) -> None:
+    """Check the members of ``CreateRoute`` and ``UpdateRoute`` besides key and target.
+
+    Raises:
+        NotEmulatedError: The route has an authorizer: accepting it would leave the route open
+            without a word.
+    """
+    kind = request.get("AuthorizationType") or "NONE"
+    if kind not in ("NONE", "AWS_IAM", "CUSTOM", "JWT"):
+        raise BadRequestError(f"Invalid authorization type {kind} specified")
+    if kind != "NONE" or request.get("AuthorizerId"):
+        raise NotEmulatedError(
+            f"Authorizers of HTTP APIs are not emulated: the route's AuthorizationType is {kind}, "
+            "expected NONE"
+        )
+
+
+def check_integration(integration: Mapping[str, Any]) -> None:
+    """Check a whole ``Integration``.
+
+    Raises:
+        NotEmulatedError: A private integration, an AWS service integration or parameter
+            mapping.
+    """
+    kind = integration.get("IntegrationType")
+    if kind not in ("AWS_PROXY", "HTTP_PROXY"):
+        raise BadRequestError(
+            f"Invalid integration type {kind} for an HTTP API: expected AWS_PROXY or HTTP_PROXY"
+        )
+    if integration.get("IntegrationSubtype"):
+        raise NotEmulatedError("AWS service integrations of HTTP APIs are not emulated")
+    if integration.get("ConnectionType", "INTERNET") != "INTERNET":
+        raise NotEmulatedError("Private integrations (VPC_LINK) are not emulated")
+    if integration.get("RequestParameters") or integration.get("ResponseParameters"):
+        raise NotEmulatedError("Parameter mapping of HTTP APIs is not emulated")
+    _check_uri(kind, integration.get("IntegrationUri") or "")
+    timeout = integration.get("TimeoutInMillis")
+    if timeout is not None and not MIN_TIMEOUT_MILLIS <= timeout <= MAX_TIMEOUT_MILLIS:
+        raise BadRequestError("Timeout should be between 50 ms and 30000 ms")
+    version = integration.get("PayloadFormatVersion")
+    if version is None:
+        raise BadRequestError("PayloadFormatVersion is a required parameter for integration")
+    if version not in PAYLOAD_FORMAT_VERSIONS or (kind == "HTTP_PROXY" and version != "1.0"):
+        allowed = "1.0" if kind == "HTTP_PROXY" else "1.0, 2.0"
+        raise BadRequestError(
+            f"Invalid PayloadFormatVersion {version} for {kind}: supported are [{allowed}]"
+        )
+
+
+def _check_uri(kind: str, uri: str) -> None:
+    literal = STAGE_VARIABLE.sub("stageVariable", uri)
+    if kind == "AWS_PROXY" and parse_lambda_uri(literal) is None:
+        raise BadRequestError(f"Invalid function ARN or invalid uri: {uri!r}")
+    if kind == "HTTP_PROXY" and not re.match(r"https?://[^/\s]+", literal):
+        raise BadRequestError(f"Invalid HTTP endpoint specified for URI: {uri!r}")
+
+
+def check_stage(request: Mapping[str, Any]) -> None:
+    """Check the members of ``CreateStage`` and ``UpdateStage``."""
+    name = request["StageName"]
+    if name != DEFAULT and not (_STAGE_NAME.fullmatch(name) and len(name) <= 128):
+        raise BadRequestError(
+            "Stage name only allows alphanumeric characters, hyphens and underscores, or $default"
+        )
+    for key, value in (request.get("StageVariables") or {}).items():
+        if not _STAGE_VARIABLE_NAME.fullmatch(key):
+            raise BadRequestError(f"Stage variable name {key!r} is not valid")
+        if not _STAGE_VARIABLE_VALUE.fullmatch(value):
+            raise BadRequestError(f"Value of stage variable {key} is not valid: {value!r}")
+    if request.get("AutoDeploy") and request.get("DeploymentId"):
+        raise BadRequestError("DeploymentId cannot be set while AutoDeploy is enabled")

@@ -1,0 +1,130 @@
+"""The Java process of DynamoDB Local: what is installed, its command line, restarts.
+
+Tables are kept in a file, so that a killed Java process takes no accepted write with it: it is
+started again and reads them back.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+LOG = logging.getLogger(__name__)
+
+#: The oldest Java that runs DynamoDB Local 1.25 (class file version 61).
+MINIMUM_JAVA = 17
+#: Keeps a server that cannot start from using a whole core.
+_RESTART_PAUSE_SECONDS = 0.2
+_LAUNCHER = Path(__file__).parent
+
+
+class DynamoDBLocalMissingError(RuntimeError):
+    """DynamoDB Local or Java is not installed; the message says how to install it."""
+
+
+def installation() -> Path:
+    """Folder with ``DynamoDBLocal.jar``: ``DYNAMODB_LOCAL_DIR``, or ``.build/dynamodb-local``.
+
+    Raises:
+        DynamoDBLocalMissingError: It is not there.
+    """
+    folder = Path(os.environ.get("DYNAMODB_LOCAL_DIR") or ".build/dynamodb-local").resolve()
+    if not (folder / "DynamoDBLocal.jar").is_file():
+        raise DynamoDBLocalMissingError(
+            f"DynamoDB Local is not in {folder}. Install it with: make setup"
+        )
+    return folder
+
+
+def command_line(
+    port: int, db_path: str | None, heap_size: str, java_options: Sequence[str] = ()
+) -> list[str]:
+    """The command that runs DynamoDB Local on the loopback interface.
+
+    Args:
+        port: TCP port to listen on.
+        db_path: Folder for tables; ``None`` keeps them in memory.
+        heap_size: Java's largest heap, for example ``256m``.
+        java_options: Further options of the Java virtual machine.
+
+    Raises:
+        DynamoDBLocalMissingError: DynamoDB Local or Java is not installed.
+    """
+    folder = installation()
+    java = shutil.which("java")
+    if java is None:
+        raise DynamoDBLocalMissingError(
+            f"DynamoDB Local needs Java {MINIMUM_JAVA} or newer, and there is no “java” on "
+            "PATH. Install it, for example: apt-get install default-jre-headless"
+        )
+    storage = ["-dbPath", db_path] if db_path else ["-inMemory"]
+    return [
+        java,
+        *java_options,
+        f"-Xmx{heap_size}",
+        # One small heap and a server that mostly waits: these halve start and memory.
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-XX:-UsePerfData",  # a file in /tmp otherwise, whatever TMPDIR says
+        f"-Djava.library.path={folder / 'DynamoDBLocal_lib'}",
+        "-cp",
+        os.pathsep.join([str(_LAUNCHER), str(folder / "DynamoDBLocal.jar")]),
+        "LoopbackServer",
+        "-port",
+        str(port),
+        *storage,
+    ]
+
+
+class DynamoDBLocal:
+    """The process, started again whenever it ends until :meth:`stop`.
+
+    Attributes:
+        process: The current process, once there is one.
+    """
+
+    def __init__(self, command: Sequence[str], folder: str | None) -> None:
+        """Take the command line, and the folder in which to run it."""
+        self._command = command
+        self._folder = folder
+        self._wanted = True
+        self.process: subprocess.Popen[bytes] | None = None
+        self.started = threading.Event()
+
+    def run(self) -> None:
+        """Run the process until :meth:`stop`; blocks."""
+        while self._wanted:
+            with tempfile.TemporaryFile() as errors:
+                self.process = subprocess.Popen(
+                    self._command,
+                    # LoopbackServer ends when this pipe closes: with the emulator.
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors,
+                    cwd=self._folder,  # it writes a metadata file where it is started
+                    # With -disableTelemetry it still asks AWS for an identity at its start.
+                    env={**os.environ, "DDB_LOCAL_TELEMETRY": "0"},
+                )
+                self.started.set()
+                code = self.process.wait()
+                if self._wanted:
+                    errors.seek(0)
+                    LOG.error(
+                        "DynamoDB Local ended with %s and is started again, tables kept. %s",
+                        code,
+                        errors.read()[-500:].decode(errors="replace").strip(),
+                    )
+                    time.sleep(_RESTART_PAUSE_SECONDS)
+
+    def stop(self) -> None:
+        """End the process for good."""
+        self._wanted = False
+        if self.process is not None:
+            self.process.terminate()

@@ -1,0 +1,26 @@
+"""What the open release of LocalStack lacks, for which the plugin has a service of its own."""
+
+from __future__ import annotations
+
+from importlib.metadata import distribution
+
+import pytest
+
+GROUP = "localstack.aws.provider"
+
+
+def providers(name: str) -> set[str]:
+    """The services that a distribution has providers for."""
+    return {
+        entry_point.name.partition(":")[0]
+        for entry_point in distribution(name).entry_points
+        if entry_point.group == GROUP
+    }
+
+
+@pytest.mark.parametrize("service", ["apigatewayv2", "cloudfront", "rekognition"])
+def test_the_open_release_still_lacks(service: str) -> None:
+    """When this fails, see what the service of the plugin still adds."""
+    assert service in providers("trigger-stack-localstack")
+    assert "lambda" in providers("localstack-core"), "LocalStack keeps its providers elsewhere"
+    assert service not in providers("localstack-core")
