@@ -56,10 +56,12 @@ def invoke(client: Any, name: str) -> tuple[float, str]:
 
 
 def percentile(values: list[float], share: int) -> float:
+    """The value below which ``share`` per cent of the values lie."""
     return statistics.quantiles(values, n=100, method="inclusive")[share - 1]
 
 
 def main() -> int:
+    """Measure and print; the exit code."""
     load_dotenv(".env")
     client = Settings.from_environment().client("lambda")
     print(f"{RUNS} cold starts each, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; ms")

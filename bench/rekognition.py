@@ -43,12 +43,14 @@ def settled_memory(pid: int, seconds: float = 30) -> float:
 
 
 def milliseconds(call: Callable[[], Any]) -> float:
+    """How long a call takes."""
     start = time.perf_counter()
     call()
     return (time.perf_counter() - start) * 1000
 
 
 def report(name: str, call: Callable[[], Any], requests: int, goal: str = "") -> None:
+    """Measure a call and print p50 and p95."""
     call()
     times = sorted(milliseconds(call) for _ in range(requests))
     p50, p95 = statistics.median(times), times[int(len(times) * 0.95)]
@@ -56,10 +58,12 @@ def report(name: str, call: Callable[[], Any], requests: int, goal: str = "") ->
 
 
 def line(name: str, value: str, goal: str = "") -> None:
+    """Print one figure."""
     print(f"{name:46} {value}{f'   (goal: {goal})' if goal else ''}")
 
 
 def run(emulator: Emulator, requests: int) -> None:
+    """Measure first calls, warm calls and memory."""
     s3, rekognition = emulator.client("s3"), emulator.client("rekognition")
     data = one_megapixel()
     s3.create_bucket(Bucket=BUCKET)

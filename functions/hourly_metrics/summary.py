@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def last_full_hour(moment: datetime) -> str:
     """The UTC hour before the one that `moment` lies in, like `2026-11-23T05Z`.
 
-    Raises
+    Raises:
     ------
     ValueError
         `moment` has no time zone.
@@ -54,7 +54,7 @@ def summarize(
 ) -> dict[str, Any]:
     """Count the hour and put its one row, replacing what an earlier run wrote.
 
-    Returns
+    Returns:
     -------
     dict
         The row: `{hour, total, byBrand: {brandId: count}, generatedAt}`.

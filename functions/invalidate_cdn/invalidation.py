@@ -18,7 +18,7 @@ def invalidate_assets(
     `event_id` is the caller reference: CloudFront answers a repeated one with the invalidation
     that exists, so that an event delivered twice invalidates once.
 
-    Raises
+    Raises:
     ------
     ValueError
         `brand_id` is not a brand id. A path made of it could drop other brands' assets.

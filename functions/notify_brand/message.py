@@ -32,7 +32,7 @@ class Notification:
 def parse_notification(body: str) -> Notification:
     """Read a message body `{brandId, eventType, notifyEmail}`; other fields are ignored.
 
-    Raises
+    Raises:
     ------
     BadMessageError
         The body is no JSON object, or a field is missing or invalid.

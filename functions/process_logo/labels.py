@@ -18,7 +18,7 @@ MIN_CONFIDENCE = 80
 def detect_labels(rekognition: RekognitionClient, upload: Upload) -> dict[str, Any]:
     """Label exactly the uploaded version, not whatever the key holds by now.
 
-    Returns
+    Returns:
     -------
     dict
         `{labels: [{name, confidence, parents}], labelModelVersion}`; confidences are percent, as

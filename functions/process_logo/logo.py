@@ -39,7 +39,7 @@ def process_upload(
     A logo may come before its brand: then there is nobody to notify, and nothing to set. A logo
     that is older than the brand's present one is labelled but does not replace it.
 
-    Returns
+    Returns:
     -------
     dict
         `{brandId, objectVersion, logoUrl, current}`: `current` is False for such an older logo.

@@ -26,7 +26,7 @@ class UnusableKeyError(ValueError):
 class Upload:
     """One version of one object.
 
-    Attributes
+    Attributes:
     ----------
     version_id : str or None
         None in a bucket without versioning.
@@ -57,7 +57,7 @@ class Upload:
 def upload_of(record: S3EventRecord) -> Upload:
     """Read one record of an S3 event.
 
-    Raises
+    Raises:
     ------
     UnusableKeyError
         The key is not `logos/<brandId>/<file>.png`. It raises, for what S3 announced must not

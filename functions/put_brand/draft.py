@@ -25,7 +25,7 @@ class MalformedBodyError(ValueError):
 class InvalidBrandError(ValueError):
     """The body is JSON but no brand.
 
-    Attributes
+    Attributes:
     ----------
     reasons : list of dict
         One `{"field": "colors.primary", "message": "…"}` for each thing wrong.
@@ -101,7 +101,7 @@ def parse_draft(body: str | None, is_base64_encoded: bool) -> BrandDraft:
         An HTTP API encodes every body whose content type it does not know as text, curl's
         default among them.
 
-    Raises
+    Raises:
     ------
     MalformedBodyError
         The body is not base64, not UTF-8 or not JSON.

@@ -62,7 +62,7 @@ def upsert_brand(
         Gives the present time. Each attempt asks it anew: a writer who lost a race must not be
         dated before the winner.
 
-    Raises
+    Raises:
     ------
     ConflictError
         The item changed under each of the attempts.

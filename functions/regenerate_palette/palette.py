@@ -21,7 +21,7 @@ Rgb = tuple[int, int, int]
 def parse(color: object) -> Rgb:
     """The channels, 0 to 255, of `#rrggbb`.
 
-    Raises
+    Raises:
     ------
     ValueError
         `color` is not of that form.
@@ -62,13 +62,13 @@ def mix(color: Rgb, with_color: Rgb, step: int) -> str:
 def swatch(color: object) -> dict[str, Any]:
     """Everything computed for one colour.
 
-    Returns
+    Returns:
     -------
     dict
         `base`; `tints`, five, lighter and lighter; `shades`, five, darker and darker; `text`,
         black or white, whichever stands out more; `contrast`, its ratio as a Decimal.
 
-    Raises
+    Raises:
     ------
     ValueError
         `color` is not of the form `#rrggbb`.
@@ -89,7 +89,7 @@ def swatch(color: object) -> dict[str, Any]:
 def palette_of(colors: object) -> dict[str, dict[str, Any]]:
     """A swatch for each named colour.
 
-    Raises
+    Raises:
     ------
     ValueError
         `colors` is no map of names to colours, or is empty.

@@ -22,13 +22,13 @@ def store_palette(
 ) -> bool:
     """Set the brand's `palette` if its colours still are `colors`.
 
-    Returns
+    Returns:
     -------
     bool
         False when the brand has other colours by now: the event is stale, and the newer one
         brings the newer palette.
 
-    Raises
+    Raises:
     ------
     BrandMissingError
         There is no such brand.

@@ -47,7 +47,7 @@ def brand_updated(
 def publish(events: EventBridgeClient, bus_name: str, detail: dict[str, Any]) -> str:
     """Put one `BrandUpdated` on the bus and return its event id.
 
-    Raises
+    Raises:
     ------
     PublishError
         The call failed, or it succeeded and reported the entry as failed: PutEvents answers 200

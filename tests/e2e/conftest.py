@@ -88,7 +88,7 @@ def put_brand(api: str) -> Callable[..., requests.Response]:
 
 @pytest.fixture
 def bus_events(aws: Callable[[str], Any], cleanup: ExitStack) -> Callable[[str], Any]:
-    """``seen = bus_events(brand_id)``: from now on, ``seen()`` lists the brand's bus events.
+    """From now on, what is returned for a brand lists its events on the bus.
 
     A rule and a queue of the test's own, as a deployed subscriber would have.
     """
@@ -127,7 +127,7 @@ def bus_events(aws: Callable[[str], Any], cleanup: ExitStack) -> Callable[[str],
 
 @pytest.fixture
 def function(aws: Callable[[str], Any], cleanup: ExitStack) -> Callable[..., str]:
-    """``arn = function(source)``: a Lambda function of the test's own, gone afterwards."""
+    """Makes Lambda functions from source text, gone afterwards; returns the ARN."""
 
     def create(source: str, **configuration: Any) -> str:
         client = aws("lambda")

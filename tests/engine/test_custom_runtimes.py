@@ -546,7 +546,7 @@ def test_the_node_client_goes_elsewhere_where_the_runtimes_are_read_only(
 
 
 def test_a_node_function_waits_for_the_client_and_names_what_is_missing(tmp_path: Path) -> None:
-    """npm takes its time, and has no network."""
+    """Npm takes its time, and has no network."""
     runtimes, programs = tmp_path / "runtimes", tmp_path / "bin"
     for folder in (runtimes, programs):
         folder.mkdir()

@@ -126,8 +126,11 @@ class Engine:
             raise RemoteError("RuntimeUnavailable", str(error)) from None
 
     async def _op_invoke(self, header: Header, body: bytes) -> Message:
-        """Handle one event: ``{version, arn, request_id, invoked_arn, trace_id, client_context}``
-        and the payload. Returns ``{is_error, logs, version}`` and the result."""
+        """Have one event handled.
+
+        Takes ``{version, arn, request_id, invoked_arn, trace_id, client_context}`` and the
+        payload; returns ``{is_error, logs, version}`` and the result.
+        """
         pool = self.invoker.pool_of(header["version"], header["arn"])
         result = await self.invoker.invoke(
             pool,
@@ -186,8 +189,11 @@ class Engine:
         return {}, _NOTHING
 
     async def _op_http_api(self, header: Header, body: bytes) -> Message:
-        """Answer a request that came in on LocalStack's port: ``{api_id, request}`` and its body.
-        Returns ``{status, headers}`` and the body of the response."""
+        """Answer an HTTP request that came in on LocalStack's port.
+
+        Takes ``{api_id, request}`` and the request's body; returns ``{status, headers}`` and the
+        response's body.
+        """
         fields = header["request"]
         headers = [(name, value) for name, value in fields.pop("headers")]
         request = HttpRequest(**fields, headers=headers, body=body)

@@ -55,7 +55,7 @@ class Settings:
     def from_environment(cls, default_work_dir: str) -> Settings:
         """Read the environment; ``default_work_dir`` is for ``LAMBDA_PROCESS_DIR``.
 
-        Raises
+        Raises:
         ------
         SettingError
             A variable's value cannot be used.

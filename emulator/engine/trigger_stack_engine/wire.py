@@ -84,10 +84,12 @@ class AsyncPeer(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection stands (asyncio)."""
         assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
         self._transport = transport  # type: ignore[assignment]  # uvloop's class is no subclass
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """The other side is gone: every open call fails (asyncio)."""
         self._transport = None
         for call in self._calls.values():
             if not call.done():
@@ -96,6 +98,7 @@ class AsyncPeer(asyncio.Protocol):
         self._lost()
 
     def data_received(self, data: bytes) -> None:
+        """Take the frames that are complete (asyncio)."""
         buffer = self._buffer
         buffer += data
         at = 0

@@ -92,7 +92,7 @@ def client(service: str, endpoint: str) -> Any:
 def control(endpoint: str, what: str, method: str, body: dict[str, Any] | None = None) -> None:
     """Call a route of :mod:`control`.
 
-    Raises
+    Raises:
     ------
     SystemExit
         With one sentence, when LocalStack does not answer or refuses.

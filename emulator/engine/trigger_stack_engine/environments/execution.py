@@ -150,11 +150,11 @@ class ExecutionEnvironment:
     # -- life ---------------------------------------------------------------------------------
 
     async def initialise(self) -> None:
-        """Start the process and run its init phase, at most 10 s; with provisioned concurrency
-        130 s or the function's time-out, whichever is longer.
+        """Start the process and run its init phase.
 
-        On demand a failed init is no failure here: the next invocation reports it, and the one
-        after that tries again, as on AWS.
+        It may take 10 s; with provisioned concurrency 130 s or the function's time-out, whichever
+        is longer. On demand a failed init is no failure here: the next invocation reports it, and
+        the one after that tries again, as on AWS.
 
         Raises:
             InitError: The init of a provisioned environment failed.
@@ -388,8 +388,7 @@ class ExecutionEnvironment:
         )
 
     async def _renew(self) -> None:
-        """End a warm process that is not to be used again: its code has changed, or a debugger is
-        asked for."""
+        """End a warm process whose code has changed, or when a debugger is asked for."""
         debug = self.machine.debugging.take(self.version.name)
         if debug:
             self._debug = debug

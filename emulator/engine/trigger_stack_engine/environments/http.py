@@ -97,7 +97,7 @@ class Parser:
     def next_request(self) -> Request | None:
         """The next whole request, or ``None`` when more bytes are needed.
 
-        Raises
+        Raises:
         ------
         BadRequestError
             The bytes are not HTTP/1.1; the connection cannot be used any further.

@@ -108,7 +108,7 @@ class Launch:
 
         ``code`` is the folder of the function's code.
 
-        Raises
+        Raises:
         ------
         SpawnError
             The parent process does not come up, or there is nothing to start.
@@ -213,8 +213,10 @@ class Launch:
         return limits
 
     def _wrapped(self, env: dict[str, str], command: list[str]) -> list[str]:
-        """The command as the function's wrapper script runs it (AWS documentation topic "Modifying
-        the runtime environment"); custom runtimes have none."""
+        """The command, run by the function's wrapper script where it has one.
+
+        AWS topic: "Modifying the runtime environment". Custom runtimes have no wrapper script.
+        """
         wrapper = env.get(EXEC_WRAPPER)
         if not wrapper or self.runtime.startswith("provided"):
             return command

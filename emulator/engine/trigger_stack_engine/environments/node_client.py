@@ -38,8 +38,10 @@ _NPM_ERROR = re.compile(r"npm (?:error|ERR!) code (\S+)")
 
 
 class NodeClientError(Exception):
-    """The client is not there and cannot be installed; the text says what is missing and what to
-    do about it, and continues "runtime nodejs20.x ..."."""
+    """The client is not there and cannot be installed.
+
+    The text says what is missing and what to do about it; it continues "runtime nodejs20.x ...".
+    """
 
 
 class NodeClient:
@@ -62,7 +64,7 @@ class NodeClient:
     def folder(self) -> Path:
         """The folder, made at first use. Those who ask meanwhile wait for the same attempt.
 
-        Raises
+        Raises:
         ------
         NodeClientError
             It cannot be installed. The next call tries again.
@@ -139,7 +141,7 @@ class NodeClient:
     def _download(self, npm: str, folder: Path) -> Path:
         """Let npm fetch the archive; its scripts do not run.
 
-        Raises
+        Raises:
         ------
         NodeClientError
             npm failed, or the archive is not the one that was locked.

@@ -253,7 +253,7 @@ class Runtimes:
     def python(self, name: str) -> PythonRuntime:
         """The runtime ``python3.X``.
 
-        Raises
+        Raises:
         ------
         RuntimeUnavailableError
             Its interpreter or AWS's packages for it are not installed.
@@ -277,7 +277,7 @@ class Runtimes:
     def node(self) -> str:
         """Path of ``node``.
 
-        Raises
+        Raises:
         ------
         RuntimeUnavailableError
             It is not installed.
@@ -290,7 +290,7 @@ class Runtimes:
     def node_folder(self, name: str) -> Path:
         """Folder of the client that runs the functions of runtime ``name``; installs it if need be.
 
-        Raises
+        Raises:
         ------
         RuntimeUnavailableError
             It cannot be installed.
@@ -303,7 +303,7 @@ class Runtimes:
     def check(self, name: str | None) -> None:
         """Refuse a runtime that cannot run here; install what can be installed.
 
-        Raises
+        Raises:
         ------
         RuntimeUnavailableError
             With the reason, to become the function's state reason.

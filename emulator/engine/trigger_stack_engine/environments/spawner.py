@@ -106,7 +106,7 @@ class Spawner:
     def isolation(self) -> dict[str, Any]:
         """What isolation is in force: ``mounts``, ``users``, ``opt`` (booleans), ``why``.
 
-        Raises
+        Raises:
         ------
         SpawnError
             The zygote does not come up.
@@ -148,7 +148,7 @@ class Spawner:
         ``fds``: where its output goes, where what becomes of it is reported, and for a forked one
         its end of the Runtime API's connection.
 
-        Raises
+        Raises:
         ------
         SpawnError
             The zygote does not run and cannot be started.

@@ -37,8 +37,10 @@ type MetricKey = tuple[str, str, str, str]
 
 
 def batches(events: list[LogEvent], latest: int = 0) -> list[list[LogEvent]]:
-    """Split ``events`` as PutLogEvents demands: at most 10 000 events and 1 MiB a call, no time
-    before the one of the event in front, nor before ``latest``, the stream's newest.
+    """Split ``events`` as PutLogEvents demands.
+
+    A call has at most 10 000 events and 1 MiB, and no time before the one of the event in front,
+    nor before ``latest``, the stream's newest.
 
     The order of writing is kept: a log record has the time of its making, a printed line that of
     its arrival, so that a line in front of a record can be dated later. CloudWatch Logs sorts a

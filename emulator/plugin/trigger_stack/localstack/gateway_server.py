@@ -33,6 +33,7 @@ class InterfaceRuntimeServer(TwistedRuntimeServer):
         listen: list[config.HostAndPort],
         ssl_creds: tuple[str, str] | None = None,
     ) -> None:
+        """Listen on each address; a port that is taken ends the emulator."""
         site = TwistedGateway(gateway)
         factory: Any = site
         if ssl_creds:
@@ -60,4 +61,5 @@ class InterfaceRuntimeServerPlugin(RuntimeServerPlugin):
     name = "interface"
 
     def load(self, *args: object, **kwargs: object) -> InterfaceRuntimeServer:
+        """The server."""
         return InterfaceRuntimeServer()

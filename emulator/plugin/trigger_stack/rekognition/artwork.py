@@ -18,8 +18,10 @@ _TRANSPARENT_BELOW = 128
 
 @dataclass(frozen=True)
 class Measurements:
-    """Each between 0 and 1: how sure it is that the picture is flat artwork, a logo on a plain or
-    absent background, a photograph, and cut out of its background."""
+    """What kind of picture it is; each value is a confidence from 0 to 1.
+
+    Flat artwork, a logo on a plain or absent background, a photograph, cut out of its background.
+    """
 
     graphics: float
     logo: float
@@ -44,8 +46,7 @@ def _repetition(pixels: npt.NDArray[np.uint8]) -> float:
 
 
 def _plain_margin(pixels: npt.NDArray[np.uint8]) -> float:
-    """Share of the outermost pixels that have the commonest colour among them (16 steps a
-    channel)."""
+    """Share of the outermost pixels that have the commonest colour (16 steps a channel)."""
     codes = (_border(pixels).astype(np.int32) >> 4) @ np.array([256, 16, 1])
     return float(np.bincount(codes).max() / codes.size)
 

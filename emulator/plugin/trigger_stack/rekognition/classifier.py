@@ -16,8 +16,10 @@ _SQUARE = 1.05
 
 
 def _views(image: Image.Image) -> list[Image.Image]:
-    """The whole picture squeezed into a square, and its middle when it is not a square: one sees
-    everything, the other sees true proportions."""
+    """The whole picture squeezed into a square, and its middle when it is not a square.
+
+    One shows everything, the other true proportions.
+    """
     size = (INPUT_SIZE, INPUT_SIZE)
     views = [image.resize(size, Image.Resampling.BICUBIC)]
     width, height = image.size

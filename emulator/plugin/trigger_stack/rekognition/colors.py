@@ -124,8 +124,11 @@ def _color(mean: npt.NDArray[Any], share: float) -> dict[str, Any]:
 
 
 def quality(luma: npt.NDArray[np.float64], mask: Mask) -> dict[str, float]:
-    """Return ``Brightness`` (mean luma), ``Contrast`` (twice its standard deviation) and
-    ``Sharpness`` (the strongest hundredth of the steps between neighbours), each 0-100."""
+    """Return ``Brightness``, ``Contrast`` and ``Sharpness``, each 0-100.
+
+    They are mean luma, twice its standard deviation, and the strongest hundredth of the steps
+    between neighbours.
+    """
     values = luma[mask]
     steps = np.maximum(
         np.abs(np.diff(luma, axis=0, append=luma[-1:])),
@@ -139,8 +142,7 @@ def quality(luma: npt.NDArray[np.float64], mask: Mask) -> dict[str, float]:
 
 
 def _foreground(pixels: Pixels, alpha: Pixels | None) -> Mask | None:
-    """What stands out from a transparent or plain background, or ``None`` where neither is
-    there to tell it apart."""
+    """What stands out from a transparent or plain background; ``None`` without either."""
     if alpha is not None:
         mask = alpha > 127
     else:
@@ -154,8 +156,11 @@ def _foreground(pixels: Pixels, alpha: Pixels | None) -> Mask | None:
 
 
 def image_properties(picture: Picture, max_colors: int) -> dict[str, Any]:
-    """Return ``ImageProperties``; ``Foreground`` and ``Background`` only where the picture has a
-    transparent or a plain background."""
+    """Return ``ImageProperties``.
+
+    ``Foreground`` and ``Background`` are in it when the picture has a transparent or a plain
+    background.
+    """
     small = picture.rgb.copy()
     small.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
     pixels = np.asarray(small)

@@ -102,8 +102,9 @@ class _Builder:
 
 
 def to_onnx(tensors: Tensors) -> bytes:
-    """Return the ONNX file of the classifier: input ``image`` (batch, 3, 224, 224) float32, one
-    output (batch, 1000) of logits.
+    """Return the ONNX file of the classifier.
+
+    Its input is ``image`` (batch, 3, 224, 224) float32, its output (batch, 1000) logits.
 
     Raises:
         KeyError: a tensor of the architecture is missing.

@@ -1,5 +1,7 @@
-"""The limits and defaults of "Guidelines and quotas in Amazon Rekognition" and of the operations'
-parameters. Nothing here needs the vision packages."""
+"""The limits and defaults of Rekognition's operations.
+
+AWS topic: "Guidelines and quotas in Amazon Rekognition". Nothing here needs the vision packages.
+"""
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_S3_BYTES = 15 * 1024 * 1024

@@ -97,8 +97,10 @@ class Graph:
         inputs: Mapping[str, Sequence[int | str]],
         outputs: Mapping[str, Sequence[int | str]],
     ) -> bytes:
-        """Return the ONNX file. ``inputs`` and ``outputs`` give each tensor's shape, a name for a
-        dimension that may vary."""
+        """Return the ONNX file.
+
+        ``inputs`` and ``outputs`` give each tensor's shape, a name for a dimension that may vary.
+        """
         graph = b"".join(_bytes(1, node) for node in self._nodes)
         graph += _bytes(2, self.name)
         graph += b"".join(_bytes(5, constant) for constant in self._constants)

@@ -35,8 +35,10 @@ Points = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TextBox:
-    """A region of text: its corners in pixels, clockwise from the start of the line, and the
-    detector's score (0-1)."""
+    """A region of text.
+
+    Its corners in pixels, clockwise from the start of the line, and the detector's score (0-1).
+    """
 
     corners: Points
     score: float
@@ -109,8 +111,10 @@ def _hull(points: Points) -> Points:
 
 
 def _smallest_rectangle(points: Points) -> tuple[Points, Points, Points]:
-    """Return centre, half sizes and axes (rows) of the smallest rectangle around points: one of
-    its sides lies on a side of the hull."""
+    """Return centre, half sizes and axes (rows) of the smallest rectangle around points.
+
+    One of its sides lies on a side of the hull.
+    """
     hull = _hull(points)
     edges = np.roll(hull, -1, axis=0) - hull
     lengths = np.hypot(edges[:, 0], edges[:, 1])
@@ -149,8 +153,11 @@ class TextDetector:
         self._session = open_session(model_dir / DETECTOR_FILE)
 
     def detect(self, image: Image.Image, longest_side: int) -> list[TextBox]:
-        """Return the regions of an RGB image in reading order, looked for at a size of
-        ``longest_side`` pixels; corners are in the image's own pixels."""
+        """Return the regions of an RGB image in reading order.
+
+        They are looked for at a size of ``longest_side`` pixels; corners are in the image's own
+        pixels.
+        """
         scale = longest_side / max(image.size)
         size = tuple(max(round(side * scale / _GRID), 1) * _GRID for side in image.size)
         pixels = np.asarray(image.resize(size, Image.Resampling.BILINEAR), np.float32)  # type: ignore[arg-type]  # a pair, which mypy sees as a tuple of any length

@@ -55,8 +55,11 @@ class Vision:
         return TextRecognizer(self._model_dir)
 
     def operations(self) -> dict[str, Callable[[bytes, dict[str, Any]], dict[str, Any]]]:
-        """The operations by their name in the API; each takes the picture's bytes and the
-        request without the picture, already validated, and returns the response."""
+        """The operations by their name in the API.
+
+        Each takes the picture's bytes and the request without the picture, already validated, and
+        returns the response.
+        """
         return {"DetectLabels": self.detect_labels, "DetectText": self.detect_text}
 
     def detect_labels(self, data: bytes, request: dict[str, Any]) -> dict[str, Any]:
@@ -86,8 +89,11 @@ class Vision:
         return response
 
     def _text_confidence(self, image: Image.Image) -> float:
-        """How sure it is (0-1) that a picture has text: what the recogniser makes of the likeliest
-        regions. The detector alone also likes arcs and grids."""
+        """How sure it is (0-1) that a picture has text.
+
+        It is what the recogniser makes of the likeliest regions; the detector alone also finds
+        arcs and grids.
+        """
         boxes = self._detector.detect(image, _TEXT_HINT_SIDE)
         boxes.sort(key=lambda box: -box.score)
         runs = [self._recognizer.read(image, box, _TEXT_HINT_WIDTH) for box in boxes[:_TEXT_HINTS]]

@@ -39,6 +39,7 @@ sys.path.pop()
 
 
 def main() -> None:
+    """Fork environments as the engine asks, until it ends."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--control", type=int, required=True)
     parser.add_argument("--preload", action="append", default=[])

@@ -47,7 +47,11 @@ def unshare(flags: int) -> None:
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
-    """mount(2). Raises OSError."""
+    """Have the kernel mount a file system.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
     _check(
         libc().mount(
             source.encode(),

@@ -149,8 +149,10 @@ class Zygote:
         os._exit(1)
 
     def _leave(self) -> None:
-        """In the child: close by hand what the garbage collector would close much later, when the
-        numbers of these descriptors belong to something else."""
+        """In the child: close the descriptors that only the parent needs.
+
+        The garbage collector would close them much later, when their numbers belong to other files.
+        """
         signal.set_wakeup_fd(-1)
         self.selector.close()
         self.control.close()

@@ -86,8 +86,11 @@ class RuntimeClient:
         self._exchange(f"POST {_PREFIX}/init/error", body, 202, headers)
 
     def _report(self, request: str, body: bytes, headers: str) -> None:
-        """Keep a report until the next question, which follows at once: one write for both, one
-        read for both answers. A report that is not taken raises RuntimeError there."""
+        """Keep a report until the next question, which follows at once.
+
+        Both go out in one write, and both answers come in with one read. A report that is not
+        taken raises RuntimeError there.
+        """
         self._unsent = _message(request, body, headers)
         self._reported = request
 

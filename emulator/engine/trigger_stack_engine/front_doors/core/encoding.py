@@ -13,7 +13,8 @@ _MALFORMED_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 def percent_decode(text: str) -> str:
     """Decode ``%XX`` once.
 
-    :raises HttpError: 400 for a malformed escape, bytes that are no UTF-8, or a NUL
+    Raises:
+        HttpError: 400 for a malformed escape, bytes that are no UTF-8, or a NUL.
     """
     if "%" not in text:
         decoded = text
@@ -34,7 +35,8 @@ def parse_query(raw_query: str) -> list[tuple[str, str]]:
 
     A parameter without ``=`` has the empty value; empty parts (``a=1&&b=2``) are left out.
 
-    :raises HttpError: 400, see :func:`percent_decode`
+    Raises:
+        HttpError: 400, see :func:`percent_decode`.
     """
     parameters: list[tuple[str, str]] = []
     for part in raw_query.split("&"):

@@ -13,13 +13,14 @@ Headers = list[tuple[str, str]]
 class HttpRequest:
     """One request, nothing decoded yet.
 
-    :ivar method: as sent, for example ``GET``
-    :ivar raw_path: percent-encoded path, starting with ``/``
-    :ivar raw_query: percent-encoded query string without the ``?``
-    :ivar headers: as sent; repeated headers appear repeatedly
-    :ivar body: bytes after transfer decoding (chunks joined), content encoding untouched
-    :ivar source_ip: address of the TCP peer
-    :ivar port: port the request came in on
+    Attributes:
+        method: As sent, for example ``GET``.
+        raw_path: Percent-encoded path, starting with ``/``.
+        raw_query: Percent-encoded query string without the ``?``.
+        headers: As sent; repeated headers appear repeatedly.
+        body: Bytes after transfer decoding (chunks joined), content encoding untouched.
+        source_ip: Address of the TCP peer.
+        port: Port the request came in on.
     """
 
     method: str
@@ -50,7 +51,8 @@ class HttpResponse:
 class HttpError(Exception):
     """A request that the API answers by itself.
 
-    :ivar response: what the client gets: ``{"message": …}`` as API Gateway words it
+    Attributes:
+        response: What the client gets: ``{"message": …}`` as API Gateway words it.
     """
 
     def __init__(self, status: int, message: str) -> None:

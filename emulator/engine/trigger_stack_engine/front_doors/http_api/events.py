@@ -55,9 +55,10 @@ _MONTHS: Final = [
 class CallContext:
     """What the event says about the call besides the HTTP request itself.
 
-    :ivar request_id: extended request id, also sent as ``apigw-requestid``
-    :ivar trace_id: value of ``x-amzn-trace-id`` for a request that brings none
-    :ivar time: when the request was received, timezone-aware
+    Attributes:
+        request_id: Extended request id, also sent as ``apigw-requestid``.
+        trace_id: Value of ``x-amzn-trace-id`` for a request that brings none.
+        time: When the request was received, timezone-aware.
     """
 
     account_id: str
@@ -107,7 +108,8 @@ def _format_second(second: int) -> str:
 def build_event(version: str, request: HttpRequest, match: Match, call: CallContext) -> Event:
     """The event in payload format ``1.0`` or ``2.0``.
 
-    :raises HttpError: 400 when path or query string cannot be decoded
+    Raises:
+        HttpError: 400 when path or query string cannot be decoded.
     """
     build = build_event_v1 if version == "1.0" else build_event_v2
     return build(request, match, call)
@@ -116,7 +118,8 @@ def build_event(version: str, request: HttpRequest, match: Match, call: CallCont
 def build_event_v2(request: HttpRequest, match: Match, call: CallContext) -> Event:
     """The event in payload format 2.0: absent parts are left out.
 
-    :raises HttpError: 400 when path or query string cannot be decoded
+    Raises:
+        HttpError: 400 when path or query string cannot be decoded.
     """
     path = percent_decode(request.raw_path)
     query = parse_query(request.raw_query)
@@ -173,7 +176,8 @@ def build_event_v2(request: HttpRequest, match: Match, call: CallContext) -> Eve
 def build_event_v1(request: HttpRequest, match: Match, call: CallContext) -> Event:
     """The event in payload format 1.0 as HTTP APIs send it: absent parts are ``null``.
 
-    :raises HttpError: 400 when path or query string cannot be decoded
+    Raises:
+        HttpError: 400 when path or query string cannot be decoded.
     """
     path = percent_decode(request.raw_path)
     multi_query = _grouped(parse_query(request.raw_query))

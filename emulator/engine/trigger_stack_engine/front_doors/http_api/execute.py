@@ -221,7 +221,8 @@ def _timeout(integration: Resource) -> float:
 def check_size(request: HttpRequest) -> None:
     """Refuse what is larger than API Gateway takes, and control characters in headers.
 
-    :raises HttpError: 413, 431 or 400
+    Raises:
+        HttpError: 413, 431 or 400.
     """
     if len(request.body) > MAX_BODY_BYTES:
         raise request_too_large()

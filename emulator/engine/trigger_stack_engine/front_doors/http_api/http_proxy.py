@@ -44,10 +44,13 @@ class HttpProxy:
     ) -> HttpResponse:
         """Send a request on and bring the answer back.
 
-        :param uri: URL of the integration, may contain the route's variables as ``{name}``
-        :param method: method to use, ``ANY`` for the client's
-        :param timeout: seconds to wait for the server
-        :raises HttpError: 503 when the server does not answer in time, 500 when there is none
+        Args:
+            uri: URL of the integration, may contain the route's variables as ``{name}``.
+            method: Method to use, ``ANY`` for the client's.
+            timeout: Seconds to wait for the server.
+
+        Raises:
+            HttpError: 503 when the server does not answer in time, 500 when there is none.
         """
         headers = {k: v for k, v in request.headers if k.lower() not in _NOT_FORWARDED}
         headers["Forwarded"] = f"for={request.source_ip};proto={request.scheme}"

@@ -19,8 +19,9 @@ def source_arn(
 ) -> str:
     """ARN with which an HTTP API introduces itself to Lambda.
 
-    :param route_path: path of the route's key with its variables (``/brand/{brandId}``), or
-        ``$default``, which stands without a method
+    Args:
+        route_path: Path of the route's key with its variables (``/brand/{brandId}``), or
+            ``$default``, which stands without a method.
     """
     tail = route_path if not route_path.startswith("/") else f"{method}{route_path}"
     return f"arn:aws:execute-api:{region}:{account_id}:{api_id}/{stage}/{tail}"
@@ -32,7 +33,8 @@ def allows_invoke(statements: Iterable[Mapping[str, Any]], *, arn: str, account_
     Conditions on anything but source ARN and source account cannot hold for API Gateway, so a
     statement with one does not apply.
 
-    :param arn: see :func:`source_arn`
+    Args:
+        arn: See :func:`source_arn`.
     """
     keys = {"aws:sourcearn": arn, "aws:sourceaccount": account_id}
     effects = {s.get("Effect") for s in statements if _applies(s, keys)}

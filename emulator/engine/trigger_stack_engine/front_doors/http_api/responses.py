@@ -36,8 +36,11 @@ def parse_result(version: str, payload: bytes) -> HttpResponse:
     Format 2.0 without ``statusCode``: the payload itself is the body, 200, JSON. Format 1.0 needs
     a ``statusCode``.
 
-    :param version: payload format version of the integration, ``1.0`` or ``2.0``
-    :raises HttpError: 500 when the result is malformed or larger than 6 MB
+    Args:
+        version: Payload format version of the integration, ``1.0`` or ``2.0``.
+
+    Raises:
+        HttpError: 500 when the result is malformed or larger than 6 MB.
     """
     if len(payload) > MAX_RESPONSE_BYTES:
         raise internal_server_error()

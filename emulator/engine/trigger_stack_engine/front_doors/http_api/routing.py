@@ -73,7 +73,8 @@ class RouteKey:
 def parse_route_key(key: str) -> RouteKey:
     """Parse ``$default`` or ``<METHOD> /<path>``.
 
-    :raises InvalidRouteKeyError: with API Gateway's sentence, or naming the part of the path
+    Raises:
+        InvalidRouteKeyError: With API Gateway's sentence, or naming the part of the path.
     """
     if key == DEFAULT:
         return RouteKey(key)
@@ -132,8 +133,11 @@ class RouteTable:
 
         Segments are cut before they are decoded, so ``%2F`` stays inside its segment.
 
-        :param raw_path: percent-encoded path below the stage, starting with ``/``
-        :raises HttpError: 400 when the path cannot be decoded
+        Args:
+            raw_path: Percent-encoded path below the stage, starting with ``/``.
+
+        Raises:
+            HttpError: 400 when the path cannot be decoded.
         """
         parts = [percent_decode(part) for part in raw_path[1:].split("/")]
         for route in self._by_length.get(len(parts), ()):
@@ -173,7 +177,8 @@ def split_stage(raw_path: str, stages: Collection[str]) -> tuple[str, str] | Non
     A path whose first segment is the name of a stage goes to that stage, every other path to
     ``$default`` if there is such a stage. ``None``: no stage serves it.
 
-    :raises HttpError: 400 when the first segment cannot be decoded
+    Raises:
+        HttpError: 400 when the first segment cannot be decoded.
     """
     first, slash, rest = raw_path[1:].partition("/")
     name = percent_decode(first)
