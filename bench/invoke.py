@@ -8,16 +8,20 @@ share (PSS) of all processes when idle.
 from __future__ import annotations
 
 import argparse
+import json
 import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from bench.servers import Server, client, create_function, ministack, trigger_stack
 
 TRIVIAL = "def handler(event, context):\n    print('called')\n    return event\n"
 BOTO3 = "import boto3\nsqs = boto3.client('sqs')\n" + TRIVIAL
+PID = "import os\ndef handler(event, context):\n    return os.getpid()\n"
+BOTO3_CLIENT = "import boto3\ndynamodb = boto3.client('dynamodb')\n"
 _EVENTS = 2000
 
 
@@ -82,6 +86,17 @@ def asynchronous(server: Server) -> float:
         time.sleep(0.5)
 
 
+def private_mb(server: Server, code: str) -> float:
+    """Private memory of a warm environment, in MB; the handler returns its process id."""
+    name = f"memory-{secrets.token_hex(4)}"
+    create_function(server.edge, name, code)
+    functions = client(server.edge, "lambda")
+    for _ in range(3):
+        pid = json.loads(functions.invoke(FunctionName=name)["Payload"].read())
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -104,6 +119,9 @@ def main() -> None:
                 print(f"{server.name:14} {'Invoke, cold, boto3 client':32} failed")
             print(f"{server.name:14} {'memory':32} {server.memory_mb():9.0f} MB")
             if make is trigger_stack:
+                for kind, code in (("trivial", PID), ("boto3 client", f"{BOTO3_CLIENT}{PID}")):
+                    what = f"private memory, warm, {kind}"
+                    print(f"{server.name:14} {what:32} {private_mb(server, code):9.1f} MB")
                 seconds = asynchronous(server)
                 print(f"{server.name:14} {_EVENTS} asynchronous events of 50 ms: {seconds:.1f} s")
 

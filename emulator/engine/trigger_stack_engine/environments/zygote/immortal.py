@@ -5,6 +5,10 @@ lies on the child's own: most of a warm child's private memory was that. CPython
 the counts of immortal objects alone (PEP 683, which names this use: "avoiding copy-on-write"), so
 all that the parent has made becomes immortal before it forks. It lives as long as the process
 anyway.
+
+``gc.freeze()`` alone keeps the collector's own marks away from these pages, and not the counts.
+Measured with `make bench-invoke` (CPython 3.13): a warm environment has 2.9 MB of private memory
+instead of 6.0 MB, and 6.1 MB instead of 12.5 MB with a boto3 client.
 """
 
 from __future__ import annotations
