@@ -72,12 +72,13 @@ def start_emulator(folder: Path, edge: int, port: int) -> subprocess.Popen[bytes
         "XDG_CACHE_HOME": str(folder / "cache"),
         "LOCALSTACK_VOLUME_DIR": str(folder / "volume"),
         "LAMBDA_RUNTIME_EXECUTOR": "process",
+        "GATEWAY_SERVER": "interface",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DISABLE_EVENTS": "1",
     }
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "localstack.runtime.main"],
+            [sys.executable, "-m", "trigger_stack.localstack.serve"],
             cwd=ROOT,
             env=environment,
             stdout=log,

@@ -1,10 +1,12 @@
-"""LocalStack's Twisted server, bound to the addresses that ``GATEWAY_LISTEN`` names.
+"""LocalStack's Twisted server, on the addresses of ``GATEWAY_LISTEN`` and strict about HTTP.
 
 What: a server at LocalStack's extension point ``localstack.runtime.server``, chosen with
-``GATEWAY_SERVER=interface``.
+``GATEWAY_SERVER=interface``; its connections are Twisted's with further checks of headers.
 Why: LocalStack 2026.3 takes the port from ``GATEWAY_LISTEN`` and listens on every interface all the
-same, and a port that is taken only shows in the log.
-Until: LocalStack binds the addresses of ``GATEWAY_LISTEN``.
+same, and a port that is taken only shows in the log. Twisted accepts a bare CR or LF in a header,
+``Transfer-Encoding: identity``, and no or two ``Host`` headers; a ``Content-Length`` of 5000 digits
+ends in a traceback.
+Until: LocalStack binds the addresses of ``GATEWAY_LISTEN``, and Twisted refuses these requests.
 Test: ``tests/unit/plugin/test_gateway_server.py``.
 """
 
@@ -19,9 +21,56 @@ from localstack.aws.serving.twisted import TLSMultiplexerFactory
 from localstack.runtime.server.core import RuntimeServerPlugin
 from localstack.runtime.server.twisted import TwistedRuntimeServer
 from rolo.gateway import Gateway
-from rolo.serving.twisted import TwistedGateway
+from rolo.serving.twisted import (
+    HeaderPreservingHTTPChannel,
+    PriorKnowledgeHTTPChannelProtocol,
+    TwistedGateway,
+)
 from twisted.internet import reactor, ssl
 from twisted.internet.error import CannotListenError
+
+_MAX_LENGTH_DIGITS = 19
+
+
+class StrictHTTPChannel(HeaderPreservingHTTPChannel):
+    """A connection that refuses what two servers could read differently (RFC 9112)."""
+
+    _refused = False
+
+    @staticmethod
+    def protocol_factory() -> PriorKnowledgeHTTPChannelProtocol:
+        """A connection that speaks HTTP/1.1 or HTTP/2."""
+        return PriorKnowledgeHTTPChannelProtocol(StrictHTTPChannel())
+
+    def headerReceived(self, line: bytes) -> bool:
+        """Take one header line; ``False`` when the request was refused."""
+        name, _, value = line.partition(b":")
+        value = value.strip(b" \t")
+        match name.lower():
+            case b"content-length":
+                refused = not value.isdigit() or len(value) > _MAX_LENGTH_DIGITS
+            case b"transfer-encoding":
+                refused = value.lower() != b"chunked"
+            case _:
+                refused = False
+        if refused or b"\r" in line or b"\n" in line:
+            self._respondToBadRequestAndDisconnect()
+            return False
+        return bool(super().headerReceived(line))
+
+    def allHeadersReceived(self) -> None:
+        """Take the headers, unless ``Host`` is missing or repeated."""
+        hosts = self.requests[-1].requestHeaders.getRawHeaders(b"Host") or []
+        if len(hosts) > 1 or (not hosts and self._version != b"HTTP/1.0"):
+            self._refused = True
+            self._respondToBadRequestAndDisconnect()
+        else:
+            super().allHeadersReceived()
+
+    def allContentReceived(self) -> None:
+        """Handle the request; Twisted comes here after a refusal, too."""
+        if not self._refused:
+            super().allContentReceived()
 
 
 class InterfaceRuntimeServer(TwistedRuntimeServer):
@@ -35,6 +84,7 @@ class InterfaceRuntimeServer(TwistedRuntimeServer):
     ) -> None:
         """Listen on each address; a port that is taken ends the emulator."""
         site = TwistedGateway(gateway)
+        site.protocol = StrictHTTPChannel.protocol_factory  # type: ignore[method-assign]  # as rolo does
         factory: Any = site
         if ssl_creds:
             certificate, key = ssl_creds
