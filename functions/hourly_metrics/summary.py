@@ -19,9 +19,7 @@ def last_full_hour(moment: datetime) -> str:
     """The UTC hour before the one that `moment` lies in, like `2026-11-23T05Z`.
 
     Raises:
-    ------
-    ValueError
-        `moment` has no time zone.
+        ValueError: `moment` has no time zone.
     """
     if moment.tzinfo is None:
         raise ValueError(f"{moment.isoformat()} has no time zone")
@@ -55,8 +53,6 @@ def summarize(
     """Count the hour and put its one row, replacing what an earlier run wrote.
 
     Returns:
-    -------
-    dict
         The row: `{hour, total, byBrand: {brandId: count}, generatedAt}`.
     """
     by_brand = Counter(brand_ids_of_hour(metrics, index, hour))

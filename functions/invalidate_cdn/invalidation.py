@@ -19,9 +19,7 @@ def invalidate_assets(
     that exists, so that an event delivered twice invalidates once.
 
     Raises:
-    ------
-    ValueError
-        `brand_id` is not a brand id. A path made of it could drop other brands' assets.
+        ValueError: `brand_id` is not a brand id. A path made of it could drop other brands' assets.
     """
     if not is_brand_id(brand_id):
         raise ValueError(f"detail.brandId is not a brand id: {brand_id!r}")

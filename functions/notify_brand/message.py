@@ -33,9 +33,7 @@ def parse_notification(body: str) -> Notification:
     """Read a message body `{brandId, eventType, notifyEmail}`; other fields are ignored.
 
     Raises:
-    ------
-    BadMessageError
-        The body is no JSON object, or a field is missing or invalid.
+        BadMessageError: The body is no JSON object, or a field is missing or invalid.
     """
     try:
         data = json.loads(body)

@@ -19,10 +19,8 @@ def detect_labels(rekognition: RekognitionClient, upload: Upload) -> dict[str, A
     """Label exactly the uploaded version, not whatever the key holds by now.
 
     Returns:
-    -------
-    dict
-        `{labels: [{name, confidence, parents}], labelModelVersion}`; confidences are percent, as
-        Decimal, for DynamoDB takes no float.
+        `{labels: [{name, confidence, parents}], labelModelVersion}`; confidences are percent,
+            as Decimal, for DynamoDB takes no float.
     """
     picture: S3ObjectTypeDef = {"Bucket": upload.bucket, "Name": upload.key}
     if upload.version_id:

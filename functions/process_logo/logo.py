@@ -40,9 +40,8 @@ def process_upload(
     that is older than the brand's present one is labelled but does not replace it.
 
     Returns:
-    -------
-    dict
-        `{brandId, objectVersion, logoUrl, current}`: `current` is False for such an older logo.
+        `{brandId, objectVersion, logoUrl, current}`: `current` is False for such an older
+            logo.
     """
     processed_at = iso(now)
     row = {

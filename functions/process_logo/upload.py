@@ -27,13 +27,9 @@ class Upload:
     """One version of one object.
 
     Attributes:
-    ----------
-    version_id : str or None
-        None in a bucket without versioning.
-    size : int
-        Bytes.
-    uploaded_at : str
-        The event's time, ISO 8601, UTC, milliseconds.
+        version_id: None in a bucket without versioning.
+        size: Bytes.
+        uploaded_at: The event's time, ISO 8601, UTC, milliseconds.
     """
 
     brand_id: str
@@ -58,10 +54,8 @@ def upload_of(record: S3EventRecord) -> Upload:
     """Read one record of an S3 event.
 
     Raises:
-    ------
-    UnusableKeyError
-        The key is not `logos/<brandId>/<file>.png`. It raises, for what S3 announced must not
-        vanish: the event ends in the function's on-failure destination.
+        UnusableKeyError: The key is not `logos/<brandId>/<file>.png`. It raises, for what S3
+            announced must not vanish: the event ends in the function's on-failure destination.
     """
     s3 = record.s3
     key = unquote_plus(s3.get_object.key)

@@ -26,9 +26,7 @@ class InvalidBrandError(ValueError):
     """The body is JSON but no brand.
 
     Attributes:
-    ----------
-    reasons : list of dict
-        One `{"field": "colors.primary", "message": "…"}` for each thing wrong.
+        reasons: One `{"field": "colors.primary", "message": "…"}` for each thing wrong.
     """
 
     def __init__(self, reasons: list[dict[str, str]]) -> None:
@@ -93,20 +91,14 @@ class BrandDraft(BaseModel):
 def parse_draft(body: str | None, is_base64_encoded: bool) -> BrandDraft:
     """Read a request body.
 
-    Parameters
-    ----------
-    body : str or None
-        As in the event; None when the request had none.
-    is_base64_encoded : bool
-        An HTTP API encodes every body whose content type it does not know as text, curl's
-        default among them.
+    Args:
+        body: As in the event; None when the request had none.
+        is_base64_encoded: An HTTP API encodes every body whose content type it does not know as
+            text, curl's default among them.
 
     Raises:
-    ------
-    MalformedBodyError
-        The body is not base64, not UTF-8 or not JSON.
-    InvalidBrandError
-        The JSON is no brand.
+        MalformedBodyError: The body is not base64, not UTF-8 or not JSON.
+        InvalidBrandError: The JSON is no brand.
     """
     try:
         text = base64.b64decode(body or "", validate=True) if is_base64_encoded else body or ""

@@ -53,19 +53,14 @@ def upsert_brand(
 ) -> Upserted:
     """Make the brand what `draft` says, and publish every change the bus has not heard.
 
-    Parameters
-    ----------
-    publish : callable
-        Takes the detail of a `BrandUpdated`; what it raises passes through, and the changes stay
-        in `unpublished`.
-    clock : callable
-        Gives the present time. Each attempt asks it anew: a writer who lost a race must not be
-        dated before the winner.
+    Args:
+        publish: Takes the detail of a `BrandUpdated`; what it raises passes through, and the
+            changes stay in `unpublished`.
+        clock: Gives the present time. Each attempt asks it anew: a writer who lost a race must not
+            be dated before the winner.
 
     Raises:
-    ------
-    ConflictError
-        The item changed under each of the attempts.
+        ConflictError: The item changed under each of the attempts.
     """
     for _ in range(ATTEMPTS):
         answer = brands.get_item(Key={"brandId": brand_id}, ConsistentRead=True)

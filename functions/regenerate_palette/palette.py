@@ -22,9 +22,7 @@ def parse(color: object) -> Rgb:
     """The channels, 0 to 255, of `#rrggbb`.
 
     Raises:
-    ------
-    ValueError
-        `color` is not of that form.
+        ValueError: `color` is not of that form.
     """
     if not isinstance(color, str) or not _COLOR.fullmatch(color):
         raise ValueError(f"not a colour like #0b5fff: {color!r}")
@@ -63,15 +61,11 @@ def swatch(color: object) -> dict[str, Any]:
     """Everything computed for one colour.
 
     Returns:
-    -------
-    dict
         `base`; `tints`, five, lighter and lighter; `shades`, five, darker and darker; `text`,
-        black or white, whichever stands out more; `contrast`, its ratio as a Decimal.
+            black or white, whichever stands out more; `contrast`, its ratio as a Decimal.
 
     Raises:
-    ------
-    ValueError
-        `color` is not of the form `#rrggbb`.
+        ValueError: `color` is not of the form `#rrggbb`.
     """
     base = parse(color)
     text = max((BLACK, WHITE), key=lambda candidate: contrast(base, parse(candidate)))
@@ -90,9 +84,7 @@ def palette_of(colors: object) -> dict[str, dict[str, Any]]:
     """A swatch for each named colour.
 
     Raises:
-    ------
-    ValueError
-        `colors` is no map of names to colours, or is empty.
+        ValueError: `colors` is no map of names to colours, or is empty.
     """
     if not isinstance(colors, dict) or not colors:
         raise ValueError(f"not a map of names to colours: {colors!r}")

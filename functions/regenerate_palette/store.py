@@ -23,15 +23,11 @@ def store_palette(
     """Set the brand's `palette` if its colours still are `colors`.
 
     Returns:
-    -------
-    bool
         False when the brand has other colours by now: the event is stale, and the newer one
-        brings the newer palette.
+            brings the newer palette.
 
     Raises:
-    ------
-    BrandMissingError
-        There is no such brand.
+        BrandMissingError: There is no such brand.
     """
     try:
         brands.update_item(

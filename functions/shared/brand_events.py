@@ -28,12 +28,9 @@ def brand_updated(
 ) -> dict[str, Any]:
     """The detail of one event.
 
-    Parameters
-    ----------
-    changes : dict
-        Exactly the fields that differ, each with its new value (None when removed).
-    updated_at : str
-        ISO 8601, UTC. Events arrive in any order: a consumer that cares compares this.
+    Args:
+        changes: Exactly the fields that differ, each with its new value (None when removed).
+        updated_at: ISO 8601, UTC. Events arrive in any order: a consumer that cares compares this.
     """
     detail = {
         "brandId": brand_id,
@@ -48,10 +45,8 @@ def publish(events: EventBridgeClient, bus_name: str, detail: dict[str, Any]) ->
     """Put one `BrandUpdated` on the bus and return its event id.
 
     Raises:
-    ------
-    PublishError
-        The call failed, or it succeeded and reported the entry as failed: PutEvents answers 200
-        with a `FailedEntryCount` then.
+        PublishError: The call failed, or it succeeded and reported the entry as failed: PutEvents
+            answers 200 with a `FailedEntryCount` then.
     """
     try:
         answer = events.put_events(

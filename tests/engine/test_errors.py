@@ -197,6 +197,31 @@ def test_too_much_memory_ends_the_process(stack: Stack) -> None:
     assert "Error Type: Runtime.OutOfMemory" in reply.tail
 
 
+@pytest.mark.parametrize("mapped", [False, True])
+def test_memory_in_anonymous_files_counts_once(stack: Stack, mapped: bool) -> None:
+    """A file of memfd_create(2) is memory, mapped or not."""
+    name = stack.create(
+        f"""
+        import mmap, os, time
+        def handler(event, context):
+            file = os.memfd_create("big")
+            os.truncate(file, event * 1024 * 1024)
+            view = mmap.mmap(file, 0) if {mapped} else None
+            for megabyte in range(event):
+                os.pwrite(file, b"x" * 1024 * 1024, megabyte * 1024 * 1024)
+                if view:
+                    view[megabyte * 1024 * 1024]
+            time.sleep(1)
+            return event
+        """,
+        MemorySize=256,
+    )
+
+    assert stack.invoke(name, 120).value == 120
+    reply = stack.invoke(name, 400)
+    assert reply.error and "Runtime.OutOfMemory" in reply.tail, reply
+
+
 def test_memory_of_child_processes_counts(stack: Stack) -> None:
     name = stack.create(
         """
@@ -273,3 +298,20 @@ def test_an_interpreter_that_is_not_here_is_named(stack: Stack) -> None:
     with pytest.raises(ClientError) as refused:
         stack.invoke(name)
     assert refused.value.response["Error"]["Code"] == "ResourceConflictException"
+
+
+def test_a_runtime_that_cannot_run_here_is_named_with_what_to_do(stack: Stack) -> None:
+    name = stack.create("def handler(event, context): pass", runtime="python3.9", wait=False)
+    functions = stack.client("lambda")
+
+    def failed() -> bool:
+        return bool(functions.get_function_configuration(FunctionName=name)["State"] == "Failed")
+
+    assert eventually(failed)
+    with pytest.raises(functions.exceptions.ResourceConflictException) as refused:
+        functions.invoke(FunctionName=name)
+
+    assert "currently in the following state: Failed" in str(refused.value)
+    assert "runtime python3.9 cannot run here: functions run with python3.12 and" in str(
+        refused.value
+    )

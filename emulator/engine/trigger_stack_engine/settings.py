@@ -56,9 +56,7 @@ class Settings:
         """Read the environment; ``default_work_dir`` is for ``LAMBDA_PROCESS_DIR``.
 
         Raises:
-        ------
-        SettingError
-            A variable's value cannot be used.
+            SettingError: A variable's value cannot be used.
         """
         work = os.environ.get("LAMBDA_PROCESS_DIR", "").strip() or default_work_dir
         isolation = os.environ.get("LAMBDA_PROCESS_ISOLATION", "").strip().lower() or "auto"

@@ -93,9 +93,7 @@ def control(endpoint: str, what: str, method: str, body: dict[str, Any] | None =
     """Call a route of :mod:`control`.
 
     Raises:
-    ------
-    SystemExit
-        With one sentence, when LocalStack does not answer or refuses.
+        SystemExit: With one sentence, when LocalStack does not answer or refuses.
     """
     request = urllib.request.Request(  # noqa: S310  the user names the endpoint
         f"{endpoint.rstrip('/')}/_trigger_stack/lambda/{what}",

@@ -98,9 +98,7 @@ class Parser:
         """The next whole request, or ``None`` when more bytes are needed.
 
         Raises:
-        ------
-        BadRequestError
-            The bytes are not HTTP/1.1; the connection cannot be used any further.
+            BadRequestError: The bytes are not HTTP/1.1; the connection cannot be used any further.
         """
         while True:
             step = getattr(self, f"_read_{self._state}")

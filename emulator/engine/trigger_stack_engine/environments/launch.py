@@ -109,9 +109,7 @@ class Launch:
         ``code`` is the folder of the function's code.
 
         Raises:
-        ------
-        SpawnError
-            The parent process does not come up, or there is nothing to start.
+            SpawnError: The parent process does not come up, or there is nothing to start.
         """
         _, opt = own_folders(self.version, self.runtimes)
         spawner, keep = self.runtimes.plain, None

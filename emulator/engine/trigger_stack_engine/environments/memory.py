@@ -58,9 +58,11 @@ class MemoryGauge:
         resident = _resident_kb(self._pid) if sys.platform == "linux" else None
         if resident is None:
             return 0
-        return resident - self._base_kb + self._own_kb + self._descendants_kb()
+        memfds: dict[int, int] = {}
+        rest = self._descendants_kb(memfds) + _unmapped_memfd_kb(self._pid, memfds)
+        return resident - self._base_kb + self._own_kb + rest
 
-    def _descendants_kb(self) -> int:
+    def _descendants_kb(self, memfds: dict[int, int]) -> int:
         total = 0
         todo = [self._pid]
         while todo:
@@ -73,6 +75,7 @@ class MemoryGauge:
             for child in children:
                 # A child that was forked shares what it has not written to.
                 total += max((_resident_kb(child) or 0) - self._base_kb, 0)
+                total += _unmapped_memfd_kb(child, memfds)
             todo += children
         return total
 
@@ -83,3 +86,33 @@ def _resident_kb(pid: int | None) -> int | None:
             return int(file.read(100).split()[1]) * _PAGE_KB
     except (OSError, IndexError):
         return None
+
+
+def _unmapped_memfd_kb(pid: int | None, seen: dict[int, int]) -> int:
+    """Memory in files of memfd_create(2) that no process has mapped: it is no resident memory.
+
+    Args:
+        pid: Process whose descriptors are looked at.
+        seen: Size of each such file by inode; those that are new are added.
+    """
+    new = 0
+    try:
+        with os.scandir(f"/proc/{pid}/fd") as descriptors:
+            for descriptor in descriptors:
+                if os.readlink(descriptor.path).startswith("/memfd:"):  # noqa: PTH115  often
+                    file = os.stat(descriptor.path)  # noqa: PTH116  often
+                    if file.st_ino not in seen:
+                        seen[file.st_ino] = file.st_blocks // 2
+                        new += seen[file.st_ino]
+    except OSError:
+        return 0  # the process has ended
+    return max(new - _shared_kb(pid), 0) if new else 0
+
+
+def _shared_kb(pid: int | None) -> int:
+    """Resident shared memory, in which mapped memfd files are counted already."""
+    try:
+        with open(f"/proc/{pid}/status", "rb", buffering=0) as file:  # noqa: PTH123  often
+            return int(file.read(4096).partition(b"RssShmem:")[2].split(None, 1)[0])
+    except (OSError, ValueError, IndexError):
+        return 0

@@ -65,9 +65,7 @@ class NodeClient:
         """The folder, made at first use. Those who ask meanwhile wait for the same attempt.
 
         Raises:
-        ------
-        NodeClientError
-            It cannot be installed. The next call tries again.
+            NodeClientError: It cannot be installed. The next call tries again.
         """
         with self._lock:
             attempt = self._attempt
@@ -142,9 +140,7 @@ class NodeClient:
         """Let npm fetch the archive; its scripts do not run.
 
         Raises:
-        ------
-        NodeClientError
-            npm failed, or the archive is not the one that was locked.
+            NodeClientError: Npm failed, or the archive is not the one that was locked.
         """
         command = [npm, "pack", "--ignore-scripts", "--loglevel", "error"]
         command += ["--fetch-retries", "1", "--fetch-retry-mintimeout", "1000"]

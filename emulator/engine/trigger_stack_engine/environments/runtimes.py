@@ -16,6 +16,8 @@ from trigger_stack_engine.environments.preloads import LAYER, RUNTIME, STANDARD_
 from trigger_stack_engine.environments.spawner import Spawner
 from trigger_stack_engine.settings import Settings
 
+#: Runtimes for which scripts/find-python.sh looks for an interpreter.
+SUPPORTED_PYTHONS = ("python3.12", "python3.13")
 _PYTHON = re.compile(r"python3\.\d+")
 _DIST_INFO = re.compile(r"(.+?)-([^-]+)\.dist-info")
 
@@ -254,9 +256,7 @@ class Runtimes:
         """The runtime ``python3.X``.
 
         Raises:
-        ------
-        RuntimeUnavailableError
-            Its interpreter or AWS's packages for it are not installed.
+            RuntimeUnavailableError: Its interpreter or AWS's packages for it are not installed.
         """
         with self._lock:
             runtime = self._python.get(name)
@@ -269,18 +269,23 @@ class Runtimes:
 
     def _missing_python(self, name: str) -> str:
         there = ", ".join(self.python_names()) or "none"
+        version = name.removeprefix("python")
+        if name not in SUPPORTED_PYTHONS:
+            supported = " and ".join(SUPPORTED_PYTHONS)
+            return (
+                f"runtime {name} cannot run here: functions run with {supported}; set one of them"
+            )
         return (
-            f"runtime {name} needs an interpreter that is not installed on this machine;"
-            f" installed runtimes: {there}"
+            f"runtime {name} needs Python {version}, which is not installed on this machine"
+            f" (installed runtimes: {there}). Install it, for example with: pyenv install"
+            f" {version}, or: uv python install {version}. Then run: make down up"
         )
 
     def node(self) -> str:
         """Path of ``node``.
 
         Raises:
-        ------
-        RuntimeUnavailableError
-            It is not installed.
+            RuntimeUnavailableError: It is not installed.
         """
         path = shutil.which("node")
         if path is None:
@@ -291,9 +296,7 @@ class Runtimes:
         """Folder of the client that runs the functions of runtime ``name``; installs it if need be.
 
         Raises:
-        ------
-        RuntimeUnavailableError
-            It cannot be installed.
+            RuntimeUnavailableError: It cannot be installed.
         """
         try:
             return self.node_client.folder()
@@ -304,9 +307,7 @@ class Runtimes:
         """Refuse a runtime that cannot run here; install what can be installed.
 
         Raises:
-        ------
-        RuntimeUnavailableError
-            With the reason, to become the function's state reason.
+            RuntimeUnavailableError: With the reason, to become the function's state reason.
         """
         if name is None:
             raise RuntimeUnavailableError("container images cannot run in the process executor")

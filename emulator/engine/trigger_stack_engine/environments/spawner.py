@@ -25,17 +25,12 @@ class SpawnError(Exception):
 class Spawner:
     """One zygote process: ``interpreter`` forks children, or only executes other programs.
 
-    Parameters
-    ----------
-    interpreter:
-        Absolute path of the interpreter that the zygote runs in.
-    paths:
-        Folders that the pre-imported modules come from.
-    modules:
-        Modules to import before the first fork.
-    sandbox:
-        ``wanted``: whether to isolate at all; ``needed``: folders that functions must be able to
-        read; ``hide``: the emulator's own folders.
+    Args:
+        interpreter: Absolute path of the interpreter that the zygote runs in.
+        paths: Folders that the pre-imported modules come from.
+        modules: Modules to import before the first fork.
+        sandbox: ``wanted``: whether to isolate at all; ``needed``: folders that functions must be
+            able to read; ``hide``: the emulator's own folders.
     """
 
     def __init__(
@@ -107,9 +102,7 @@ class Spawner:
         """What isolation is in force: ``mounts``, ``users``, ``opt`` (booleans), ``why``.
 
         Raises:
-        ------
-        SpawnError
-            The zygote does not come up.
+            SpawnError: The zygote does not come up.
         """
         with self._lock:
             control = self._ensure_started()
@@ -149,9 +142,7 @@ class Spawner:
         its end of the Runtime API's connection.
 
         Raises:
-        ------
-        SpawnError
-            The zygote does not run and cannot be started.
+            SpawnError: The zygote does not run and cannot be started.
         """
         data = json.dumps({"spawn": job}).encode()
         head = struct.pack(">I", len(data))

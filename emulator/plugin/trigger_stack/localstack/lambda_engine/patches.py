@@ -1,10 +1,10 @@
 """The changes of LocalStack's Lambda service that the engine cannot do without.
 
-What: ``LambdaService.invoke`` checks payload and client context first; the version manager is
-replaced (see ``versions.py``); routes and a response handler are added.
-Why: LocalStack takes a payload of any size and any content, and its router of Function URLs passes
-the client context ``{}``, which is no Base64.
-Until: LocalStack enforces Lambda's quotas and refuses what is not JSON.
+What: ``LambdaService.invoke`` checks state, payload and client context first; the version manager
+is replaced (see ``versions.py``); routes and a response handler are added.
+Why: LocalStack takes a payload of any size and any content, its router of Function URLs passes the
+client context ``{}``, which is no Base64, and of a function that cannot run it says no reason.
+Until: LocalStack enforces Lambda's quotas, refuses what is not JSON and names the reason.
 Test: ``tests/engine/test_patches.py``, with a test for each that fails when LocalStack does it.
 """
 
@@ -16,7 +16,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from localstack.aws.api.lambda_ import InvalidRequestContentException, InvocationType
+from localstack.aws.api.lambda_ import (
+    InvalidRequestContentException,
+    InvocationType,
+    ResourceConflictException,
+    State,
+)
 from localstack.aws.handlers import run_custom_response_handlers
 from localstack.runtime.shutdown import ON_AFTER_SERVICE_SHUTDOWN_HANDLERS
 from localstack.services.edge import ROUTER
@@ -29,7 +34,7 @@ from trigger_stack.localstack.lambda_engine.control_plane import (
     push_changed_function,
 )
 from trigger_stack.localstack.lambda_engine.routes import Routes
-from trigger_stack.localstack.lambda_engine.versions import EngineVersionManager
+from trigger_stack.localstack.lambda_engine.versions import EngineVersionManager, find_function
 
 _MARK = "_trigger_stack_original"
 
@@ -47,14 +52,11 @@ MAX_REQUEST_BYTES = 6 * 1024 * 1024
 MAX_ASYNC_REQUEST_BYTES = 1024 * 1024
 
 
-def _check_payload(original: Callable[..., Any]) -> Callable[..., Any]:
-    """LocalStack takes a payload of any size and any content.
-
-    Until ``LambdaService.invoke`` enforces Lambda's quotas (6 MB, 1 MB asynchronous) and refuses
-    what is not JSON.
-    """
+def _checked(original: Callable[..., Any]) -> Callable[..., Any]:
+    """``LambdaService.invoke`` behind the checks that it lacks."""
 
     def invoke(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _check_state(kwargs)
         payload = kwargs.get("payload")
         if payload is not None:
             asynchronous = kwargs.get("invocation_type") == InvocationType.Event
@@ -77,6 +79,19 @@ def _check_payload(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(self, *args, **kwargs)
 
     return invoke
+
+
+def _check_state(request: dict[str, Any]) -> None:
+    """Refuse a function that cannot run here with the reason; LocalStack asks for Docker."""
+    function = find_function(request["account_id"], request["region"], request["function_name"])
+    version = function and function.versions.get(request.get("qualifier") or "$LATEST")
+    state = version and version.config.state
+    if state and state.state == State.Failed:
+        raise ResourceConflictException(
+            "The operation cannot be performed at this time. The function is currently in the "
+            f"following state: Failed. {state.reason}",
+            Type="User",
+        )
 
 
 def _check_client_context(encoded: str) -> None:
@@ -105,7 +120,7 @@ def apply() -> None:
     if lambda_service.LambdaVersionManager is EngineVersionManager:
         return
     setattr(lambda_service, "LambdaVersionManager", EngineVersionManager)  # noqa: B010  a class
-    _replace(LambdaService, "invoke", _check_payload)
+    _replace(LambdaService, "invoke", _checked)
     run_custom_response_handlers.append(push_changed_function)
     ROUTER.add(Routes(control_plane()))
     ON_AFTER_SERVICE_SHUTDOWN_HANDLERS.register(control_plane().supervisor.close)
