@@ -99,6 +99,17 @@ def invoke() -> None:
         raise NotYetError(f"Invoke: {status} {body[:200]!r}")
 
 
+def check_starts() -> None:
+    """Ask whether environments can be started: the function's own may be a warm one.
+
+    Raises:
+        NotYetError: They cannot.
+    """
+    status, body = call("GET", "/_trigger_stack/health")
+    if status != 200:
+        raise NotYetError(f"functions cannot be started: {body[:200]!r}")
+
+
 def forget_logs() -> None:
     """Delete what the check has logged, which would only grow."""
     name = json.dumps({"logGroupName": f"/aws/lambda/{NAME}"}).encode()
@@ -112,6 +123,7 @@ def main() -> int:
         try:
             wait_until_active()
             invoke()
+            check_starts()
             forget_logs()
         except NotYetError as error:
             if time.monotonic() > deadline:

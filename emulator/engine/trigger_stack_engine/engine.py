@@ -221,6 +221,10 @@ class Engine:
         )
         return {"text": text}, _NOTHING
 
+    async def _op_health(self, _: Header, __: bytes) -> Message:
+        """Why functions cannot start: ``{problem: text or null}``."""
+        return {"problem": self.machine.start_problem}, _NOTHING
+
     async def _op_shutdown(self, _: Header, __: bytes) -> Message:
         """End every environment and store the logs that are still queued."""
         if not self._closing:

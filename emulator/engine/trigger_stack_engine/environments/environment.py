@@ -191,6 +191,7 @@ class Environment:
         self.api = RuntimeApi()
         self._output = OutputParser()
         self.exit = self.setup_error = None
+        self.machine_failed = False
         self.init_started = time.monotonic()
         self._status = b""
         self._out_of_memory = False
@@ -362,6 +363,9 @@ class Environment:
             return
         if not data:
             self._loop.remove_reader(self._status_fd)
+            if self.pid is None and self.setup_error is None:
+                self.setup_error = "cannot start a process: its parent has ended"
+                self.machine_failed = True
             self._ended(Exit(None, self.gauge.peak_kb))
             return
         self._status += data
@@ -373,6 +377,7 @@ class Environment:
                 self.gauge.started(message["pid"])
             elif "error" in message:
                 self.setup_error = message["error"]
+                self.machine_failed = message.get("machine", False)
             elif "exit" in message:
                 peak = self.gauge.ended(message["peak_kb"])
                 self._ended(Exit(message["exit"], peak, self._out_of_memory))

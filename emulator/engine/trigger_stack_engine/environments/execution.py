@@ -23,7 +23,7 @@ from trigger_stack_engine.environments.environment import (
 )
 from trigger_stack_engine.environments.launch import Launch
 from trigger_stack_engine.environments.runtime_api import Answer, Event
-from trigger_stack_engine.environments.spawner import Spawner, SpawnError
+from trigger_stack_engine.environments.spawner import NothingToStartError, Spawner, SpawnError
 from trigger_stack_engine.invoke.concurrency import PROVISIONED
 from trigger_stack_engine.invoke.function import FunctionVersion
 from trigger_stack_engine.logs.output import LogEvent, now_ms
@@ -327,12 +327,16 @@ class ExecutionEnvironment:
                     error_type = "Runtime.OutOfMemory"
             else:
                 self._init_ms = (time.monotonic() - process.init_started) * 1000
+                self.machine.start_problem = None
                 return None
+            self.machine.start_problem = process.setup_error if process.machine_failed else None
         except TimedOutError:
             status, error_type = "timeout", "Sandbox.Timedout"
         except SpawnError as error:
             process.setup_error = str(error)
             error_type = "Runtime.InvalidEntrypoint"
+            if not isinstance(error, NothingToStartError):
+                self.machine.start_problem = str(error)
         finally:
             self.machine.busy.discard(self)
         duration = (time.monotonic() - process.init_started) * 1000

@@ -12,7 +12,7 @@ from typing import Any
 from trigger_stack_engine.environments.debug_requests import DebugRequest
 from trigger_stack_engine.environments.layers import merged_layers
 from trigger_stack_engine.environments.runtimes import Runtimes, RuntimeUnavailableError
-from trigger_stack_engine.environments.spawner import Spawner, SpawnError
+from trigger_stack_engine.environments.spawner import NothingToStartError, Spawner
 from trigger_stack_engine.invoke.function import FunctionVersion
 
 # Variables that LocalStack sets for its own container init, not for functions.
@@ -159,7 +159,7 @@ class Launch:
             try:
                 return self.runtimes.node_folder(self.runtime)
             except RuntimeUnavailableError as error:
-                raise SpawnError(str(error)) from error
+                raise NothingToStartError(str(error)) from error
         nothing = self.runtimes.settings.work_dir / "no-runtime"  # as for provided* on AWS
         nothing.mkdir(exist_ok=True)
         return nothing
@@ -242,7 +242,9 @@ class Launch:
         for real, name in ((code, seen.task), (opt, seen.opt)):
             if (real / "bootstrap").exists():
                 return [f"{name}/bootstrap"]
-        raise SpawnError("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]")
+        raise NothingToStartError(
+            "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
+        )
 
     def clean_up(self) -> None:
         """Remove the environment's ``/tmp``."""

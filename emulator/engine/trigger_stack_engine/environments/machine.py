@@ -35,6 +35,8 @@ class Machine:
         self.hot_reload = HotReload(settings.work_dir / "hot-reload")
         self.debugging = DebugRequests()
         self.busy: set[ExecutionEnvironment] = set()
+        #: Why the last environment could not be started; ``None`` after one that could.
+        self.start_problem: str | None = None
 
     async def watch_memory(self) -> None:
         """Look every 50 ms at the memory of the environments that are busy. Runs for ever."""

@@ -22,6 +22,10 @@ class SpawnError(Exception):
     """No process could be started; the text says why."""
 
 
+class NothingToStartError(SpawnError):
+    """The function is the reason, not the machine: it has nothing that could be started."""
+
+
 class Spawner:
     """One zygote process: ``interpreter`` forks children, or only executes other programs.
 

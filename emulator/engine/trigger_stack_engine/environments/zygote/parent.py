@@ -130,7 +130,8 @@ class Zygote:
             self.sandbox.make_tmp(job)
             pid = os.fork()
         except OSError as error:
-            write_status(status_fd, {"error": f"cannot start a process: {error.strerror}"})
+            problem = f"cannot start a process: {error.strerror}"
+            write_status(status_fd, {"error": problem, "machine": True})
             write_status(status_fd, {"exit": 127 << 8, "peak_kb": 0})
             for fd in fds:
                 os.close(fd)

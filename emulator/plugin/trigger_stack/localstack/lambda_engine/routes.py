@@ -1,10 +1,13 @@
-"""Routes on LocalStack's port for the command line tools: hot reload and debugging.
+"""Routes on LocalStack's port for health checks, hot reload and debugging.
+
+``GET /_trigger_stack/health`` answers 200, or 503 when functions cannot be started; LocalStack's
+own ``/_localstack/health`` does not know.
 
 ``/_trigger_stack/lambda/hot-reload`` (``POST {"root": "/absolute/folder"}``, ``DELETE``) and
 ``/_trigger_stack/lambda/debug`` (``POST {"function": "name", "port": 5678, "wait": true}``).
 
 What: routes at LocalStack's router.
-Why: AWS has no operation for either.
+Why: AWS has no operation for them.
 Until: as long as these tools exist.
 Test: ``tests/engine/test_tools.py``.
 """
@@ -17,9 +20,11 @@ from typing import Any
 
 from localstack.http import Request, Response, route
 
+from trigger_stack.engine.supervisor import EngineUnavailableError
 from trigger_stack.localstack.lambda_engine.control_plane import ControlPlane
 
 PREFIX = "/_trigger_stack/lambda"
+HEALTH = "/_trigger_stack/health"
 
 
 class Routes:
@@ -27,6 +32,16 @@ class Routes:
 
     def __init__(self, control_plane: ControlPlane) -> None:
         self._control_plane = control_plane
+
+    @route(HEALTH, methods=["GET"])
+    def health(self, request: Request, **_: Any) -> Response:
+        """``{"functions": "available"}``, or 503 with the reason why they cannot start."""
+        try:
+            reply, _body = self._control_plane.call({"op": "health"})
+            problem = reply["problem"]
+        except EngineUnavailableError as error:
+            problem = str(error)
+        return _answer(503 if problem else 200, {"functions": problem or "available"})
 
     @route(f"{PREFIX}/hot-reload", methods=["POST", "DELETE"])
     def set_hot_reload(self, request: Request, **_: Any) -> Response:
