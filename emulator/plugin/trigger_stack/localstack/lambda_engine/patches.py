@@ -35,6 +35,7 @@ from trigger_stack.localstack.lambda_engine.control_plane import (
 )
 from trigger_stack.localstack.lambda_engine.routes import Routes
 from trigger_stack.localstack.lambda_engine.versions import EngineVersionManager, find_function
+from trigger_stack.localstack.sqs import mappings
 
 _MARK = "_trigger_stack_original"
 
@@ -121,6 +122,7 @@ def apply() -> None:
         return
     setattr(lambda_service, "LambdaVersionManager", EngineVersionManager)  # noqa: B010  a class
     _replace(LambdaService, "invoke", _checked)
+    mappings.install()
     run_custom_response_handlers.append(push_changed_function)
     ROUTER.add(Routes(control_plane()))
     ON_AFTER_SERVICE_SHUTDOWN_HANDLERS.register(control_plane().supervisor.close)

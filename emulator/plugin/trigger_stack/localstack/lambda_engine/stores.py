@@ -1,7 +1,6 @@
 """Puts the engine's log events and metrics into LocalStack's own stores.
 
-What: moto's CloudWatch Logs backend and LocalStack's CloudWatch provider are called in this
-process.
+What: moto's CloudWatch Logs backend is called in this process; so is LocalStack's CloudWatch.
 Why: a request over HTTP to ourselves for each batch takes longer than all the rest.
 Until: LocalStack's internal clients call a provider without HTTP.
 Test: ``tests/engine/test_logs.py`` reads what is stored through the API.
@@ -9,15 +8,13 @@ Test: ``tests/engine/test_logs.py`` reads what is stored through the API.
 
 from __future__ import annotations
 
-import itertools
 from datetime import UTC, datetime
 from typing import Any
 
-from localstack.aws.api import RequestContext
 from localstack.aws.connect import connect_to
-from localstack.http import Request
 from localstack.services.plugins import SERVICE_PLUGINS
 
+from trigger_stack.localstack.cloudwatch import put_metrics
 from trigger_stack_engine.wire import Header
 
 
@@ -49,9 +46,6 @@ class LogStore:
             backend.put_log_events(group, stream, entries)
 
 
-_MAX_METRICS_PER_REQUEST = 1000
-
-
 def add_metrics(counts: list[list[Any]]) -> None:
     """Add to the metrics of functions (CloudWatch API Reference, "PutMetricData").
 
@@ -72,9 +66,5 @@ def add_metrics(counts: list[list[Any]]) -> None:
                 "Counts": [float(number)],
             }
         )
-    provider = SERVICE_PLUGINS.require("cloudwatch")._provider
     for (account, region), data in by_place.items():
-        context = RequestContext(Request())
-        context.account_id, context.region = account, region
-        for batch in itertools.batched(data, _MAX_METRICS_PER_REQUEST):
-            provider.put_metric_data(context, namespace="AWS/Lambda", metric_data=list(batch))
+        put_metrics(account, region, "AWS/Lambda", data)
