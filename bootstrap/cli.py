@@ -9,12 +9,12 @@ from typing import Annotated
 import requests
 import typer
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
-from dotenv import load_dotenv
 
-from bootstrap import console
+from bootstrap import console, dotenv
 from bootstrap.commands import dlq as dlq_command
 from bootstrap.commands import functions as functions_command
 from bootstrap.commands import schedule as schedule_command
+from bootstrap.commands import shell as shell_command
 from bootstrap.commands import status as status_command
 from bootstrap.commands import test as test_command
 from bootstrap.commands import up as up_command
@@ -120,6 +120,12 @@ def debug(function: Annotated[str, typer.Argument(help="Name of the function.")]
 
 
 @app.command()
+def shell() -> None:
+    """A shell with awslocal and python, and the stack's address in its environment."""
+    shell_command.run()
+
+
+@app.command()
 def test(
     paths: Annotated[list[str] | None, typer.Argument(help="What to run; all by default.")] = None,
     file: File = DEFAULT_FILE,
@@ -130,10 +136,10 @@ def test(
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong use or input."""
-    # What is set in the shell wins over .env, and .env over what set-up found.
-    load_dotenv(".env")
-    load_dotenv(".build/env")
     try:
+        # What is set in the shell wins over .env, and .env over what set-up found.
+        dotenv.load(Path(".env"))
+        dotenv.load(Path(".build/env"))
         app()
     except TriggerStackError as error:
         console.fail(str(error))
