@@ -12,7 +12,7 @@ from bootstrap.setup.process import SetupError, answer, run, say
 PYTHON = Path(".venv/bin/python")
 UV = Path(".venv/bin/uv")
 _TOOLS = "scripts/tools.lock"
-_LOCKS = ("emulator/requirements.lock", "requirements.lock")
+_LOCKS = ["emulator/requirements.lock", "requirements.lock"]
 _OURS = ("emulator/plugin", "emulator/engine")
 
 
@@ -73,7 +73,7 @@ def install_packages() -> None:
         locks = [argument for lock in _LOCKS for argument in ("-r", lock)]
         _install("--require-hashes", *locks)
         stamps.remember("packages", wanted)
-    wanted = stamps.hash_of(f"{folder}/pyproject.toml" for folder in _OURS)
+    wanted = stamps.hash_of([f"{folder}/pyproject.toml" for folder in _OURS])
     if not stamps.is_done("plugins", wanted):
         folders = [argument for folder in _OURS for argument in ("-e", folder)]
         _install("--no-build-isolation", "--no-deps", *folders)

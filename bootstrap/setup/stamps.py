@@ -1,19 +1,18 @@
 """Which steps are done, by the hash of what they were made from.
 
-Every make target asks, so it must be quick: neither here nor in ``__main__`` is ``pathlib``, whose
-import alone takes as long as all the rest.
+Every make target asks, so it must be quick: neither here nor in ``__main__`` is an import that
+costs more than it saves, ``pathlib`` first of all.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
 
 FOLDER = ".build/stamps"
 
 
-def hash_of(files: Iterable[str], *more: str) -> str:
+def hash_of(files: list[str], *more: str) -> str:
     """SHA-256 of the contents of ``files`` and of ``more``, in this order."""
     digest = hashlib.sha256()
     for name in files:
