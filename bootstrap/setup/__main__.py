@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from bootstrap.errors import TriggerStackError
+from bootstrap.errors import EXIT_FAILED, TriggerStackError
 from bootstrap.setup import stamps
 
 #: Whatever a step is made from, or with: folders, and how their files' names end.
@@ -44,6 +44,9 @@ def main() -> int:
         if str(error):  # else the program that failed has said it
             print(f"error {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("error stopped", file=sys.stderr)
+        return EXIT_FAILED
     stamps.remember("everything", everything)
     return 0
 
