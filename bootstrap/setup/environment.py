@@ -40,7 +40,7 @@ def make(interpreter: Path, version: str) -> None:
         SetupError: it cannot make virtual environments, or uv could not be installed.
     """
     wanted = f"{stamps.hash_of([_TOOLS])}-{interpreter}"
-    if stamps.is_done("venv", wanted) and UV.is_file():
+    if stamps.is_done("venv", wanted) and UV.is_file() and PYTHON.exists():
         return
     say(f"set-up: {version} from {interpreter}")
     shutil.rmtree(".venv", ignore_errors=True)

@@ -143,6 +143,24 @@ def test_an_interpreter_that_makes_no_virtual_environment(
     assert not stamps.is_done("venv", "")
 
 
+def test_a_virtual_environment_whose_interpreter_is_gone_is_made_again(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "scripts/tools.lock").touch()
+    body = 'mkdir -p .venv/bin; ln -s "$(command -v true)" .venv/bin/python; touch .venv/bin/uv'
+    python = program(project, "python3.13", body, monkeypatch)
+    (project / ".venv/bin/python").unlink()
+
+    environment.make(python, "python3.13")
+    environment.make(python, "python3.13")
+    (project / ".venv/bin/python").unlink()
+    (project / ".venv/bin/python").symlink_to(project / "gone")
+    environment.make(python, "python3.13")
+
+    assert (project / ".venv/bin/python").exists()
+    assert capsys.readouterr().out == f"set-up: python3.13 from {python}\n" * 2
+
+
 def test_the_layer_is_built_again_for_another_platform(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
