@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -147,7 +148,8 @@ def test_a_virtual_environment_whose_interpreter_is_gone_is_made_again(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (project / "scripts/tools.lock").touch()
-    body = 'mkdir -p .venv/bin; ln -s "$(command -v true)" .venv/bin/python; touch .venv/bin/uv'
+    installs_uv = shutil.which("true")  # as python -m pip
+    body = f"mkdir -p .venv/bin; ln -s {installs_uv} .venv/bin/python; touch .venv/bin/uv"
     python = program(project, "python3.13", body, monkeypatch)
     (project / ".venv/bin/python").unlink()
 
