@@ -18,8 +18,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from dotenv import load_dotenv
-
+from bootstrap import dotenv
 from bootstrap.errors import TriggerStackError
 from bootstrap.services.lambda_ import wait_until_settled
 from bootstrap.settings import Settings
@@ -62,7 +61,7 @@ def percentile(values: list[float], share: int) -> float:
 
 def main() -> int:
     """Measure and print; the exit code."""
-    load_dotenv(".env")
+    dotenv.load(Path(".env"))
     client = Settings.from_environment().client("lambda")
     print(f"{RUNS} cold starts each, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; ms")
     print(f"{'function':<20}{'init p50':>10}{'p95':>8}{'cold - warm p50':>18}{'p95':>8}")

@@ -1,4 +1,7 @@
-"""The command line: ``python -m bootstrap --help``."""
+"""The command line: ``python -m bootstrap --help``.
+
+Each command imports what it needs: ``stop`` is not to wait for boto3 and pydantic.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,10 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import requests
 import typer
-from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
-from dotenv import load_dotenv
 
-from bootstrap import console
-from bootstrap.commands import dlq as dlq_command
-from bootstrap.commands import functions as functions_command
-from bootstrap.commands import schedule as schedule_command
-from bootstrap.commands import status as status_command
-from bootstrap.commands import test as test_command
-from bootstrap.commands import up as up_command
-from bootstrap.deploy import check as check_template
+from bootstrap import console, dotenv
 from bootstrap.errors import EXIT_FAILED, TriggerStackError
-from bootstrap.runtime import choice, native
-from bootstrap.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,12 +29,18 @@ DEFAULT_FILE = Path("serverless.yml")
 @app.command()
 def start(quiet: Quiet = False) -> None:
     """Start the emulator in the background, unless it runs."""
+    from bootstrap.runtime import choice
+    from bootstrap.settings import Settings
+
     choice.start(Settings.from_environment(), quiet=quiet)
 
 
 @app.command()
 def stop() -> None:
     """End the emulator and everything it started."""
+    from bootstrap.runtime import native
+    from bootstrap.settings import Settings
+
     stopped = native.stop(Settings.from_environment())
     console.out.print("stopped" if stopped else "nothing runs")
 
@@ -55,35 +52,46 @@ def up(
     start: Annotated[bool, typer.Option("--start", help="Start the emulator first.")] = False,
 ) -> None:
     """Create everything in serverless.yml; what is there already stays."""
-    deployment = up_command.run(file, quiet=quiet, start=start)
+    from bootstrap.commands import status, up
+
+    deployment = up.run(file, quiet=quiet, start=start)
     if not quiet:
-        status_command.print_try_it(file, deployment.created)
+        status.print_try_it(file, deployment.created)
 
 
 @app.command()
 def check(file: File = DEFAULT_FILE) -> None:
     """Check serverless.yml without creating anything."""
-    template = up_command.load_template(file)
-    resources = check_template(template)
+    from bootstrap.commands import up
+    from bootstrap.deploy import check
+
+    template = up.load_template(file)
+    resources = check(template)
     console.out.print(f"{file}: fine, {len(resources)} resources")
 
 
 @app.command()
 def status(file: File = DEFAULT_FILE) -> None:
     """Show what runs, what each trigger fires, and what waits in the queues."""
-    status_command.run(file)
+    from bootstrap.commands import status
+
+    status.run(file)
 
 
 @app.command()
 def dlq() -> None:
     """Show what lies in every dead-letter queue, with the reason."""
-    dlq_command.show()
+    from bootstrap.commands import dlq
+
+    dlq.show()
 
 
 @app.command()
 def redrive(queue: Annotated[str, typer.Argument(help="Name of a dead-letter queue.")]) -> None:
     """Send everything in a dead-letter queue back to where it failed."""
-    dlq_command.redrive(queue)
+    from bootstrap.commands import dlq
+
+    dlq.redrive(queue)
 
 
 @app.command("fire-schedule")
@@ -91,7 +99,9 @@ def fire_schedule(
     rule: Annotated[str, typer.Argument(help="Name of a rule with a schedule.")],
 ) -> None:
     """Send the event that a schedule would send, now, through the rule's own targets."""
-    schedule_command.fire(rule)
+    from bootstrap.commands import schedule
+
+    schedule.fire(rule)
 
 
 @app.command()
@@ -101,22 +111,36 @@ def logs(
     follow: Annotated[bool, typer.Option(help="Go on until interrupted.")] = True,
 ) -> None:
     """Show the functions' logs, and follow them."""
+    from bootstrap.commands import functions
+
     arguments = [f"--function={function}"] if function else []
     arguments += [f"--request-id={request_id}"] if request_id else []
     arguments += [] if follow else ["--no-follow"]
-    functions_command.run("logs", *arguments)
+    functions.run("logs", *arguments)
 
 
 @app.command()
 def watch() -> None:
     """Run functions from the working tree: a saved file counts at the next invocation."""
-    functions_command.run("watch")
+    from bootstrap.commands import functions
+
+    functions.run("watch")
 
 
 @app.command()
 def debug(function: Annotated[str, typer.Argument(help="Name of the function.")]) -> None:
     """Start the next environment of a function under debugpy, and say how to attach."""
-    functions_command.run("debug", function)
+    from bootstrap.commands import functions
+
+    functions.run("debug", function)
+
+
+@app.command()
+def shell() -> None:
+    """A shell with awslocal and python, and the stack's address in its environment."""
+    from bootstrap.commands import shell
+
+    shell.run()
 
 
 @app.command()
@@ -125,23 +149,37 @@ def test(
     file: File = DEFAULT_FILE,
 ) -> None:
     """Run the tests against the running stack, or one that is started for them."""
-    raise typer.Exit(test_command.run(file, paths or ["tests"]))
+    from bootstrap.commands import test
+
+    raise typer.Exit(test.run(file, paths or ["tests"]))
 
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong use or input."""
-    # What is set in the shell wins over .env, and .env over what set-up found.
-    load_dotenv(".env")
-    load_dotenv(".build/env")
     try:
+        # What is set in the shell wins over .env, and .env over what set-up found.
+        dotenv.load(Path(".env"))
+        dotenv.load(Path(".build/env"))
         app()
     except TriggerStackError as error:
         console.fail(str(error))
         sys.exit(error.exit_code)
-    except (EndpointConnectionError, ConnectionClosedError, requests.ConnectionError):
+    except SystemExit:
+        raise  # how every command ends: no reason to import what the next line does
+    except _unreachable():
+        from bootstrap.settings import Settings
+
         url = Settings.from_environment().endpoint_url
         console.fail(f"Nothing answers at {url}. Start the stack with: make up")
         sys.exit(EXIT_FAILED)
     except KeyboardInterrupt:
         console.fail("stopped")
         sys.exit(EXIT_FAILED)
+
+
+def _unreachable() -> tuple[type[Exception], ...]:
+    """What is raised when nothing answers at the stack's address."""
+    import requests
+    from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
+
+    return EndpointConnectionError, ConnectionClosedError, requests.ConnectionError

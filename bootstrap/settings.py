@@ -6,9 +6,6 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
 from bootstrap.errors import WrongUseError
 
 
@@ -52,6 +49,9 @@ class Settings:
 
     def client(self, service: str) -> Any:
         """A boto3 client for the stack. Its credentials are the emulator's: any will do."""
+        import boto3
+        from botocore.config import Config
+
         return boto3.client(
             service,  # type: ignore[call-overload]  # boto3-stubs wants a literal name
             endpoint_url=self.endpoint_url,

@@ -1,7 +1,12 @@
 #!/bin/sh
 # Says what this machine has, what it lacks, and how to install that. Exit code 1 when it lacks
 # something that the native runtime needs and no Docker engine answers.
+set -u
 cd "$(dirname "$0")/.." || exit 1
+. scripts/settings.sh
+. scripts/runtime-choice.sh
+PYTHON=$(setting PYTHON)
+export PYTHON
 lacking=0
 row() { printf '  %-8s %-10s %s\n' "$1" "$2" "$3"; }
 have() { row ok "$1" "$2"; }
@@ -30,14 +35,15 @@ free=$(df -Pk . | awk 'NR == 2 {print int($4 / 1024)}')
 if [ "$free" -ge 1500 ]; then have disk "$free MB free"; else lack disk "1500 MB free; there are $free"; fi
 
 echo "RUNTIME=docker needs"
-if docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1; then
-    have Docker "engine $(docker info --format '{{.ServerVersion}}'), Compose $(docker compose version --short)"
-    docker_answers=1
+problem=$(docker_problem)
+if [ -z "$problem" ]; then
+    engine=$("$DOCKER" info --format '{{.ServerVersion}}' 2>/dev/null)
+    have Docker "engine $engine, Compose $("$DOCKER" compose version --short)"
 else
-    row missing Docker "an engine with Compose v2 that answers"
+    row missing Docker "an engine with Compose v2 that answers ($problem)"
 fi
 if [ $lacking -eq 0 ]; then echo "make up will work here."; exit 0; fi
-if [ "${docker_answers:-0}" = 1 ] && [ -f docker-compose.yml ]; then
+if [ -z "$problem" ]; then
     echo "make up will work here, with RUNTIME=docker."
     exit 0
 fi

@@ -1,7 +1,7 @@
 """Which runtime this process belongs to.
 
-``scripts/stack.sh`` chooses between docker and native, because a machine with Docker alone has no
-Python to choose with. Here it only shows: Compose marks the containers that it starts.
+``scripts/runtime-choice.sh`` chooses between docker and native, because a machine with Docker alone
+has no Python to choose with. Here it only shows: Compose marks the containers that it starts.
 """
 
 from __future__ import annotations

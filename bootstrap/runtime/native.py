@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -9,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import psutil
@@ -24,7 +25,9 @@ STATE = Path(".trigger-stack")
 PID_FILE = STATE / "emulator.pid"
 LOG_FILE = STATE / "emulator.log"
 _START_SECONDS = 120
-_STOP_SECONDS = 10
+#: Nothing of a stack that stops is kept: what has not ended in order by then is killed.
+_STOP_SECONDS = 1
+_KILL_SECONDS = 5
 
 
 class PortTakenError(TriggerStackError):
@@ -206,14 +209,41 @@ def stop(settings: Settings) -> bool:
     if process is None:
         PID_FILE.unlink(missing_ok=True)
         return False
-    family = [process, *process.children(recursive=True)]
+    family = _family(process)
     process.send_signal(signal.SIGTERM)
-    _, alive = psutil.wait_procs(family, timeout=_STOP_SECONDS)
-    for leftover in alive:
-        try:
+    _left(family, _STOP_SECONDS)
+    # Parents first, and those that were started meanwhile too: nothing is to be started again.
+    everybody = dict.fromkeys([*family, *_family(process)])
+    for leftover in _left(everybody, 0):
+        with contextlib.suppress(psutil.NoSuchProcess):
             leftover.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(alive, timeout=_STOP_SECONDS)
+    _left(everybody, _KILL_SECONDS)
     PID_FILE.unlink(missing_ok=True)
     return True
+
+
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return [process]
+
+
+def _left(family: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those that still run after ``seconds``, or none as soon as there is none.
+
+    Not ``psutil.wait_procs``: it waits for the ended too, until their parent has taken notice.
+    """
+    deadline = time.monotonic() + seconds
+    left = [process for process in family if _runs(process)]
+    while left and time.monotonic() < deadline:
+        time.sleep(0.05)
+        left = [process for process in left if _runs(process)]
+    return left
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

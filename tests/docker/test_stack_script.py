@@ -41,9 +41,8 @@ type Script = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    (tmp_path / "scripts").mkdir()
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
     (tmp_path / ".trigger-stack").mkdir()
-    shutil.copy(ROOT / "scripts/stack.sh", tmp_path / "scripts/stack.sh")
     return tmp_path
 
 
@@ -53,11 +52,13 @@ def script(project: Path) -> Script:
     engine.write_text(ENGINE)
     engine.chmod(0o755)
 
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, **environment: str | None) -> subprocess.CompletedProcess[str]:
+        """``NAME=None`` leaves a variable out."""
+        settings = {"PATH": os.environ["PATH"], "DOCKER": str(engine), **environment}
         return subprocess.run(
             ["sh", "scripts/stack.sh", *arguments],
             cwd=project,
-            env={"PATH": os.environ["PATH"], "DOCKER": str(engine), **environment},
+            env={name: value for name, value in settings.items() if value is not None},
             capture_output=True,
             text=True,
             timeout=30,
@@ -94,6 +95,22 @@ def test_the_runtime_in_env_file_counts_unless_the_shell_says_otherwise(script, 
     (project / ".env").write_text("RUNTIME=native\n")
     assert script("runtime").stdout.startswith("native")
     assert script("runtime", RUNTIME="docker").stdout.startswith("docker")
+
+
+def test_env_file_is_read_as_docker_compose_reads_it(script, project):
+    (project / ".env").write_text(
+        "export WHICH=native\r\nRUNTIME='docker'\nRUNTIME=${WHICH} # no\n"
+    )
+    assert script("runtime").stdout.startswith("native, because RUNTIME=native")
+    # What is set to nothing wins too.
+    assert script("runtime", RUNTIME="").stdout.startswith("docker")
+
+
+def test_an_env_file_that_cannot_be_understood_is_refused(script, project):
+    (project / ".env").write_text("# fine\nrun in docker\n")
+    refused = script("runtime")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error .env:2: must be NAME=value, ")
 
 
 def test_docker_without_an_engine_is_refused(script):
@@ -236,7 +253,7 @@ def test_all_tests_are_the_triggers_in_containers_and_the_rest_beside_them(
 
 def test_the_engine_may_be_named_in_env_file(script, project):
     (project / ".env").write_text("DOCKER=no-such-command\n")
-    assert "there is no no-such-command command" in script("runtime", DOCKER="").stdout
+    assert "there is no no-such-command command" in script("runtime", DOCKER=None).stdout
 
 
 def settings(project: Path) -> list[str]:
@@ -276,3 +293,57 @@ def test_the_debugger_is_native_only(script, project):
     assert refused.returncode == 2
     assert refused.stderr.startswith("error make debug needs RUNTIME=native: ")
     assert calls(project) == []
+
+
+#: Beside the engine, all that the scripts call.
+TOOLS = (
+    *("awk", "chown", "cut", "date", "dirname", "grep", "head", "id", "ls", "mkdir", "mktemp"),
+    *("od", "rm", "sed", "sh", "tr"),
+)
+
+
+@pytest.fixture
+def nothing_else(project: Path) -> str:
+    """A PATH without Python: what the scripts may call on a machine with Docker alone."""
+    folder = project / "bin"
+    folder.mkdir()
+    for tool in TOOLS:
+        found = shutil.which(tool)
+        assert found, tool
+        (folder / tool).symlink_to(found)
+    return str(folder)
+
+
+@pytest.mark.parametrize("command", ["runtime", "up", "start", "status", "shell", "check", "stop"])
+def test_docker_alone_is_enough(script, project, nothing_else, command):
+    (project / ".env").write_text("TEST_WORKERS=2 # few\n")
+    (project / "runs").touch()
+    done = script(command, PATH=nothing_else)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_docker_alone_is_enough_for_the_tests_in_containers(script, project, nothing_else):
+    (project / ".env").write_text("TEST_WORKERS=2 # few\n")
+    (project / "runs").touch()
+    (project / "log").write_text("Ready.\n")
+    done = script("test", "tests/e2e", PATH=nothing_else)
+    assert (done.returncode, done.stderr) == (0, "")
+    (run,) = [call for call in calls(project) if "-m pytest " in call]
+    assert " -n 2 " in run
+
+
+def test_what_podman_needs_can_be_left_out(script, project):
+    (project / "scripts/podman.sh").unlink()
+    (project / "runs").touch()
+    assert script("runtime").stdout == "docker, because the stack runs in it\n"
+    assert script("status").returncode == 0
+    assert settings(project) == [ordinary_user(), "", ""]
+    assert script("status", OPTIONS="[name=rootless]").returncode == 0
+    assert settings(project)[0] == "0:0"
+
+
+def test_podman_is_named_in_one_script():
+    naming = [
+        file.name for file in sorted((ROOT / "scripts").iterdir()) if "Podman" in file.read_text()
+    ]
+    assert naming == ["podman.sh"]

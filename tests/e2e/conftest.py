@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 import requests
-from dotenv import load_dotenv
 
+from bootstrap import dotenv
 from bootstrap.settings import Settings
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
-load_dotenv(ROOT / ".env")
-load_dotenv(ROOT / ".build" / "env")
+dotenv.load(ROOT / ".env")
+dotenv.load(ROOT / ".build" / "env")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

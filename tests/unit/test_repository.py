@@ -153,6 +153,7 @@ NOT_SETTINGS = {
     "PATH": "the shell's",
     "TMPDIR": "the system's",
     "HOME": "the system's",
+    "SHELL": "the system's",
     "NO_COLOR": "a convention of terminals",
     "GATEWAY_HOST": "set inside the container, where loopback reaches nobody",
     "HTTP_API_LISTEN": "set inside the container, where loopback reaches nobody",

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bootstrap.commands import shell
 from bootstrap.errors import EXIT_FAILED, WrongUseError
 from bootstrap.runtime import native
 from bootstrap.settings import Settings, port
@@ -187,3 +188,29 @@ def test_an_empty_port_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_PORT", "")
 
     assert port("GATEWAY_PORT", 4566) == 4566
+
+
+def test_what_has_ended_is_not_waited_for_until_its_parent_notices() -> None:
+    unnoticed = subprocess.Popen([sys.executable, "-c", ""])
+    process = psutil.Process(unnoticed.pid)
+    while process.status() != psutil.STATUS_ZOMBIE:
+        pass
+
+    assert native._left([process], 5) == []
+
+    unnoticed.wait()
+
+
+def test_the_shell_knows_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    became: list[tuple[str, list[str], dict[str, str]]] = []
+    monkeypatch.setattr(os, "execvpe", lambda *call: became.append(call))
+    monkeypatch.setenv("SHELL", "/bin/some-shell")
+    monkeypatch.setenv("GATEWAY_PORT", "4911")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+
+    shell.run()
+
+    ((program, arguments, environment),) = became
+    assert (program, arguments) == ("/bin/some-shell", ["/bin/some-shell"])
+    assert environment["AWS_ENDPOINT_URL"] == "http://localhost:4911"
+    assert environment["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
