@@ -51,7 +51,7 @@ class Deployment:
     Attributes:
         created: what each resource answers to ``Ref`` and ``Fn::GetAtt``, by logical id.
         outcomes: what each resource took, by logical id.
-        made: what to remember of them, in the order of their making.
+        made: what to remember of them, in the order of their making, which varies.
         leftovers: what an earlier run made and the template has no longer.
     """
 

@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from rich.markup import escape
 
 from bootstrap.console import out
-from bootstrap.definition.events import EVENT_TYPES
-from bootstrap.definition.events.base import DeadLetter, FailurePath, failure_paths
+from bootstrap.definition.events import failure_paths
+from bootstrap.definition.events.failures import DeadLetter, FailurePath
 from bootstrap.errors import DeployError, WrongUseError
 from bootstrap.services.base import found
 from bootstrap.settings import Settings
@@ -35,7 +35,7 @@ class _Unknown(FailurePath):
 
 
 #: Every way for an event to end in a dead-letter queue; the first that knows a message has it.
-_PATHS = [*failure_paths(EVENT_TYPES.values()), _Unknown()]
+_PATHS = [*failure_paths(), _Unknown()]
 
 
 def describe(message: dict[str, Any]) -> DeadLetter:

@@ -6,6 +6,7 @@ from typing import Any
 
 from bootstrap.definition.events import event_bridge, http_api, s3, sqs
 from bootstrap.definition.events.base import EventType
+from bootstrap.definition.events.failures import FailurePath
 
 #: Every event type, by its key. A dead letter belongs to the first whose failure path knows it:
 #: what SQS itself says about where a message was comes before what the message holds.
@@ -18,3 +19,8 @@ EVENT_TYPES: dict[str, EventType[Any]] = {
         s3.S3(),
     )
 }
+
+
+def failure_paths() -> list[FailurePath]:
+    """Every way for an event to end in a dead-letter queue, in the order to ask them in."""
+    return list(dict.fromkeys(path for one in EVENT_TYPES.values() for path in one.failures))

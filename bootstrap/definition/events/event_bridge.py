@@ -14,13 +14,15 @@ from pydantic import Field
 from bootstrap.definition import naming
 from bootstrap.definition.document import Document
 from bootstrap.definition.events.base import (
-    ASYNCHRONOUS_INVOCATION,
-    DeadLetter,
     EventType,
     Example,
-    FailurePath,
     Trigger,
     invoke_permission,
+)
+from bootstrap.definition.events.failures import (
+    ASYNCHRONOUS_INVOCATION,
+    DeadLetter,
+    FailurePath,
     text_attributes,
 )
 from bootstrap.definition.parsing import Model, Reference

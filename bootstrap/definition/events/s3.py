@@ -13,13 +13,13 @@ import botocore.loaders
 from bootstrap.definition import naming
 from bootstrap.definition.document import Document, KeyPath
 from bootstrap.definition.events.base import (
-    ASYNCHRONOUS_INVOCATION,
     EventType,
     Example,
     Trigger,
     awslocal,
     invoke_permission,
 )
+from bootstrap.definition.events.failures import ASYNCHRONOUS_INVOCATION
 from bootstrap.definition.parsing import Model
 from bootstrap.settings import Settings
 from bootstrap.template import Resource

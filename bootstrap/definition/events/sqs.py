@@ -12,13 +12,12 @@ from bootstrap.definition import naming
 from bootstrap.definition.document import Document
 from bootstrap.definition.events.base import (
     ANY_BODY,
-    DeadLetter,
     EventType,
     Example,
-    FailurePath,
     Trigger,
     awslocal,
 )
+from bootstrap.definition.events.failures import DeadLetter, FailurePath
 from bootstrap.definition.parsing import Model, Reference
 from bootstrap.settings import Settings
 from bootstrap.template import Resource
