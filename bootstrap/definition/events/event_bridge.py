@@ -116,7 +116,7 @@ class EventBridge(EventType[EventBridgeEvent]):
         event, path, name = trigger.event, trigger.path, f"functions.{trigger.key}"
         if (event.pattern is None) == (event.schedule is None):
             document.fail(f"{name}: eventBridge needs either a pattern or a schedule.", *path)
-        if event.schedule and (problem := schedule_problem(event.schedule)):
+        if event.schedule is not None and (problem := schedule_problem(event.schedule)):
             sentence = f"{name}: the schedule “{event.schedule}” {problem}."
             document.fail(sentence, *path, "schedule")
         if event.schedule and _bus_name(event.eventBus) is not None:
