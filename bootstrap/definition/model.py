@@ -69,6 +69,10 @@ class _Provider(Model):
     environment: dict[str, EnvironmentValue] = {}
     tags: dict[str, str] = {}
 
+    def setting(self, key: str) -> Any:
+        """What is set for all triggers of an event type, under one of the type's own keys."""
+        return getattr(self, key)
+
 
 if TYPE_CHECKING:
     _ProviderWithEvents = _Provider  # mypy cannot follow a base class that is made at run time
@@ -77,15 +81,15 @@ else:
         "_ProviderWithEvents",
         __base__=_Provider,
         **{
-            event_type.key: event_type.provider_settings
+            key: shape_and_default
             for event_type in EVENT_TYPES.values()
-            if event_type.provider_settings
+            for key, shape_and_default in event_type.provider_settings.items()
         },
     )
 
 
 class Provider(_ProviderWithEvents):
-    """``provider``, with what each event type lets be set there, under the type's own key."""
+    """``provider``, with what each event type lets be set there."""
 
     iam: Iam = Iam()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -80,16 +80,17 @@ class EventType[E: Model](ABC):
     """One kind of trigger.
 
     Attributes:
-        key: its name under ``events:`` in the file, and of its settings under ``provider:``.
+        key: its name under ``events:`` in the file.
         model: the shape of one event, in the long form.
-        provider_settings: shape and default of ``provider.<key>``; None without such settings.
+        provider_settings: what may be set for all triggers of this type: keys of ``provider:``,
+            each with its shape and default.
         failures: where events end that could not be processed, first the place that is asked
             first. Empty when whoever sends an event gets the error as the answer.
     """
 
     key: ClassVar[str]
     model: ClassVar[type[Model]]
-    provider_settings: ClassVar[tuple[Any, Any] | None] = None
+    provider_settings: ClassVar[Mapping[str, tuple[Any, Any]]] = {}
     failures: ClassVar[tuple[FailurePath, ...]]
 
     @abstractmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from bootstrap.definition import naming
 from bootstrap.definition.document import Document
@@ -53,7 +53,7 @@ class HttpApi(EventType[HttpApiEvent]):
 
     key = "httpApi"
     model = HttpApiEvent
-    provider_settings = (HttpApiSettings, HttpApiSettings())
+    provider_settings: ClassVar = {"httpApi": (HttpApiSettings, HttpApiSettings())}
     failures = ()  # whoever sent the request gets the error
 
     def long_form(self, body: Any) -> Any:
@@ -99,7 +99,7 @@ class HttpApi(EventType[HttpApiEvent]):
         """The API and its default stage, an integration for each function, and the routes."""
         if not triggers:
             return
-        settings: HttpApiSettings = getattr(service.provider, self.key)
+        settings: HttpApiSettings = service.provider.setting("httpApi")
         yield from _api(settings, service)
         for trigger in _first_of_each_function(triggers):
             yield _integration(trigger, settings)

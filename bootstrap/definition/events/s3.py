@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import botocore.loaders
 
@@ -79,7 +79,7 @@ class S3(EventType[S3Event]):
 
     key = "s3"
     model = S3Event
-    provider_settings = (dict[str, S3Bucket], {})
+    provider_settings: ClassVar = {"s3": (dict[str, S3Bucket], {})}
     failures = (ASYNCHRONOUS_INVOCATION,)
 
     def long_form(self, body: Any) -> Any:
@@ -162,7 +162,7 @@ class S3(EventType[S3Event]):
         return Example(f"S3 {name}/{prefix}*{suffix}", command)
 
     def _buckets(self, service: Service) -> dict[str, S3Bucket]:
-        buckets: dict[str, S3Bucket] = getattr(service.provider, self.key)
+        buckets: dict[str, S3Bucket] = service.provider.setting("s3")
         return buckets
 
     def _bucket_name(self, key: str, service: Service) -> str:
