@@ -6,6 +6,7 @@ here is refused, because a setting that is silently ignored is a trap.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -94,7 +95,7 @@ class Provider(_ProviderWithEvents):
     iam: Iam = Iam()
 
 
-class Function(Model):
+class _Function(Model):
     handler: str
     name: str | None = Field(None, pattern=r"^[a-zA-Z0-9-_]{1,64}$")
     description: str | None = Field(None, max_length=256)
@@ -111,6 +112,48 @@ class Function(Model):
     maximumRetryAttempts: int | None = Field(None, ge=0, le=2)
     maximumEventAge: int | None = Field(None, ge=60, le=21600)
     tags: dict[str, str] = {}
+
+
+#: The keys of event types that stand beside a function's events.
+_BESIDE_EVENTS = [key for key, event_type in EVENT_TYPES.items() if event_type.beside_events]
+
+if TYPE_CHECKING:
+    _FunctionWithTriggers = _Function
+else:
+    _FunctionWithTriggers = create_model(
+        "_FunctionWithTriggers", __base__=_Function, **dict.fromkeys(_BESIDE_EVENTS, (Any, None))
+    )
+
+
+class Function(_FunctionWithTriggers):
+    """A function, with the triggers that stand beside its events."""
+
+    def written(self, key: str, document: Document) -> Iterator[tuple[KeyPath, int, Any]]:
+        """Every trigger as it is written: path with its type's key, place, and body.
+
+        Raises:
+            DefinitionError: an event without exactly one type that there is.
+        """
+        for index, event in enumerate(self.events):
+            path: KeyPath = ("functions", key, "events", index)
+            if len(event) != 1:
+                document.fail(
+                    f"functions.{key}.events[{index}] must have exactly one event type; it has "
+                    f"{', '.join(event) or 'none'}.",
+                    *path,
+                )
+            ((kind, body),) = event.items()
+            if kind not in EVENT_TYPES or kind in _BESIDE_EVENTS:
+                supported = sorted(EVENT_TYPES.keys() - set(_BESIDE_EVENTS))
+                document.fail(
+                    f"functions.{key}: the event type “{kind}” is not supported here. Supported: "
+                    f"{', '.join(supported)}.",
+                    *path,
+                )
+            yield (*path, kind), index, body
+        for kind in _BESIDE_EVENTS:
+            if (body := getattr(self, kind)) is not None:
+                yield ("functions", key, kind), 0, body
 
 
 class Resources(Model):
@@ -148,34 +191,9 @@ def parse_service(document: Document) -> Service:
     """
     service = parse(Service, document.data, document, ())
     for key, function in service.functions.items():
-        for index, event in enumerate(function.events):
-            service.triggers.append(_trigger(service, key, index, event, document))
+        for path, index, body in function.written(key, document):
+            event_type = EVENT_TYPES[str(path[-1])]
+            event = parse(event_type.model, event_type.long_form(body), document, path)
+            name = service.function_name(key)
+            service.triggers.append(Trigger(event_type, key, name, index, path, event))
     return service
-
-
-def _trigger(
-    service: Service, key: str, index: int, event: dict[str, Any], document: Document
-) -> Trigger[Any]:
-    path: KeyPath = ("functions", key, "events", index)
-    if len(event) != 1:
-        document.fail(
-            f"functions.{key}.events[{index}] must have exactly one event type; it has "
-            f"{', '.join(event) or 'none'}.",
-            *path,
-        )
-    (kind, body), *_ = event.items()
-    if kind not in EVENT_TYPES:
-        document.fail(
-            f"functions.{key}: the event type “{kind}” is not supported here. Supported: "
-            f"{', '.join(sorted(EVENT_TYPES))}.",
-            *path,
-        )
-    event_type, path = EVENT_TYPES[kind], (*path, kind)
-    return Trigger(
-        event_type,
-        key,
-        service.function_name(key),
-        index,
-        path,
-        parse(event_type.model, event_type.long_form(body), document, path),
-    )

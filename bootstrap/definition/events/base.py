@@ -34,7 +34,7 @@ class Trigger[E: Model]:
         type: its event type.
         key: the function's key in the file.
         function: the function's name on AWS.
-        index: place of the event among the function's, from 0.
+        index: place of the event among the function's, from 0; 0 when it stands beside them.
         path: where the event stands in the file, its type included.
         event: what the file says, in the long form.
     """
@@ -80,7 +80,9 @@ class EventType[E: Model](ABC):
     """One kind of trigger.
 
     Attributes:
-        key: its name under ``events:`` in the file.
+        key: its name in the file.
+        beside_events: whether it stands beside ``events:``, as a key of the function (``url:``
+            in the framework), instead of among them.
         model: the shape of one event, in the long form.
         provider_settings: what may be set for all triggers of this type: keys of ``provider:``,
             each with its shape and default.
@@ -89,6 +91,7 @@ class EventType[E: Model](ABC):
     """
 
     key: ClassVar[str]
+    beside_events: ClassVar[bool] = False
     model: ClassVar[type[Model]]
     provider_settings: ClassVar[Mapping[str, tuple[Any, Any]]] = {}
     failures: ClassVar[tuple[FailurePath, ...]]

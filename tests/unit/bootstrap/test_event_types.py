@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import FUNCTION, Project, events_of
 
 import bootstrap
-from bootstrap.definition import events
+from bootstrap.definition import events, model
 from bootstrap.definition.events import EVENT_TYPES, failure_paths
 from bootstrap.definition.events.base import EventType
 from bootstrap.definition.events.failures import FailurePath
 from bootstrap.definition.model import Provider, parse_service
 from bootstrap.definition.parsing import Model
 from bootstrap.deploy import check
+from bootstrap.errors import DefinitionError
 from bootstrap.settings import Settings
 
 SETTINGS = Settings(4566, 8080, "us-east-1")
@@ -104,6 +107,60 @@ def test_each_way_to_fail_is_asked_once() -> None:
 
     assert len(paths) == len(set(paths))
     assert set(paths) == {path for one in EVENT_TYPES.values() for path in one.failures}
+
+
+class Address(Model):
+    cors: bool = False
+
+
+class OfOneAddress(type(EVENT_TYPES["sqs"])):  # type: ignore[misc]  # any type with all parts
+    """A later type that is no event of a list: ``address: true``."""
+
+    key = "address"
+    beside_events = True
+    model = Address
+
+    def long_form(self, body: Any) -> Any:
+        return {} if body is True else body
+
+
+@pytest.fixture
+def with_address(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The model of the file as it is with one more type in the registry."""
+    monkeypatch.setitem(EVENT_TYPES, "address", OfOneAddress())
+    saved = dict(vars(model))
+    yield importlib.reload(model)
+    vars(model).update(saved)
+
+
+def test_a_type_can_be_a_key_of_the_function(with_address: Any, project: Project) -> None:
+    service = with_address.parse_service(
+        project.document(FUNCTION + "    address: true\n    events: [{s3: papers}]\n")
+    )
+
+    assert [(one.type.key, one.path) for one in service.triggers] == [
+        ("s3", ("functions", "greet", "events", 0, "s3")),
+        ("address", ("functions", "greet", "address")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("addition", "said"),
+    [
+        ("    address: {port: 1}\n", "functions.greet.address.port: is not supported here. "
+                                     "Supported: cors."),
+        ("    events: [{address: true}]\n", "the event type “address” is not supported here. "
+                                            "Supported: eventBridge, httpApi, s3, sqs."),
+    ],
+)  # fmt: skip
+def test_a_key_of_the_function_is_checked(
+    with_address: Any, project: Project, addition: str, said: str
+) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        with_address.parse_service(project.document(FUNCTION + addition))
+
+    assert said in caught.value.message
+    assert caught.value.line == 9
 
 
 # --- Who else names a type
