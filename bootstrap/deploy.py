@@ -8,12 +8,23 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    ParamValidationError,
+)
 
 from bootstrap.errors import DefinitionError, DeployError, TriggerStackError
 from bootstrap.record import Made, Record
 from bootstrap.services import RESOURCE_TYPES
-from bootstrap.services.base import Context, Outcome, ReplacementError
+from bootstrap.services.base import (
+    Context,
+    Outcome,
+    Properties,
+    ReplacementError,
+    ResourceType,
+)
 from bootstrap.services.lambda_ import FunctionFailedError
 from bootstrap.template import Physical, Resource, Template, UnknownAttributeError, needs, resolve
 
@@ -51,7 +62,7 @@ class Deployment:
     Attributes:
         created: what each resource answers to ``Ref`` and ``Fn::GetAtt``, by logical id.
         outcomes: what each resource took, by logical id.
-        made: what to remember of them, in the order of their making.
+        made: what to remember of them, in the order of their making, which varies.
         leftovers: what an earlier run made and the template has no longer.
     """
 
@@ -81,12 +92,16 @@ def check(template: Template) -> list[Resource]:
                 f"the resource type is not supported here. Supported: "
                 f"{', '.join(sorted(RESOURCE_TYPES))}.",
             )
-        elif problem := kind.problem(resource.properties):
-            path = (*resource.path, "Properties", *problem.path)
-            template.document.fail(
-                f"{resource.logical_id} ({resource.type}): {problem.message}", *path
-            )
+        _check_properties(template, resource, kind, resource.properties)
     return template.ordered()
+
+
+def _check_properties(
+    template: Template, resource: Resource, kind: ResourceType, properties: Properties
+) -> None:
+    if problem := kind.problem(properties):
+        path = (*resource.path, "Properties", *problem.path)
+        template.document.fail(f"{resource.logical_id} ({resource.type}): {problem.message}", *path)
 
 
 def apply(template: Template, context: Context, progress: Progress) -> Deployment:
@@ -200,6 +215,8 @@ def _ensure(
     kind, name = RESOURCE_TYPES[resource.type], resource.logical_id
     try:
         properties = resolve(resource.properties, created, context.pseudo)
+        # What a reference becomes is text, also where the file needs a number.
+        _check_properties(template, resource, kind, properties)
         outcome, physical = kind.ensure(context, name, properties)
         keys = kind.keys(name, properties, physical)
         return outcome, physical, [Made(resource.type, name, key) for key in keys]
@@ -213,6 +230,9 @@ def _ensure(
         answer = error.response.get("Error", {})
         message = f"{error.operation_name}: {answer.get('Code')}: {answer.get('Message')}"
         raise _refused(template, resource, message) from error
+    except ParamValidationError as error:
+        _, *problems = str(error).splitlines()
+        template.fail(resource, f"{'; '.join(problems)}.")
     except (BotoCoreError, FunctionFailedError, ReplacementError, RuntimeError) as error:
         raise _refused(template, resource, str(error)) from error
 

@@ -35,6 +35,11 @@ class Made:
     logical_id: str
     key: Key
 
+    @property
+    def order(self) -> tuple[str, str, str]:
+        """Sorts by type, name and key: in reverse, what belongs to an API goes before the API."""
+        return self.type, self.logical_id, json.dumps(self.key, sort_keys=True)
+
     def same_thing(self, other: Made) -> bool:
         """Whether both are about the same resource, whatever the template calls it."""
         return self.type == other.type and self.key == other.key
@@ -53,7 +58,7 @@ class Record:
         self._last: list[Made] | None = None
 
     def read(self) -> list[Made]:
-        """What was made, in the order of its making; nothing before the first run.
+        """What was made, sorted; nothing before the first run.
 
         Raises:
             DeployError: the log group has something else.
@@ -67,7 +72,7 @@ class Record:
         events = answer["events"] if answer else []
         try:
             entries = json.loads(events[-1]["message"]) if events else []
-            self._last = [Made(e["type"], e["id"], e["key"]) for e in entries]
+            self._last = _sorted(Made(e["type"], e["id"], e["key"]) for e in entries)
         except (ValueError, TypeError, KeyError):
             raise DeployError(
                 f"The log group {self.group} has no record of the last run. Delete it: "
@@ -76,8 +81,12 @@ class Record:
         return self._last
 
     def write(self, made: Iterable[Made]) -> None:
-        """Remember ``made`` in the place of what was remembered before."""
-        entries = list(made)
+        """Remember ``made`` in the place of what was remembered before.
+
+        Args:
+            made: in any order: resources that are created side by side come as they are ready.
+        """
+        entries = _sorted(made)
         if entries == self._last:
             return
         self._make_stream()
@@ -99,3 +108,7 @@ class Record:
             lambda: self._logs.create_log_stream(logGroupName=self.group, logStreamName=_STREAM),
             there,
         )
+
+
+def _sorted(made: Iterable[Made]) -> list[Made]:
+    return sorted(made, key=lambda one: one.order)

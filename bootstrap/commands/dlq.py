@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import requests
 from botocore.exceptions import ClientError
 from rich.markup import escape
 
 from bootstrap.console import out
+from bootstrap.definition.events import failure_paths
+from bootstrap.definition.events.failures import DeadLetter, FailurePath
 from bootstrap.errors import DeployError, WrongUseError
 from bootstrap.services.base import found
 from bootstrap.settings import Settings
@@ -22,70 +21,30 @@ _PEEK_SECONDS = 20
 _PEEK_LIMIT = 1000
 
 
-@dataclass(frozen=True)
-class DeadLetter:
-    """One message in a dead-letter queue.
+class _Unknown(FailurePath):
+    """Whatever else lies in a dead-letter queue: shown as it is."""
 
-    Attributes:
-        origin: what failed, in words: ``hourly_metrics``, ``queue brand-notifications``.
-        reason: why it is here, as far as the message says.
-        payload: the original event or message body.
-        message: the SQS message as received.
-    """
+    def queues(self, settings: Settings, queues: Mapping[str, dict[str, Any]]) -> Iterator[str]:
+        yield from ()
 
-    origin: str
-    reason: str
-    payload: str
-    message: dict[str, Any]
+    def read(self, message: dict[str, Any]) -> DeadLetter:
+        return DeadLetter("unknown", "the message does not say", message["Body"], message)
+
+    def send_back(self, settings: Settings, letter: DeadLetter) -> None:
+        raise RuntimeError("it does not say where it came from")
+
+
+#: Every way for an event to end in a dead-letter queue; the first that knows a message has it.
+_PATHS = [*failure_paths(), _Unknown()]
 
 
 def describe(message: dict[str, Any]) -> DeadLetter:
-    """Read what AWS writes into a dead letter.
-
-    Four kinds: a Lambda on-failure record (its body), a Lambda dead letter and an EventBridge
-    target's dead letter (their message attributes), and a message that SQS moved itself.
-    """
-    body = message["Body"]
-    text = {
-        name: value.get("StringValue", "")
-        for name, value in message.get("MessageAttributes", {}).items()
-    }
-    system = message.get("Attributes", {})
-    if "RULE_ARN" in text:
-        rule = text["RULE_ARN"].rsplit("/", 1)[-1]
-        reason = f"{text.get('ERROR_CODE', '')}: {text.get('ERROR_MESSAGE', '')}"
-        return DeadLetter(f"rule {rule} → {text.get('TARGET_ARN', '')}", reason, body, message)
-    if "ErrorMessage" in text:
-        return DeadLetter("function", text["ErrorMessage"], body, message)
-    if source := system.get("DeadLetterQueueSourceArn"):
-        queue = source.rsplit(":", 1)[-1]
-        return DeadLetter(
-            f"queue {queue}",
-            "received as often as maxReceiveCount allows without success "
-            "(make logs shows each try)",
-            body,
-            message,
-        )
-    record = _json(body)
-    context = record.get("requestContext") if isinstance(record, dict) else None
-    if isinstance(context, dict) and "requestPayload" in record:
-        answer = record.get("responsePayload") or {}
-        error = answer.get("errorMessage") if isinstance(answer, dict) else None
-        kind = answer.get("errorType") if isinstance(answer, dict) else None
-        tries = context.get("approximateInvokeCount", "?")
-        reason = f"{context.get('condition')} after {tries} tries: {kind or ''} {error or ''}"
-        name = str(context.get("functionArn", "")).split(":function:")[-1].split(":")[0]
-        return DeadLetter(
-            f"function {name}", reason.strip(), json.dumps(record["requestPayload"]), message
-        )
-    return DeadLetter("unknown", "the message does not say", body, message)
+    """Read what AWS writes into a dead letter, whichever way the message came."""
+    return _read(message)[1]
 
 
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
+def _read(message: dict[str, Any]) -> tuple[FailurePath, DeadLetter]:
+    return next((path, letter) for path in _PATHS if (letter := path.read(message)))
 
 
 def dead_letter_queues(settings: Settings) -> dict[str, str]:
@@ -94,8 +53,8 @@ def dead_letter_queues(settings: Settings) -> dict[str, str]:
     What is deleted between being listed and being read is passed over.
     """
     sqs = settings.client("sqs")
-    arns: set[str] = set()
     urls: dict[str, str] = {}
+    queues: dict[str, dict[str, Any]] = {}
     for page in sqs.get_paginator("list_queues").paginate():
         for url in page.get("QueueUrls", []):
             names = ["QueueArn", "RedrivePolicy"]
@@ -104,45 +63,11 @@ def dead_letter_queues(settings: Settings) -> dict[str, str]:
                 "AWS.SimpleQueueService.NonExistentQueue",
                 "QueueDoesNotExist",
             )
-            if queue is None:
-                continue
-            attributes = queue["Attributes"]
-            urls[attributes["QueueArn"]] = url
-            if policy := attributes.get("RedrivePolicy"):
-                arns.add(json.loads(policy)["deadLetterTargetArn"])
-    arns.update(_of_functions(settings.client("lambda")))
-    arns.update(_of_rules(settings.client("events")))
+            if queue is not None:
+                arn = queue["Attributes"]["QueueArn"]
+                urls[arn], queues[arn] = url, queue["Attributes"]
+    arns = {arn for path in _PATHS for arn in path.queues(settings, queues)}
     return {arn.rsplit(":", 1)[-1]: urls[arn] for arn in sorted(arns & urls.keys())}
-
-
-def _of_functions(functions: Any) -> Iterator[str]:
-    for page in functions.get_paginator("list_functions").paginate():
-        for function in page["Functions"]:
-            if target := function.get("DeadLetterConfig", {}).get("TargetArn"):
-                yield target
-            name = function["FunctionName"]
-            configs = found(
-                partial(functions.list_function_event_invoke_configs, FunctionName=name),
-                "ResourceNotFoundException",
-            )
-            for config in (configs or {}).get("FunctionEventInvokeConfigs", []):
-                target = config.get("DestinationConfig", {}).get("OnFailure", {})
-                if "Destination" in target:
-                    yield target["Destination"]
-
-
-def _of_rules(events: Any) -> Iterator[str]:
-    gone = "ResourceNotFoundException"
-    for bus in events.list_event_buses()["EventBuses"]:
-        name = bus["Name"]
-        rules = found(partial(events.list_rules, EventBusName=name), gone)
-        for rule in (rules or {}).get("Rules", []):
-            targets = found(
-                partial(events.list_targets_by_rule, Rule=rule["Name"], EventBusName=name), gone
-            )
-            for target in (targets or {}).get("Targets", []):
-                if dead_letter := target.get("DeadLetterConfig", {}).get("Arn"):
-                    yield dead_letter
 
 
 @contextmanager
@@ -224,9 +149,9 @@ def redrive(queue: str) -> None:
     sqs, url = settings.client("sqs"), queues[queue]
     moved, stuck = 0, []
     with _received(sqs, url) as messages:
-        for letter in map(describe, messages):
+        for path, letter in map(_read, messages):
             try:
-                _send_back(settings, letter)
+                path.send_back(settings, letter)
             except (ClientError, KeyError, OSError, ValueError, RuntimeError) as error:
                 stuck.append(f"{letter.message['MessageId']}: {error}")
                 continue
@@ -235,48 +160,3 @@ def redrive(queue: str) -> None:
     out.print(f"{queue}: {moved} sent back, {len(stuck)} stay")
     if stuck:
         raise DeployError("could not be sent back: " + "; ".join(stuck))
-
-
-def _send_back(settings: Settings, letter: DeadLetter) -> None:
-    message = letter.message
-    if source := message.get("Attributes", {}).get("DeadLetterQueueSourceArn"):
-        _send_to_queue(settings, source, message)
-    elif letter.origin.startswith("function "):
-        record = json.loads(message["Body"])
-        arn = record["requestContext"]["functionArn"]
-        settings.client("lambda").invoke(
-            FunctionName=arn.removesuffix(":$LATEST"),
-            InvocationType="Event",
-            Payload=letter.payload.encode(),
-        )
-    elif letter.origin.startswith("rule "):
-        attributes = message["MessageAttributes"]
-        answer = requests.post(
-            f"{settings.endpoint_url}/_trigger_stack/events/deliver",
-            json={
-                "ruleArn": attributes["RULE_ARN"]["StringValue"],
-                "targetArn": attributes["TARGET_ARN"]["StringValue"],
-                "event": json.loads(letter.payload),
-            },
-            timeout=30,
-        )
-        if not answer.ok:
-            raise RuntimeError(answer.text)
-    else:
-        raise RuntimeError("it does not say where it came from")
-
-
-def _send_to_queue(settings: Settings, arn: str, message: dict[str, Any]) -> None:
-    sqs = settings.client("sqs")
-    url = sqs.get_queue_url(QueueName=arn.rsplit(":", 1)[-1])["QueueUrl"]
-    request: dict[str, Any] = {"QueueUrl": url, "MessageBody": message["Body"]}
-    if attributes := message.get("MessageAttributes"):
-        request["MessageAttributes"] = {
-            name: {k: v for k, v in value.items() if not k.endswith("ListValues")}
-            for name, value in attributes.items()
-        }
-    system = message.get("Attributes", {})
-    for key in ("MessageGroupId", "MessageDeduplicationId"):
-        if key in system:
-            request[key] = system[key]
-    sqs.send_message(**request)

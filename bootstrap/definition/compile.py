@@ -10,15 +10,10 @@ from typing import Any
 
 from bootstrap.definition import naming
 from bootstrap.definition.document import Document
-from bootstrap.definition.events import compile_event
-from bootstrap.definition.events.http_api import compile_api
-from bootstrap.definition.events.s3 import bucket_name_problem, compile_buckets
-from bootstrap.definition.events.sqs import event_source
+from bootstrap.definition.events import EVENT_TYPES
 from bootstrap.definition.handlers import check_handler
 from bootstrap.definition.model import Function, Service, known_runtimes, parse_service
 from bootstrap.template import Resource, Template
-
-ROLE_ID = "IamRoleLambdaExecution"
 
 
 def compile_template(document: Document) -> Template:
@@ -40,13 +35,20 @@ def compile_template(document: Document) -> Template:
         template.add(_role(service))
     for key, function in service.functions.items():
         _compile_function(key, function, service, template)
-    compile_api(service, template)
-    for key, function in service.functions.items():
-        for index, event in enumerate(function.events):
-            compile_event(key, index, event, service, template)
-    compile_buckets(service, template)
+    _compile_triggers(service, template)
     _compile_resources(service, template)
     return template
+
+
+def _compile_triggers(service: Service, template: Template) -> None:
+    for trigger in service.triggers:
+        trigger.type.check(trigger, service, template.document)
+    for event_type in EVENT_TYPES.values():
+        triggers = [trigger for trigger in service.triggers if trigger.type is event_type]
+        for resource in event_type.permissions(triggers, service):
+            template.add(resource)
+        for resource in event_type.resources(triggers, service, template.document):
+            template.add(resource)
 
 
 def _compile_layer(key: str, service: Service, template: Template) -> None:
@@ -92,31 +94,12 @@ def _role(service: Service) -> Resource:
         },
         *service.provider.iam.role.statements,
     ]
-    actions = {
-        "sqs": "sqs:SendMessage",
-        "sns": "sns:Publish",
-        "eventBus": "events:PutEvents",
-        "function": "lambda:InvokeFunction",
-    }
-    for function in service.functions.values():
-        for target in _destinations(function):
-            statements.append(
-                {"Effect": "Allow", "Action": actions[target.type], "Resource": target.arn}
-            )
-        if queues := [
-            arn for event in function.events if (arn := event_source(event.get("sqs"))) is not None
-        ]:
-            statements.append(
-                {
-                    "Effect": "Allow",
-                    "Action": [
-                        "sqs:ReceiveMessage",
-                        "sqs:DeleteMessage",
-                        "sqs:GetQueueAttributes",
-                    ],
-                    "Resource": queues,
-                }
-            )
+    for key, function in service.functions.items():
+        if function.destinations:
+            statements += function.destinations.role_statements()
+        for event_type in EVENT_TYPES.values():
+            own = [t for t in service.triggers if t.key == key and t.type is event_type]
+            statements += event_type.role_statements(own)
     properties = {
         "RoleName": {
             "Fn::Join": [
@@ -141,12 +124,7 @@ def _role(service: Service) -> Resource:
             }
         ],
     }
-    return Resource(ROLE_ID, "AWS::IAM::Role", properties, ("provider", "iam"))
-
-
-def _destinations(function: Function) -> list[Any]:
-    targets = function.destinations
-    return [t for t in (targets.onSuccess, targets.onFailure) if t] if targets else []
+    return Resource(naming.ROLE_ID, "AWS::IAM::Role", properties, ("provider", "iam"))
 
 
 def _compile_function(key: str, function: Function, service: Service, template: Template) -> None:
@@ -164,7 +142,7 @@ def _compile_function(key: str, function: Function, service: Service, template: 
         )
     patterns = _patterns(service, function)
     check_handler(key, function.handler, runtime, patterns, template.document)
-    name = function.name or f"{service.service}-{provider.stage}-{key}"
+    name = service.function_name(key)
     log_group: dict[str, Any] = {"LogGroupName": f"/aws/lambda/{name}"}
     if provider.logRetentionInDays:
         log_group["RetentionInDays"] = provider.logRetentionInDays
@@ -180,7 +158,7 @@ def _compile_function(key: str, function: Function, service: Service, template: 
         "FunctionName": name,
         "MemorySize": function.memorySize or provider.memorySize,
         "Timeout": function.timeout or provider.timeout,
-        "Role": {"Fn::GetAtt": [ROLE_ID, "Arn"]},
+        "Role": {"Fn::GetAtt": [naming.ROLE_ID, "Arn"]},
     }
     variables = {**provider.environment, **function.environment}
     if variables:
@@ -220,14 +198,9 @@ def _compile_invoke_config(key: str, function: Function, template: Template) -> 
     configured = (function.destinations, function.maximumEventAge, function.maximumRetryAttempts)
     if all(value is None for value in configured):
         return
-    destinations: dict[str, Any] = {}
-    if function.destinations and function.destinations.onSuccess:
-        destinations["OnSuccess"] = {"Destination": function.destinations.onSuccess.arn}
-    if function.destinations and function.destinations.onFailure:
-        destinations["OnFailure"] = {"Destination": function.destinations.onFailure.arn}
     properties: dict[str, Any] = {
         "FunctionName": {"Ref": naming.function_id(key)},
-        "DestinationConfig": destinations,
+        "DestinationConfig": function.destinations.config() if function.destinations else {},
         "Qualifier": "$LATEST",
     }
     if function.maximumEventAge is not None:
@@ -261,11 +234,10 @@ def _compile_resources(service: Service, template: Template) -> None:
             template.document.fail(
                 f"{logical_id} needs a Type (text) and Properties (a mapping).", *path
             )
-        bucket = properties.get("BucketName") if kind == "AWS::S3::Bucket" else None
-        if isinstance(bucket, str) and (problem := bucket_name_problem(bucket)):
-            template.document.fail(
-                f"the bucket name “{bucket}” {problem}.", *path, "Properties", "BucketName"
-            )
+        for event_type in EVENT_TYPES.values():
+            if problem := event_type.resource_problem(kind, properties):
+                name, sentence = problem
+                template.document.fail(sentence, *path, "Properties", name)
         depends = body.get("DependsOn", [])
         depends = [depends] if isinstance(depends, str) else depends
         if not isinstance(depends, list) or not all(isinstance(name, str) for name in depends):

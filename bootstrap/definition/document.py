@@ -30,6 +30,8 @@ _YAML = "tag:yaml.org,2002:"
 _MAX_DEPTH = 64
 #: A few aliases of aliases can ask for more values than memory holds.
 _MAX_VALUES = 200_000
+#: Python cannot write very long numbers as text, which a sentence about one needs.
+_MAX_BITS = 1024
 
 
 @dataclass
@@ -219,7 +221,9 @@ class _Values:
             if kind == "bool":
                 return bool(self.construct.construct_yaml_bool(node))
             if kind == "int":
-                return int(self.construct.construct_yaml_int(node))
+                whole = int(self.construct.construct_yaml_int(node))
+                if whole.bit_length() <= _MAX_BITS:
+                    return whole
             if kind == "float":
                 number = float(self.construct.construct_yaml_float(node))
                 if math.isfinite(number):

@@ -6,23 +6,18 @@ here is refused, because a setting that is silently ignored is a trap.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import botocore.loaders
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, PrivateAttr, create_model
 
-from bootstrap.definition.document import Document
-
-#: A literal string, or a CloudFormation function that yields one.
-type Reference = str | dict[str, Any]
-
-
-@cache
-def known_s3_events() -> tuple[str, ...]:
-    """Every event type that the S3 API model of the installed SDK lists."""
-    model = botocore.loaders.Loader().load_service_model("s3", "service-2")
-    return tuple(model["shapes"]["Event"]["enum"])
+from bootstrap.definition.destinations import Destinations
+from bootstrap.definition.document import Document, KeyPath
+from bootstrap.definition.events import EVENT_TYPES
+from bootstrap.definition.events.base import Trigger
+from bootstrap.definition.parsing import Model, Reference, parse
 
 
 @cache
@@ -30,10 +25,6 @@ def known_runtimes() -> tuple[str, ...]:
     """Every runtime identifier that the Lambda API model of the installed SDK lists."""
     model = botocore.loaders.Loader().load_service_model("lambda", "service-2")
     return tuple(model["shapes"]["Runtime"]["enum"])
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=True)
 
 
 def _scalar_to_text(value: Any) -> Any:
@@ -45,12 +36,12 @@ def _scalar_to_text(value: Any) -> Any:
 EnvironmentValue = Annotated[str | dict[str, Any], BeforeValidator(_scalar_to_text)]
 
 
-class Package(_Model):
+class Package(Model):
     individually: bool = False
     patterns: list[str] = []
 
 
-class Layer(_Model):
+class Layer(Model):
     path: str
     name: str | None = None
     description: str | None = None
@@ -59,35 +50,15 @@ class Layer(_Model):
     package: Package = Package()
 
 
-class HttpApiCors(_Model):
-    allowedOrigins: list[str] = []
-    allowedHeaders: list[str] = []
-    allowedMethods: list[str] = []
-    allowCredentials: bool | None = None
-    exposedResponseHeaders: list[str] = []
-    maxAge: int | None = None
-
-
-class HttpApi(_Model):
-    name: str | None = None
-    payload: Literal["1.0", "2.0"] = "2.0"
-    cors: bool | HttpApiCors = False
-
-
-class S3Bucket(_Model):
-    name: str
-    versioningConfiguration: dict[str, Any] | None = None
-
-
-class IamRole(_Model):
+class IamRole(Model):
     statements: list[dict[str, Any]] = []
 
 
-class Iam(_Model):
+class Iam(Model):
     role: IamRole = IamRole()
 
 
-class Provider(_Model):
+class _Provider(Model):
     name: Literal["aws"]
     region: str = "us-east-1"
     stage: str = "dev"
@@ -98,67 +69,33 @@ class Provider(_Model):
     logRetentionInDays: int | None = None
     environment: dict[str, EnvironmentValue] = {}
     tags: dict[str, str] = {}
-    httpApi: HttpApi = HttpApi()
-    s3: dict[str, S3Bucket] = {}
+
+    def setting(self, key: str) -> Any:
+        """What is set for all triggers of an event type, under one of the type's own keys."""
+        return getattr(self, key)
+
+
+if TYPE_CHECKING:
+    _ProviderWithEvents = _Provider  # mypy cannot follow a base class that is made at run time
+else:
+    _ProviderWithEvents = create_model(
+        "_ProviderWithEvents",
+        __base__=_Provider,
+        **{
+            key: shape_and_default
+            for event_type in EVENT_TYPES.values()
+            for key, shape_and_default in event_type.provider_settings.items()
+        },
+    )
+
+
+class Provider(_ProviderWithEvents):
+    """``provider``, with what each event type lets be set there."""
+
     iam: Iam = Iam()
 
 
-class HttpApiEvent(_Model):
-    path: str
-    method: str = "*"
-
-
-class S3Event(_Model):
-    bucket: str
-    event: str = "s3:ObjectCreated:*"
-    rules: list[dict[Literal["prefix", "suffix"], str]] = []
-
-
-class RetryPolicy(_Model):
-    maximumEventAge: int | None = Field(None, ge=60, le=86400)
-    maximumRetryAttempts: int | None = Field(None, ge=0, le=185)
-
-
-class InputTransformer(_Model):
-    inputTemplate: str = Field(min_length=1, max_length=8192)
-    inputPathsMap: dict[str, str] = {}
-
-
-class EventBridgeEvent(_Model):
-    name: str | None = Field(None, pattern=r"^[\.\-_A-Za-z0-9]{1,64}$")
-    description: str | None = Field(None, max_length=512)
-    enabled: bool = True
-    eventBus: Annotated[str, Field(min_length=1)] | dict[str, Any] | None = None
-    pattern: dict[str, Any] | None = Field(None, min_length=1)
-    schedule: str | None = None
-    input: dict[str, Any] | None = None
-    inputPath: str | None = None
-    inputTransformer: InputTransformer | None = None
-    retryPolicy: RetryPolicy | None = None
-    deadLetterQueueArn: Reference | None = None
-
-
-class SqsEvent(_Model):
-    arn: Reference
-    batchSize: int = Field(10, ge=1, le=10000)
-    maximumBatchingWindow: int | None = Field(None, ge=0, le=300)
-    enabled: bool = True
-    functionResponseType: Literal["ReportBatchItemFailures"] | None = None
-    filterPatterns: list[dict[str, Any]] = []
-    maximumConcurrency: int | None = Field(None, ge=2, le=1000)
-
-
-class Destination(_Model):
-    type: Literal["sqs", "sns", "eventBus", "function"]
-    arn: Reference
-
-
-class Destinations(_Model):
-    onSuccess: Destination | None = None
-    onFailure: Destination | None = None
-
-
-class Function(_Model):
+class _Function(Model):
     handler: str
     name: str | None = Field(None, pattern=r"^[a-zA-Z0-9-_]{1,64}$")
     description: str | None = Field(None, max_length=256)
@@ -177,12 +114,54 @@ class Function(_Model):
     tags: dict[str, str] = {}
 
 
-class Resources(_Model):
+#: The keys of event types that stand beside a function's events.
+_BESIDE_EVENTS = [key for key, event_type in EVENT_TYPES.items() if event_type.beside_events]
+
+if TYPE_CHECKING:
+    _FunctionWithTriggers = _Function
+else:
+    _FunctionWithTriggers = create_model(
+        "_FunctionWithTriggers", __base__=_Function, **dict.fromkeys(_BESIDE_EVENTS, (Any, None))
+    )
+
+
+class Function(_FunctionWithTriggers):
+    """A function, with the triggers that stand beside its events."""
+
+    def written(self, key: str, document: Document) -> Iterator[tuple[KeyPath, int, Any]]:
+        """Every trigger as it is written: path with its type's key, place, and body.
+
+        Raises:
+            DefinitionError: an event without exactly one type that there is.
+        """
+        for index, event in enumerate(self.events):
+            path: KeyPath = ("functions", key, "events", index)
+            if len(event) != 1:
+                document.fail(
+                    f"functions.{key}.events[{index}] must have exactly one event type; it has "
+                    f"{', '.join(event) or 'none'}.",
+                    *path,
+                )
+            ((kind, body),) = event.items()
+            if kind not in EVENT_TYPES or kind in _BESIDE_EVENTS:
+                supported = sorted(EVENT_TYPES.keys() - set(_BESIDE_EVENTS))
+                document.fail(
+                    f"functions.{key}: the event type “{kind}” is not supported here. Supported: "
+                    f"{', '.join(supported)}.",
+                    *path,
+                )
+            yield (*path, kind), index, body
+        for kind in _BESIDE_EVENTS:
+            if (body := getattr(self, kind)) is not None:
+                yield ("functions", key, kind), 0, body
+
+
+class Resources(Model):
     Resources: dict[str, dict[str, Any]] = {}
     Outputs: dict[str, Any] = {}
 
 
-class Service(_Model):
+class Service(Model):
     service: str = Field(pattern=r"^[a-zA-Z][a-zA-Z0-9-]*$")
     frameworkVersion: str | None = None
     configValidationMode: Literal["error", "warn", "off"] = "warn"
@@ -192,6 +171,16 @@ class Service(_Model):
     layers: dict[str, Layer] = {}
     functions: dict[str, Function] = {}
     resources: Resources = Resources()
+    _triggers: list[Trigger[Any]] = PrivateAttr(default_factory=list)
+
+    @property
+    def triggers(self) -> list[Trigger[Any]]:
+        """Every trigger of every function, in the order of the file."""
+        return self._triggers
+
+    def function_name(self, key: str) -> str:
+        """What the function under ``key`` is called on AWS."""
+        return self.functions[key].name or f"{self.service}-{self.provider.stage}-{key}"
 
 
 def parse_service(document: Document) -> Service:
@@ -200,66 +189,11 @@ def parse_service(document: Document) -> Service:
     Raises:
         DefinitionError: the first thing wrong, with its line.
     """
-    return parse(Service, document.data, document, ())
-
-
-def parse[M: BaseModel](
-    model: type[M], data: Any, document: Document, path: tuple[str | int, ...]
-) -> M:
-    """Check ``data``, found at ``path``, against ``model``.
-
-    Raises:
-        DefinitionError: the first thing wrong, with its line.
-    """
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        problems = sorted(
-            error.errors(),
-            key=lambda e: document.line([*path, *e["loc"]]) or 0,
-        )
-        problem = problems[0]
-        if problem["type"] == "missing":  # a key beside it that is unknown is how it was misspelt
-            beside = [p for p in problems if p["loc"][:-1] == problem["loc"][:-1]]
-            problem = next((p for p in beside if p["type"] == "extra_forbidden"), problem)
-        location = [part for part in problem["loc"] if _is_key(part)]
-        name = ".".join(str(part) for part in (*path, *location))
-        document.fail(f"{name}: {_sentence(problem, model, location)}", *path, *location)
-
-
-def _is_key(part: str | int) -> bool:
-    """Pydantic adds the names of union members to a location; they are not keys of the file."""
-    return isinstance(part, int) or not (part in ("str", "bool") or part.startswith("dict["))
-
-
-def _sentence(problem: Any, model: type[BaseModel], location: list[str | int]) -> str:
-    kind = problem["type"]
-    if kind == "extra_forbidden":
-        owner = _owner(model, location[:-1])
-        keys = ", ".join(owner.model_fields) if owner else ""
-        return f"is not supported here. Supported: {keys}." if keys else "is not supported here."
-    if kind == "missing":
-        return "is required."
-    message = str(problem["msg"])
-    given = problem.get("input")
-    shown = "" if isinstance(given, dict | list) else f" (found {given!r})"
-    return f"{message[0].lower()}{message[1:]}{shown}."
-
-
-def _owner(model: type[BaseModel], location: list[str | int]) -> type[BaseModel] | None:
-    """The model that a key at ``location`` belongs to, as far as it can be told."""
-    current: Any = model
-    for part in location:
-        field = getattr(current, "model_fields", {}).get(part)
-        annotation = field.annotation if field else current
-        candidates = _models_in(annotation)
-        if not candidates:
-            return None
-        current = candidates[0]
-    return current if isinstance(current, type) and issubclass(current, BaseModel) else None
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [m for argument in getattr(annotation, "__args__", ()) for m in _models_in(argument)]
+    service = parse(Service, document.data, document, ())
+    for key, function in service.functions.items():
+        for path, index, body in function.written(key, document):
+            event_type = EVENT_TYPES[str(path[-1])]
+            event = parse(event_type.model, event_type.long_form(body), document, path)
+            name = service.function_name(key)
+            service.triggers.append(Trigger(event_type, key, name, index, path, event))
+    return service

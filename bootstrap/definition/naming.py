@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 
+#: The execution role that all functions share.
+ROLE_ID = "IamRoleLambdaExecution"
+
 
 def _upper_first(text: str) -> str:
     return text[:1].upper() + text[1:]

@@ -112,6 +112,28 @@ def _remove_rule(context: Context, key: Key) -> bool:
     return True
 
 
+#: Other settings of a target are for targets that AWS's API knows better.
+_TARGET = shapes.mapping(
+    {"Id": shapes.text, "Arn": shapes.text},
+    {
+        "DeadLetterConfig": shapes.mapping({"Arn": shapes.text}),
+        "Input": shapes.text_or_mapping,
+        "InputPath": shapes.text,
+        "InputTransformer": shapes.mapping(
+            {"InputTemplate": shapes.text}, {"InputPathsMap": shapes.mapping_of(shapes.text)}
+        ),
+        "RetryPolicy": shapes.mapping(
+            {},
+            {
+                "MaximumEventAgeInSeconds": shapes.number(60, 86_400),
+                "MaximumRetryAttempts": shapes.number(0, 185),
+            },
+        ),
+        "RoleArn": shapes.text,
+    },
+    open=True,
+)
+
 RESOURCE_TYPES = {
     "AWS::Events::EventBus": ResourceType(
         _bus,
@@ -128,9 +150,7 @@ RESOURCE_TYPES = {
             "EventPattern": shapes.any_mapping,
             "ScheduleExpression": shapes.text,
             "State": shapes.one_of("ENABLED", "DISABLED"),
-            "Targets": shapes.list_of(
-                shapes.mapping({"Id": shapes.text, "Arn": shapes.text}, open=True)
-            ),
+            "Targets": shapes.list_of(_TARGET),
         },
         keys=_rule_keys,
         remove=_remove_rule,

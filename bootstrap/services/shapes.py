@@ -18,6 +18,9 @@ class Finding(NamedTuple):
     path: tuple[str | int, ...] = ()
 
 
+#: Longer numbers fit nowhere in AWS, and Python refuses to read very long ones.
+_MOST_DIGITS = 19
+
 type Shape = Callable[[Any], Finding | None]
 
 
@@ -57,8 +60,11 @@ def number(low: int | None = None, high: int | None = None) -> Shape:
         digits = isinstance(value, str) and value.isascii() and value.isdecimal()
         if isinstance(value, bool) or not (isinstance(value, int) or digits):
             return Finding(f"must be a whole number, not {_shown(value)}")
+        if len(str(value)) > _MOST_DIGITS:
+            return Finding(f"must have {_MOST_DIGITS} digits or fewer")
         if (low is not None and int(value) < low) or (high is not None and int(value) > high):
-            return Finding(f"must be {low} to {high}, not {value}")
+            wanted = f"{low} or more" if high is None else f"{low} to {high}"
+            return Finding(f"must be {wanted}, not {value}")
         return None
 
     return check
@@ -91,9 +97,17 @@ def list_of(item: Shape) -> Shape:
 
 def any_mapping(value: Any) -> Finding | None:
     """A mapping with any content, such as a policy document."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and not is_function(value):
         return None
-    return Finding(f"must be a mapping, not {_shown(value)}")
+    shown = "a CloudFormation function" if isinstance(value, dict) else _shown(value)
+    return Finding(f"must be a mapping, not {shown}")
+
+
+def text_or_mapping(value: Any) -> Finding | None:
+    """JSON, as text or written out as a mapping."""
+    if isinstance(value, str | dict):
+        return None
+    return Finding(f"must be text or a mapping, not {_shown(value)}")
 
 
 def mapping_of(item: Shape) -> Shape:
@@ -126,8 +140,6 @@ def mapping(
     def check(value: Any) -> Finding | None:
         if finding := any_mapping(value):
             return finding
-        if is_function(value):
-            return Finding("must be a mapping, not a CloudFormation function")
         if not open and (unknown := sorted(value.keys() - known.keys())):
             return Finding(
                 f"is not supported here. Supported: {', '.join(sorted(known))}", (unknown[0],)

@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from bootstrap.definition.document import KeyPath
 from bootstrap.definition.events import event_bridge, http_api, s3, sqs
-from bootstrap.definition.model import Service
-from bootstrap.template import Template
+from bootstrap.definition.events.base import EventType
+from bootstrap.definition.events.failures import FailurePath
 
-type EventCompiler = Callable[[str, int, Any, KeyPath, Service, Template], None]
-
-EVENT_COMPILERS: dict[str, EventCompiler] = {
-    "eventBridge": event_bridge.compile_event,
-    "httpApi": http_api.compile_event,
-    "s3": s3.compile_event,
-    "sqs": sqs.compile_event,
+#: Every event type, by its key. A dead letter belongs to the first whose failure path knows it:
+#: what SQS itself says about where a message was comes before what the message holds.
+EVENT_TYPES: dict[str, EventType[Any]] = {
+    event_type.key: event_type
+    for event_type in (
+        sqs.Sqs(),
+        event_bridge.EventBridge(),
+        http_api.HttpApi(),
+        s3.S3(),
+    )
 }
 
 
-def compile_event(
-    key: str, index: int, event: dict[str, Any], service: Service, template: Template
-) -> None:
-    """Add the resources of one trigger of function ``key``.
-
-    Raises:
-        DefinitionError: an unknown event type, or one that is written wrongly.
-    """
-    path: KeyPath = ("functions", key, "events", index)
-    if len(event) != 1:
-        template.document.fail(
-            f"functions.{key}.events[{index}] must have exactly one event type; it has "
-            f"{', '.join(event) or 'none'}.",
-            *path,
-        )
-    (kind, body), *_ = event.items()
-    if kind not in EVENT_COMPILERS:
-        template.document.fail(
-            f"functions.{key}: the event type “{kind}” is not supported here. Supported: "
-            f"{', '.join(sorted(EVENT_COMPILERS))}.",
-            *path,
-        )
-    EVENT_COMPILERS[kind](key, index, body, (*path, kind), service, template)
+def failure_paths() -> list[FailurePath]:
+    """Every way for an event to end in a dead-letter queue, in the order to ask them in."""
+    return list(dict.fromkeys(path for one in EVENT_TYPES.values() for path in one.failures))

@@ -3,96 +3,206 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import requests
+from pydantic import Field
 
 from bootstrap.definition import naming
-from bootstrap.definition.document import KeyPath
-from bootstrap.definition.model import EventBridgeEvent, Reference, Service, parse
+from bootstrap.definition.document import Document
+from bootstrap.definition.events.base import (
+    EventType,
+    Example,
+    Trigger,
+    invoke_permission,
+)
+from bootstrap.definition.events.failures import (
+    ASYNCHRONOUS_INVOCATION,
+    DeadLetter,
+    FailurePath,
+    text_attributes,
+)
+from bootstrap.definition.parsing import Model, Reference
 from bootstrap.definition.schedule import schedule_problem
-from bootstrap.template import Resource, Template
+from bootstrap.services.base import found
+from bootstrap.settings import Settings
+from bootstrap.template import Resource
+
+if TYPE_CHECKING:
+    from bootstrap.definition.model import Service
+
+_GONE = "ResourceNotFoundException"
 
 
-def compile_event(
-    key: str, index: int, body: Any, path: KeyPath, service: Service, template: Template
-) -> None:
-    """Add the rule, its target and the permission for EventBridge to invoke the function.
+class RetryPolicy(Model):
+    maximumEventAge: int | None = Field(None, ge=60, le=86400)
+    maximumRetryAttempts: int | None = Field(None, ge=0, le=185)
 
-    A bus that is named in plain text is made as well, once, as the framework does.
 
-    Raises:
-        DefinitionError: neither or both of pattern and schedule, a schedule that EventBridge
-            would refuse, or two kinds of input.
-    """
-    event = parse(EventBridgeEvent, body, template.document, path)
-    fail = template.document.fail
-    if (event.pattern is None) == (event.schedule is None):
-        fail(f"functions.{key}: eventBridge needs either a pattern or a schedule.", *path)
-    if event.schedule and (problem := schedule_problem(event.schedule)):
-        fail(f"functions.{key}: the schedule “{event.schedule}” {problem}.", *path, "schedule")
-    bus = _bus_name(event.eventBus)
-    if event.schedule and bus is not None:
-        fail(f"functions.{key}: schedules run on the default bus only.", *path, "eventBus")
-    if sum(x is not None for x in (event.input, event.inputPath, event.inputTransformer)) > 1:
-        fail(
-            f"functions.{key}: use one of input, inputPath and inputTransformer.",
-            *path,
+class InputTransformer(Model):
+    inputTemplate: str = Field(min_length=1, max_length=8192)
+    inputPathsMap: dict[str, str] = {}
+
+
+class EventBridgeEvent(Model):
+    name: str | None = Field(None, pattern=r"^[\.\-_A-Za-z0-9]{1,64}$")
+    description: str | None = Field(None, max_length=512)
+    enabled: bool = True
+    eventBus: Annotated[str, Field(min_length=1)] | dict[str, Any] | None = None
+    pattern: dict[str, Any] | None = Field(None, min_length=1)
+    schedule: str | None = None
+    input: dict[str, Any] | None = None
+    inputPath: str | None = None
+    inputTransformer: InputTransformer | None = None
+    retryPolicy: RetryPolicy | None = None
+    deadLetterQueueArn: Reference | None = None
+
+
+class _Undelivered(FailurePath):
+    """An event that a rule's target did not take (EventBridge, "Using dead-letter queues")."""
+
+    def queues(self, settings: Settings, queues: Mapping[str, dict[str, Any]]) -> Iterator[str]:
+        events = settings.client("events")
+        for bus in events.list_event_buses()["EventBuses"]:
+            name = bus["Name"]
+            rules = found(partial(events.list_rules, EventBusName=name), _GONE)
+            for rule in (rules or {}).get("Rules", []):
+                read = partial(events.list_targets_by_rule, Rule=rule["Name"], EventBusName=name)
+                for target in (found(read, _GONE) or {}).get("Targets", []):
+                    if dead_letter := target.get("DeadLetterConfig", {}).get("Arn"):
+                        yield dead_letter
+
+    def read(self, message: dict[str, Any]) -> DeadLetter | None:
+        text = text_attributes(message)
+        if "RULE_ARN" not in text:
+            return None
+        rule = text["RULE_ARN"].rsplit("/", 1)[-1]
+        reason = f"{text.get('ERROR_CODE', '')}: {text.get('ERROR_MESSAGE', '')}"
+        origin = f"rule {rule} → {text.get('TARGET_ARN', '')}"
+        return DeadLetter(origin, reason, message["Body"], message)
+
+    def send_back(self, settings: Settings, letter: DeadLetter) -> None:
+        attributes = letter.message["MessageAttributes"]
+        answer = requests.post(
+            f"{settings.endpoint_url}/_trigger_stack/events/deliver",
+            json={
+                "ruleArn": attributes["RULE_ARN"]["StringValue"],
+                "targetArn": attributes["TARGET_ARN"]["StringValue"],
+                "event": json.loads(letter.payload),
+            },
+            timeout=30,
         )
-    function = service.functions[key]
-    number = index + 1
-    default = f"{function.name or f'{service.service}-{service.provider.stage}-{key}'}"
-    name = rule_name(default, index, event.name)
+        if not answer.ok:
+            raise RuntimeError(answer.text)
+
+
+class EventBridge(EventType[EventBridgeEvent]):
+    """A rule invokes the function asynchronously; what it cannot deliver is a failure, too."""
+
+    key = "eventBridge"
+    model = EventBridgeEvent
+    failures = (_Undelivered(), ASYNCHRONOUS_INVOCATION)
+
+    def long_form(self, body: Any) -> Any:
+        """There is no short form."""
+        return body
+
+    def check(
+        self, trigger: Trigger[EventBridgeEvent], service: Service, document: Document
+    ) -> None:
+        event, path, name = trigger.event, trigger.path, f"functions.{trigger.key}"
+        if (event.pattern is None) == (event.schedule is None):
+            document.fail(f"{name}: eventBridge needs either a pattern or a schedule.", *path)
+        if event.schedule is not None and (problem := schedule_problem(event.schedule)):
+            sentence = f"{name}: the schedule “{event.schedule}” {problem}."
+            document.fail(sentence, *path, "schedule")
+        if event.schedule and _bus_name(event.eventBus) is not None:
+            document.fail(f"{name}: schedules run on the default bus only.", *path, "eventBus")
+        if sum(x is not None for x in (event.input, event.inputPath, event.inputTransformer)) > 1:
+            document.fail(f"{name}: use one of input, inputPath and inputTransformer.", *path)
+
+    def permissions(
+        self, triggers: Sequence[Trigger[EventBridgeEvent]], service: Service
+    ) -> Iterator[Resource]:
+        for trigger in triggers:
+            bus = _bus_name(trigger.event.eventBus)
+            rule = ["rule", *([] if bus is None else [bus]), _rule_name(trigger)]
+            source = [
+                "arn",
+                {"Ref": "AWS::Partition"},
+                "events",
+                {"Ref": "AWS::Region"},
+                {"Ref": "AWS::AccountId"},
+                {"Fn::Join": ["/", rule]},
+            ]
+            yield invoke_permission(
+                f"{naming.normalized(trigger.key)}EventBridgeLambdaPermission{trigger.index + 1}",
+                trigger,
+                "events.amazonaws.com",
+                {"Fn::Join": [":", source]},
+            )
+
+    def role_statements(
+        self, triggers: Sequence[Trigger[EventBridgeEvent]]
+    ) -> Iterator[dict[str, Any]]:
+        """None: EventBridge calls the function."""
+        yield from ()
+
+    def resources(
+        self, triggers: Sequence[Trigger[EventBridgeEvent]], service: Service, document: Document
+    ) -> Iterator[Resource]:
+        """The rules with their targets; a bus named in plain text is made, too, once."""
+        buses: set[str] = set()
+        for trigger in triggers:
+            bus, needs = trigger.event.eventBus, list[str]()
+            if isinstance(bus, str) and bus != "default" and not bus.startswith("arn"):
+                needs = [naming.event_bus_id(bus)]
+                if bus not in buses:
+                    kind = "AWS::Events::EventBus"
+                    yield Resource(needs[0], kind, {"Name": bus}, trigger.path)
+                buses.add(bus)
+            logical_id = naming.alphanumeric(f"{trigger.function}-rule-{trigger.index + 1}")
+            yield Resource(
+                f"{logical_id}EventBridgeRule",
+                "AWS::Events::Rule",
+                _rule(trigger),
+                trigger.path,
+                tuple(needs),
+            )
+
+    def example(
+        self, trigger: Trigger[EventBridgeEvent], service: Service, settings: Settings
+    ) -> Example:
+        event, rule = trigger.event, _rule_name(trigger)
+        if event.schedule:
+            return Example(f"schedule {event.schedule}", f"make fire-schedule RULE={rule}")
+        pattern = json.dumps(event.pattern or {}, separators=(",", ":"))
+        return Example(f"bus rule {rule}", f"(fires on events that match {pattern})")
+
+
+def _rule_name(trigger: Trigger[EventBridgeEvent]) -> str:
+    """The rule's name, as the framework makes it when the file gives none."""
+    suffix = f"rule-{trigger.index + 1}"
+    return trigger.event.name or _at_most_64(f"{trigger.function}-{suffix}", suffix)
+
+
+def _rule(trigger: Trigger[EventBridgeEvent]) -> dict[str, Any]:
+    event = trigger.event
     rule: dict[str, Any] = {
-        "Name": name,
+        "Name": _rule_name(trigger),
         "State": "ENABLED" if event.enabled else "DISABLED",
-        "Targets": [_target(key, name, event)],
+        "Targets": [_target(trigger)],
     }
     optional = {
         "Description": event.description,
-        "EventBusName": bus,
+        "EventBusName": _bus_name(event.eventBus),
         "EventPattern": event.pattern,
         "ScheduleExpression": event.schedule,
     }
-    rule.update({k: v for k, v in optional.items() if v is not None})
-    base = naming.alphanumeric(f"{function.name or default}-rule-{number}")
-    made = _add_bus(event.eventBus, path, template)
-    template.add(Resource(f"{base}EventBridgeRule", "AWS::Events::Rule", rule, path, made))
-    bus_part: list[Any] = [] if bus is None else [bus]
-    template.add(
-        Resource(
-            f"{naming.normalized(key)}EventBridgeLambdaPermission{number}",
-            "AWS::Lambda::Permission",
-            {
-                "Action": "lambda:InvokeFunction",
-                "FunctionName": {"Fn::GetAtt": [naming.function_id(key), "Arn"]},
-                "Principal": "events.amazonaws.com",
-                "SourceArn": {
-                    "Fn::Join": [
-                        ":",
-                        [
-                            "arn",
-                            {"Ref": "AWS::Partition"},
-                            "events",
-                            {"Ref": "AWS::Region"},
-                            {"Ref": "AWS::AccountId"},
-                            {"Fn::Join": ["/", ["rule", *bus_part, name]]},
-                        ],
-                    ]
-                },
-            },
-            path,
-        )
-    )
-
-
-def rule_name(function: str, index: int, given: str | None) -> str:
-    """The rule's name, as the framework makes it when the file gives none.
-
-    Args:
-        function: Name of the function.
-        index: Place of the event among the function's, from 0.
-        given: The name in the file.
-    """
-    return given or _at_most_64(f"{function}-rule-{index + 1}", f"rule-{index + 1}")
+    return rule | {key: value for key, value in optional.items() if value is not None}
 
 
 def _bus_name(bus: Reference | None) -> Reference | None:
@@ -100,15 +210,6 @@ def _bus_name(bus: Reference | None) -> Reference | None:
     if isinstance(bus, str) and bus.startswith("arn"):
         bus = bus.partition("/")[2]
     return None if bus == "default" else bus
-
-
-def _add_bus(bus: Reference | None, path: KeyPath, template: Template) -> tuple[str, ...]:
-    if not isinstance(bus, str) or bus == "default" or bus.startswith("arn"):
-        return ()
-    logical_id = naming.event_bus_id(bus)
-    if logical_id not in template.resources:
-        template.add(Resource(logical_id, "AWS::Events::EventBus", {"Name": bus}, path))
-    return (logical_id,)
 
 
 def _at_most_64(name: str, suffix: str) -> str:
@@ -119,10 +220,11 @@ def _at_most_64(name: str, suffix: str) -> str:
     return f"{name[: 31 - len(suffix)]}{digest}-{suffix}"
 
 
-def _target(key: str, rule: str, event: EventBridgeEvent) -> dict[str, Any]:
+def _target(trigger: Trigger[EventBridgeEvent]) -> dict[str, Any]:
+    event = trigger.event
     target: dict[str, Any] = {
-        "Arn": {"Fn::GetAtt": [naming.function_id(key), "Arn"]},
-        "Id": _at_most_64(f"{rule}-target", "target"),
+        "Arn": trigger.function_arn,
+        "Id": _at_most_64(f"{_rule_name(trigger)}-target", "target"),
     }
     if event.input is not None:
         target["Input"] = event.input

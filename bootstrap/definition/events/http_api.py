@@ -3,22 +3,134 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from bootstrap.definition import naming
-from bootstrap.definition.document import KeyPath
-from bootstrap.definition.model import HttpApiEvent, Service, parse
-from bootstrap.template import Resource, Template
+from bootstrap.definition.document import Document
+from bootstrap.definition.events.base import (
+    ANY_BODY,
+    Endpoint,
+    EventType,
+    Example,
+    Trigger,
+    invoke_permission,
+)
+from bootstrap.definition.parsing import Model
+from bootstrap.settings import Settings
+from bootstrap.template import Resource
+
+if TYPE_CHECKING:
+    from bootstrap.definition.model import Service
 
 API_ID = "HttpApi"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY", "*")
+_BRAND = '{"name": "Acme", "contactEmail": "brand@acme.example", "colors": {"primary": "#0b5fff"}}'
 
 
-def compile_api(service: Service, template: Template) -> None:
-    """Add the API and its default stage when any function has an ``httpApi`` event."""
-    if not any("httpApi" in event for f in service.functions.values() for event in f.events):
-        return
-    settings = service.provider.httpApi
+class HttpApiCors(Model):
+    allowedOrigins: list[str] = []
+    allowedHeaders: list[str] = []
+    allowedMethods: list[str] = []
+    allowCredentials: bool | None = None
+    exposedResponseHeaders: list[str] = []
+    maxAge: int | None = None
+
+
+class HttpApiSettings(Model):
+    name: str | None = None
+    payload: Literal["1.0", "2.0"] = "2.0"
+    cors: bool | HttpApiCors = False
+
+
+class HttpApiEvent(Model):
+    path: str
+    method: str = "*"
+
+
+class HttpApi(EventType[HttpApiEvent]):
+    """API Gateway invokes the function for a request and waits for its answer."""
+
+    key = "httpApi"
+    model = HttpApiEvent
+    provider_settings: ClassVar = {"httpApi": (HttpApiSettings, HttpApiSettings())}
+    failures = ()  # whoever sent the request gets the error
+
+    def long_form(self, body: Any) -> Any:
+        """``httpApi: GET /brand/{brandId}``, or ``'*'`` for every other request."""
+        if not isinstance(body, str):
+            return body
+        method, _, path = body.strip().partition(" ")
+        return {"path": "*"} if body.strip() == "*" else {"method": method, "path": path.strip()}
+
+    def check(self, trigger: Trigger[HttpApiEvent], service: Service, document: Document) -> None:
+        event = trigger.event
+        if event.method.upper() not in _METHODS or not re.fullmatch(r"\*|/\S*", event.path):
+            document.fail(
+                f"functions.{trigger.key}: “{event.method} {event.path}” is not a route. Write "
+                "for example GET /brand/{brandId}.",
+                *trigger.path,
+            )
+
+    def permissions(
+        self, triggers: Sequence[Trigger[HttpApiEvent]], service: Service
+    ) -> Iterator[Resource]:
+        """One for each function."""
+        for trigger in _first_of_each_function(triggers):
+            yield invoke_permission(
+                f"{naming.normalized(trigger.key)}LambdaPermissionHttpApi",
+                trigger,
+                "apigateway.amazonaws.com",
+                {
+                    "Fn::Sub": "arn:${AWS::Partition}:execute-api:${AWS::Region}:"
+                    f"${{AWS::AccountId}}:${{{API_ID}}}/*"
+                },
+            )
+
+    def role_statements(
+        self, triggers: Sequence[Trigger[HttpApiEvent]]
+    ) -> Iterator[dict[str, Any]]:
+        """None: API Gateway calls the function."""
+        yield from ()
+
+    def resources(
+        self, triggers: Sequence[Trigger[HttpApiEvent]], service: Service, document: Document
+    ) -> Iterator[Resource]:
+        """The API and its default stage, an integration for each function, and the routes."""
+        if not triggers:
+            return
+        settings: HttpApiSettings = service.provider.setting("httpApi")
+        yield from _api(settings, service)
+        for trigger in _first_of_each_function(triggers):
+            yield _integration(trigger, settings)
+        for trigger in triggers:
+            yield _route(trigger)
+
+    def example(
+        self, trigger: Trigger[HttpApiEvent], service: Service, settings: Settings
+    ) -> Example:
+        method, path = trigger.event.method.upper(), trigger.event.path
+        text = path if path == "*" else f"{trigger.event.method} {path}"
+        example = "/" if path == "*" else path.replace("{brandId}", "acme")
+        url = settings.http_api_url + re.sub(r"\{([^}+]+)\+?\}", r"\1", example)
+        if method in ("*", "ANY", "GET"):
+            return Example(f"HTTP API {text}", f"curl -i {url}")
+        if method in ("DELETE", "HEAD", "OPTIONS"):
+            return Example(f"HTTP API {text}", f"curl -i -X {method} {url}")
+        data = _BRAND if path == "/brand/{brandId}" else ANY_BODY
+        return Example(f"HTTP API {text}", f"curl -X {method} {url} -d '{data}'")
+
+    def endpoint(self, settings: Settings) -> Endpoint:
+        return Endpoint("HTTP API", settings.http_api_url)
+
+
+def _first_of_each_function(
+    triggers: Sequence[Trigger[HttpApiEvent]],
+) -> list[Trigger[HttpApiEvent]]:
+    return list({trigger.key: trigger for trigger in reversed(triggers)}.values())[::-1]
+
+
+def _api(settings: HttpApiSettings, service: Service) -> Iterator[Resource]:
     path = ("provider", "httpApi")
     properties: dict[str, Any] = {
         "Name": settings.name or f"{service.provider.stage}-{service.service}",
@@ -28,19 +140,13 @@ def compile_api(service: Service, template: Template) -> None:
         properties["Tags"] = service.provider.tags
     if settings.cors:
         properties["CorsConfiguration"] = _cors(settings.cors)
-    template.add(Resource(API_ID, "AWS::ApiGatewayV2::Api", properties, path))
-    template.add(
-        Resource(
-            "HttpApiStage",
-            "AWS::ApiGatewayV2::Stage",
-            {"ApiId": {"Ref": API_ID}, "StageName": "$default", "AutoDeploy": True},
-            path,
-        )
-    )
+    yield Resource(API_ID, "AWS::ApiGatewayV2::Api", properties, path)
+    stage = {"ApiId": {"Ref": API_ID}, "StageName": "$default", "AutoDeploy": True}
+    yield Resource("HttpApiStage", "AWS::ApiGatewayV2::Stage", stage, path)
 
 
-def _cors(cors: Any) -> dict[str, Any]:
-    if cors is True:
+def _cors(cors: bool | HttpApiCors) -> dict[str, Any]:
+    if isinstance(cors, bool):
         return {
             "AllowOrigins": ["*"],
             "AllowHeaders": [
@@ -65,78 +171,34 @@ def _cors(cors: Any) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value not in (None, [])}
 
 
-def compile_event(
-    key: str, index: int, body: Any, path: KeyPath, service: Service, template: Template
-) -> None:
-    """``httpApi: GET /brand/{brandId}`` or ``{method, path}`` or ``'*'``."""
-    if isinstance(body, str):
-        method, _, route = body.strip().partition(" ")
-        body = {"path": "*"} if body.strip() == "*" else {"method": method, "path": route.strip()}
-    event = parse(HttpApiEvent, body, template.document, path)
-    method = event.method.upper()
-    if method not in _METHODS or not re.fullmatch(r"\*|/\S*", event.path):
-        template.document.fail(
-            f"functions.{key}: “{event.method} {event.path}” is not a route. Write for example "
-            "GET /brand/{brandId}.",
-            *path,
-        )
-    integration = f"HttpApiIntegration{naming.normalized(key)}"
-    if integration not in template.resources:
-        _add_integration(key, integration, path, service, template)
-    route_key = (
-        "$default" if event.path == "*" else f"{'ANY' if method == '*' else method} {event.path}"
-    )
-    route_id = (
-        "HttpApiRouteDefault"
-        if event.path == "*"
-        else naming.http_route_id("*" if method == "ANY" else method, event.path)
-    )
-    template.add(
-        Resource(
-            route_id,
-            "AWS::ApiGatewayV2::Route",
-            {
-                "ApiId": {"Ref": API_ID},
-                "RouteKey": route_key,
-                "Target": {"Fn::Join": ["/", ["integrations", {"Ref": integration}]]},
-            },
-            path,
-            (integration,),
-        )
-    )
+def _integration_id(trigger: Trigger[HttpApiEvent]) -> str:
+    return f"HttpApiIntegration{naming.normalized(trigger.key)}"
 
 
-def _add_integration(
-    key: str, integration: str, path: KeyPath, service: Service, template: Template
-) -> None:
-    arn = {"Fn::GetAtt": [naming.function_id(key), "Arn"]}
-    template.add(
-        Resource(
-            f"{naming.normalized(key)}LambdaPermissionHttpApi",
-            "AWS::Lambda::Permission",
-            {
-                "FunctionName": arn,
-                "Action": "lambda:InvokeFunction",
-                "Principal": "apigateway.amazonaws.com",
-                "SourceArn": {
-                    "Fn::Sub": "arn:${AWS::Partition}:execute-api:${AWS::Region}:"
-                    f"${{AWS::AccountId}}:${{{API_ID}}}/*"
-                },
-            },
-            path,
-        )
-    )
-    template.add(
-        Resource(
-            integration,
-            "AWS::ApiGatewayV2::Integration",
-            {
-                "ApiId": {"Ref": API_ID},
-                "IntegrationType": "AWS_PROXY",
-                "IntegrationUri": arn,
-                "PayloadFormatVersion": service.provider.httpApi.payload,
-                "TimeoutInMillis": 30000,
-            },
-            path,
-        )
+def _integration(trigger: Trigger[HttpApiEvent], settings: HttpApiSettings) -> Resource:
+    properties = {
+        "ApiId": {"Ref": API_ID},
+        "IntegrationType": "AWS_PROXY",
+        "IntegrationUri": trigger.function_arn,
+        "PayloadFormatVersion": settings.payload,
+        "TimeoutInMillis": 30000,
+    }
+    kind = "AWS::ApiGatewayV2::Integration"
+    return Resource(_integration_id(trigger), kind, properties, trigger.path)
+
+
+def _route(trigger: Trigger[HttpApiEvent]) -> Resource:
+    path, integration = trigger.event.path, _integration_id(trigger)
+    method = trigger.event.method.upper().replace("ANY", "*")
+    logical_id, route_key = "HttpApiRouteDefault", "$default"
+    if path != "*":
+        logical_id = naming.http_route_id(method, path)
+        route_key = f"{method.replace('*', 'ANY')} {path}"
+    properties = {
+        "ApiId": {"Ref": API_ID},
+        "RouteKey": route_key,
+        "Target": {"Fn::Join": ["/", ["integrations", {"Ref": integration}]]},
+    }
+    return Resource(
+        logical_id, "AWS::ApiGatewayV2::Route", properties, trigger.path, (integration,)
     )

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Any
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import botocore.loaders
 
 from bootstrap.definition import naming
-from bootstrap.definition.document import KeyPath
-from bootstrap.definition.model import S3Event, Service, known_s3_events, parse
-from bootstrap.template import Resource, Template
+from bootstrap.definition.document import Document, KeyPath
+from bootstrap.definition.events.base import (
+    EventType,
+    Example,
+    Trigger,
+    awslocal,
+    invoke_permission,
+)
+from bootstrap.definition.events.failures import ASYNCHRONOUS_INVOCATION
+from bootstrap.definition.parsing import Model
+from bootstrap.settings import Settings
+from bootstrap.template import Resource
+
+if TYPE_CHECKING:
+    from bootstrap.definition.model import Service
 
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
@@ -36,112 +52,139 @@ def bucket_name_problem(name: str) -> str | None:
     return "must not look like an IP address"
 
 
-def compile_event(
-    key: str, index: int, body: Any, path: KeyPath, service: Service, template: Template
-) -> None:
-    """Check one ``s3`` event and add the permission for S3 to invoke the function.
+@cache
+def known_s3_events() -> tuple[str, ...]:
+    """Every event type that the S3 API model of the installed SDK lists."""
+    model = botocore.loaders.Loader().load_service_model("s3", "service-2")
+    return tuple(model["shapes"]["Event"]["enum"])
 
-    The bucket itself is added by :func:`compile_buckets`, because several events share one.
-    """
-    event = _parse(body, path, template)
-    if event.event not in known_s3_events():
-        template.document.fail(
-            f"functions.{key}: S3 has no event “{event.event}”. It has: "
-            f"{', '.join(known_s3_events())}.",
-            *path,
-            "event",
-        )
-    name = _bucket_name(event.bucket, service)
-    permission = _permission_id(key, event.bucket)
-    if permission not in template.resources:
-        template.add(
-            Resource(
-                permission,
-                "AWS::Lambda::Permission",
-                {
-                    "FunctionName": {"Fn::GetAtt": [naming.function_id(key), "Arn"]},
-                    "Action": "lambda:InvokeFunction",
-                    "Principal": "s3.amazonaws.com",
-                    "SourceArn": {"Fn::Sub": f"arn:${{AWS::Partition}}:s3:::{name}"},
-                    "SourceAccount": {"Ref": "AWS::AccountId"},
-                },
-                path,
+
+class S3Bucket(Model):
+    name: str
+    versioningConfiguration: dict[str, Any] | None = None
+
+
+class S3Event(Model):
+    bucket: str
+    event: str = "s3:ObjectCreated:*"
+    rules: list[dict[Literal["prefix", "suffix"], str]] = []
+
+    def values(self, name: str) -> list[str]:
+        """What the rules say as ``prefix`` or ``suffix``."""
+        return [rule[key] for rule in self.rules for key in rule if key == name]
+
+
+class S3(EventType[S3Event]):
+    """S3 notifies of an object event and invokes the function asynchronously."""
+
+    key = "s3"
+    model = S3Event
+    provider_settings: ClassVar = {"s3": (dict[str, S3Bucket], {})}
+    failures = (ASYNCHRONOUS_INVOCATION,)
+
+    def long_form(self, body: Any) -> Any:
+        """``s3: <bucket>``."""
+        return {"bucket": body} if isinstance(body, str) else body
+
+    def check(self, trigger: Trigger[S3Event], service: Service, document: Document) -> None:
+        event = trigger.event
+        if event.event not in known_s3_events():
+            document.fail(
+                f"functions.{trigger.key}: S3 has no event “{event.event}”. It has: "
+                f"{', '.join(known_s3_events())}.",
+                *trigger.path,
+                "event",
             )
-        )
+        for name in ("prefix", "suffix"):
+            if len(event.values(name)) > 1:
+                document.fail(
+                    f"functions.{trigger.key}: S3 takes at most one {name} per event; write a "
+                    "second s3 event for the other.",
+                    *trigger.path,
+                    "rules",
+                )
 
-
-def compile_buckets(service: Service, template: Template) -> None:
-    """Add every bucket that an ``s3`` event or ``provider.s3`` names, with its notifications.
-
-    Raises:
-        DefinitionError: a name that S3 would refuse, or more than one prefix or suffix.
-    """
-    buckets: dict[str, dict[str, Any]] = {}
-    origin: dict[str, KeyPath] = {}
-    depends: dict[str, list[str]] = {}
-    for key in service.provider.s3:
-        buckets[key], origin[key], depends[key] = {}, ("provider", "s3", key, "name"), []
-    for key, function in service.functions.items():
-        for index, event in enumerate(function.events):
-            if "s3" not in event:
-                continue
-            path: KeyPath = ("functions", key, "events", index, "s3")
-            s3 = _parse(event["s3"], path, template)
-            origin.setdefault(s3.bucket, (*path, "bucket"))
-            bucket = buckets.setdefault(s3.bucket, {})
-            depends.setdefault(s3.bucket, []).append(_permission_id(key, s3.bucket))
-            bucket.setdefault("LambdaConfigurations", []).append(
-                _notification(key, s3, path, template)
+    def permissions(
+        self, triggers: Sequence[Trigger[S3Event]], service: Service
+    ) -> Iterator[Resource]:
+        """One for each function and bucket."""
+        for trigger in {
+            _permission_id(trigger): trigger for trigger in reversed(triggers)
+        }.values():
+            name = self._bucket_name(trigger.event.bucket, service)
+            yield invoke_permission(
+                _permission_id(trigger),
+                trigger,
+                "s3.amazonaws.com",
+                {"Fn::Sub": f"arn:${{AWS::Partition}}:s3:::{name}"},
+                SourceAccount={"Ref": "AWS::AccountId"},
             )
-    for key, notifications in buckets.items():
-        name = _bucket_name(key, service)
-        if problem := bucket_name_problem(name):
-            template.document.fail(f"the bucket name “{name}” {problem}.", *origin[key])
-        properties: dict[str, Any] = {"BucketName": name}
-        if notifications:
-            properties["NotificationConfiguration"] = notifications
-        settings = service.provider.s3.get(key)
-        if settings and settings.versioningConfiguration:
-            properties["VersioningConfiguration"] = settings.versioningConfiguration
-        template.add(
-            Resource(
-                naming.bucket_id(key),
-                "AWS::S3::Bucket",
-                properties,
-                origin[key],
-                tuple(dict.fromkeys(depends[key])),
-            )
-        )
+
+    def role_statements(self, triggers: Sequence[Trigger[S3Event]]) -> Iterator[dict[str, Any]]:
+        """None: a function that reads the object needs what ``provider.iam`` gives it."""
+        yield from ()
+
+    def resources(
+        self, triggers: Sequence[Trigger[S3Event]], service: Service, document: Document
+    ) -> Iterator[Resource]:
+        """Every bucket that an event or ``provider.s3`` names, with its notifications."""
+        settings = self._buckets(service)
+        for key in dict.fromkeys((*settings, *(trigger.event.bucket for trigger in triggers))):
+            own = [trigger for trigger in triggers if trigger.event.bucket == key]
+            path: KeyPath = ("provider", "s3", key, "name")
+            if key not in settings:
+                path = (*own[0].path, "bucket")
+            properties: dict[str, Any] = {"BucketName": self._bucket_name(key, service)}
+            if problem := bucket_name_problem(properties["BucketName"]):
+                document.fail(_wrong_name(properties["BucketName"], problem), *path)
+            if own:
+                notifications = [_notification(trigger) for trigger in own]
+                properties["NotificationConfiguration"] = {"LambdaConfigurations": notifications}
+            if key in settings and settings[key].versioningConfiguration:
+                properties["VersioningConfiguration"] = settings[key].versioningConfiguration
+            permissions = tuple(dict.fromkeys(map(_permission_id, own)))
+            yield Resource(naming.bucket_id(key), "AWS::S3::Bucket", properties, path, permissions)
+
+    def resource_problem(self, kind: str, properties: dict[str, Any]) -> tuple[str, str] | None:
+        name = properties.get("BucketName") if kind == "AWS::S3::Bucket" else None
+        problem = bucket_name_problem(name) if isinstance(name, str) else None
+        return ("BucketName", _wrong_name(str(name), problem)) if problem else None
+
+    def example(self, trigger: Trigger[S3Event], service: Service, settings: Settings) -> Example:
+        event = trigger.event
+        name = self._bucket_name(event.bucket, service)
+        prefix = next(iter(event.values("prefix")), "")
+        suffix = next(iter(event.values("suffix")), "")
+        key = "acme/logo" if name == "brand-assets-bucket" else "example"
+        source = "samples/coffee-logo.png" if suffix in ("", ".png") else "README.md"
+        target = f"s3://{name}/{prefix}{key}{suffix or '.png'}"
+        command = f"{awslocal(settings)} s3 cp {source} {target}"
+        return Example(f"S3 {name}/{prefix}*{suffix}", command)
+
+    def _buckets(self, service: Service) -> dict[str, S3Bucket]:
+        buckets: dict[str, S3Bucket] = service.provider.setting("s3")
+        return buckets
+
+    def _bucket_name(self, key: str, service: Service) -> str:
+        settings = self._buckets(service).get(key)
+        return settings.name if settings else key
 
 
-def _notification(key: str, event: S3Event, path: KeyPath, template: Template) -> dict[str, Any]:
-    rules = [{"Name": n, "Value": v} for rule in event.rules for n, v in rule.items()]
-    for name in ("prefix", "suffix"):
-        if sum(rule["Name"] == name for rule in rules) > 1:
-            template.document.fail(
-                f"functions.{key}: S3 takes at most one {name} per event; write a second s3 "
-                "event for the other.",
-                *path,
-                "rules",
-            )
+def _wrong_name(name: str, problem: str) -> str:
+    return f"the bucket name “{name}” {problem}."
+
+
+def _notification(trigger: Trigger[S3Event]) -> dict[str, Any]:
     configuration: dict[str, Any] = {
-        "Event": event.event,
-        "Function": {"Fn::GetAtt": [naming.function_id(key), "Arn"]},
+        "Event": trigger.event.event,
+        "Function": trigger.function_arn,
     }
+    rules = [{"Name": n, "Value": v} for rule in trigger.event.rules for n, v in rule.items()]
     if rules:
         configuration["Filter"] = {"S3Key": {"Rules": rules}}
     return configuration
 
 
-def _parse(body: Any, path: KeyPath, template: Template) -> S3Event:
-    data = {"bucket": body} if isinstance(body, str) else body
-    return parse(S3Event, data, template.document, path)
-
-
-def _bucket_name(key: str, service: Service) -> str:
-    settings = service.provider.s3.get(key)
-    return settings.name if settings else key
-
-
-def _permission_id(key: str, bucket: str) -> str:
-    return f"{naming.normalized(key)}LambdaPermission{naming.alphanumeric(bucket)}S3"
+def _permission_id(trigger: Trigger[S3Event]) -> str:
+    bucket = naming.alphanumeric(trigger.event.bucket)
+    return f"{naming.normalized(trigger.key)}LambdaPermission{bucket}S3"

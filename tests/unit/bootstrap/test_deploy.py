@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError
 
 from bootstrap import deploy as engine
 from bootstrap.definition.document import Document
 from bootstrap.deploy import Deployment, check, deploy
 from bootstrap.errors import DefinitionError, DeployError
 from bootstrap.services.base import Context, Outcome, ReplacementError, ResourceType
+from bootstrap.services.shapes import number
 from bootstrap.settings import Settings
 from bootstrap.template import Physical, Resource, Template
 
@@ -51,7 +52,9 @@ def anything(value: object) -> None:
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     account = Account()
     thing = ResourceType(account.ensure, {}, {"Name": anything, "Uses": anything})
-    strict = ResourceType(account.ensure, {"Name": anything}, {"Uses": anything})
+    strict = ResourceType(
+        account.ensure, {"Name": anything}, {"Count": number(1), "Uses": anything}
+    )
     monkeypatch.setattr(engine, "RESOURCE_TYPES", {"Test::Thing": thing, "Test::Strict": strict})
     return account
 
@@ -215,6 +218,30 @@ def test_other_failures(account: Account, error: Exception, said: str) -> None:
     with pytest.raises(DeployError) as caught:
         run(template(thing("A")))
     assert said in str(caught.value)
+
+
+def test_what_a_reference_becomes_is_checked_before_it_is_sent(account: Account) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        run(template(thing("A"), thing("B", kind="Test::Strict", Name="b", Count={"Ref": "A"})))
+
+    assert str(caught.value) == (
+        "serverless.yml:11: B (Test::Strict): Count must be a whole number, not “ref-A”. "
+        "Created or changed before that: A. They stay; the next run continues from there."
+    )
+    assert account.order == ["A"]
+
+
+def test_what_the_apis_own_model_refuses_is_wrong_input(account: Account) -> None:
+    report = "Unknown parameter in input: “Colour”\nInvalid type for parameter Size"
+    account.behaviour["A"] = raises(ParamValidationError(report=report))
+
+    with pytest.raises(DefinitionError) as caught:
+        run(template(thing("A")))
+
+    assert str(caught.value) == (
+        "serverless.yml:10: A (Test::Thing): Unknown parameter in input: “Colour”; "
+        "Invalid type for parameter Size. Nothing was created or changed."
+    )
 
 
 def test_a_mistake_in_the_program_is_not_dressed_up(account: Account) -> None:

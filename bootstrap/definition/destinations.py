@@ -1,0 +1,38 @@
+"""Where the results of asynchronous invocations go (AWS Lambda, "Adding a destination").
+
+The types of destinations are AWS's, and have nothing to do with the event types of the triggers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from bootstrap.definition.parsing import Model, Reference
+
+_ACTIONS = {
+    "sqs": "sqs:SendMessage",
+    "sns": "sns:Publish",
+    "eventBus": "events:PutEvents",
+    "function": "lambda:InvokeFunction",
+}
+
+
+class Destination(Model):
+    type: Literal["sqs", "sns", "eventBus", "function"]
+    arn: Reference
+
+
+class Destinations(Model):
+    onSuccess: Destination | None = None
+    onFailure: Destination | None = None
+
+    def config(self) -> dict[str, Any]:
+        """The ``DestinationConfig`` of a function's asynchronous invocation."""
+        given = {"OnSuccess": self.onSuccess, "OnFailure": self.onFailure}
+        return {key: {"Destination": target.arn} for key, target in given.items() if target}
+
+    def role_statements(self) -> Iterator[dict[str, Any]]:
+        """What the execution role must allow, so that Lambda may send there."""
+        for target in filter(None, (self.onSuccess, self.onFailure)):
+            yield {"Effect": "Allow", "Action": _ACTIONS[target.type], "Resource": target.arn}
