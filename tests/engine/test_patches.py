@@ -34,6 +34,11 @@ def test_an_invocation_still_starts_a_thread_for_its_metric() -> None:
     assert "start_thread(" in original(LambdaVersionManager, "invoke")
 
 
+def test_asynchronous_events_go_to_the_engine() -> None:
+    """LocalStack still makes the managers itself, and by that name."""
+    assert "LambdaEventManager(" in original(LambdaService, "update_version_state")
+
+
 def test_payloads_are_still_unchecked() -> None:
     source = original(LambdaService, "invoke")
     assert "json.loads" not in source

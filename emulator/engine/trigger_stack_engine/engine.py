@@ -11,13 +11,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import json
 import logging
 import os
 import signal
 import socket
 import sys
+import time
 from collections import Counter
 
+import psutil
 import uvloop
 
 from trigger_stack_engine.environments.debug_requests import DebugRequest
@@ -33,9 +36,11 @@ from trigger_stack_engine.front_doors.core.server import HttpServer, ListenError
 from trigger_stack_engine.front_doors.http_api.door import FunctionInvoker, HttpApis, listen
 from trigger_stack_engine.front_doors.http_api.execute import DataPlane
 from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy
+from trigger_stack_engine.invoke.asynchronous import AcceptedEvent, AsynchronousInvoker
 from trigger_stack_engine.invoke.concurrency import Concurrency, ThrottledError
 from trigger_stack_engine.invoke.function import FunctionSettings, FunctionVersion
 from trigger_stack_engine.invoke.invoker import Invoker, NoSuchFunctionError, NotReadyError
+from trigger_stack_engine.journal.store import Journal, JournalError
 from trigger_stack_engine.logs.output import LogEvent
 from trigger_stack_engine.logs.sender import LogSender, MetricKey, Stream
 from trigger_stack_engine.settings import SettingError, Settings
@@ -61,6 +66,15 @@ class Engine:
         )
         self.http_apis = HttpApis(
             DataPlane(FunctionInvoker(self.invoker), HttpProxy()), GuardSettings.from_environment()
+        )
+        self.journal = Journal(
+            settings.journal_file,
+            f"{os.getppid()}-{psutil.Process(os.getppid()).create_time()}",
+            settings.journal_max_age_s,
+            settings.journal_max_bytes,
+        )
+        self.asynchronous = AsynchronousInvoker(
+            self.invoker, self.journal, self._send, settings.retry_base_delay_s
         )
         self._servers: list[HttpServer] = []
         self._peer: AsyncPeer | None = None
@@ -90,6 +104,7 @@ class Engine:
         for task in self._background:
             task.cancel()
         self.machine.close()
+        self.journal.close()
 
     # -- calls to the control plane -----------------------------------------------------------
 
@@ -111,6 +126,11 @@ class Engine:
             {"op": "metrics", "counts": [[*key, n] for key, n in metrics.items()]}
         )
 
+    async def _send(self, header: Header, body: bytes) -> None:
+        """Send to a queue, topic, bus, function or bucket, whose services LocalStack has."""
+        assert self._peer is not None
+        await self._peer.call({"op": "send", **header}, body)
+
     # -- calls from the control plane ---------------------------------------------------------
 
     async def _handle(self, header: Header, body: bytes) -> Message:
@@ -124,6 +144,8 @@ class Engine:
             raise RemoteError("NotReady", str(error)) from None
         except RuntimeUnavailableError as error:
             raise RemoteError("RuntimeUnavailable", str(error)) from None
+        except JournalError as error:
+            raise RemoteError("Journal", str(error)) from None
 
     async def _op_invoke(self, header: Header, body: bytes) -> Message:
         """Have one event handled.
@@ -144,6 +166,35 @@ class Engine:
         )
         reply = {"is_error": result.is_error, "logs": result.logs, "version": result.version}
         return reply, result.payload
+
+    async def _op_accept(self, header: Header, body: bytes) -> Message:
+        """Accept an asynchronous invocation; the reply comes when it is in the journal.
+
+        Takes ``{arn, qualifier, invoked_arn, request_id, trace_id, client_context, source}`` and
+        the payload.
+        """
+        event = AcceptedEvent(
+            request_id=header["request_id"],
+            arn=header["arn"],
+            qualifier=header["qualifier"],
+            invoked_arn=header["invoked_arn"],
+            trace_id=header["trace_id"],
+            client_context=header["client_context"],
+            accepted_at=time.time(),
+            payload=body,
+        )
+        await self.asynchronous.accept(event, header["source"])
+        return {}, _NOTHING
+
+    async def _op_resume(self, _: Header, __: bytes) -> Message:
+        """Every function is known now: go on with the events of the journal."""
+        await self.asynchronous.resume()
+        return {}, _NOTHING
+
+    async def _op_journal(self, header: Header, _: bytes) -> Message:
+        """Read the journal: ``{sql, values, most}``; returns the rows as JSON."""
+        rows = await self.journal.query(header["sql"], *header["values"], most=header["most"])
+        return {}, json.dumps(rows, default=_as_text).encode()
 
     async def _op_prepare(self, header: Header, _: bytes) -> Message:
         """A version is to become active: ``{version: FunctionVersion}``."""
@@ -237,6 +288,10 @@ class Engine:
             except TimeoutError:
                 LOG.warning("logs were not stored within %d s", _FLUSH_TIMEOUT_S)
         return {}, _NOTHING
+
+
+def _as_text(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 async def run(control: socket.socket, settings: Settings) -> None:

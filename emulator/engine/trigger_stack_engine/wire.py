@@ -14,7 +14,7 @@ import logging
 import socket
 import struct
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -23,6 +23,7 @@ HEAD = struct.Struct(">BIII")
 CALL, REPLY, ERROR = 0, 1, 2
 _MAX_HEADER = 64 * 1024 * 1024
 _MAX_BODY = 64 * 1024 * 1024
+_SIDE_BY_SIDE = 8
 
 type Header = dict[str, Any]
 type Message = tuple[Header, bytes]
@@ -166,6 +167,7 @@ class ThreadedPeer:
         sock: A connected stream socket.
         handle: Answers a call of the other side, on a thread of its own, one call at a time.
         lost: Called once when the connection ends.
+        side_by_side: Operations (``op``) of which several are answered at a time.
     """
 
     def __init__(
@@ -173,6 +175,7 @@ class ThreadedPeer:
         sock: socket.socket,
         handle: Callable[[Header, bytes], Message],
         lost: Callable[[], None],
+        side_by_side: Container[str] = (),
     ) -> None:
         self._sock = sock
         self._handle = handle
@@ -183,6 +186,8 @@ class ThreadedPeer:
         self._ids = itertools.count(1)
         self._closed = False
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="engine-calls")
+        self._side_by_side = side_by_side
+        self._others = ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="engine-calls")
         self._reader = threading.Thread(target=self._read, name="engine-replies", daemon=True)
         self._reader.start()
 
@@ -227,6 +232,7 @@ class ThreadedPeer:
         """Wait until the other side has closed and its last calls are answered."""
         self._reader.join(timeout_s)
         self._pool.shutdown(wait=True)
+        self._others.shutdown(wait=True)
 
     def _read(self) -> None:
         stream = self._sock.makefile("rb", buffering=1 << 16)
@@ -242,7 +248,9 @@ class ThreadedPeer:
                 if len(body) < body_size:
                     break
                 if kind == CALL:
-                    self._pool.submit(self._answer, call_id, header, body)
+                    apart = header.get("op") in self._side_by_side
+                    pool = self._others if apart else self._pool
+                    pool.submit(self._answer, call_id, header, body)
                     continue
                 with self._lock:
                     call = self._calls.pop(call_id, None)
@@ -266,6 +274,7 @@ class ThreadedPeer:
         for call in calls.values():
             call.set_exception(ConnectionLostError())
         self._pool.shutdown(wait=False)
+        self._others.shutdown(wait=False)
         self._lost()
 
     def _answer(self, call_id: int, header: Header, body: bytes) -> None:

@@ -25,6 +25,7 @@ class FunctionVersion:
         variables: Environment variables, without those of a single environment.
         log_group: Log group name.
         log_as_json: Whether ``LogFormat`` is ``JSON``.
+        dead_letter_arn: Queue or topic of ``DeadLetterConfig``.
     """
 
     id: str
@@ -41,6 +42,7 @@ class FunctionVersion:
     variables: dict[str, str]
     log_group: str
     log_as_json: bool = False
+    dead_letter_arn: str | None = None
 
     @property
     def arn(self) -> str:
@@ -68,6 +70,23 @@ class Alias:
 
 
 @dataclass(frozen=True)
+class EventInvokeConfig:
+    """How asynchronous invocations are handled (``PutFunctionEventInvokeConfig``).
+
+    Attributes:
+        maximum_retry_attempts: 0 to 2; ``None``: not set.
+        maximum_event_age_s: 60 to 21600; ``None``: not set.
+        on_success: ARN of the destination.
+        on_failure: ARN of the destination.
+    """
+
+    maximum_retry_attempts: int | None = None
+    maximum_event_age_s: int | None = None
+    on_success: str | None = None
+    on_failure: str | None = None
+
+
+@dataclass(frozen=True)
 class FunctionSettings:
     """What holds for all versions of a function.
 
@@ -77,6 +96,7 @@ class FunctionSettings:
         provisioned: Provisioned concurrency by qualifier (version or alias).
         aliases: By name.
         policies: Statements of the resource-based policy by qualifier.
+        event_invoke: Configuration of asynchronous invocations by qualifier.
     """
 
     arn: str
@@ -84,9 +104,14 @@ class FunctionSettings:
     provisioned: dict[str, int] = field(default_factory=dict)
     aliases: dict[str, Alias] = field(default_factory=dict)
     policies: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    event_invoke: dict[str, EventInvokeConfig] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> FunctionSettings:
         """The settings that ``dataclasses.asdict`` was made of."""
         aliases = {name: Alias(**alias) for name, alias in data.pop("aliases").items()}
-        return cls(aliases=aliases, **data)
+        event_invoke = {
+            qualifier: EventInvokeConfig(**config)
+            for qualifier, config in data.pop("event_invoke").items()
+        }
+        return cls(aliases=aliases, event_invoke=event_invoke, **data)

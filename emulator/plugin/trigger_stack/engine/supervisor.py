@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from trigger_stack_engine.wire import (
     ConnectionLostError,
@@ -40,6 +40,7 @@ class Supervisor:
         handle: Answers the engine's own calls (logs, metrics).
         push_state: Called with every new engine before anything else is asked of it.
         command: What to start; the descriptor of its end of the connection is appended.
+        side_by_side: Operations of the engine of which several are answered at a time.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class Supervisor:
         handle: Callable[[Header, bytes], Message],
         push_state: Callable[[Call], None],
         command: Sequence[str] = ENGINE,
+        side_by_side: Container[str] = (),
     ) -> None:
+        self._side_by_side = side_by_side
         self._command = command
         self._handle = handle
         self._push_state = push_state
@@ -92,7 +95,7 @@ class Supervisor:
             raise
         finally:
             theirs.close()
-        peer = ThreadedPeer(ours, self._handle, lambda: self._lost(process))
+        peer = ThreadedPeer(ours, self._handle, lambda: self._lost(process), self._side_by_side)
         try:
             self._push_state(peer.call)
             self._adopt(process, peer)

@@ -22,6 +22,7 @@ from typing import Any
 from localstack.services.lambda_.api_utils import function_locators_from_arn
 
 from trigger_stack.engine.supervisor import Call, Supervisor
+from trigger_stack.localstack.lambda_engine.destinations import send
 from trigger_stack.localstack.lambda_engine.stores import LogStore, add_metrics
 from trigger_stack.localstack.lambda_engine.versions import describe_function, find_function
 from trigger_stack_engine.invoke.function import FunctionSettings, FunctionVersion
@@ -40,7 +41,9 @@ class ControlPlane:
         self._settings: dict[str, FunctionSettings] = {}
         self._documents: dict[str, Header] = {}
         self._logs = LogStore()
-        self.supervisor = Supervisor(self._handle, self._push_everything)
+        self.supervisor = Supervisor(
+            self._handle, self._push_everything, side_by_side=frozenset({"send"})
+        )
 
     # -- functions ----------------------------------------------------------------------------
 
@@ -112,6 +115,7 @@ class ControlPlane:
                 call(_prepare(version), b"")
             except RemoteError as error:
                 LOG.warning("%s cannot be run any longer: %s", version.qualified_arn, error)
+        call({"op": "resume"}, b"")
 
     # -- what the engine tells ----------------------------------------------------------------
 
@@ -121,6 +125,8 @@ class ControlPlane:
                 self._logs.put(header, json.loads(body))
             case "metrics":
                 add_metrics(header["counts"])
+            case "send":
+                send(header, body)
             case other:
                 raise RemoteError("UnknownOperation", f"{other}")
         return {}, b""

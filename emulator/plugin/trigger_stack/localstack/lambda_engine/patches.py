@@ -33,6 +33,7 @@ from trigger_stack.localstack.lambda_engine.control_plane import (
     control_plane,
     push_changed_function,
 )
+from trigger_stack.localstack.lambda_engine.event_manager import EngineEventManager
 from trigger_stack.localstack.lambda_engine.routes import Routes
 from trigger_stack.localstack.lambda_engine.versions import EngineVersionManager, find_function
 from trigger_stack.localstack.sqs import mappings
@@ -121,6 +122,7 @@ def apply() -> None:
     if lambda_service.LambdaVersionManager is EngineVersionManager:
         return
     setattr(lambda_service, "LambdaVersionManager", EngineVersionManager)  # noqa: B010  a class
+    setattr(lambda_service, "LambdaEventManager", EngineEventManager)  # noqa: B010  a class
     _replace(LambdaService, "invoke", _checked)
     mappings.install()
     run_custom_response_handlers.append(push_changed_function)

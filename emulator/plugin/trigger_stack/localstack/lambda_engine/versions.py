@@ -36,7 +36,12 @@ from localstack.services.lambda_.invocation.version_manager import LambdaVersion
 
 from trigger_stack.engine.supervisor import EngineUnavailableError
 from trigger_stack_engine.environments.launch import function_environment
-from trigger_stack_engine.invoke.function import Alias, FunctionSettings, FunctionVersion
+from trigger_stack_engine.invoke.function import (
+    Alias,
+    EventInvokeConfig,
+    FunctionSettings,
+    FunctionVersion,
+)
 from trigger_stack_engine.wire import RemoteError
 
 LOG = logging.getLogger(__name__)
@@ -179,6 +184,7 @@ def describe_version(manager: LambdaVersionManager) -> FunctionVersion:
         variables=function_environment(variables, own, str(config.runtime)),
         log_group=group,
         log_as_json=config.logging_config.get("LogFormat") == "JSON",
+        dead_letter_arn=config.dead_letter_arn,
     )
 
 
@@ -204,6 +210,20 @@ def describe_function(arn: str, function: Function) -> FunctionSettings:
             qualifier: json.loads(json.dumps(permission.policy.Statement, default=_as_dict))
             for qualifier, permission in function.permissions.items()
         },
+        event_invoke={
+            qualifier: _event_invoke(config)
+            for qualifier, config in function.event_invoke_configs.items()
+        },
+    )
+
+
+def _event_invoke(config: Any) -> EventInvokeConfig:
+    destinations = config.destination_config or {}
+    return EventInvokeConfig(
+        maximum_retry_attempts=config.maximum_retry_attempts,
+        maximum_event_age_s=config.maximum_event_age_in_seconds,
+        on_success=(destinations.get("OnSuccess") or {}).get("Destination"),
+        on_failure=(destinations.get("OnFailure") or {}).get("Destination"),
     )
 
 

@@ -1,0 +1,33 @@
+"""The X-Ray header by which causes and effects are found together.
+
+AWS topic: AWS X-Ray Developer Guide, "Tracing header". ``Root`` is the same in everything that one
+request causes; ``Parent`` is the segment that caused this one. A function's SDK sends the header of
+its own invocation with each request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+
+
+def segment_of(request_id: str) -> str:
+    """The segment id (16 hexadecimal digits) of an invocation."""
+    return hashlib.blake2b(request_id.encode(), digest_size=8).hexdigest()
+
+
+def trace_of(header: str | None) -> str:
+    """The ``Root`` of a header, or an empty text."""
+    for part in (header or "").split(";"):
+        name, _, value = part.partition("=")
+        if name == "Root":
+            return value
+    return ""
+
+
+def with_parent(header: str | None, segment: str) -> str:
+    """The header that an invocation gives on: same root, itself as the parent."""
+    root = trace_of(header) or f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+    sampled = "0" if "Sampled=0" in (header or "") else "1"
+    return f"Root={root};Parent={segment};Sampled={sampled}"

@@ -1,0 +1,285 @@
+"""The journal's file: one thread writes, in transactions of what has come together.
+
+SQLite in WAL mode: what was committed survives the end of the process, and readers wait for nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trigger_stack_engine.journal.schema import SCHEMA, State
+
+LOG = logging.getLogger(__name__)
+
+_MOST_OF_A_TRANSACTION = 2000
+_TRY_AGAIN_S = 1.0
+_PRUNE_EVERY_S = 60.0
+_QUERY_SECONDS = 10.0
+_MOST_ROWS = 1000
+
+type Value = str | int | float | bytes | None
+
+
+class JournalError(Exception):
+    """The journal could not be written or read; the text says why."""
+
+
+@dataclass(slots=True)
+class _Write:
+    """One statement, and the future of a caller that waits for its transaction."""
+
+    sql: str
+    values: Sequence[Value]
+    done: asyncio.Future[None] | None = None
+
+
+class Journal:
+    """Writes and reads the file.
+
+    Args:
+        path: The file; it is made when it is not there.
+        run: Identifies the run of the emulator. The file of an earlier run is renamed to
+            ``….previous.sqlite``: the functions of that run are gone.
+        max_age_s: Events that came to rest longer ago are removed.
+        max_bytes: The oldest events that came to rest are removed while the file is larger.
+    """
+
+    def __init__(self, path: Path, run: str, max_age_s: float, max_bytes: int) -> None:
+        self.path = path
+        self._max_age_s = max_age_s
+        self._max_bytes = max_bytes
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _put_aside_other_runs(path, run)
+        self._connection = _connect(path)
+        self._connection.executescript(SCHEMA)
+        self._connection.execute(
+            "INSERT INTO run SELECT ? WHERE NOT EXISTS (SELECT * FROM run)", (run,)
+        )
+        path.chmod(0o600)
+        self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    # -- writing ------------------------------------------------------------------------------
+
+    def record(self, sql: str, *values: Value) -> None:
+        """Write without waiting; statements are written in their order."""
+        self._writes.put(_Write(sql, values))
+
+    async def commit(self, sql: str, *values: Value) -> None:
+        """Write, and wait until it is in the file.
+
+        Raises:
+            JournalError: It could not be written; nothing of it is kept.
+        """
+        done = asyncio.get_running_loop().create_future()
+        self._writes.put(_Write(sql, values, done))
+        await done
+
+    def step(self, event: str, name: str, detail: str = "") -> None:
+        """One step of an event on its way."""
+        self.record(
+            "INSERT INTO step (event, at, name, detail) VALUES (?, ?, ?, ?)",
+            event,
+            time.time(),
+            name,
+            detail,
+        )
+
+    def close(self) -> None:
+        """Write what is waiting, and close the file. Idempotent."""
+        self._writes.put(None)
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        kept: list[_Write] = []
+        prune_at = time.monotonic() + _PRUNE_EVERY_S
+        closing = False
+        while not closing:
+            batch, closing = self._next_batch(kept)
+            try:
+                self._write(batch)
+                kept = []
+            except sqlite3.Error as error:
+                kept = self._failed(batch, error)
+                if not closing:
+                    time.sleep(_TRY_AGAIN_S)
+            if time.monotonic() >= prune_at:
+                prune_at = time.monotonic() + _PRUNE_EVERY_S
+                self._prune()
+        self._connection.close()
+
+    def _next_batch(self, batch: list[_Write]) -> tuple[list[_Write], bool]:
+        """What is to be written next, after ``batch``; whether it is the last."""
+        batch = list(batch)
+        block = not batch
+        while len(batch) < _MOST_OF_A_TRANSACTION:
+            try:
+                write = self._writes.get(block, _PRUNE_EVERY_S)
+            except queue.Empty:
+                break
+            if write is None:
+                return batch, True
+            batch.append(write)
+            block = False
+        return batch, False
+
+    def _write(self, batch: list[_Write]) -> None:
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for write in batch:
+                connection.execute(write.sql, write.values)
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        _resolve([write.done for write in batch if write.done is not None], None)
+
+    def _failed(self, batch: list[_Write], error: sqlite3.Error) -> list[_Write]:
+        """Refuse what a caller waits for; the rest is tried again."""
+        problem = JournalError(f"the journal {self.path} cannot be written: {error}")
+        LOG.error("%s", problem)
+        _resolve([write.done for write in batch if write.done is not None], problem)
+        return [write for write in batch if write.done is None]
+
+    def _prune(self) -> None:
+        """Remove old events that came to rest. What is pending stays."""
+        try:
+            self._remove("changed_at < ?", time.time() - self._max_age_s)
+            while self._size() > self._max_bytes:
+                removed = self._remove(
+                    "id IN (SELECT id FROM event WHERE state <> 'pending'"
+                    " ORDER BY changed_at LIMIT ?)",
+                    1000,
+                )
+                if not removed:
+                    break
+        except sqlite3.Error as error:
+            LOG.warning("old events of the journal could not be removed: %s", error)
+
+    def _size(self) -> int:
+        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+        (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+        (size,) = self._connection.execute("PRAGMA page_size").fetchone()
+        return int((pages - free) * size)
+
+    def _remove(self, condition: str, value: Value) -> int:
+        where = f"state <> 'pending' AND {condition}"
+        self._connection.execute("BEGIN IMMEDIATE")
+        for table in ("step", "attempt"):
+            self._connection.execute(
+                f"DELETE FROM {table} WHERE event IN (SELECT id FROM event WHERE {where})",  # noqa: S608  fixed texts
+                (value,),
+            )
+        removed = self._connection.execute(f"DELETE FROM event WHERE {where}", (value,)).rowcount  # noqa: S608  fixed texts
+        self._connection.execute("COMMIT")
+        return removed
+
+    # -- reading ------------------------------------------------------------------------------
+
+    async def pending(self) -> list[dict[str, Any]]:
+        """Events that are not at rest, the oldest first, without their payload."""
+        return await self.query(
+            "SELECT id, request, accepted_at, due_at, attempts, retries FROM event"
+            " WHERE state = ? ORDER BY accepted_at",
+            State.PENDING,
+            most=1_000_000,
+        )
+
+    async def payload(self, event: str) -> bytes:
+        """The payload of an event."""
+        rows = await self.query("SELECT payload FROM event WHERE id = ?", event)
+        payload: bytes = rows[0]["payload"]
+        return payload
+
+    async def query(self, sql: str, *values: Value, most: int = _MOST_ROWS) -> list[dict[str, Any]]:
+        """The rows of a query that only reads.
+
+        Raises:
+            JournalError: It is no such query, or took longer than 10 seconds.
+        """
+        return await asyncio.to_thread(read, self.path, sql, values, most)
+
+
+def read(path: Path, sql: str, values: Sequence[Value] = (), most: int = _MOST_ROWS) -> list[Any]:
+    """The first rows of a query that only reads, each as a mapping.
+
+    Raises:
+        JournalError: It is no such query, or took longer than 10 seconds.
+    """
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+    except sqlite3.Error as error:
+        raise JournalError(str(error)) from None
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        ends = time.monotonic() + _QUERY_SECONDS
+        connection.set_progress_handler(lambda: time.monotonic() > ends, 10_000)
+        cursor = connection.execute(sql, values)
+        names = [column[0] for column in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchmany(most)]
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        raise JournalError(str(error)) from None
+    finally:
+        connection.close()
+
+
+def _put_aside_other_runs(path: Path, run: str) -> None:
+    if not path.exists():
+        return
+    try:
+        rows = read(path, "SELECT id FROM run")
+        waiting = read(path, "SELECT count(*) AS events FROM event WHERE state = 'pending'")
+    except JournalError:
+        rows, waiting = [], [{"events": 0}]  # no journal, or a damaged one
+    if rows and rows[0]["id"] == run:
+        return
+    previous = path.with_suffix(".previous.sqlite")
+    for ending in ("", "-wal", "-shm"):
+        old = Path(f"{path}{ending}")
+        if old.exists():
+            old.replace(f"{previous}{ending}")
+        else:
+            Path(f"{previous}{ending}").unlink(missing_ok=True)
+    if waiting[0]["events"]:
+        LOG.warning(
+            "%d accepted events of the last run were not handled; %s has them",
+            waiting[0]["events"],
+            previous,
+        )
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA busy_timeout = 5000")
+    return connection
+
+
+def _resolve(futures: list[asyncio.Future[None]], error: Exception | None) -> None:
+    """End the wait of callers, on their own event loop."""
+    if not futures:
+        return
+
+    def resolve() -> None:
+        for future in futures:
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+    futures[0].get_loop().call_soon_threadsafe(resolve)

@@ -1,0 +1,64 @@
+"""Asynchronous invocations go to the engine.
+
+What: ``LambdaService`` makes a ``LambdaEventManager`` for each version. That name is replaced in
+its module.
+Why: LocalStack puts these events into a queue in memory that a thread polls for each version, and
+invokes through an HTTP request to itself; an exception on the way loses the event, and with a
+reserved concurrency of 0 there always is one when a dead-letter queue is configured.
+Until: LocalStack has an extension point for asynchronous invocations.
+Test: ``tests/engine/test_patches.py::test_asynchronous_events_go_to_the_engine``.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from localstack.aws.api.lambda_ import ServiceException
+from localstack.services.lambda_.api_utils import function_locators_from_arn
+from localstack.services.lambda_.invocation.lambda_models import Invocation
+
+from trigger_stack.engine.supervisor import EngineUnavailableError
+from trigger_stack_engine.wire import RemoteError
+
+
+class EngineEventManager:
+    """Hands events to the engine, which has them in its journal when ``enqueue_event`` returns."""
+
+    def __init__(self, version_manager: Any) -> None:
+        self.version_manager = version_manager
+
+    def start(self) -> None:
+        """Nothing to do: the engine has one queue for each function."""
+
+    def stop(self) -> None:
+        """Nothing to do: what is accepted is handled."""
+
+    def stop_for_update(self) -> None:
+        """Nothing to do: an update changes nothing for events that wait."""
+
+    def enqueue_event(self, invocation: Invocation) -> None:
+        """Accept an event.
+
+        Raises:
+            ServiceException: It was not accepted.
+        """
+        from trigger_stack.localstack.lambda_engine.control_plane import control_plane
+
+        name, qualifier, account, region = function_locators_from_arn(invocation.invoked_arn)
+        trace = (invocation.trace_context or {}).get("aws_trace_header")
+        encoded = invocation.client_context
+        header = {
+            "op": "accept",
+            "arn": f"arn:aws:lambda:{region}:{account}:function:{name}",
+            "qualifier": qualifier,
+            "invoked_arn": invocation.invoked_arn,
+            "request_id": invocation.request_id,
+            "trace_id": trace.to_header_str() if trace is not None else None,
+            "client_context": base64.b64decode(encoded).decode() if encoded else None,
+            "source": "Invoke",
+        }
+        try:
+            control_plane().call(header, invocation.payload)
+        except (EngineUnavailableError, RemoteError) as error:
+            raise ServiceException(f"The event was not accepted: {error}") from None
