@@ -40,6 +40,8 @@ from trigger_stack_engine.invoke.asynchronous import AcceptedEvent, Asynchronous
 from trigger_stack_engine.invoke.concurrency import Concurrency, ThrottledError
 from trigger_stack_engine.invoke.function import FunctionSettings, FunctionVersion
 from trigger_stack_engine.invoke.invoker import Invoker, NoSuchFunctionError, NotReadyError
+from trigger_stack_engine.invoke.synchronous import SynchronousInvoker
+from trigger_stack_engine.journal.recorder import Origin, Recorder
 from trigger_stack_engine.journal.store import Journal, JournalError
 from trigger_stack_engine.logs.output import LogEvent
 from trigger_stack_engine.logs.sender import LogSender, MetricKey, Stream
@@ -64,14 +66,18 @@ class Engine:
         self.invoker = Invoker(
             self.machine, Concurrency(settings.concurrency_limit), settings.keep_alive_s
         )
-        self.http_apis = HttpApis(
-            DataPlane(FunctionInvoker(self.invoker), HttpProxy()), GuardSettings.from_environment()
-        )
         self.journal = Journal(
             settings.journal_file,
             f"{os.getppid()}-{psutil.Process(os.getppid()).create_time()}",
             settings.journal_max_age_s,
             settings.journal_max_bytes,
+        )
+        self.synchronous = SynchronousInvoker(
+            self.invoker, Recorder(self.journal) if settings.journal_synchronous else None
+        )
+        self.http_apis = HttpApis(
+            DataPlane(FunctionInvoker(self.synchronous), HttpProxy()),
+            GuardSettings.from_environment(),
         )
         self.asynchronous = AsynchronousInvoker(
             self.invoker, self.journal, self._send, settings.retry_base_delay_s
@@ -150,11 +156,11 @@ class Engine:
     async def _op_invoke(self, header: Header, body: bytes) -> Message:
         """Have one event handled.
 
-        Takes ``{version, arn, request_id, invoked_arn, trace_id, client_context}`` and the
-        payload; returns ``{is_error, logs, version}`` and the result.
+        Takes ``{version, arn, request_id, invoked_arn, trace_id, client_context, kind, source}``
+        and the payload; returns ``{is_error, logs, version}`` and the result.
         """
         pool = self.invoker.pool_of(header["version"], header["arn"])
-        result = await self.invoker.invoke(
+        result = await self.synchronous.invoke(
             pool,
             Invocation(
                 request_id=header["request_id"],
@@ -163,6 +169,7 @@ class Engine:
                 trace_id=header.get("trace_id"),
                 client_context=header.get("client_context"),
             ),
+            Origin(header.get("kind", "invocation"), header.get("source", "Invoke")),
         )
         reply = {"is_error": result.is_error, "logs": result.logs, "version": result.version}
         return reply, result.payload

@@ -51,6 +51,7 @@ class Settings:
     keep_alive_s: float = 600.0
     concurrency_limit: int = 1000
     retry_base_delay_s: int = 60
+    journal_synchronous: bool = True
     journal_file: Path = Path("journal.sqlite")
     journal_max_age_s: float = 7 * 86_400.0
     journal_max_bytes: int = 512 * 1024 * 1024
@@ -82,6 +83,7 @@ class Settings:
             keep_alive_s=_number("LAMBDA_KEEPALIVE_MS", 600_000) / 1000,
             concurrency_limit=_number("LAMBDA_LIMITS_CONCURRENT_EXECUTIONS", 1000),
             retry_base_delay_s=_number("LAMBDA_RETRY_BASE_DELAY", 60),
+            journal_synchronous=_flag("JOURNAL_SYNCHRONOUS", default=True),
             journal_file=Path(work).absolute() / "journal.sqlite",
             journal_max_age_s=_number("JOURNAL_MAX_AGE_HOURS", 168, minimum=1) * 3600.0,
             journal_max_bytes=_number("JOURNAL_MAX_MB", 512, minimum=1) * 1024 * 1024,

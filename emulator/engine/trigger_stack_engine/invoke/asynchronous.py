@@ -28,7 +28,7 @@ from trigger_stack_engine.invoke.destinations import (
 )
 from trigger_stack_engine.invoke.function import EventInvokeConfig
 from trigger_stack_engine.invoke.invoker import Invoker, NoSuchFunctionError
-from trigger_stack_engine.invoke.tracing import segment_of, trace_of, with_parent
+from trigger_stack_engine.invoke.tracing import parent_of, segment_of, trace_of, with_parent
 from trigger_stack_engine.journal.schema import State
 from trigger_stack_engine.journal.store import Journal
 from trigger_stack_engine.wire import ConnectionLostError, RemoteError
@@ -144,7 +144,7 @@ class AsynchronousInvoker:
             event.accepted_at,
             trace_of(event.trace_id),
             segment_of(event.request_id),
-            _parent_of(event.trace_id),
+            parent_of(event.trace_id),
             event.request(),
             payload,
         )
@@ -445,12 +445,3 @@ def _max_age_s(config: EventInvokeConfig | None) -> float:
 
 def _pause_s(event: AcceptedEvent) -> float:
     return float(min(2 ** min(event.pauses, 20), _LONGEST_PAUSE_S))
-
-
-def _parent_of(trace_id: str | None) -> str:
-    """The segment that caused the event, when the caller was a function."""
-    for part in (trace_id or "").split(";"):
-        name, _, value = part.partition("=")
-        if name == "Parent":
-            return value
-    return ""

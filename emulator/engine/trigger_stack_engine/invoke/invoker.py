@@ -46,7 +46,7 @@ class NotReadyError(Exception):
 
 
 @dataclass
-class _Pool:
+class Pool:
     """The environments of one version."""
 
     version: FunctionVersion
@@ -72,8 +72,8 @@ class Invoker:
         self.concurrency = concurrency
         self.keep_alive_s = keep_alive_s
         self.settings: dict[str, FunctionSettings] = {}  # by function ARN
-        self._pools: dict[str, _Pool] = {}  # by version id
-        self._current: dict[str, _Pool] = {}  # by qualified ARN
+        self._pools: dict[str, Pool] = {}  # by version id
+        self._current: dict[str, Pool] = {}  # by qualified ARN
         self._starting = asyncio.Semaphore(_STARTS_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -93,7 +93,7 @@ class Invoker:
             runtimes.warm_up(version.runtime, folders)
 
         await asyncio.to_thread(prepare)
-        pool = _Pool(version)
+        pool = Pool(version)
         self._pools[version.id] = pool
         self._current[version.qualified_arn] = pool
         if version.arn not in self.settings:
@@ -153,7 +153,7 @@ class Invoker:
 
     # -- invoking -----------------------------------------------------------------------------
 
-    def find(self, arn: str, qualifier: str | None) -> _Pool:
+    def find(self, arn: str, qualifier: str | None) -> Pool:
         """The version that an invocation of a function goes to.
 
         Args:
@@ -179,7 +179,7 @@ class Invoker:
             raise NoSuchFunctionError(f"{arn}:{qualifier}")
         return pool
 
-    def pool_of(self, version_id: str, qualified_arn: str) -> _Pool:
+    def pool_of(self, version_id: str, qualified_arn: str) -> Pool:
         """The pool of a version, or of what has taken its place since.
 
         Raises:
@@ -190,7 +190,7 @@ class Invoker:
             raise NotReadyError(qualified_arn)
         return pool
 
-    async def invoke(self, pool: _Pool, invocation: Invocation) -> Result:
+    async def invoke(self, pool: Pool, invocation: Invocation) -> Result:
         """Handle one event in an environment of ``pool``.
 
         Raises:
@@ -220,13 +220,13 @@ class Invoker:
             self.machine.logs.count((*key, "Errors"))
         return result
 
-    async def _take(self, pool: _Pool, kind: str) -> ExecutionEnvironment:
+    async def _take(self, pool: Pool, kind: str) -> ExecutionEnvironment:
         idle = pool.idle[kind]
         if idle:
             return idle.pop()  # the one used last: the others may end
         return await self._start(pool, kind)
 
-    async def _start(self, pool: _Pool, kind: str) -> ExecutionEnvironment:
+    async def _start(self, pool: Pool, kind: str) -> ExecutionEnvironment:
         environment = ExecutionEnvironment(secrets.token_hex(16), pool.version, kind, self.machine)
         if not await self.machine.capacity.acquire(environment):
             raise ThrottledError("ConcurrentInvocationLimitExceeded")
@@ -239,7 +239,7 @@ class Invoker:
             raise
         return environment
 
-    def _put_back(self, pool: _Pool, environment: ExecutionEnvironment) -> None:
+    def _put_back(self, pool: Pool, environment: ExecutionEnvironment) -> None:
         if pool.retired or environment.phase in (Phase.RETIRING, Phase.ENDED):
             self._in_background(self._end(pool, environment))
             return
@@ -247,7 +247,7 @@ class Invoker:
         environment.idle_since = time.monotonic()
         pool.idle[environment.kind].append(environment)
 
-    async def _end(self, pool: _Pool, environment: ExecutionEnvironment) -> None:
+    async def _end(self, pool: Pool, environment: ExecutionEnvironment) -> None:
         pool.all.discard(environment)
         await environment.end()
 

@@ -19,9 +19,18 @@ def segment_of(request_id: str) -> str:
 
 def trace_of(header: str | None) -> str:
     """The ``Root`` of a header, or an empty text."""
+    return _part(header, "Root")
+
+
+def parent_of(header: str | None) -> str:
+    """The ``Parent`` of a header: the segment that caused it; or an empty text."""
+    return _part(header, "Parent")
+
+
+def _part(header: str | None, wanted: str) -> str:
     for part in (header or "").split(";"):
         name, _, value = part.partition("=")
-        if name == "Root":
+        if name == wanted:
             return value
     return ""
 

@@ -1,7 +1,9 @@
 """Tables of the journal, and the views that anyone may read.
 
 The views ``events``, ``steps`` and ``attempts`` are the documented interface; the tables behind
-them may change. Times in views are ISO 8601, UTC, with milliseconds.
+them may change. Synchronous invocations have a table of their own with one row each, without an
+index, which would cost three times as much as the row: there are thousands in a second, each with
+one attempt and no step. Times in views are ISO 8601, UTC, with milliseconds.
 """
 
 from __future__ import annotations
@@ -66,15 +68,39 @@ CREATE TABLE IF NOT EXISTS attempt (
     error TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (event, number)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS call (
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    source TEXT NOT NULL,
+    function TEXT NOT NULL,
+    began_at REAL NOT NULL,
+    ended_at REAL NOT NULL,
+    outcome TEXT NOT NULL,
+    error TEXT NOT NULL,
+    trace TEXT NOT NULL,
+    segment TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    payload BLOB NOT NULL
+);
 CREATE VIEW IF NOT EXISTS events AS
     SELECT id, kind, source, function, state, place,
            {_times("accepted_at", "changed_at", "due_at")},
            attempts, trace, segment, cause, CAST(payload AS TEXT) AS payload
-    FROM event;
+    FROM event
+    UNION ALL
+    SELECT id, kind, source, function, 'done',
+           CASE outcome WHEN 'success' THEN '' ELSE 'the caller has the error' END,
+           {_TIME.format("began_at")}, {_TIME.format("ended_at")}, NULL,
+           1, trace, segment, cause, CAST(payload AS TEXT)
+    FROM call;
 CREATE VIEW IF NOT EXISTS steps AS
     SELECT event, {_times("at")}, name, detail FROM step;
 CREATE VIEW IF NOT EXISTS attempts AS
     SELECT event, number, {_times("began_at", "ended_at")},
            round((ended_at - began_at) * 1000, 1) AS duration_ms, outcome, error
-    FROM attempt;
+    FROM attempt
+    UNION ALL
+    SELECT id, 1, {_times("began_at", "ended_at")},
+           round((ended_at - began_at) * 1000, 1), outcome, error
+    FROM call;
 """  # noqa: S608

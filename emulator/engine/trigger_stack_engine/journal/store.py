@@ -25,6 +25,8 @@ _TRY_AGAIN_S = 1.0
 _PRUNE_EVERY_S = 60.0
 _QUERY_SECONDS = 10.0
 _MOST_ROWS = 1000
+_GATHER_CALLS_S = 0.05
+_INSERT_CALL = "INSERT INTO call VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 type Value = str | int | float | bytes | None
 
@@ -38,8 +40,9 @@ class _Write:
     """One statement, and the future of a caller that waits for its transaction."""
 
     sql: str
-    values: Sequence[Value]
+    values: Sequence[Value] = ()
     done: asyncio.Future[None] | None = None
+    rows: Sequence[Sequence[Value]] | None = None
 
 
 class Journal:
@@ -65,6 +68,7 @@ class Journal:
             "INSERT INTO run SELECT ? WHERE NOT EXISTS (SELECT * FROM run)", (run,)
         )
         path.chmod(0o600)
+        self._calls: list[Sequence[Value]] = []
         self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -74,6 +78,17 @@ class Journal:
     def record(self, sql: str, *values: Value) -> None:
         """Write without waiting; statements are written in their order."""
         self._writes.put(_Write(sql, values))
+
+    def record_call(self, *row: Value) -> None:
+        """Write one row of ``call`` without waiting, together with those of the next moment."""
+        self._calls.append(row)
+        if len(self._calls) == 1:
+            asyncio.get_running_loop().call_later(_GATHER_CALLS_S, self._put_calls)
+
+    def _put_calls(self) -> None:
+        calls, self._calls = self._calls, []
+        if calls:
+            self._writes.put(_Write(_INSERT_CALL, rows=calls))
 
     async def commit(self, sql: str, *values: Value) -> None:
         """Write, and wait until it is in the file.
@@ -97,6 +112,7 @@ class Journal:
 
     def close(self) -> None:
         """Write what is waiting, and close the file. Idempotent."""
+        self._put_calls()
         self._writes.put(None)
         self._thread.join(10)
 
@@ -138,7 +154,10 @@ class Journal:
         try:
             connection.execute("BEGIN IMMEDIATE")
             for write in batch:
-                connection.execute(write.sql, write.values)
+                if write.rows is None:
+                    connection.execute(write.sql, write.values)
+                else:
+                    connection.executemany(write.sql, write.rows)
             connection.execute("COMMIT")
         except sqlite3.Error:
             if connection.in_transaction:
@@ -156,9 +175,14 @@ class Journal:
     def _prune(self) -> None:
         """Remove old events that came to rest. What is pending stays."""
         try:
-            self._remove("changed_at < ?", time.time() - self._max_age_s)
+            oldest = time.time() - self._max_age_s
+            self._remove("changed_at < ?", oldest)
+            self._connection.execute("DELETE FROM call WHERE ended_at < ?", (oldest,))
             while self._size() > self._max_bytes:
-                removed = self._remove(
+                removed = self._connection.execute(
+                    "DELETE FROM call WHERE rowid IN (SELECT rowid FROM call LIMIT 10000)"
+                ).rowcount
+                removed += self._remove(
                     "id IN (SELECT id FROM event WHERE state <> 'pending'"
                     " ORDER BY changed_at LIMIT ?)",
                     1000,

@@ -22,7 +22,9 @@ from trigger_stack_engine.front_doors.http_api.execute import DataPlane, refuse
 from trigger_stack_engine.front_doors.http_api.policy import allows_invoke
 from trigger_stack_engine.front_doors.http_api.uris import FunctionArn, parse_lambda_uri
 from trigger_stack_engine.invoke.concurrency import ThrottledError
-from trigger_stack_engine.invoke.invoker import Invoker, NoSuchFunctionError
+from trigger_stack_engine.invoke.invoker import NoSuchFunctionError
+from trigger_stack_engine.invoke.synchronous import SynchronousInvoker
+from trigger_stack_engine.journal.recorder import Origin
 
 LOG = logging.getLogger(__name__)
 MAX_EVENT_BYTES = 6 * 1024 * 1024
@@ -32,8 +34,9 @@ MAX_EVENT_BYTES = 6 * 1024 * 1024
 class FunctionInvoker:
     """Calls functions of this engine for HTTP APIs."""
 
-    def __init__(self, invoker: Invoker) -> None:
-        self._invoker = invoker
+    def __init__(self, synchronous: SynchronousInvoker) -> None:
+        self._synchronous = synchronous
+        self._invoker = synchronous.invoker
         self._verdicts: dict[tuple[str, str, str, str], tuple[list[Any], bool]] = {}
         self._targets: dict[str, FunctionArn | None] = {}
 
@@ -71,7 +74,7 @@ class FunctionInvoker:
             raise internal_server_error()
         arn = target.unqualified
         try:
-            result = await self._invoker.invoke(
+            result = await self._synchronous.invoke(
                 self._invoker.find(arn, target.qualifier),
                 Invocation(
                     request_id=_request_id(),
@@ -79,6 +82,7 @@ class FunctionInvoker:
                     invoked_arn=f"{arn}:{target.qualifier}" if target.qualifier else arn,
                     trace_id=trace_id,
                 ),
+                Origin("HTTP request", source_arn or uri),
             )
         except (NoSuchFunctionError, ThrottledError) as error:
             LOG.warning("HTTP API: invoking %s failed: %r", target.name, error)

@@ -126,6 +126,7 @@ class EngineVersionManager(LambdaVersionManager):
             "invoked_arn": invocation.invoked_arn,
             "trace_id": trace.to_header_str() if trace is not None else None,
             "client_context": base64.b64decode(encoded).decode() if encoded else None,
+            **_origin(invocation.user_agent),
         }
         try:
             reply, payload = control_plane().call(header, invocation.payload)
@@ -144,6 +145,19 @@ class EngineVersionManager(LambdaVersionManager):
             logs=reply["logs"],
             executed_version=reply["version"],
         )
+
+
+#: In place of a user agent, for invocations that come from inside; kind and source follow.
+INTERNAL = "trigger-stack-internal"
+
+
+def _origin(user_agent: str | None) -> dict[str, str]:
+    """Kind and source of an invocation, for the journal."""
+    mark, _, rest = (user_agent or "").partition("|")
+    if mark != INTERNAL:
+        return {"kind": "invocation", "source": "Invoke"}
+    kind, _, source = rest.partition("|")
+    return {"kind": kind, "source": source}
 
 
 def describe_version(manager: LambdaVersionManager) -> FunctionVersion:

@@ -37,6 +37,7 @@ from trigger_stack.delivery.sqs.mapping import (
     SqsMapping,
     ThrottledError,
 )
+from trigger_stack.localstack.lambda_engine.versions import INTERNAL
 from trigger_stack.localstack.sqs.queue import InProcessQueue
 
 
@@ -53,7 +54,9 @@ class SqsWorker(EsmWorker):
         self._mapping = SqsMapping(
             MappingSettings.from_configuration(configuration),
             InProcessQueue(configuration["EventSourceArn"]),
-            lambda payload: invoke(configuration["FunctionArn"], payload),
+            lambda payload: invoke(
+                configuration["FunctionArn"], payload, configuration["EventSourceArn"]
+            ),
             matches_event,
         )
 
@@ -94,8 +97,8 @@ class SqsWorker(EsmWorker):
         return workers.get(self.uuid) is self
 
 
-def invoke(function_arn: str, payload: bytes) -> Reply:
-    """Have a function handle an event, and wait for its end.
+def invoke(function_arn: str, payload: bytes, source_arn: str) -> Reply:
+    """Have a function handle an event of a queue, and wait for its end.
 
     Raises:
         ThrottledError: It has no concurrency left.
@@ -112,6 +115,7 @@ def invoke(function_arn: str, payload: bytes) -> Reply:
             client_context=None,
             request_id=long_uid(),
             payload=payload,
+            user_agent=f"{INTERNAL}|batch of messages|{source_arn}",
         )
     except TooManyRequestsException as error:
         raise ThrottledError(str(error)) from None

@@ -1,0 +1,76 @@
+"""Records synchronous invocations: who asked for them is the caller's concern, and waits.
+
+They are written without waiting: nothing is promised to a caller before it has the result.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from trigger_stack_engine.environments.execution import Invocation, Result
+from trigger_stack_engine.invoke.tracing import trace_of
+from trigger_stack_engine.journal.store import Journal
+
+_LONGEST_ERROR = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a synchronous invocation comes from.
+
+    Attributes:
+        kind: For example ``HTTP request``.
+        source: ARN or name of what asked for it.
+    """
+
+    kind: str
+    source: str
+
+
+class Recorder:
+    """Writes one row for each synchronous invocation."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def ended(
+        self,
+        invocation: Invocation,
+        origin: Origin,
+        segment: str,
+        cause: str,
+        began: float,
+        result: Result | str,
+    ) -> None:
+        """An invocation has ended.
+
+        Args:
+            invocation: What was invoked.
+            origin: Where it came from.
+            segment: X-Ray segment of the invocation.
+            cause: X-Ray segment that caused it, or an empty text.
+            began: Unix time in seconds.
+            result: Its result, or why there was none.
+        """
+        now = time.time()
+        if isinstance(result, str):
+            outcome, error = "not invoked", result
+        elif result.is_error:
+            outcome, error = "function error", result.payload.decode(errors="replace")
+        else:
+            outcome, error = "success", ""
+        self._journal.record_call(
+            invocation.request_id,
+            origin.kind,
+            origin.source,
+            invocation.invoked_arn,
+            began,
+            now,
+            outcome,
+            error[:_LONGEST_ERROR],
+            trace_of(invocation.trace_id),
+            segment,
+            cause,
+            invocation.payload,
+        )
