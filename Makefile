@@ -57,6 +57,20 @@ dlq: ## Show what lies in every dead-letter queue, and why
 redrive: ## Send dead letters back to where they failed: QUEUE=brand-notifications-dlq
 	@$(STACK) redrive "$(QUEUE)"
 
+.PHONY: events
+events: ## List accepted events [FUNCTION=] [SOURCE=] [STATE=] [SINCE=10m] [TEXT=] [SQL=]
+	@$(STACK) events $(if $(FUNCTION),--function "$(FUNCTION)") $(if $(SOURCE),--source "$(SOURCE)") \
+	  $(if $(STATE),--state "$(STATE)") $(if $(SINCE),--since "$(SINCE)") \
+	  $(if $(TEXT),--text "$(TEXT)") $(if $(SQL),--sql "$(SQL)")
+
+.PHONY: trace
+trace: ## Show an event's whole way as a tree: ID=…
+	@$(STACK) trace "$(ID)"
+
+.PHONY: lost
+lost: ## List the events that are lost; fails when there is one
+	@$(STACK) lost
+
 ##@ Test
 .PHONY: test
 test: setup lint ## Everything: style, types, unit, component and e2e tests

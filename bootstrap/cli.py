@@ -104,6 +104,53 @@ def fire_schedule(
     schedule.fire(rule)
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def events(
+    function: Annotated[str, typer.Option(help="A part of the function's ARN.")] = "",
+    source: Annotated[str, typer.Option(help="A part of where they come from.")] = "",
+    state: Annotated[str, typer.Option(help="pending, done, dead-letter, lost …")] = "",
+    since: Annotated[str, typer.Option(help="A duration (10m) or a time.")] = "",
+    text: Annotated[str, typer.Option(help="Text in the payload.")] = "",
+    limit: Annotated[str, typer.Option(help="Most events; 50 by default.")] = "",
+    sql: Annotated[str, typer.Option(help="A query over events, steps and attempts.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List accepted events and where each is."""
+    from bootstrap.commands import events
+
+    filters = {
+        "function": function,
+        "source": source,
+        "state": state,
+        "since": since,
+        "text": text,
+        "limit": limit,
+    }
+    events.show(filters, sql=sql, as_json=as_json)
+
+
+@app.command()
+def trace(
+    event: Annotated[str, typer.Argument(help="Id of an event: the invocation's request id.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show an event's whole way as a tree: cause, attempts, steps, effects."""
+    from bootstrap.commands import events
+
+    events.trace(event, as_json=as_json)
+
+
+@app.command()
+def lost() -> None:
+    """List the events that are lost; exit code 1 when there is one."""
+    from bootstrap.commands import events
+
+    raise typer.Exit(events.lost())
+
+
 @app.command()
 def logs(
     function: Annotated[str, typer.Option(help="Only this function.")] = "",

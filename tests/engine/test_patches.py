@@ -9,6 +9,7 @@ import pytest
 from localstack.services.lambda_.invocation import lambda_service
 from localstack.services.lambda_.invocation.lambda_service import LambdaService
 from localstack.services.lambda_.invocation.version_manager import LambdaVersionManager
+from localstack.services.lambda_.provider import LambdaProvider
 
 from trigger_stack.localstack.lambda_engine import patches
 from trigger_stack.localstack.lambda_engine.versions import EngineVersionManager
@@ -43,6 +44,10 @@ def test_payloads_are_still_unchecked() -> None:
     source = original(LambdaService, "invoke")
     assert "json.loads" not in source
     assert "RequestEntityTooLarge" not in source
+
+
+def test_a_bucket_is_still_refused_as_a_destination() -> None:
+    assert '"s3"' not in original(LambdaProvider, "_validate_destination_config")
 
 
 def test_applying_twice_changes_nothing() -> None:

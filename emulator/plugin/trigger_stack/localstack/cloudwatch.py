@@ -3,7 +3,7 @@
 What: LocalStack's CloudWatch provider is called in this process.
 Why: a request over HTTP to ourselves for each metric takes longer than what is measured.
 Until: LocalStack's internal clients call a provider without HTTP.
-Test: ``tests/unit/plugin/test_sqs_metrics.py``, ``tests/engine/test_logs.py``.
+Test: ``tests/unit/plugin/test_sqs_patches.py``, ``tests/engine/test_logs.py``.
 """
 
 from __future__ import annotations

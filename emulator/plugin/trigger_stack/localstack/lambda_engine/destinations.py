@@ -43,10 +43,13 @@ def send(header: Header, body: bytes) -> None:
         raise RemoteError("Destination", str(error)) from None
 
 
-def _clients(header: Header) -> Any:
+def _client(header: Header, service: str) -> Any:
+    """LocalStack's client of a service, which sends the trace header of the invocation."""
     function = header["function"].split(":")
     region = header["arn"].split(":")[3] or function[3]
-    return connect_to(aws_access_key_id=function[4], region_name=region)
+    client: Any = getattr(connect_to(aws_access_key_id=function[4], region_name=region), service)
+    trace = header.get("trace_id")
+    return client.custom_headers({"X-Amzn-Trace-Id": trace}) if trace else client
 
 
 def _to_queue(header: Header, body: str) -> None:
@@ -54,7 +57,7 @@ def _to_queue(header: Header, body: str) -> None:
     if header.get("trace_id"):
         trace = {"DataType": "String", "StringValue": header["trace_id"]}
         more["MessageSystemAttributes"] = {"AWSTraceHeader": trace}
-    _clients(header).sqs.send_message(
+    _client(header, "sqs").send_message(
         QueueUrl=sqs_queue_url_for_arn(header["arn"]),
         MessageBody=body,
         MessageAttributes=header["attributes"],
@@ -63,20 +66,20 @@ def _to_queue(header: Header, body: str) -> None:
 
 
 def _to_topic(header: Header, body: str) -> None:
-    _clients(header).sns.publish(
+    _client(header, "sns").publish(
         TopicArn=header["arn"], Message=body, MessageAttributes=header["attributes"]
     )
 
 
 def _to_function(header: Header, body: str) -> None:
-    client = _clients(header).lambda_
+    client = _client(header, "lambda_")
     client.invoke(FunctionName=header["arn"], Payload=body, InvocationType="Event")
 
 
 def _to_bus(header: Header, body: str) -> None:
     document = json.loads(body)
     result = "Success" if document["requestContext"]["condition"] == "Success" else "Failure"
-    answer = _clients(header).events.put_events(
+    answer = _client(header, "events").put_events(
         Entries=[
             {
                 "EventBusName": header["arn"].rpartition("/")[2],
@@ -95,7 +98,7 @@ def _to_bucket(header: Header, body: str) -> None:
     name = header["function"].rpartition(":")[2]
     now = datetime.now(UTC)
     key = f"aws/lambda/async/{name}/{now:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"
-    _clients(header).s3.put_object(
+    _client(header, "s3").put_object(
         Bucket=header["arn"].rpartition(":")[2], Key=key, Body=body.encode()
     )
 

@@ -1,7 +1,8 @@
 """The changes of LocalStack's Lambda service that the engine cannot do without.
 
 What: ``LambdaService.invoke`` checks state, payload and client context first; the version manager
-is replaced (see ``versions.py``); routes and a response handler are added.
+is replaced (see ``versions.py``); a bucket is accepted as the destination of failures; routes and a
+response handler are added.
 Why: LocalStack takes a payload of any size and any content, its router of Function URLs passes the
 client context ``{}``, which is no Base64, and of a function that cannot run it says no reason.
 Until: LocalStack enforces Lambda's quotas, refuses what is not JSON and names the reason.
@@ -28,12 +29,14 @@ from localstack.services.edge import ROUTER
 from localstack.services.lambda_.invocation import lambda_service
 from localstack.services.lambda_.invocation.lambda_models import RequestEntityTooLargeException
 from localstack.services.lambda_.invocation.lambda_service import LambdaService
+from localstack.services.lambda_.provider import LambdaProvider
 
 from trigger_stack.localstack.lambda_engine.control_plane import (
     control_plane,
     push_changed_function,
 )
 from trigger_stack.localstack.lambda_engine.event_manager import EngineEventManager
+from trigger_stack.localstack.lambda_engine.journal_routes import JournalRoutes
 from trigger_stack.localstack.lambda_engine.routes import Routes
 from trigger_stack.localstack.lambda_engine.versions import EngineVersionManager, find_function
 from trigger_stack.localstack.sqs import mappings
@@ -83,6 +86,19 @@ def _checked(original: Callable[..., Any]) -> Callable[..., Any]:
     return invoke
 
 
+def _with_buckets(original: Callable[..., Any]) -> Callable[..., Any]:
+    """The check of destinations, which accepts a bucket for failures."""
+
+    def validate(self: Any, store: Any, function_name: str, destination_config: Any) -> Any:
+        known = dict(destination_config)
+        failure = (known.get("OnFailure") or {}).get("Destination") or ""
+        if failure.startswith("arn:aws:s3:::"):
+            del known["OnFailure"]
+        return original(self, store, function_name, known)
+
+    return validate
+
+
 def _check_state(request: dict[str, Any]) -> None:
     """Refuse a function that cannot run here with the reason; LocalStack asks for Docker."""
     function = find_function(request["account_id"], request["region"], request["function_name"])
@@ -124,7 +140,9 @@ def apply() -> None:
     setattr(lambda_service, "LambdaVersionManager", EngineVersionManager)  # noqa: B010  a class
     setattr(lambda_service, "LambdaEventManager", EngineEventManager)  # noqa: B010  a class
     _replace(LambdaService, "invoke", _checked)
+    _replace(LambdaProvider, "_validate_destination_config", _with_buckets)
     mappings.install()
     run_custom_response_handlers.append(push_changed_function)
     ROUTER.add(Routes(control_plane()))
+    ROUTER.add(JournalRoutes(control_plane()))
     ON_AFTER_SERVICE_SHUTDOWN_HANDLERS.register(control_plane().supervisor.close)

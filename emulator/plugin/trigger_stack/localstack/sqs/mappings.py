@@ -6,7 +6,7 @@ Why: LocalStack asks a queue at intervals, with a back-off of up to 10 s when it
 one batch at a time, changes the spaces in a filtered body, and accepts a visibility time-out below
 the function's.
 Until: LocalStack's poller waits for messages and has several batches in flight.
-Test: ``tests/unit/plugin/test_sqs_mappings.py::test_localstack_still_polls_queues_at_intervals``.
+Test: ``tests/unit/plugin/test_sqs_patches.py::test_localstack_still_polls_at_intervals``.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ the default: its own provider with another ``CloudwatchDispatcher``.
 Why: LocalStack sends one request over HTTP to itself for each message that is sent, received or
 deleted; that was most of the cost of a message.
 Until: LocalStack puts these metrics into its store in batches.
-Test: ``tests/unit/plugin/test_sqs_metrics.py``.
+Test: ``tests/unit/plugin/test_sqs_patches.py::test_localstack_still_sends_each_metric_alone``.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ of LocalStack's own queue of visible messages.
 Why: an HTTP request to ourselves for each batch takes longer than all the rest, and cannot wait for
 a message without holding a thread of the gateway.
 Until: LocalStack's internal clients call a provider without HTTP.
-Test: ``tests/unit/plugin/test_sqs_queue.py``.
+Test: ``tests/delivery/test_sqs.py``.
 """
 
 from __future__ import annotations

@@ -1,0 +1,88 @@
+"""Routes below ``/_trigger_stack/events`` that read the engine's journal.
+
+``GET …/events`` lists events (filters: see ``list_events``), ``GET …/events/<id>`` gives one with
+everything of its trace, ``POST …/events/query`` takes ``{"sql": "SELECT …"}`` over the views
+``events``, ``steps`` and ``attempts``. Rows are JSON.
+
+What: routes at LocalStack's router.
+Why: AWS has no operation that says where an event is.
+Until: as long as the journal exists.
+Test: ``tests/engine/test_asynchronous.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from localstack.http import Request, Response, route
+
+from trigger_stack.engine.supervisor import EngineUnavailableError
+from trigger_stack.localstack.lambda_engine.control_plane import ControlPlane
+from trigger_stack_engine.journal.queries import (
+    MOST_ROWS,
+    RELATED_ATTEMPTS,
+    RELATED_EVENTS,
+    RELATED_STEPS,
+    FilterError,
+    list_events,
+)
+from trigger_stack_engine.wire import RemoteError
+
+PREFIX = "/_trigger_stack/events"
+
+
+class JournalRoutes:
+    """The routes."""
+
+    def __init__(self, control_plane: ControlPlane) -> None:
+        self._control_plane = control_plane
+
+    @route(PREFIX, methods=["GET"])
+    def events(self, request: Request, **_: Any) -> Response:
+        """``{"events": [row, …]}``, the newest first."""
+        try:
+            sql, values = list_events(request.args.to_dict())
+        except FilterError as error:
+            return _answer(400, {"message": str(error)})
+        return self._rows({"events": (sql, values)})
+
+    @route(f"{PREFIX}/<event>", methods=["GET"])
+    def event(self, request: Request, event: str, **_: Any) -> Response:
+        """``{"events": …, "steps": …, "attempts": …}`` of the event's trace; 404 without it."""
+        return self._rows(
+            {
+                "events": (RELATED_EVENTS, [event]),
+                "steps": (RELATED_STEPS, [event]),
+                "attempts": (RELATED_ATTEMPTS, [event]),
+            },
+            missing=f"There is no event {event} in the journal.",
+        )
+
+    @route(f"{PREFIX}/query", methods=["POST"])
+    def query(self, request: Request, **_: Any) -> Response:
+        """``{"rows": [row, …]}`` of a query that only reads."""
+        try:
+            sql = json.loads(request.data)["sql"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return _answer(400, {"message": 'The body must be {"sql": "SELECT …"}.'})
+        return self._rows({"rows": (str(sql), [])})
+
+    def _rows(self, queries: dict[str, tuple[str, list[Any]]], missing: str = "") -> Response:
+        answer: dict[str, Any] = {}
+        try:
+            for name, (sql, values) in queries.items():
+                header = {"op": "journal", "sql": sql, "values": values, "most": MOST_ROWS}
+                _, rows = self._control_plane.call(header)
+                answer[name] = json.loads(rows)
+        except RemoteError as error:
+            return _answer(400, {"message": str(error)})
+        except EngineUnavailableError as error:
+            return _answer(503, {"message": str(error)})
+        if missing and not answer["events"]:
+            return _answer(404, {"message": missing})
+        return _answer(200, answer)
+
+
+def _answer(status: int, body: dict[str, Any]) -> Response:
+    return Response(json.dumps(body), status=status, mimetype="application/json")
