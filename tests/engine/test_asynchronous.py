@@ -265,9 +265,12 @@ def test_an_event_without_a_place_for_failures_is_lost_and_says_so(
     row = journal.wait_for(request, "lost")
 
     assert "neither an on-failure destination nor a dead-letter queue" in row["place"]
-    eventually(lambda: f"request {request}" in stack.log)
-    line = next(line for line in stack.log.splitlines() if request in line)
-    assert "EVENT LOST" in line
+
+    def lines() -> list[str]:
+        said = stack.log.splitlines()
+        return [line for line in said if "EVENT LOST" in line and f"request {request}" in line]
+
+    (line,) = eventually(lines)
     assert '{"only": "copy"}' in line, "the event itself must be in the log"
 
 
@@ -349,6 +352,32 @@ def test_a_synchronous_error_is_the_callers(stack: Stack, journal: Journal) -> N
 
     assert (row["state"], row["place"]) == ("done", "the caller has the error")
     assert journal.outcomes(request) == ["function error"]
+
+
+def test_the_source_of_an_event_is_known(stack: Stack, journal: Journal) -> None:
+    bucket = f"source-{secrets.token_hex(6)}"
+    name = stack.create(SUCCEED)
+    s3 = stack.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    arn = f"arn:aws:lambda:us-east-1:000000000000:function:{name}"
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket,
+        NotificationConfiguration={
+            "LambdaFunctionConfigurations": [
+                {"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}
+            ]
+        },
+    )
+
+    s3.put_object(Bucket=bucket, Key="a b.txt", Body=b"x")
+
+    def found() -> list[dict[str, Any]]:
+        return list(journal.get(function=name, state="done").json()["events"])
+
+    (row,) = eventually(found)
+    assert row["source"] == f"arn:aws:s3:::{bucket}"
+    (record,) = json.loads(journal.event(row["id"])["payload"])["Records"]
+    assert record["s3"]["object"]["key"] == "a+b.txt"
 
 
 # --- Reading

@@ -220,9 +220,12 @@ class AsynchronousInvoker:
         self._began(event, number)
         try:
             result = await self._invoke(event)
-        except NoSuchFunctionError:
-            self._ended(event, number, "not invoked", "the function does not exist")
-            self._rest(event, State.DISCARDED, "the function was deleted")
+        except NoSuchFunctionError as error:
+            self._ended(event, number, "not invoked", f"{error} does not exist")
+            if event.arn in self._invoker.settings:  # it is being made, or an alias is missing
+                await self._pause_or_fail(event, config, f"{error} does not exist")
+            else:
+                self._rest(event, State.DISCARDED, "the function was deleted")
             return
         except ThrottledError as error:
             queue.limit = max(1, queue.in_flight // 2)

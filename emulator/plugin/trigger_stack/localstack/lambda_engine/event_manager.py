@@ -19,6 +19,7 @@ from localstack.services.lambda_.api_utils import function_locators_from_arn
 from localstack.services.lambda_.invocation.lambda_models import Invocation
 
 from trigger_stack.engine.supervisor import EngineUnavailableError
+from trigger_stack.localstack.lambda_engine.source import current_source
 from trigger_stack_engine.wire import RemoteError
 
 
@@ -43,22 +44,55 @@ class EngineEventManager:
         Raises:
             ServiceException: It was not accepted.
         """
-        from trigger_stack.localstack.lambda_engine.control_plane import control_plane
-
-        name, qualifier, account, region = function_locators_from_arn(invocation.invoked_arn)
         trace = (invocation.trace_context or {}).get("aws_trace_header")
         encoded = invocation.client_context
-        header = {
-            "op": "accept",
-            "arn": f"arn:aws:lambda:{region}:{account}:function:{name}",
-            "qualifier": qualifier,
-            "invoked_arn": invocation.invoked_arn,
-            "request_id": invocation.request_id,
-            "trace_id": trace.to_header_str() if trace is not None else None,
-            "client_context": base64.b64decode(encoded).decode() if encoded else None,
-            "source": "Invoke",
-        }
         try:
-            control_plane().call(header, invocation.payload)
+            accept(
+                invocation.invoked_arn,
+                invocation.payload,
+                request_id=invocation.request_id,
+                source=current_source(),
+                trace_id=trace.to_header_str() if trace is not None else None,
+                client_context=base64.b64decode(encoded).decode() if encoded else None,
+            )
         except (EngineUnavailableError, RemoteError) as error:
             raise ServiceException(f"The event was not accepted: {error}") from None
+
+
+def accept(
+    function_arn: str,
+    payload: bytes,
+    *,
+    request_id: str,
+    source: str,
+    trace_id: str | None,
+    client_context: str | None = None,
+) -> None:
+    """Have the engine accept an event; it is in the journal when this returns.
+
+    Args:
+        function_arn: ARN, with a version or alias or without.
+        payload: The event as JSON.
+        request_id: Id of the invocation.
+        source: ARN or name of where the event comes from.
+        trace_id: ``X-Amzn-Trace-Id``.
+        client_context: As JSON.
+
+    Raises:
+        EngineUnavailableError: The engine ended before it answered.
+        RemoteError: The event could not be recorded.
+    """
+    from trigger_stack.localstack.lambda_engine.control_plane import control_plane
+
+    name, qualifier, account, region = function_locators_from_arn(function_arn)
+    header = {
+        "op": "accept",
+        "arn": f"arn:aws:lambda:{region}:{account}:function:{name}",
+        "qualifier": qualifier,
+        "invoked_arn": function_arn,
+        "request_id": request_id,
+        "trace_id": trace_id,
+        "client_context": client_context,
+        "source": source,
+    }
+    control_plane().call(header, payload)

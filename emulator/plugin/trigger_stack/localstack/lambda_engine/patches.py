@@ -31,6 +31,8 @@ from localstack.services.lambda_.invocation.lambda_models import RequestEntityTo
 from localstack.services.lambda_.invocation.lambda_service import LambdaService
 from localstack.services.lambda_.provider import LambdaProvider
 
+from trigger_stack.localstack import s3_notifications
+from trigger_stack.localstack.lambda_engine import source
 from trigger_stack.localstack.lambda_engine.control_plane import (
     control_plane,
     push_changed_function,
@@ -142,6 +144,8 @@ def apply() -> None:
     _replace(LambdaService, "invoke", _checked)
     _replace(LambdaProvider, "_validate_destination_config", _with_buckets)
     mappings.install()
+    source.install()
+    s3_notifications.install()
     run_custom_response_handlers.append(push_changed_function)
     ROUTER.add(Routes(control_plane()))
     ROUTER.add(JournalRoutes(control_plane()))

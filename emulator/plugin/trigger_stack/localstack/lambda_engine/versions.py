@@ -35,6 +35,7 @@ from localstack.services.lambda_.invocation.models import lambda_stores
 from localstack.services.lambda_.invocation.version_manager import LambdaVersionManager
 
 from trigger_stack.engine.supervisor import EngineUnavailableError
+from trigger_stack.localstack.lambda_engine.source import current_source
 from trigger_stack_engine.environments.launch import function_environment
 from trigger_stack_engine.invoke.function import (
     Alias,
@@ -155,7 +156,7 @@ def _origin(user_agent: str | None) -> dict[str, str]:
     """Kind and source of an invocation, for the journal."""
     mark, _, rest = (user_agent or "").partition("|")
     if mark != INTERNAL:
-        return {"kind": "invocation", "source": "Invoke"}
+        return {"kind": "invocation", "source": current_source()}
     kind, _, source = rest.partition("|")
     return {"kind": kind, "source": source}
 
