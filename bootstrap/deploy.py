@@ -72,6 +72,7 @@ class Deployment:
     leftovers: list[Leftover] = field(default_factory=list)
 
     def count(self, outcome: Outcome) -> int:
+        """How many resources had this outcome."""
         return sum(1 for value in self.outcomes.values() if value is outcome)
 
 

@@ -45,6 +45,7 @@ class Settings:
 
     @property
     def http_api_url(self) -> str:
+        """Address of the local HTTP API."""
         return os.environ.get("HTTP_API_URL") or f"http://localhost:{self.http_api_port}"
 
     def client(self, service: str) -> Any:

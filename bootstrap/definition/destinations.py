@@ -19,11 +19,15 @@ _ACTIONS = {
 
 
 class Destination(Model):
+    """Where a result goes: a type and the ARN of a resource of that type."""
+
     type: Literal["sqs", "sns", "eventBus", "function"]
     arn: Reference
 
 
 class Destinations(Model):
+    """``destinations`` of a function: for successful and failed asynchronous invocations."""
+
     onSuccess: Destination | None = None
     onFailure: Destination | None = None
 

@@ -37,11 +37,15 @@ EnvironmentValue = Annotated[str | dict[str, Any], BeforeValidator(_scalar_to_te
 
 
 class Package(Model):
+    """``package``: which files belong to a deployment package, as glob patterns."""
+
     individually: bool = False
     patterns: list[str] = []
 
 
 class Layer(Model):
+    """``layers.<key>``: a folder that becomes a layer."""
+
     path: str
     name: str | None = None
     description: str | None = None
@@ -51,10 +55,14 @@ class Layer(Model):
 
 
 class IamRole(Model):
+    """``provider.iam.role``: statements of the role that all functions have."""
+
     statements: list[dict[str, Any]] = []
 
 
 class Iam(Model):
+    """``provider.iam``."""
+
     role: IamRole = IamRole()
 
 
@@ -157,11 +165,15 @@ class Function(_FunctionWithTriggers):
 
 
 class Resources(Model):
+    """``resources``: CloudFormation resources and outputs."""
+
     Resources: dict[str, dict[str, Any]] = {}
     Outputs: dict[str, Any] = {}
 
 
 class Service(Model):
+    """The whole ``serverless.yml``."""
+
     service: str = Field(pattern=r"^[a-zA-Z][a-zA-Z0-9-]*$")
     frameworkVersion: str | None = None
     configValidationMode: Literal["error", "warn", "off"] = "warn"

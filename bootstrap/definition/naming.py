@@ -26,22 +26,27 @@ def alphanumeric(name: str) -> str:
 
 
 def function_id(key: str) -> str:
+    """Logical id of a function."""
     return f"{normalized(key)}LambdaFunction"
 
 
 def layer_id(key: str) -> str:
+    """Logical id of a layer."""
     return f"{normalized(key)}LambdaLayer"
 
 
 def log_group_id(key: str) -> str:
+    """Logical id of a function's log group."""
     return f"{normalized(key)}LogGroup"
 
 
 def bucket_id(key: str) -> str:
+    """Logical id of a bucket that an event names."""
     return f"S3Bucket{alphanumeric(key)}"
 
 
 def event_bus_id(name: str) -> str:
+    """Logical id of an event bus that an event names."""
     return f"{normalized(name)}EventBridgeEventBus"
 
 

@@ -54,6 +54,7 @@ class Context:
 
     @cached_property
     def account(self) -> str:
+        """Account id of the credentials."""
         return str(self.client("sts").get_caller_identity()["Account"])
 
     @cached_property

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, override
 
 import requests
 from pydantic import Field
@@ -38,16 +38,22 @@ _GONE = "ResourceNotFoundException"
 
 
 class RetryPolicy(Model):
+    """How long a target is tried: age in seconds, and retries after the first try."""
+
     maximumEventAge: int | None = Field(None, ge=60, le=86400)
     maximumRetryAttempts: int | None = Field(None, ge=0, le=185)
 
 
 class InputTransformer(Model):
+    """The event that a target gets: a template, and paths that fill its variables."""
+
     inputTemplate: str = Field(min_length=1, max_length=8192)
     inputPathsMap: dict[str, str] = {}
 
 
 class EventBridgeEvent(Model):
+    """``eventBridge`` under ``events``: a rule with a pattern or a schedule, and its target."""
+
     name: str | None = Field(None, pattern=r"^[\.\-_A-Za-z0-9]{1,64}$")
     description: str | None = Field(None, max_length=512)
     enabled: bool = True
@@ -110,6 +116,7 @@ class EventBridge(EventType[EventBridgeEvent]):
         """There is no short form."""
         return body
 
+    @override
     def check(
         self, trigger: Trigger[EventBridgeEvent], service: Service, document: Document
     ) -> None:
@@ -124,6 +131,7 @@ class EventBridge(EventType[EventBridgeEvent]):
         if sum(x is not None for x in (event.input, event.inputPath, event.inputTransformer)) > 1:
             document.fail(f"{name}: use one of input, inputPath and inputTransformer.", *path)
 
+    @override
     def permissions(
         self, triggers: Sequence[Trigger[EventBridgeEvent]], service: Service
     ) -> Iterator[Resource]:
@@ -173,6 +181,7 @@ class EventBridge(EventType[EventBridgeEvent]):
                 tuple(needs),
             )
 
+    @override
     def example(
         self, trigger: Trigger[EventBridgeEvent], service: Service, settings: Settings
     ) -> Example:

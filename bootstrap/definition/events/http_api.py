@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, override
 
 from bootstrap.definition import naming
 from bootstrap.definition.document import Document
@@ -29,6 +29,8 @@ _BRAND = '{"name": "Acme", "contactEmail": "brand@acme.example", "colors": {"pri
 
 
 class HttpApiCors(Model):
+    """``provider.httpApi.cors``; ``maxAge`` is in seconds."""
+
     allowedOrigins: list[str] = []
     allowedHeaders: list[str] = []
     allowedMethods: list[str] = []
@@ -38,12 +40,16 @@ class HttpApiCors(Model):
 
 
 class HttpApiSettings(Model):
+    """``provider.httpApi``: what holds for the service's one HTTP API."""
+
     name: str | None = None
     payload: Literal["1.0", "2.0"] = "2.0"
     cors: bool | HttpApiCors = False
 
 
 class HttpApiEvent(Model):
+    """``httpApi`` under ``events``: a route by path and method."""
+
     path: str
     method: str = "*"
 
@@ -63,6 +69,7 @@ class HttpApi(EventType[HttpApiEvent]):
         method, _, path = body.strip().partition(" ")
         return {"path": "*"} if body.strip() == "*" else {"method": method, "path": path.strip()}
 
+    @override
     def check(self, trigger: Trigger[HttpApiEvent], service: Service, document: Document) -> None:
         event = trigger.event
         if event.method.upper() not in _METHODS or not re.fullmatch(r"\*|/\S*", event.path):
@@ -106,6 +113,7 @@ class HttpApi(EventType[HttpApiEvent]):
         for trigger in triggers:
             yield _route(trigger)
 
+    @override
     def example(
         self, trigger: Trigger[HttpApiEvent], service: Service, settings: Settings
     ) -> Example:
@@ -120,6 +128,7 @@ class HttpApi(EventType[HttpApiEvent]):
         data = _BRAND if path == "/brand/{brandId}" else ANY_BODY
         return Example(f"HTTP API {text}", f"curl -X {method} {url} -d '{data}'")
 
+    @override
     def endpoint(self, settings: Settings) -> Endpoint:
         return Endpoint("HTTP API", settings.http_api_url)
 

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, override
 
 import botocore.loaders
 
@@ -60,11 +60,15 @@ def known_s3_events() -> tuple[str, ...]:
 
 
 class S3Bucket(Model):
+    """``provider.s3.<key>``: settings of a bucket that events refer to by its key."""
+
     name: str
     versioningConfiguration: dict[str, Any] | None = None
 
 
 class S3Event(Model):
+    """``s3`` under ``events``: a bucket, an event type, and rules on the object's key."""
+
     bucket: str
     event: str = "s3:ObjectCreated:*"
     rules: list[dict[Literal["prefix", "suffix"], str]] = []
@@ -86,6 +90,7 @@ class S3(EventType[S3Event]):
         """``s3: <bucket>``."""
         return {"bucket": body} if isinstance(body, str) else body
 
+    @override
     def check(self, trigger: Trigger[S3Event], service: Service, document: Document) -> None:
         event = trigger.event
         if event.event not in known_s3_events():
@@ -145,11 +150,13 @@ class S3(EventType[S3Event]):
             permissions = tuple(dict.fromkeys(map(_permission_id, own)))
             yield Resource(naming.bucket_id(key), "AWS::S3::Bucket", properties, path, permissions)
 
+    @override
     def resource_problem(self, kind: str, properties: dict[str, Any]) -> tuple[str, str] | None:
         name = properties.get("BucketName") if kind == "AWS::S3::Bucket" else None
         problem = bucket_name_problem(name) if isinstance(name, str) else None
         return ("BucketName", _wrong_name(str(name), problem)) if problem else None
 
+    @override
     def example(self, trigger: Trigger[S3Event], service: Service, settings: Settings) -> Example:
         event = trigger.event
         name = self._bucket_name(event.bucket, service)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, override
 
 from pydantic import Field
 
@@ -32,6 +32,8 @@ _BRAND_NOTIFICATION = (
 
 
 class SqsEvent(Model):
+    """``sqs`` under ``events``: an event source mapping; the window is in seconds."""
+
     arn: Reference
     batchSize: int = Field(10, ge=1, le=10000)
     maximumBatchingWindow: int | None = Field(None, ge=0, le=300)
@@ -88,6 +90,7 @@ class Sqs(EventType[SqsEvent]):
         """``sqs: <ARN>``."""
         return {"arn": body} if isinstance(body, str) else body
 
+    @override
     def check(self, trigger: Trigger[SqsEvent], service: Service, document: Document) -> None:
         event = trigger.event
         if event.batchSize > _MAX_BATCH_WITHOUT_WINDOW and not event.maximumBatchingWindow:
@@ -104,6 +107,7 @@ class Sqs(EventType[SqsEvent]):
         """None: Lambda reads the queue itself, in the execution role."""
         yield from ()
 
+    @override
     def role_statements(self, triggers: Sequence[Trigger[SqsEvent]]) -> Iterator[dict[str, Any]]:
         if triggers:
             yield {
@@ -112,6 +116,7 @@ class Sqs(EventType[SqsEvent]):
                 "Resource": [trigger.event.arn for trigger in triggers],
             }
 
+    @override
     def resources(
         self, triggers: Sequence[Trigger[SqsEvent]], service: Service, document: Document
     ) -> Iterator[Resource]:
@@ -125,6 +130,7 @@ class Sqs(EventType[SqsEvent]):
                 (naming.ROLE_ID,),
             )
 
+    @override
     def example(self, trigger: Trigger[SqsEvent], service: Service, settings: Settings) -> Example:
         arn = trigger.event.arn
         queue = _last_part(arn) if isinstance(arn, str) else ""
