@@ -9,14 +9,18 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 CODE = ROOT / "emulator/engine/trigger_stack_engine"
+PLUGIN = ROOT / "emulator/plugin/trigger_stack"
 TEXT = (ROOT / "docs/engine.md").read_text()
-WALK = TEXT.partition("## The way of one HTTP request")[2].partition("\n## ")[0]
-SOURCES = {file: file.read_text() for file in CODE.rglob("*.py")}
+WALK = "".join(
+    TEXT.partition(f"## The way of one {what}")[2].partition("\n## ")[0]
+    for what in ("HTTP request", "S3 upload")
+)
+SOURCES = {file: file.read_text() for root in (CODE, PLUGIN) for file in root.rglob("*.py")}
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`([\w/]+\.py)`", WALK))))
 def test_a_named_file_is_there(name: str) -> None:
-    assert (CODE / name).is_file()
+    assert (CODE / name).is_file() or (ROOT / name).is_file()
 
 
 @pytest.mark.parametrize(
@@ -47,3 +51,7 @@ def test_every_call_of_the_table_is_answered() -> None:
     }
 
     assert from_localstack - {"describe", "debug", "hot_reload"} <= named
+
+
+def test_both_ways_are_there() -> None:
+    assert WALK.count("\n1. ") == 2
