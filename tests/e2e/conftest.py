@@ -129,9 +129,9 @@ def bus_events(aws: Callable[[str], Any], cleanup: ExitStack) -> Callable[[str],
 def function(aws: Callable[[str], Any], cleanup: ExitStack) -> Callable[..., str]:
     """Makes Lambda functions from source text, gone afterwards; returns the ARN."""
 
-    def create(source: str, **configuration: Any) -> str:
+    def create(source: str, name: str = "", **configuration: Any) -> str:
         client = aws("lambda")
-        name = f"test-{uuid.uuid4().hex[:12]}"
+        name = name or f"test-{uuid.uuid4().hex[:12]}"
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
             archive.writestr("handler.py", source)

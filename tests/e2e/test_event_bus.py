@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 
+from tests.e2e.running import bootstrap
 from tests.support.waiting import eventually
 
 BUS = "brand-platform-bus"
@@ -133,3 +134,36 @@ def test_a_handler_that_fails_is_tried_three_times_and_then_dead_lettered(
     assert record["requestContext"]["approximateInvokeCount"] == 3
     request_id = record["requestContext"]["requestId"]
     eventually(lambda: len(logs_of("regenerate_palette", f"START RequestId: {request_id}")) == 3)
+
+
+def test_an_invalidation_that_fails_ends_in_invalidate_cdn_dlq(aws, dead_letters, brand_id):
+    # A path made of this could drop other brands' assets: the handler refuses it.
+    detail = {"brandId": f"{brand_id}/*", "changes": {"logoUrl": "https://cdn.example/x.png"}}
+    event_id = put_event(aws, detail)
+
+    record = json.loads(dead_letters("invalidate-cdn-dlq", event_id, 40)["Body"])
+
+    assert record["requestPayload"]["detail"] == detail
+    assert record["requestContext"]["functionArn"].endswith("function:invalidate_cdn:$LATEST")
+    assert record["requestContext"]["condition"] == "RetriesExhausted"
+    assert record["requestContext"]["approximateInvokeCount"] == 3
+    assert record["responsePayload"]["errorType"] == "ValueError"
+    assert "is not a brand id" in record["responsePayload"]["errorMessage"]
+    assert not [path for path in invalidated(aws) if brand_id in path]
+
+
+def test_a_failed_event_is_in_the_journal_with_its_way(aws, settings, brand_id, dead_letters):
+    """`make trace`: three attempts, two waits, the destination."""
+    event_id = put_event(aws, {"brandId": brand_id, "changes": {"colors": {"primary": "#0b5fff"}}})
+    record = json.loads(dead_letters("regenerate-palette-dlq", event_id, 40)["Body"])
+    request_id = record["requestContext"]["requestId"]
+
+    url = f"{settings.endpoint_url}/_trigger_stack/events/{request_id}"
+    found = eventually(lambda: requests.get(url, timeout=30).json())
+
+    (event,) = [row for row in found["events"] if row["id"] == request_id]
+    assert event["state"] == "destination"
+    assert event["place"].endswith(":regenerate-palette-dlq")
+    attempts = [row["outcome"] for row in found["attempts"] if row["event"] == request_id]
+    assert attempts == ["function error"] * 3
+    assert bootstrap("trace", request_id).stdout.count("attempt ") >= 3

@@ -6,7 +6,8 @@ import json
 import uuid
 from typing import Any
 
-from tests.e2e.test_schedule import bootstrap
+from tests.e2e.running import bootstrap
+from tests.e2e.test_event_bus import BUS, put_event
 from tests.support.waiting import eventually
 
 
@@ -29,23 +30,12 @@ def test_status_shows_functions_triggers_and_queues(aws):
         assert word in shown.stdout
 
 
-def test_a_dead_letter_is_shown_with_its_reason_and_can_be_sent_back(
-    aws, api, put_brand, brand_id, brand_body
+def test_an_asynchronous_dead_letter_that_is_sent_back_runs_its_function_again(
+    aws, brand_id, logs_of
 ):
-    import requests
-
     # GIVEN a palette that cannot be stored, because its brand is not there
-    detail = {"brandId": brand_id, "changes": {"colors": {"primary": "#0b5fff"}}}
-    aws("events").put_events(
-        Entries=[
-            {
-                "EventBusName": "brand-platform-bus",
-                "Source": "brand-platform",
-                "DetailType": "BrandUpdated",
-                "Detail": json.dumps(detail),
-            }
-        ]
-    )
+    colors = {"primary": "#0b5fff"}
+    event_id = put_event(aws, {"brandId": brand_id, "changes": {"colors": colors}})
 
     def letter() -> str | None:
         shown = bootstrap("dlq")
@@ -58,15 +48,61 @@ def test_a_dead_letter_is_shown_with_its_reason_and_can_be_sent_back(
     assert "regenerate-palette-dlq" in line
     assert "RetriesExhausted" in line
 
-    # WHEN the brand is there and the dead letters are sent back
-    put_brand(brand_id, brand_body)
-    eventually(lambda: "palette" in requests.get(f"{api}/brand/{brand_id}", timeout=30).json())
+    # WHEN the brand is there, without an event that would lead to a palette, and the letter goes
+    # back
+    brands = aws("dynamodb")
+    key = {"brandId": {"S": brand_id}}
+    brands.put_item(
+        TableName="brands",
+        Item={**key, "name": {"S": "Acme"}, "colors": {"M": {"primary": {"S": colors["primary"]}}}},
+    )
+    before = len(logs_of("regenerate_palette", event_id))
     back = bootstrap("redrive", "regenerate-palette-dlq")
 
-    # THEN this one has left the queue
+    # THEN the function has run with the same event, and the letter is gone
     assert back.returncode == 0, back.stderr
     assert "sent back" in back.stdout
+
+    def palette() -> dict[str, Any] | None:
+        item = brands.get_item(TableName="brands", Key=key, ConsistentRead=True)["Item"]
+        return item.get("palette")
+
+    assert set(eventually(palette)["M"]) == {"primary"}
     eventually(lambda: brand_id not in bootstrap("dlq").stdout, seconds=30, every=1)
+    assert before == 0 or len(logs_of("regenerate_palette", event_id)) > before
+
+
+def test_a_rules_dead_letter_that_is_sent_back_reaches_its_target(
+    aws, function, cleanup, brand_id, logs_of
+):
+    # GIVEN a rule whose function is not there yet, and an event that could not be delivered
+    events, sqs = aws("events"), aws("sqs")
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    dlq = sqs.create_queue(QueueName=f"{name}-dlq")["QueueUrl"]
+    cleanup.callback(sqs.delete_queue, QueueUrl=dlq)
+    arn = sqs.get_queue_attributes(QueueUrl=dlq, AttributeNames=["QueueArn"])["Attributes"]
+    pattern = json.dumps({"detail": {"brandId": [brand_id]}})
+    events.put_rule(Name=name, EventBusName=BUS, EventPattern=pattern)
+    cleanup.callback(events.delete_rule, Name=name, EventBusName=BUS)
+    target = {
+        "Id": "late",
+        "Arn": f"arn:aws:lambda:us-east-1:000000000000:function:{name}",
+        "DeadLetterConfig": {"Arn": arn["QueueArn"]},
+    }
+    events.put_targets(Rule=name, EventBusName=BUS, Targets=[target])
+    cleanup.callback(events.remove_targets, Rule=name, EventBusName=BUS, Ids=["late"])
+    event_id = put_event(aws, {"brandId": brand_id, "changes": {}})
+    eventually(lambda: "NO_RESOURCE" in bootstrap("dlq").stdout, seconds=30, every=1)
+
+    # WHEN the function is there and the letter goes back
+    function("def handler(event, context): print(event['id'])", name=name)
+    back = bootstrap("redrive", f"{name}-dlq")
+
+    # THEN the function has had this event, once
+    assert back.returncode == 0, back.stderr
+    eventually(lambda: [line for line in logs_of(name, event_id) if line.strip() == event_id])
+    assert len([line for line in logs_of(name, event_id) if line.strip() == event_id]) == 1
+    assert not sqs.receive_message(QueueUrl=dlq).get("Messages")
 
 
 def test_redriving_a_queue_sends_messages_back_to_their_source(aws, cleanup):
