@@ -163,8 +163,12 @@ while True:
 
     lines = stack.invoke(name).value
 
-    assert all(line.startswith("HTTP/1.1 4") or line == "" or "Error" in line for line in lines)
-    assert lines[1].startswith("HTTP/1.1 400")
+    # Empty lines in front of a request are passed over (RFC 9112); here none follows.
+    assert lines[0] == ""
+    assert lines[1:7] == ["HTTP/1.1 400 Bad Request"] * 6
+    # The connection may be reset while the client still sends its 4 MB.
+    assert lines[7] in ("HTTP/1.1 400 Bad Request", "ConnectionResetError", "BrokenPipeError")
+    assert len(lines) == 8
     assert stack.invoke(name).error is None
 
 

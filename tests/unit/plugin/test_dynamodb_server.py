@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
+import shutil
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -107,11 +109,33 @@ def test_java_is_missing(installed: Path, tmp_path: Path, monkeypatch: pytest.Mo
         command()
 
 
-def test_the_class_was_compiled_from_the_source_beside_it() -> None:
+def test_class_and_source_are_those_of_the_last_compilation() -> None:
     """When this fails: sh emulator/plugin/trigger_stack/services/dynamodb_local/compile.sh."""
-    recorded = (FOLDER / "LoopbackServer.java.sha256").read_text().strip()
+    recorded = (FOLDER / "LoopbackServer.sha256").read_text().split("\n")
+    names = ["LoopbackServer.java", "LoopbackServer.class"]
 
-    assert recorded == hashlib.sha256((FOLDER / "LoopbackServer.java").read_bytes()).hexdigest()
+    assert recorded == [
+        *(f"{hashlib.sha256((FOLDER / name).read_bytes()).hexdigest()}  {name}" for name in names),
+        "",
+    ]
+
+
+@pytest.mark.skipif(
+    shutil.which("javac") is None or not Path(".build/dynamodb-local/DynamoDBLocal.jar").exists(),
+    reason="compiles with javac against DynamoDB Local",
+)
+def test_the_class_is_what_the_source_compiles_to(tmp_path: Path) -> None:
+    for name in ("LoopbackServer.java", "compile.sh"):
+        shutil.copy(FOLDER / name, tmp_path)
+    subprocess.run(
+        ["sh", str(tmp_path / "compile.sh"), ".build/dynamodb-local"],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+
+    compiled = (tmp_path / "LoopbackServer.class").read_bytes()
+    assert compiled == (FOLDER / "LoopbackServer.class").read_bytes()
 
 
 def test_the_class_runs_on_the_oldest_java() -> None:

@@ -7,5 +7,5 @@ here=$(cd "$(dirname "$0")" && pwd)
 dynamodb=$(cd "${1:-.build/dynamodb-local}" && pwd)
 cd "$here"
 javac --release 17 -g:none -cp "$dynamodb/DynamoDBLocal.jar:$dynamodb/DynamoDBLocal_lib/*" LoopbackServer.java
-{ sha256sum LoopbackServer.java 2>/dev/null || shasum -a 256 LoopbackServer.java; } |
-    cut -d' ' -f1 > LoopbackServer.java.sha256
+set -- LoopbackServer.java LoopbackServer.class
+{ sha256sum "$@" 2>/dev/null || shasum -a 256 "$@"; } > LoopbackServer.sha256
