@@ -118,6 +118,11 @@ bench-invoke: setup ## Invoke through the API: warm, cold, memory, with MiniStac
 	@sh bench/peers.sh
 	@$(PY) -m bench.invoke
 
+.PHONY: bench-triggers
+bench-triggers: setup ## From each trigger to its effect, queue drain, S3 burst, with MiniStack beside it
+	@sh bench/peers.sh
+	@$(PY) -m bench.triggers
+
 .PHONY: bench-http
 bench-http: setup ## Requests through the HTTP API (wrk), with serverless-offline, MiniStack, uvicorn
 	@sh bench/peers.sh
