@@ -80,7 +80,7 @@ def status(file: File = DEFAULT_FILE) -> None:
 
 @app.command()
 def dlq() -> None:
-    """Show what lies in every dead-letter queue, with the reason."""
+    """Show the messages in every dead-letter queue, with the reason."""
     from bootstrap.commands import dlq
 
     dlq.show()

@@ -1,6 +1,6 @@
 """What the last run made: how the next one knows what is ours and is no longer described.
 
-The record lies in the account itself, as the newest event of the log group
+The record is kept in the account itself, as the newest event of the log group
 ``/trigger-stack/<service>-<stage>``. There it has the life of what it speaks of: a file in the
 state folder would be lost with every container of the bootstrap, and would outlive an emulator
 that ended. Tags would not do: permissions, mappings, routes and notifications have none. Resources

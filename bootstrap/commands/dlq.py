@@ -22,7 +22,7 @@ _PEEK_LIMIT = 1000
 
 
 class _Unknown(FailurePath):
-    """Whatever else lies in a dead-letter queue: shown as it is."""
+    """Any other message in a dead-letter queue: shown as it is."""
 
     def queues(self, settings: Settings, queues: Mapping[str, dict[str, Any]]) -> Iterator[str]:
         yield from ()

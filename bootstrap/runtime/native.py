@@ -39,12 +39,12 @@ def environment(settings: Settings, state: Path) -> dict[str, str]:
     host = os.environ.get("GATEWAY_HOST", "127.0.0.1")
     defaults = {
         # moto makes a client without credentials: on EC2 it would get the machine's own, elsewhere
-        # it waits for an address that nobody has.
+        # it waits for an address that does not exist.
         "AWS_EC2_METADATA_DISABLED": "true",
         "DISABLE_EVENTS": "1",
         "DNS_ADDRESS": "0",
         "GATEWAY_SERVER": "interface",
-        # AWS waits 60 seconds; nobody watches a trigger for three minutes. See README, differences.
+        # AWS waits 60 seconds, which is too long while trying a trigger. See README, differences.
         "LAMBDA_RETRY_BASE_DELAY": "1",
         # LocalStack polls a queue once a second by default; Lambda's pollers do not rest.
         "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC": "0",

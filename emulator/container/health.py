@@ -1,6 +1,6 @@
 """Health check of the emulator's container: a function is invoked, and its answer compared.
 
-The function lives in an account of its own, where nobody's ``list-functions`` shows it. While the
+The function is in an account of its own, so that ``list-functions`` does not show it. While the
 emulator boots one check waits for it, so that the container is healthy as soon as that is true.
 """
 

@@ -22,7 +22,7 @@ class BadMessageError(ValueError):
 
 @dataclass(frozen=True)
 class Notification:
-    """One message: which brand, what happened, who is told."""
+    """One message: which brand, what happened, whom to notify."""
 
     brand_id: str
     event_type: str

@@ -36,12 +36,12 @@ def process_upload(
 ) -> dict[str, Any]:
     """Store the upload's labels, make it its brand's logo, publish `BrandUpdated`.
 
-    A logo may come before its brand: then there is nobody to notify, and nothing to set. A logo
-    that is older than the brand's present one is labelled but does not replace it.
+    A logo may be uploaded before its brand exists: then there is no address to notify, and no item
+    to update. A logo that is older than the brand's present one is labelled but does not replace
+    it.
 
     Returns:
-        `{brandId, objectVersion, logoUrl, current}`: `current` is False for such an older
-            logo.
+        `{brandId, objectVersion, logoUrl, current}`: `current` is False for such an older logo.
     """
     processed_at = iso(now)
     row = {

@@ -33,7 +33,7 @@ def request_of(event: dict[str, Any]) -> Request:
 def brand_id_of(request: Request) -> str:
     """The path parameter `brandId`, not validated; "" when the path names no brand.
 
-    A Function URL knows no routes and thus no path parameters: there the path itself is read.
+    A Function URL has no routes and thus no path parameters: there the path itself is read.
     """
     if "brandId" in request.path_parameters:
         return request.path_parameters["brandId"]

@@ -22,7 +22,7 @@ from bootstrap.template import Resource
 if TYPE_CHECKING:  # the model of the service has a part of each event type in it
     from bootstrap.definition.model import Service
 
-#: The message body that is sent when nobody knows what the function expects.
+#: The message body that is sent when it is not known what the function expects.
 ANY_BODY = "{}"
 
 

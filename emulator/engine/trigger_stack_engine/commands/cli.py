@@ -73,7 +73,7 @@ def check_function(function: str, names: set[str]) -> None:
 
 def client(service: str, endpoint: str) -> Any:
     """A boto3 client for LocalStack's default account."""
-    # Half a second that nobody waits for who has mistyped an option.
+    # Imported here: it takes half a second, and a mistyped option should fail at once.
     import boto3
     from botocore.config import Config
 

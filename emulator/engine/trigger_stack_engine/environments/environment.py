@@ -47,7 +47,7 @@ _NO_ADDRESS = "127.0.0.1:9001"
 
 @dataclass(frozen=True)
 class Exit:
-    """How a process ended. ``status`` is a wait status, ``None`` when nobody could tell."""
+    """How a process ended. ``status`` is a wait status, ``None`` when it is not known."""
 
     status: int | None
     peak_kb: int = 0
@@ -233,7 +233,7 @@ class Environment:
         return f"{host}:{port}"
 
     async def close(self) -> None:
-        """Kill what is alive and give every descriptor back. Idempotent."""
+        """Kill the process and close every descriptor. Idempotent."""
         if not self._open:
             return
         if self.exit is None:
@@ -315,7 +315,7 @@ class Environment:
     async def _was_left_unread(self, connection: _Connection) -> bool:
         """Whether the process ended without having read the event that was sent to it.
 
-        An event can meet a process that is just ending, and that nobody knows of yet. The kernel
+        An event can be written to a process that is just ending, before that is known. The kernel
         tells the two apart: it resets a connection that is closed with data unread (RFC 2525,
         2.17), or that data comes to after it was closed.
         """

@@ -178,7 +178,7 @@ class ExecutionEnvironment:
             raise InitError(failure.answer.payload)
 
     async def end(self) -> None:
-        """End the process and give everything back. Idempotent."""
+        """End the process and release its resources. Idempotent."""
         if self.phase is Phase.ENDED:
             return
         self.phase = Phase.ENDED

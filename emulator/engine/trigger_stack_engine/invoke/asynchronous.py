@@ -102,7 +102,7 @@ class _Queue:
 
 
 class AsynchronousInvoker:
-    """Accepts events and sees to it that each comes to rest.
+    """Accepts events and tries each until it is handled or given up.
 
     Args:
         invoker: Has events handled.

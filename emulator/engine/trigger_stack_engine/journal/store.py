@@ -1,6 +1,6 @@
 """The journal's file: one thread writes, in transactions of what has come together.
 
-SQLite in WAL mode: what was committed survives the end of the process, and readers wait for nobody.
+SQLite in WAL mode: what was committed survives the end of the process, and readers do not wait.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ class Supervisor:
             atexit.register(self.close)
 
     def _start(self) -> None:
-        """Start an engine and tell it everything; one that cannot be told is ended again."""
+        """Start an engine and push the state to it; end it when that fails."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             process = subprocess.Popen(

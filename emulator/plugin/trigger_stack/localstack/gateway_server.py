@@ -74,7 +74,7 @@ class StrictHTTPChannel(HeaderPreservingHTTPChannel):
 
 
 class InterfaceRuntimeServer(TwistedRuntimeServer):
-    """Listens where it was told to, or ends the emulator with a sentence."""
+    """Listens on the addresses of GATEWAY_LISTEN, or ends the emulator with a message."""
 
     def register(
         self,

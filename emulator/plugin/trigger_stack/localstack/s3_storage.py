@@ -1,4 +1,4 @@
-"""S3 objects lie in the emulator's own folder.
+"""S3 objects are kept in the emulator's own folder.
 
 What: a provider ``s3:own_folder`` (LocalStack's extension point ``localstack.aws.provider``), the
 default: its own provider with another folder for objects.

@@ -1,4 +1,4 @@
-"""How a service names its operations and learns who calls."""
+"""How a service marks its operations, and the caller that they get."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forks children on request, and buries them."""
+"""Forks children on request, and reaps them."""
 
 # No pathlib: it costs every child memory and the parent start-up time.
 # ruff: noqa: PTH116, PTH123
@@ -34,13 +34,13 @@ class Child:
 
 def write_status(fd: int, message: dict[str, Any]) -> None:
     """Tell the emulator what became of a child."""
-    # The reader may be gone already: nobody is left to tell.
+    # The reader may have ended already.
     with contextlib.suppress(OSError):
         os.write(fd, json.dumps(message).encode() + b"\n")
 
 
 class Zygote:
-    """Forks children on request and buries them."""
+    """Forks children on request and reaps them."""
 
     def __init__(
         self,
@@ -174,7 +174,7 @@ class Zygote:
                 os.kill(pid, signal.SIGKILL)
 
     def _bury(self) -> None:
-        """Reap what has died; a dead environment takes its whole process group along."""
+        """Reap ended processes; when an environment has ended, kill its whole process group."""
         while True:
             try:
                 pid = self._next_dead()
@@ -197,7 +197,7 @@ class Zygote:
 
     @staticmethod
     def _next_dead() -> int:
-        """A process that has died and is not reaped; -1, which is any, where nobody can tell."""
+        """A process that has ended and is not reaped; -1 (any) where the system cannot say."""
         if not hasattr(os, "waitid"):  # macOS before Python 3.13
             return -1
         info = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)

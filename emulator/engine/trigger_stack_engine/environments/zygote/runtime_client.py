@@ -1,8 +1,8 @@
 """The Runtime API client of forked environments: HTTP over a socket that was inherited.
 
 AWS's own client needs a ``host:port``, and whoever reaches a port can take an event. A forked
-process has one end of a socket pair instead, which nobody else can reach. What AWS's ``bootstrap``
-calls, this class has; everything else of the runtime is AWS's.
+process has one end of a socket pair instead, which no other process can reach. This class has the
+methods that AWS's ``bootstrap`` calls; everything else of the runtime is AWS's.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class RuntimeClient:
         self._reported = ""
 
     def wait_next_invocation(self) -> Any:
-        """The next event. Raises SystemExit when there is nobody to answer."""
+        """The next event. Raises SystemExit when the connection has ended."""
         headers, body = self._exchange(f"GET {_PREFIX}/invocation/next", b"", 200)
         return self._request_class(
             invoke_id=headers.get("lambda-runtime-aws-request-id"),

@@ -66,7 +66,7 @@ class HttpServer:
 
     Args:
         answer: Answers a request.
-        refuse: Makes the answer to what is no request.
+        refuse: Makes the answer to a malformed request.
     """
 
     def __init__(self, answer: Answer, refuse: Refuse) -> None:
@@ -149,7 +149,7 @@ class _Connection(asyncio.Protocol):
             self._port = own[1]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        # What a client that went away asked for goes on, as on AWS; nobody gets the answer.
+        # The invocation goes on when its client disconnects, as on AWS; the answer is dropped.
         self._closed = True
         self._requests.clear()
         self._can_write.set()

@@ -2,7 +2,7 @@
 
 AWS topic: AWS Lambda Developer Guide, "Implementing partial batch responses": an empty or ``null``
 response, and an empty or ``null`` list, are a success; an unknown, empty or ``null``
-``itemIdentifier``, a list entry without one, and what is no JSON object fail the whole batch.
+``itemIdentifier``, a list entry without one, and anything but a JSON object fail the whole batch.
 """
 
 from __future__ import annotations

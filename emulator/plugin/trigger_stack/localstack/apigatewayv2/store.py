@@ -1,8 +1,8 @@
 """Keeps HTTP APIs where LocalStack keeps the state of its services.
 
 What: a store of LocalStack's own class (``AccountRegionBundle``), visited as its stores are.
-Why: LocalStack saves, loads and resets what lies in its stores; the open release has none for HTTP
-APIs.
+Why: LocalStack saves, loads and resets the contents of its stores; the open release has none for
+HTTP APIs.
 Until: LocalStack's open release has ``apigatewayv2``.
 Test: ``tests/unit/plugin/test_open_release.py::test_the_open_release_still_lacks``.
 """

@@ -1,11 +1,11 @@
-"""What the engine is told, and what it tells back.
+"""Keeps the engine up to date, and answers its calls.
 
 LocalStack's Lambda service is the control plane. Each change of a function is pushed to the engine
-and acknowledged before the API call that made it returns; a restarted engine is told everything
+and acknowledged before the API call that made it returns; a restarted engine gets everything
 again.
 
 What: a handler in ``run_custom_response_handlers``, LocalStack's own list.
-Why: the engine is another process; LocalStack tells nobody of a change.
+Why: the engine is another process; LocalStack has no hook for changes of functions.
 Until: as long as the engine executes functions.
 Test: ``tests/engine/test_crash.py``: a new engine knows everything.
 """

@@ -1,8 +1,8 @@
 """Sends what comes of an asynchronous invocation to where it is configured to go.
 
 What: LocalStack's internal clients are used, as its own sender of destinations does.
-Why: LocalStack's sender knows no S3 bucket, and gives a dead letter a request id that is not the
-invocation's.
+Why: LocalStack's sender does not support S3 buckets, and writes a random request id into dead
+letters.
 Until: as long as the engine handles asynchronous invocations.
 Test: ``tests/engine/test_asynchronous.py``.
 """
