@@ -20,7 +20,7 @@ def detect_labels(rekognition: RekognitionClient, upload: Upload) -> dict[str, A
 
     Returns:
         `{labels: [{name, confidence, parents}], labelModelVersion}`; confidences are percent,
-            as Decimal, for DynamoDB takes no float.
+        as Decimal, for DynamoDB takes no float.
     """
     picture: S3ObjectTypeDef = {"Bucket": upload.bucket, "Name": upload.key}
     if upload.version_id:

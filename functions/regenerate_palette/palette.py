@@ -62,7 +62,7 @@ def swatch(color: object) -> dict[str, Any]:
 
     Returns:
         `base`; `tints`, five, lighter and lighter; `shades`, five, darker and darker; `text`,
-            black or white, whichever stands out more; `contrast`, its ratio as a Decimal.
+        black or white, whichever stands out more; `contrast`, its ratio as a Decimal.
 
     Raises:
         ValueError: `color` is not of the form `#rrggbb`.

@@ -24,7 +24,7 @@ def store_palette(
 
     Returns:
         False when the brand has other colours by now: the event is stale, and the newer one
-            brings the newer palette.
+        brings the newer palette.
 
     Raises:
         BrandMissingError: There is no such brand.

@@ -21,7 +21,7 @@ type Stored = list[tuple[str, str, str, list[Any]]]
 def test_localstack_still_polls_at_intervals() -> None:
     """When this fails, LocalStack waits for messages: see what the mappings still add.
 
-    Its loop pauses after an empty queue, longer each time, and a message waits as long.
+    Its loop pauses after an empty queue, and a message waits as long.
     """
     pauses: list[float] = []
 
@@ -52,8 +52,8 @@ def test_localstack_still_polls_at_intervals() -> None:
     )
     EsmWorker.poller_loop(worker)
 
-    assert pauses[0] > 0.1
-    assert pauses[2] > pauses[0]
+    assert len(pauses) == 3
+    assert min(pauses) > 0.1
 
 
 def test_localstack_still_sends_each_metric_alone(monkeypatch: pytest.MonkeyPatch) -> None:
