@@ -49,6 +49,10 @@ shell: ## A shell beside the stack, with awslocal and python
 fire-schedule: ## Send the event of a scheduled rule now: RULE=hourly-metrics
 	@$(STACK) fire-schedule "$(RULE)"
 
+.PHONY: clock
+clock: ## Show when each schedule is due; move their clock: AT=+1h, AT=2026-01-31T12:00Z, AT=real
+	@$(STACK) clock $(if $(AT),"$(AT)")
+
 .PHONY: dlq
 dlq: ## Show what lies in every dead-letter queue, and why
 	@$(STACK) dlq

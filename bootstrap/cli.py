@@ -104,6 +104,16 @@ def fire_schedule(
     schedule.fire(rule)
 
 
+@app.command()
+def clock(
+    at: Annotated[str, typer.Argument(help="A time, a step (+1h), or real; nothing: look.")] = "",
+) -> None:
+    """Show the time by which schedules fire, or move it: what is due in between fires."""
+    from bootstrap.commands import clock
+
+    clock.run(at)
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import signal
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
 
-from tests.engine.lambda_stack import Stack, start_stack
+from tests.engine.lambda_stack import Stack, engine, kill, start_stack
 from tests.support.waiting import eventually
 
 CODE = "def handler(event, context): print(event['Records'][0]['s3']['object']['key'])"
@@ -54,9 +53,7 @@ def test_notifications_survive_the_engine(own_stack: Stack) -> None:
     for number in range(60):
         s3.put_object(Bucket=bucket, Key=str(number), Body=b"x")
         if number == 30:
-            for process in own_stack.processes():
-                if "trigger_stack_engine.engine" in process.cmdline():
-                    process.send_signal(signal.SIGKILL)
+            kill(engine(own_stack))
 
     def all_handled() -> bool:
         assert (count := len(handled(own_stack, name))) == 60, count

@@ -295,3 +295,22 @@ def alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def engine(stack: Stack) -> psutil.Process:
+    """The engine's process."""
+
+    def found() -> psutil.Process:
+        (process,) = [
+            process
+            for process in psutil.Process(stack.process.pid).children()
+            if alive(process) and "trigger_stack_engine.engine" in process.cmdline()
+        ]
+        return process
+
+    return eventually(found)
+
+
+def kill(process: psutil.Process) -> None:
+    process.send_signal(signal.SIGKILL)
+    eventually(lambda: not alive(process))

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import secrets
-import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import psutil
 import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from tests.engine.lambda_stack import Stack, archive, start_stack
+from tests.engine.lambda_stack import Stack, archive, engine, kill, start_stack
 from tests.support.waiting import eventually
 
 FAIL = "def handler(event, context): raise ValueError(event)"
@@ -462,11 +460,7 @@ def test_pending_events_survive_the_engine(own_stack: Stack) -> None:
     name = own_stack.create(FAIL)
     sent = [send(own_stack, name, number) for number in range(20)]
 
-    engine = next(
-        one for one in own_stack.processes() if "trigger_stack_engine.engine" in one.cmdline()
-    )
-    engine.send_signal(signal.SIGKILL)
-    psutil.wait_procs([engine], timeout=10)
+    kill(engine(own_stack))
 
     for request in sent:
         journal.wait_for(request, "lost", seconds=60)

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.engine.lambda_stack import Stack, alive, start_stack
+from tests.engine.lambda_stack import Stack, alive, engine, kill, start_stack
 from tests.support.waiting import eventually
 
 SLOW = """
@@ -33,25 +33,6 @@ def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
     finally:
         running.stop()
-
-
-def engine(stack: Stack) -> psutil.Process:
-    """The engine's process."""
-
-    def found() -> psutil.Process:
-        (process,) = [
-            process
-            for process in psutil.Process(stack.process.pid).children()
-            if alive(process) and "trigger_stack_engine.engine" in process.cmdline()
-        ]
-        return process
-
-    return eventually(found)
-
-
-def kill(process: psutil.Process) -> None:
-    process.send_signal(signal.SIGKILL)
-    eventually(lambda: not alive(process))
 
 
 def test_an_idle_engine_is_replaced_and_knows_everything(own_stack: Stack) -> None:

@@ -13,8 +13,10 @@ from localstack.services.edge import ROUTER
 @hooks.on_infra_start()
 def guard_event_delivery() -> None:
     """Retry policy and dead-letter queue of targets; routes below ``/_trigger_stack/events``."""
+    from trigger_stack.localstack import schedules
     from trigger_stack.localstack.events.routes import EventRoutes
     from trigger_stack.localstack.events.target_sender import install
 
     install()
+    schedules.install()
     ROUTER.add(EventRoutes())

@@ -13,6 +13,7 @@ Test: ``tests/unit/plugin/test_event_routes.py``.
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from localstack.constants import AWS_REGION_US_EAST_1, DEFAULT_AWS_ACCOUNT_ID
@@ -20,7 +21,6 @@ from localstack.http import Request, Response, route
 from localstack.services.events.models import events_stores
 from localstack.services.plugins import SERVICE_PLUGINS
 from localstack.utils.strings import long_uid
-from localstack.utils.time import TIMESTAMP_FORMAT_TZ, timestamp
 from localstack.utils.xray.trace_header import TraceHeader
 
 from trigger_stack.localstack.events.target_sender import send
@@ -36,15 +36,21 @@ def _json(body: Any, status: int = 200) -> Response:
     return Response(json.dumps(body), status=status, mimetype="application/json")
 
 
-def scheduled_event(rule_arn: str, account: str, region: str) -> dict[str, Any]:
-    """The event of a schedule (Amazon EventBridge, "Scheduled rules")."""
+def scheduled_event(
+    rule_arn: str, account: str, region: str, due: datetime | None = None
+) -> dict[str, Any]:
+    """The event of a schedule that was ``due``, or is fired now.
+
+    AWS topic: Amazon EventBridge User Guide, "Creating a rule that runs on a schedule".
+    """
+    moment = due or datetime.now(UTC)
     return {
         "version": "0",
         "id": long_uid(),
         "detail-type": "Scheduled Event",
         "source": "aws.events",
         "account": account,
-        "time": timestamp(format=TIMESTAMP_FORMAT_TZ),
+        "time": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "region": region,
         "resources": [rule_arn],
         "detail": {},
