@@ -125,10 +125,14 @@ class Journal:
             try:
                 self._write(batch)
                 kept = []
-            except sqlite3.Error as error:
+            except sqlite3.OperationalError as error:  # the disk is full, for example
                 kept = self._failed(batch, error)
                 if not closing:
                     time.sleep(_TRY_AGAIN_S)
+            except Exception:  # one statement that cannot be written must not stop the others
+                kept = []
+                for write in batch:
+                    self._write_alone(write)
             if time.monotonic() >= prune_at:
                 prune_at = time.monotonic() + _PRUNE_EVERY_S
                 self._prune()
@@ -159,11 +163,20 @@ class Journal:
                 else:
                     connection.executemany(write.sql, write.rows)
             connection.execute("COMMIT")
-        except sqlite3.Error:
+        except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
         _resolve([write.done for write in batch if write.done is not None], None)
+
+    def _write_alone(self, write: _Write) -> None:
+        try:
+            self._write([write])
+        except Exception as error:
+            problem = JournalError(f"an entry cannot be written: {error!r}")
+            LOG.error("%s: %s", problem, write.sql)  # noqa: TRY400  the error is in the text
+            if write.done is not None:
+                _resolve([write.done], problem)
 
     def _failed(self, batch: list[_Write], error: sqlite3.Error) -> list[_Write]:
         """Refuse what a caller waits for; the rest is tried again."""
@@ -243,7 +256,7 @@ def read(path: Path, sql: str, values: Sequence[Value] = (), most: int = _MOST_R
         JournalError: It is no such query, or took longer than 10 seconds.
     """
     try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
     except sqlite3.Error as error:
         raise JournalError(str(error)) from None
     try:

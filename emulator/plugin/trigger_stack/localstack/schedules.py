@@ -79,9 +79,11 @@ def _fire(arn: str, due: datetime) -> None:
     _, _, _, region, account, _ = arn.split(":", 5)
     event = scheduled_event(arn, account, region, due)
     for target in list(rule.targets.values()):
-        senders[f"{arn}-{target['Id']}"].process_event(
-            dict(event), trace_header=TraceHeader().ensure_root_exists()
-        )
+        sender = senders.get(f"{arn}-{target['Id']}")
+        if sender is None:
+            LOG.error("EVENT LOST, rule %s: target %s cannot be sent to. %s", arn, target, event)
+            continue
+        sender.process_event(dict(event), trace_header=TraceHeader().ensure_root_exists())
 
 
 def _after_operation(chain: Any, context: Any, response: Any) -> None:

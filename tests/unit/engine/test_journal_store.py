@@ -1,0 +1,154 @@
+"""The journal's file: transactions, failures, what is removed and what stays."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.loop import LoopThread
+from tests.support.waiting import eventually
+from trigger_stack_engine.journal.store import Journal, JournalError, read
+
+INSERT = (
+    "INSERT INTO event (id, kind, source, function, state, accepted_at, changed_at, payload)"
+    " VALUES (?, 'k', 's', 'f', ?, ?, ?, ?)"
+)
+
+
+@pytest.fixture
+def loop() -> Iterator[LoopThread]:
+    running = LoopThread()
+    yield running
+    running.close()
+
+
+def journal(
+    loop: LoopThread, path: Path, run: str = "one", age_s: float = 3600, size: int = 1 << 30
+) -> Journal:
+    return loop.call(lambda: Journal(path, run, age_s, size))
+
+
+def put(loop: LoopThread, made: Journal, name: str, state: str = "done", at: float = 0) -> None:
+    moment = at or time.time()
+    loop.run(made.commit(INSERT, name, state, moment, moment, b"x"))
+
+
+def ids(path: Path) -> list[str]:
+    return [row["id"] for row in read(path, "SELECT id FROM events ORDER BY id")]
+
+
+def test_what_was_committed_is_in_the_file(loop: LoopThread, tmp_path: Path) -> None:
+    """Read by another connection while the journal is open, as a process that ended leaves it."""
+    path = tmp_path / "with ? and %.sqlite"
+    made = journal(loop, path)
+
+    put(loop, made, "a")
+
+    assert ids(path) == ["a"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    loop.call(made.close)
+
+
+def test_an_entry_that_cannot_be_written_does_not_stop_the_others(
+    loop: LoopThread, tmp_path: Path
+) -> None:
+    made = journal(loop, tmp_path / "j.sqlite")
+    loop.call(lambda: made.step("a", "lone surrogate", "\ud800"))
+    loop.call(lambda: made.record("INSERT INTO step VALUES (NULL, NULL, NULL, NULL)"))
+    loop.call(lambda: made.record("INSERT INTO nowhere VALUES (1)"))
+    put(loop, made, "b")
+
+    with pytest.raises(JournalError):
+        loop.run(made.commit("INSERT INTO step VALUES (NULL, NULL, NULL, NULL)"))
+    put(loop, made, "c")
+
+    assert ids(made.path) == ["b", "c"]
+    loop.call(made.close)
+
+
+def test_while_the_file_cannot_be_written_nothing_is_accepted_and_steps_wait(
+    loop: LoopThread, tmp_path: Path
+) -> None:
+    made = journal(loop, tmp_path / "j.sqlite")
+    put(loop, made, "a")
+    with sqlite3.connect(made.path) as other:
+        other.execute("ALTER TABLE step RENAME TO step_away")
+    loop.call(lambda: made.step("a", "waiting"))
+
+    with pytest.raises(JournalError, match="cannot be written"):
+        put(loop, made, "b")
+
+    with sqlite3.connect(made.path) as other:
+        other.execute("ALTER TABLE step_away RENAME TO step")
+    eventually(lambda: read(made.path, "SELECT * FROM steps"))
+    put(loop, made, "c")
+    assert ids(made.path) == ["a", "c"]
+    loop.call(made.close)
+
+
+def test_old_events_are_removed_and_pending_ones_stay(loop: LoopThread, tmp_path: Path) -> None:
+    made = journal(loop, tmp_path / "j.sqlite", age_s=60)
+    put(loop, made, "new")
+    put(loop, made, "old", at=time.time() - 100)
+    put(loop, made, "old and pending", "pending", time.time() - 100)
+
+    made._prune()
+
+    assert ids(made.path) == ["new", "old and pending"]
+    loop.call(made.close)
+
+
+def test_a_file_that_is_too_large_loses_its_oldest_events(loop: LoopThread, tmp_path: Path) -> None:
+    made = journal(loop, tmp_path / "j.sqlite", size=1)
+    put(loop, made, "done")
+    put(loop, made, "pending", "pending")
+
+    made._prune()
+
+    assert ids(made.path) == ["pending"]
+    loop.call(made.close)
+
+
+def test_the_next_engine_of_a_run_goes_on_with_the_file(loop: LoopThread, tmp_path: Path) -> None:
+    path = tmp_path / "j.sqlite"
+    first = journal(loop, path)
+    put(loop, first, "a", "pending")
+    loop.call(first.close)
+
+    second = journal(loop, path)
+
+    assert [row["id"] for row in loop.run(second.pending())] == ["a"]
+    assert loop.run(second.payload("a")) == b"x"
+    loop.call(second.close)
+
+
+def test_the_file_of_another_run_is_put_aside(
+    loop: LoopThread, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "j.sqlite"
+    first = journal(loop, path)
+    put(loop, first, "a", "pending")
+    loop.call(first.close)
+
+    second = journal(loop, path, run="two")
+
+    assert ids(path) == []
+    assert ids(tmp_path / "j.previous.sqlite") == ["a"]
+    assert "1 accepted events of the last run were not handled" in caplog.text
+    loop.call(second.close)
+
+
+def test_a_damaged_file_is_put_aside(loop: LoopThread, tmp_path: Path) -> None:
+    path = tmp_path / "j.sqlite"
+    path.write_bytes(b"no database" * 1000)
+
+    made = journal(loop, path)
+    put(loop, made, "a")
+
+    assert ids(path) == ["a"]
+    assert (tmp_path / "j.previous.sqlite").read_bytes().startswith(b"no database")
+    loop.call(made.close)
