@@ -189,6 +189,21 @@ class Bench:
             lambda n: dynamodb.put_item(TableName=name, Item={"id": {"S": str(n)}}),
         )
 
+    def kinesis(self) -> None:
+        """Measure a record of a stream."""
+        kinesis, name = self.client("kinesis"), f"s-{secrets.token_hex(6)}"
+        kinesis.create_stream(StreamName=name, ShardCount=1)
+        kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+        arn = kinesis.describe_stream(StreamName=name)["StreamDescription"]["StreamARN"]
+        self.client("lambda").create_event_source_mapping(
+            EventSourceArn=arn, FunctionName=self.function(), StartingPosition="TRIM_HORIZON"
+        )
+        time.sleep(5)  # a mapping may take a moment
+        self.effects.drop()
+        self.row(
+            "Kinesis", lambda n: kinesis.put_record(StreamName=name, Data=b"x", PartitionKey="k")
+        )
+
     # -- rates --------------------------------------------------------------------------------
 
     def drain(self, sqs: Any, url: str, mapping: str, messages: int) -> None:
@@ -256,6 +271,7 @@ def main() -> None:
                 bench.sns()
                 bench.eventbridge()
                 bench.dynamodb()
+                bench.kinesis()
                 bench.drain(*queue, options.messages)
                 bench.burst(s3, bucket, options.objects)
 

@@ -31,7 +31,7 @@ from localstack.services.lambda_.invocation.lambda_models import RequestEntityTo
 from localstack.services.lambda_.invocation.lambda_service import LambdaService
 from localstack.services.lambda_.provider import LambdaProvider
 
-from trigger_stack.localstack import s3_notifications
+from trigger_stack.localstack import s3_notifications, streams
 from trigger_stack.localstack.lambda_engine import source
 from trigger_stack.localstack.lambda_engine.control_plane import (
     control_plane,
@@ -144,6 +144,7 @@ def apply() -> None:
     _replace(LambdaService, "invoke", _checked)
     _replace(LambdaProvider, "_validate_destination_config", _with_buckets)
     mappings.install()
+    streams.install()
     source.install()
     s3_notifications.install()
     run_custom_response_handlers.append(push_changed_function)
