@@ -224,6 +224,14 @@ class Stack:
         self.process.wait(30)
 
 
+#: A free port may be taken by another program before the emulator listens on it.
+_PORTS_TO_TRY = 3
+
+
+class PortTakenError(Exception):
+    """Another program took the port before the emulator listened on it."""
+
+
 def start_stack(
     folder: Path,
     launcher: Sequence[str] = (),
@@ -237,6 +245,28 @@ def start_stack(
     ``launcher`` is a command that runs the one it is followed by; ``python`` the interpreter of
     LocalStack; ``owner`` the user whom ``folder`` belongs to.
     """
+    for attempt in range(_PORTS_TO_TRY):
+        try:
+            return _start_stack(
+                folder / f"{attempt}" if attempt else folder,
+                launcher,
+                python=python,
+                owner=owner,
+                **settings,
+            )
+        except PortTakenError:
+            continue
+    raise AssertionError(f"{_PORTS_TO_TRY} free ports were taken before they could be used")
+
+
+def _start_stack(
+    folder: Path,
+    launcher: Sequence[str] = (),
+    *,
+    python: str = sys.executable,
+    owner: int | None = None,
+    **settings: str,
+) -> Stack:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     (folder / "tmp").mkdir(parents=True)
@@ -276,6 +306,8 @@ def start_stack(
 
         def answers() -> bool:
             assert process.poll() is None, stack.log
+            if "Address already in use" in stack.log:
+                raise PortTakenError
             try:
                 return requests.get(f"http://127.0.0.1:{port}/_localstack/health", timeout=2).ok
             except requests.RequestException:

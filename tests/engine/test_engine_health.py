@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -39,8 +41,9 @@ def health(stack: Stack) -> tuple[int, str]:
 
 def kill_parents_of_functions(stack: Stack) -> None:
     for process in stack.processes():
-        if any("zygote" in part for part in process.cmdline()):
-            process.kill()
+        with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+            if any("zygote" in part for part in process.cmdline()):
+                process.kill()
 
 
 def test_health_fails_while_no_environment_can_be_started(own_stack: Stack) -> None:
