@@ -1,6 +1,6 @@
 #!/bin/sh
 # Looks up every locked package in the Python Packaging Advisory Database. Needs the network.
-# What is ignored here is explained in docs/audit.md.
+# A docs/audit.md with lines such as “- GHSA-… why” names what is ignored, and why.
 set -u
 cd "$(dirname "$0")/.."
 status=0

@@ -17,8 +17,8 @@ podman_rootless() {
 }
 
 # Compose sends a list of system calls as text where Podman wants a file's name; Podman's own list
-# allows what the functions need. It knows no owner of a tmpfs; the container has one user, whom an
-# open folder serves as well.
+# allows what the functions need. Podman cannot set the owner of a tmpfs; the container has one user,
+# for whom a folder that all may write to does as well.
 podman_settings() {
     "$DOCKER" version 2>/dev/null | grep -q "Podman Engine" || return 0
     SECURITY_OPT=$(setting SECURITY_OPT no-new-privileges)

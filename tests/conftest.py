@@ -8,8 +8,8 @@ import pytest
 
 HERE = Path(__file__).parent
 #: Suites that start an emulator of their own: one worker each, so that there is one emulator each.
-#: The executor's tests that start their own take turns in another.
-OWN_EMULATOR = ("apigatewayv2", "docker", "executor", "osls", "rekognition")
+#: Those of the engine and of delivery have one emulator in each worker, for they take longest.
+OWN_EMULATOR = ("apigatewayv2", "docker", "osls", "rekognition")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
@@ -17,5 +17,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = item.path.relative_to(HERE).parts[0] if HERE in item.path.parents else ""
         if folder in OWN_EMULATOR:
-            alone = folder == "executor" and "stack" not in getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group(f"{folder}-alone" if alone else folder))
+            item.add_marker(pytest.mark.xdist_group(folder))

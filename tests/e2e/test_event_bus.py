@@ -6,6 +6,7 @@ import json
 import uuid
 from typing import Any
 
+import pytest
 import requests
 
 from tests.e2e.running import bootstrap
@@ -119,6 +120,7 @@ def test_a_target_that_is_gone_ends_in_the_targets_dead_letter_queue(
     assert attributes["RULE_ARN"].endswith(f"rule/{BUS}/{name}")
 
 
+@pytest.mark.xdist_group("letters of palettes")
 def test_a_handler_that_fails_is_tried_three_times_and_then_dead_lettered(
     aws, dead_letters, logs_of, brand_id
 ):
@@ -152,6 +154,7 @@ def test_an_invalidation_that_fails_ends_in_invalidate_cdn_dlq(aws, dead_letters
     assert not [path for path in invalidated(aws) if brand_id in path]
 
 
+@pytest.mark.xdist_group("letters of palettes")
 def test_a_failed_event_is_in_the_journal_with_its_way(aws, settings, brand_id, dead_letters):
     """`make trace`: three attempts, two waits, the destination."""
     event_id = put_event(aws, {"brandId": brand_id, "changes": {"colors": {"primary": "#0b5fff"}}})
