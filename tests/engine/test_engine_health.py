@@ -58,7 +58,9 @@ def test_health_fails_while_no_environment_can_be_started(own_stack: Stack) -> N
     assert own_stack.invoke(first, 2).error
 
     status, reason = health(own_stack)
-    assert (status, reason.endswith("interpreter ended at once")) == (503, True), reason
+    # Which of the two depends on whether its end was seen before the next request was written.
+    known = ("interpreter ended at once", "the parent of functions is gone: [Errno 32] Broken pipe")
+    assert (status, reason.endswith(known)) == (503, True), reason
 
     broken.unlink()
     assert own_stack.invoke(first, 3).value == 3
