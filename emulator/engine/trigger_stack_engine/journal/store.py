@@ -125,14 +125,13 @@ class Journal:
             try:
                 self._write(batch)
                 kept = []
-            except sqlite3.OperationalError as error:  # the disk is full, for example
-                kept = self._failed(batch, error)
-                if not closing:
+            except Exception as error:
+                if _may_pass(error):
+                    kept = self._failed(batch, error)
+                else:  # one entry that can never be written must not stop the others
+                    kept = [one for write in batch for one in self._write_alone(write)]
+                if kept and not closing:
                     time.sleep(_TRY_AGAIN_S)
-            except Exception:  # one statement that cannot be written must not stop the others
-                kept = []
-                for write in batch:
-                    self._write_alone(write)
             if time.monotonic() >= prune_at:
                 prune_at = time.monotonic() + _PRUNE_EVERY_S
                 self._prune()
@@ -169,16 +168,20 @@ class Journal:
             raise
         _resolve([write.done for write in batch if write.done is not None], None)
 
-    def _write_alone(self, write: _Write) -> None:
+    def _write_alone(self, write: _Write) -> list[_Write]:
+        """Write one entry, or drop it when it can never be written; what is to be tried again."""
         try:
             self._write([write])
         except Exception as error:
+            if _may_pass(error):
+                return self._failed([write], error)
             problem = JournalError(f"an entry cannot be written: {error!r}")
             LOG.error("%s: %s", problem, write.sql)  # noqa: TRY400  the error is in the text
             if write.done is not None:
                 _resolve([write.done], problem)
+        return []
 
-    def _failed(self, batch: list[_Write], error: sqlite3.Error) -> list[_Write]:
+    def _failed(self, batch: list[_Write], error: Exception) -> list[_Write]:
         """Refuse what a caller waits for; the rest is tried again."""
         problem = JournalError(f"the journal {self.path} cannot be written: {error}")
         LOG.error("%s", problem)
@@ -270,6 +273,12 @@ def read(path: Path, sql: str, values: Sequence[Value] = (), most: int = _MOST_R
         raise JournalError(str(error)) from None
     finally:
         connection.close()
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the file is the reason (a full disk, a lock), and not the statement."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    return isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR
 
 
 def _put_aside_other_runs(path: Path, run: str) -> None:
