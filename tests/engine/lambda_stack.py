@@ -344,5 +344,13 @@ def engine(stack: Stack) -> psutil.Process:
 
 
 def kill(process: psutil.Process) -> None:
+    """Kill ``process`` and wait for the end of its last thread, which closes its sockets."""
     process.send_signal(signal.SIGKILL)
-    eventually(lambda: not alive(process))
+    eventually(lambda: not alive(process) and not _threads(process.pid) - {process.pid})
+
+
+def _threads(pid: int) -> set[int]:
+    try:
+        return {int(one.name) for one in Path(f"/proc/{pid}/task").iterdir()}
+    except OSError:
+        return set()

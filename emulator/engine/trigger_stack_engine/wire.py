@@ -47,6 +47,10 @@ class ConnectionLostError(Exception):
     """The other side is gone, or went away before it answered."""
 
 
+class NotSentError(ConnectionLostError):
+    """The connection ended before the whole call was sent, so the call had no effect."""
+
+
 def frame(kind: int, call_id: int, header: Header, body: bytes) -> bytes:
     """One frame, ready to be sent."""
     head = json.dumps(header, separators=(",", ":")).encode()
@@ -184,6 +188,7 @@ class ThreadedPeer:
         self._lock = threading.Lock()
         self._calls: dict[int, Future[Message]] = {}
         self._ids = itertools.count(1)
+        self._being_sent: int | None = None  # the call whose sender decides how it failed
         self._closed = False
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="engine-calls")
         self._side_by_side = side_by_side
@@ -199,17 +204,28 @@ class ThreadedPeer:
     def submit(self, header: Header, body: bytes = b"") -> Future[Message]:
         """Call the other side without waiting; the future raises what :meth:`call` raises."""
         future: Future[Message] = Future()
-        with self._lock:
-            if self._closed:
-                future.set_exception(ConnectionLostError())
-                return future
-            call_id = next(self._ids)
-            self._calls[call_id] = future
+        call_id = next(self._ids)
         data = frame(CALL, call_id, header, body)
-        try:
-            with self._sending:
+        with self._sending:
+            with self._lock:
+                if self._closed:
+                    future.set_exception(NotSentError())
+                    return future
+                self._calls[call_id] = future
+                self._being_sent = call_id
+            failed: ConnectionLostError | None = None
+            try:
                 self._sock.sendall(data)
-        except OSError:
+            except OSError:
+                failed = NotSentError()
+            with self._lock:
+                self._being_sent = None
+                if failed is None and self._closed and call_id in self._calls:
+                    failed = ConnectionLostError()
+                if failed is not None:
+                    self._calls.pop(call_id, None)
+        if failed is not None:
+            future.set_exception(failed)
             self._end()
         return future
 
@@ -218,7 +234,8 @@ class ThreadedPeer:
 
         Raises:
             RemoteError: It could not do it.
-            ConnectionLostError: It is gone.
+            NotSentError: It was gone before the call was sent.
+            ConnectionLostError: It went away; whether the call had an effect is not known.
             TimeoutError: No reply in time.
         """
         return self.submit(header, body).result(timeout_s)
@@ -270,8 +287,8 @@ class ThreadedPeer:
             if self._closed:
                 return
             self._closed = True
-            calls, self._calls = self._calls, {}
-        for call in calls.values():
+            calls = [self._calls.pop(one) for one in list(self._calls) if one != self._being_sent]
+        for call in calls:
             call.set_exception(ConnectionLostError())
         self._pool.shutdown(wait=False)
         self._others.shutdown(wait=False)

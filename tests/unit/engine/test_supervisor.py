@@ -83,6 +83,21 @@ def test_a_killed_engine_is_replaced_by_one(tmp_path: Path) -> None:
     assert alive(watched.started()) == []
 
 
+def test_a_call_to_an_engine_that_is_gone_goes_to_the_next(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    watched.supervisor.start()
+    seen = {watched.pid()}
+
+    for _ in range(5):
+        killed = psutil.Process(max(seen, key=watched.started().index))
+        killed.kill()
+        eventually(lambda one=killed: not alive([one.pid]))
+        seen.add(watched.pid())
+
+    assert len(seen) == 6
+    watched.supervisor.close()
+
+
 @pytest.mark.parametrize("trouble", ["refuse", "die"])
 def test_an_engine_that_cannot_be_told_everything_is_ended(tmp_path: Path, trouble: str) -> None:
     """Its state was refused, or it ended meanwhile: the next attempt is the only one that stays."""

@@ -16,6 +16,7 @@ from trigger_stack_engine.wire import (
     ConnectionLostError,
     Header,
     Message,
+    NotSentError,
     RemoteError,
     ThreadedPeer,
 )
@@ -55,8 +56,7 @@ class Supervisor:
         self._handle = handle
         self._push_state = push_state
         self._lock = threading.Lock()  # held while an engine is started or ended for good
-        self._current = threading.Lock()  # held while it is decided which engine counts
-        self._ready = threading.Event()
+        self._current = threading.Condition()  # held while it is decided which engine counts
         self._peer: ThreadedPeer | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._closing = False
@@ -111,27 +111,46 @@ class Supervisor:
             if peer.closed:
                 raise ConnectionLostError
             self._process, self._peer = process, peer
-            self._ready.set()
+            self._current.notify_all()
 
     def call(self, header: Header, body: bytes = b"") -> Message:
         """Ask the engine; waits while it is being restarted.
 
+        A call that could not be sent any more had no effect: the next engine is asked.
+
         Raises:
-            EngineUnavailableError: It ended before it answered.
+            EngineUnavailableError: It ended before it answered, or does not run.
             RemoteError: It could not do it.
         """
-        if not self._ready.wait(_CONNECT_S) or self._peer is None:
-            raise EngineUnavailableError("the engine does not run")
-        try:
-            return self._peer.call(header, body)
-        except ConnectionLostError:
-            raise EngineUnavailableError("the engine ended before it answered") from None
+        deadline = time.monotonic() + _CONNECT_S
+        while True:
+            peer = self._running(deadline - time.monotonic())
+            try:
+                return peer.call(header, body)
+            except NotSentError:
+                if self._closing:
+                    raise EngineUnavailableError("the engine is being ended") from None
+            except ConnectionLostError:
+                raise EngineUnavailableError("the engine ended before it answered") from None
+
+    def _running(self, timeout_s: float) -> ThreadedPeer:
+        """The connection to the engine that counts; waits for one."""
+        peer = self._peer
+        if peer is not None and not peer.closed:
+            return peer
+        with self._current:
+            self._current.wait_for(
+                lambda: self._closing or (self._peer is not None and not self._peer.closed),
+                max(0.0, timeout_s),
+            )
+            if self._peer is None or self._peer.closed:
+                raise EngineUnavailableError("the engine does not run")
+            return self._peer
 
     def _lost(self, process: subprocess.Popen[bytes]) -> None:
         with self._current:
             if process is not self._process or self._closing:
                 return  # it never counted, or its end is wanted
-            self._ready.clear()
         threading.Thread(
             target=self._restart, args=(process,), name="engine-restart", daemon=True
         ).start()
@@ -163,6 +182,8 @@ class Supervisor:
             if self._closing:
                 return
             self._closing = True
+        with self._current:
+            self._current.notify_all()
         peer, process = self._peer, self._process
         if peer is not None:
             with contextlib.suppress(ConnectionLostError, RemoteError, TimeoutError):
