@@ -48,7 +48,7 @@ class Server:
     process: psutil.Process
 
     def cpu_seconds(self) -> float:
-        """What it and all its processes have used so far."""
+        """CPU seconds that it and all its processes have used so far."""
         total = 0.0
         for one in [self.process, *self.process.children(recursive=True)]:
             try:

@@ -30,7 +30,7 @@ class NoEffectError(Exception):
 
 @dataclass
 class Effects:
-    """What functions send: one datagram for each event, with the ids in it."""
+    """The functions' reports: one datagram for each event, with the ids in it."""
 
     socket: socket.socket = field(
         default_factory=lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -214,7 +214,7 @@ def test(
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong use or input."""
     try:
-        # What is set in the shell wins over .env, and .env over what set-up found.
+        # The shell's values win over .env, and .env over the values that set-up found.
         dotenv.load(Path(".env"))
         dotenv.load(Path(".build/env"))
         app()
@@ -235,7 +235,7 @@ def main() -> None:
 
 
 def _unreachable() -> tuple[type[Exception], ...]:
-    """What is raised when nothing answers at the stack's address."""
+    """The exceptions of a stack that does not answer at its address."""
     import requests
     from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
 

@@ -57,13 +57,13 @@ class Leftover:
 
 @dataclass
 class Deployment:
-    """What a run did.
+    """The result of a run.
 
     Attributes:
-        created: what each resource answers to ``Ref`` and ``Fn::GetAtt``, by logical id.
-        outcomes: what each resource took, by logical id.
-        made: what to remember of them, in the order of their making, which varies.
-        leftovers: what an earlier run made and the template has no longer.
+        created: the values of each resource for ``Ref`` and ``Fn::GetAtt``, by logical id.
+        outcomes: created, changed or unchanged, by logical id.
+        made: the entries for the record, in the order of creation, which varies.
+        leftovers: resources of an earlier run that the template no longer has.
     """
 
     created: dict[str, Physical] = field(default_factory=dict)
@@ -216,7 +216,7 @@ def _ensure(
     kind, name = RESOURCE_TYPES[resource.type], resource.logical_id
     try:
         properties = resolve(resource.properties, created, context.pseudo)
-        # What a reference becomes is text, also where the file needs a number.
+        # A reference resolves to text, also where the property needs a number.
         _check_properties(template, resource, kind, properties)
         outcome, physical = kind.ensure(context, name, properties)
         keys = kind.keys(name, properties, physical)

@@ -1,4 +1,4 @@
-"""What the last run made: how the next one knows what is ours and is no longer described.
+"""The record of the resources that the last run made. The next run compares the file with it.
 
 The record is kept in the account itself, as the newest event of the log group
 ``/trigger-stack/<service>-<stage>``. There it has the life of what it speaks of: a file in the
@@ -58,7 +58,7 @@ class Record:
         self._last: list[Made] | None = None
 
     def read(self) -> list[Made]:
-        """What was made, sorted; nothing before the first run.
+        """The record's entries, sorted; empty before the first run.
 
         Raises:
             DeployError: the log group has something else.

@@ -106,7 +106,7 @@ _FORMS = {
 
 
 def function_problem(node: Any) -> str | None:
-    """What is wrong with the CloudFormation functions in a property value, or None."""
+    """The problem with the CloudFormation functions in a property value, or None."""
     if isinstance(node, list):
         return next((p for p in map(function_problem, node) if p), None)
     if not isinstance(node, dict):
@@ -159,7 +159,7 @@ def references(node: Any) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Physical:
-    """What a created resource answers to ``Ref`` and ``Fn::GetAtt``."""
+    """The values of a created resource for ``Ref`` and ``Fn::GetAtt``."""
 
     ref: str
     attributes: dict[str, str] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 #
 #   LC_ALL=C awk [-v prefix=PREFIX] -f scripts/dotenv.awk .env
 #
-# What the environment has wins over the file, and the last line over those before it. In awk,
+# The environment wins over the file, and a line over the lines before it. In awk,
 # because it is needed before a Python is there: see docs/decisions/shell-before-python.md.
 # Exit code 2 and one sentence when a line cannot be understood.
 
@@ -46,7 +46,7 @@ function unquoted(text) {
     return interpolated(text, 0)
 }
 
-# What follows the opening quote, over as many lines as it takes; nothing but a comment behind it.
+# The quoted text, which may span lines; only a comment may follow the closing quote.
 function quoted(text, quote,    began, value, char) {
     began = at
     for (;;) {
@@ -104,7 +104,7 @@ function interpolated(text, escapes,    out, char, next_, inner) {
     return out text
 }
 
-# What stands between ${ and its }.
+# The text between ${ and its }.
 function braced(text,    depth, position) {
     for (position = 1; position <= length(text); position++) {
         if (substr(text, position, 2) == "${") depth++

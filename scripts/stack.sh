@@ -1,5 +1,5 @@
 #!/bin/sh
-# What make's targets call: runs a command in the runtime that RUNTIME names, or that runs already,
+# Called by make's targets: runs a command in the runtime that RUNTIME names, or that runs already,
 # or that fits this machine. With RUNTIME=docker it needs Docker alone.
 #
 #   stack.sh up|start|stop|status|logs|… [ARGUMENTS]   as python -m bootstrap has them

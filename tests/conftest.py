@@ -1,4 +1,4 @@
-"""What all tests share: which of them stay together in one worker."""
+"""Decides which tests stay together in one worker."""
 
 from __future__ import annotations
 

@@ -37,6 +37,6 @@ class Destinations(Model):
         return {key: {"Destination": target.arn} for key, target in given.items() if target}
 
     def role_statements(self) -> Iterator[dict[str, Any]]:
-        """What the execution role must allow, so that Lambda may send there."""
+        """The IAM statements that let the execution role send to the destination."""
         for target in filter(None, (self.onSuccess, self.onFailure)):
             yield {"Effect": "Allow", "Action": _ACTIONS[target.type], "Resource": target.arn}

@@ -79,7 +79,7 @@ class _Provider(Model):
     tags: dict[str, str] = {}
 
     def setting(self, key: str) -> Any:
-        """What is set for all triggers of an event type, under one of the type's own keys."""
+        """The settings that all triggers of a type share, under one of the type's own keys."""
         return getattr(self, key)
 
 
@@ -191,7 +191,7 @@ class Service(Model):
         return self._triggers
 
     def function_name(self, key: str) -> str:
-        """What the function under ``key`` is called on AWS."""
+        """The physical name of the function under ``key``."""
         return self.functions[key].name or f"{self.service}-{self.provider.stage}-{key}"
 
 

@@ -161,7 +161,7 @@ class _Resolver:
         )
 
     def found(self, kind: str, address: str, variable: _Variable, path: KeyPath, depth: int) -> Any:
-        """What a source has at ``address``, with its own variables resolved."""
+        """The value that a source has at ``address``, with its own variables resolved."""
         here = (kind, address)
         if here in self.under_way:
             self.document.fail(f"{_short(variable.text)}: the variable refers to itself.", *path)

@@ -1,4 +1,4 @@
-"""What it takes to create each resource type: one AWS service, one module."""
+"""How each resource type is created: one AWS service, one module."""
 
 from bootstrap.services import (
     apigatewayv2,

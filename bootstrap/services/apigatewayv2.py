@@ -59,12 +59,12 @@ def _api(context: Context, logical_id: str, properties: Properties) -> tuple[Out
 
 
 def _same_cors(wanted: dict[str, Any] | None, actual: dict[str, Any] | None) -> bool:
-    """Whether CORS is as described: what the API has beyond that must go."""
+    """Whether the API's CORS configuration is the described one; an additional value differs."""
 
-    def told(cors: dict[str, Any] | None) -> dict[str, Any]:
+    def set_values(cors: dict[str, Any] | None) -> dict[str, Any]:
         return {key: value for key, value in (cors or {}).items() if value not in (None, [], False)}
 
-    return told(wanted) == told(actual)
+    return set_values(wanted) == set_values(actual)
 
 
 def _tags(gateway: Any, arn: str, wanted: Properties, api: dict[str, Any]) -> bool:

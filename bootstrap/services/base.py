@@ -1,4 +1,4 @@
-"""What every resource type has in common."""
+"""The interface of a resource type."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ReplacementError(Exception):
 
 @dataclass
 class Context:
-    """What a resource needs from its surroundings."""
+    """The settings and clients that every resource uses."""
 
     settings: Settings
     service: str
@@ -102,7 +102,7 @@ class ResourceType:
     delete_with: str = ""
 
     def problem(self, properties: Properties) -> Finding | None:
-        """What is wrong with the names and shapes of ``properties``, or None."""
+        """The problem with the names or shapes of ``properties``, or None."""
         supported = {**self.required, **self.optional}
         if unknown := sorted(properties.keys() - supported.keys()):
             return Finding(

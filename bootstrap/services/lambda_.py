@@ -261,7 +261,7 @@ def _invoke_config(
 
 
 def _invocation(config: dict[str, Any]) -> tuple[Any, ...]:
-    """What a configuration of asynchronous invocation says, with Lambda's defaults."""
+    """The values of a configuration of asynchronous invocation, with Lambda's defaults."""
     destinations = config.get("DestinationConfig", {})
     retries = config.get("MaximumRetryAttempts")
     return (

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 
 class Finding(NamedTuple):
-    """What is wrong, and where below the value that was looked at."""
+    """A problem, and its place below the checked value."""
 
     message: str
     path: tuple[str | int, ...] = ()

@@ -26,7 +26,7 @@ _PART = "package/emulator"
 
 
 def wanted() -> str:
-    """What it is made from."""
+    """The archives that it is made from."""
     return stamps.hash_of([_LOCK, __file__])
 
 

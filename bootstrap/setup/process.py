@@ -56,7 +56,7 @@ def run_quietly(what: str, *command: Argument, **environment: str) -> None:
 
 
 def answer(*command: Argument, environment: Mapping[str, str] | None = None) -> str:
-    """What a program prints; what it says of its failure is the user's to see.
+    """The standard output of a program; its standard error goes to the user.
 
     Raises:
         SetupError: it failed.

@@ -25,7 +25,7 @@ def run_all() -> None:
         database = beside.submit(dynamodb_local.install_if_changed)
         environment.install_packages()
         index = beside.submit(catalog.build_if_changed)
-        # What functions see: the Lambda runtime of each interpreter, and the layer.
+        # The Lambda runtime of each interpreter, and the layer, for the functions.
         for each in environment.find_interpreters(every=True):
             run("sh", "emulator/python-runtime/install.sh", uv, each, ".build/python-runtime")
         Path(".build/env").write_text(f"LAMBDA_PYTHON_RUNTIME={version}\n")

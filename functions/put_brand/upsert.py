@@ -36,7 +36,7 @@ class ConflictError(Exception):
 
 @dataclass(frozen=True)
 class Upserted:
-    """What a PUT did: the item as stored, and whether it is new."""
+    """The result of a PUT: the item as stored, and whether it is new."""
 
     item: dict[str, Any]
     created: bool

@@ -1,4 +1,4 @@
-"""What the outside sees of an item of the table `brands`."""
+"""The public representation of an item of the table `brands`."""
 
 from typing import Any
 

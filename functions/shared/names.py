@@ -1,4 +1,4 @@
-"""What a brand id and a mail address may look like, in every place that takes one."""
+"""The syntax of brand ids and mail addresses, for every function that takes one."""
 
 import re
 

@@ -31,7 +31,7 @@ REFUSED = {
 
 
 def send(port: int, data: bytes) -> bytes:
-    """What the server answers until it closes the connection."""
+    """Everything that the server sends until it closes the connection."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(data)
         answer = b""

@@ -24,7 +24,7 @@ def show(record):
 
 @dataclass
 class Mapped:
-    """What a test sees of a mapping."""
+    """The observable state of a mapping."""
 
     stack: Stack
     function: str

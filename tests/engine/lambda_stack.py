@@ -65,7 +65,7 @@ def archive(files: dict[str, str | bytes]) -> bytes:
 
 @dataclass(frozen=True)
 class Reply:
-    """What an invoke gave back."""
+    """The result of an invoke."""
 
     status: int
     error: str | None

@@ -1,4 +1,4 @@
-"""What a function can see and touch, and what it leaves behind."""
+"""A function sees and changes only its own files and processes, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_no_inherited_descriptors(stack: Stack) -> None:
         for parent in parents
         for link in Path(f"/proc/{parent.pid}/fd").iterdir()
     }
-    # What is left is the runtime client's own.
+    # The rest belongs to the runtime client.
     assert not others & (inherited - {"anon_inode:[eventpoll]", "/dev/null"}), files
 
 

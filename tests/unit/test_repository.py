@@ -1,4 +1,4 @@
-"""What a user would want enforced about the files themselves."""
+"""Rules about the repository's files."""
 
 from __future__ import annotations
 

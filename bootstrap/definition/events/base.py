@@ -1,4 +1,4 @@
-"""What every event type has: the parts that make up one kind of trigger.
+"""The interface of an event type: the parts that make up one kind of trigger.
 
 A type is one module with a subclass of :class:`EventType`, and one line in the registry of
 :mod:`bootstrap.definition.events`. Nothing outside this package names a type.
@@ -127,7 +127,7 @@ class EventType[E: Model](ABC):
     def resources(
         self, triggers: Sequence[Trigger[E]], service: Service, document: Document
     ) -> Iterator[Resource]:
-        """What makes the events come; what several triggers share, once.
+        """The resources that make the events come; one that several triggers share comes once.
 
         Args:
             triggers: all of this type, checked, in the order of the file; there may be none.
@@ -138,7 +138,7 @@ class EventType[E: Model](ABC):
 
     @abstractmethod
     def role_statements(self, triggers: Sequence[Trigger[E]]) -> Iterator[dict[str, Any]]:
-        """What the execution role must allow for these triggers.
+        """The IAM statements that the execution role needs for these triggers.
 
         Args:
             triggers: those of this type of one function, in the order of the file.
@@ -153,7 +153,7 @@ class EventType[E: Model](ABC):
         return None
 
     def resource_problem(self, kind: str, properties: dict[str, Any]) -> tuple[str, str] | None:
-        """What is wrong with a resource of the file that this type's triggers may stand on.
+        """The problem of a resource of the file that this type's triggers may use, or None.
 
         Args:
             kind: CloudFormation resource type.

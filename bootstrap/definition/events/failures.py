@@ -49,7 +49,7 @@ class FailurePath(ABC):
 
     @abstractmethod
     def read(self, message: dict[str, Any]) -> DeadLetter | None:
-        """What a message says that came this way; None when it came another way."""
+        """The failure that a letter of this kind describes; None for a letter of another kind."""
 
     @abstractmethod
     def send_back(self, settings: Settings, letter: DeadLetter) -> None:

@@ -74,7 +74,7 @@ class S3Event(Model):
     rules: list[dict[Literal["prefix", "suffix"], str]] = []
 
     def values(self, name: str) -> list[str]:
-        """What the rules say as ``prefix`` or ``suffix``."""
+        """The value of the ``prefix`` or ``suffix`` rule."""
         return [rule[key] for rule in self.rules for key in rule if key == name]
 
 

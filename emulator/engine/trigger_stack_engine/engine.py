@@ -214,7 +214,7 @@ class Engine:
         return {}, _NOTHING
 
     async def _op_settings(self, header: Header, _: bytes) -> Message:
-        """What holds for all versions of a function: ``{settings: FunctionSettings}``."""
+        """Set the settings of all versions of a function: ``{settings: FunctionSettings}``."""
         self.invoker.set_settings(FunctionSettings.from_json(header["settings"]))
         return {}, _NOTHING
 
@@ -270,7 +270,7 @@ class Engine:
         return {}, _NOTHING
 
     async def _op_describe(self, _: Header, __: bytes) -> Message:
-        """What can run here, in one line."""
+        """The runtimes that this machine can run, in one line."""
         facts = await asyncio.to_thread(self.machine.runtimes.plain.isolation)
         names = ", ".join(self.machine.runtimes.python_names()) or "none for Python"
         text = (

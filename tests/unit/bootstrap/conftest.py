@@ -63,7 +63,7 @@ class Project:
         return compile_template(document)
 
     def refused(self, text: str | bytes, **variables: dict[str, str]) -> DefinitionError:
-        """What the user reads about a definition that cannot be used."""
+        """The message about a definition that cannot be used."""
         with pytest.raises(DefinitionError) as caught:
             self.compile(text, **variables)  # type: ignore[arg-type]  # bytes for broken encodings
         return caught.value

@@ -25,7 +25,7 @@ DEADLINE = 10
 
 @dataclass
 class Account:
-    """What was created so far, and how each resource behaves."""
+    """Records the created resources; each resource behaves as the test says."""
 
     things: dict[str, dict[str, Any]] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)

@@ -52,7 +52,7 @@ with patch.dict(os.environ, SETTINGS):
 
 @dataclass
 class Context:
-    """What of `LambdaContext` the functions and Powertools read."""
+    """The attributes of `LambdaContext` that the functions and Powertools read."""
 
     function_name: str = "function"
     memory_limit_in_mb: int = 256

@@ -78,7 +78,7 @@ def test_localstack_still_sends_each_metric_alone(monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def stored(monkeypatch: pytest.MonkeyPatch) -> Stored:
-    """What is put into CloudWatch."""
+    """The data points that CloudWatch receives."""
     calls: Stored = []
 
     def put(account: str, region: str, namespace: str, data: Any) -> None:

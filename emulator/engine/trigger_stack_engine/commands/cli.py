@@ -1,4 +1,4 @@
-"""What the command line tools of this package share.
+"""Helpers that the command line tools of this package share.
 
 They end with code 2 when they were called wrongly, 1 when LocalStack does not answer or refuses;
 what was wrong is one sentence on stderr.
@@ -84,7 +84,7 @@ def client(service: str, endpoint: str) -> Any:
         region_name=os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
         aws_access_key_id=os.environ.get("AWS_ACCESS_KEY_ID", "test"),
         aws_secret_access_key=os.environ.get("AWS_SECRET_ACCESS_KEY", "test"),
-        # What does not answer on this machine now is not there.
+        # A server on this machine that does not answer now does not run.
         config=Config(retries={"total_max_attempts": 1}, connect_timeout=5),
     )
 

@@ -100,7 +100,7 @@ def line(moment: int, function: str, message: str, *, colours: bool) -> str:
     # Not hash(): a function keeps its colour from run to run.
     name = colour(function, _COLOURS[zlib.crc32(function.encode()) % len(_COLOURS)], on=colours)
     text = message.rstrip("\n").replace("\r", "\n").replace("\n", "\n    ")
-    # What a function prints must not drive the terminal.
+    # Control sequences that a function prints must not reach the terminal.
     text = "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in text)
     if _BAD.search(message):
         text = colour(text, 31, on=colours)

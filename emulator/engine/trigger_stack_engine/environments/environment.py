@@ -386,7 +386,7 @@ class Environment:
     def _ended(self, how: Exit) -> None:
         if self.exit is not None:
             return
-        # What it sent before its end counts.
+        # Read what it sent before it ended.
         for connection in list(self._connections):
             while connection in self._connections and self._serve(connection):
                 pass

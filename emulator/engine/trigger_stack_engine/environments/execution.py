@@ -71,7 +71,7 @@ class Invocation:
 
 @dataclass(slots=True)
 class Result:
-    """What an invocation gave back; ``logs`` is the end of its log."""
+    """The result of an invocation; ``logs`` is the end of its log."""
 
     payload: bytes
     is_error: bool

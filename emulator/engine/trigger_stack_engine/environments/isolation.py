@@ -1,4 +1,4 @@
-"""What keeps functions apart from the machine, in words."""
+"""The isolation of functions from the machine, described for the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the process of an execution environment is started with."""
+"""Arguments and environment variables of an execution environment's process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a function finds under ``/opt``: its layers, merged in their order.
+"""The content of ``/opt``: the layers of a function, merged in their order.
 
 LocalStack stores layer versions; this module unpacks them, each once, and merges them, each
 combination once. A later layer's file wins over an earlier one's (AWS documentation topic

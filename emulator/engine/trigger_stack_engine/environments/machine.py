@@ -1,4 +1,4 @@
-"""What all execution environments of an engine share."""
+"""The resources that all execution environments of an engine share."""
 
 from __future__ import annotations
 

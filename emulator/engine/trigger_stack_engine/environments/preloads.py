@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# What the runtime client, boto3 and most functions import sooner or later.
+# Modules that the runtime client, boto3 and most functions import.
 STANDARD_LIBRARY = (
     "_strptime",
     "argparse",
@@ -85,7 +85,7 @@ RUNTIME = (
     "urllib3",
 )
 
-# What a function must bring itself, in the very same version.
+# Packages that a function must bring itself, in exactly this version.
 LAYER = (
     "aws_lambda_powertools",
     "aws_lambda_powertools.event_handler",

@@ -31,7 +31,7 @@ class State(enum.Enum):
 
 @dataclass(slots=True)
 class Event:
-    """What a runtime gets from ``next``. ``deadline_ms`` is Unix time in milliseconds."""
+    """The answer to a runtime's ``next``. ``deadline_ms`` is Unix time in milliseconds."""
 
     request_id: str
     payload: bytes
@@ -59,7 +59,7 @@ class Event:
 
 @dataclass(slots=True)
 class Answer:
-    """What the runtime reported for the current event."""
+    """The runtime's response to the current event."""
 
     payload: bytes
     is_error: bool

@@ -103,7 +103,7 @@ class Spawner:
         return ours
 
     def isolation(self) -> dict[str, Any]:
-        """What isolation is in force: ``mounts``, ``users``, ``opt`` (booleans), ``why``.
+        """The isolation in force: ``mounts``, ``users``, ``opt`` (booleans), ``why``.
 
         Raises:
             SpawnError: The zygote does not come up.

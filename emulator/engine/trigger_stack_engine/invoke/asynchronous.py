@@ -80,7 +80,7 @@ class AcceptedEvent:
     payload: bytes | None = field(default=None, repr=False)
 
     def request(self) -> str:
-        """What the journal keeps to resume it, as JSON."""
+        """The invocation as JSON, for the journal to resume it from."""
         return json.dumps(
             {
                 "arn": self.arn,

@@ -1,4 +1,4 @@
-"""What the engine knows of functions: plain data that the control plane pushes."""
+"""Functions as the engine knows them: plain data that the control plane pushes."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class EventInvokeConfig:
 
 @dataclass(frozen=True)
 class FunctionSettings:
-    """What holds for all versions of a function.
+    """Settings that all versions of a function share.
 
     Attributes:
         arn: Unqualified ARN.

@@ -1,4 +1,4 @@
-"""What is asked of the journal most often, as SQL over its views."""
+"""The most frequent queries of the journal, as SQL over its views."""
 
 from __future__ import annotations
 

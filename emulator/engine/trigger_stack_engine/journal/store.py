@@ -138,7 +138,7 @@ class Journal:
         self._connection.close()
 
     def _next_batch(self, batch: list[_Write]) -> tuple[list[_Write], bool]:
-        """What is to be written next, after ``batch``; whether it is the last."""
+        """The entries to write after ``batch``, and whether they are the last."""
         batch = list(batch)
         block = not batch
         while len(batch) < _MOST_OF_A_TRANSACTION:

@@ -1,1 +1,1 @@
-"""What functions and the platform write, on its way to CloudWatch Logs."""
+"""Carries the log lines of functions and the platform to CloudWatch Logs."""

@@ -25,7 +25,7 @@ def timestamp(ms: int) -> str:
 
 @dataclass(slots=True)
 class Report:
-    """What the REPORT line says. Durations in milliseconds, memory in MB."""
+    """The values of the REPORT line. Durations in milliseconds, memory in MB."""
 
     request_id: str
     duration_ms: float

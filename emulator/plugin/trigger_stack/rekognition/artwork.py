@@ -1,4 +1,4 @@
-"""What can be measured about a picture without recognising anything in it.
+"""Measures properties of a picture without recognising anything in it.
 
 A drawing repeats exactly the same colour from pixel to pixel and ends in a plain margin; a
 photograph almost never does. The ramps below were set on scikit-image's sample pictures and drawn
@@ -18,7 +18,7 @@ _TRANSPARENT_BELOW = 128
 
 @dataclass(frozen=True)
 class Measurements:
-    """What kind of picture it is; each value is a confidence from 0 to 1.
+    """The kind of picture; each value is a confidence from 0 to 1.
 
     Flat artwork, a logo on a plain or absent background, a photograph, cut out of its background.
     """

@@ -142,7 +142,7 @@ def quality(luma: npt.NDArray[np.float64], mask: Mask) -> dict[str, float]:
 
 
 def _foreground(pixels: Pixels, alpha: Pixels | None) -> Mask | None:
-    """What stands out from a transparent or plain background; ``None`` without either."""
+    """The foreground of a picture with a transparent or plain background; otherwise ``None``."""
     if alpha is not None:
         mask = alpha > 127
     else:

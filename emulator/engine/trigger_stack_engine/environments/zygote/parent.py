@@ -23,7 +23,7 @@ FIRST_FREE_FD = 4
 
 
 class Child:
-    """What the parent remembers of one execution environment."""
+    """The parent's record of one execution environment."""
 
     def __init__(self, pid: int, status_fd: int, log_inode: int, user: int | None) -> None:
         self.pid = pid
@@ -144,12 +144,12 @@ class Zygote:
             )
             write_status(status_fd, {"pid": pid})
             return
-        self._leave()
+        self._close_parent_descriptors()
         job["_fds"] = (log_fd, status_fd, api_fd)
-        self.run_child(job)  # what it raises, SystemExit too, ends the process as always
+        self.run_child(job)  # an exception, SystemExit too, ends the process as usual
         os._exit(1)
 
-    def _leave(self) -> None:
+    def _close_parent_descriptors(self) -> None:
         """In the child: close the descriptors that only the parent needs.
 
         The garbage collector would close them much later, when their numbers belong to other files.

@@ -1,4 +1,4 @@
-"""What the parent imports once for all its children."""
+"""Modules that the parent imports once for all its children."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps execution environments apart from the machine and from each other."""
+"""Isolates execution environments from the machine and from each other."""
 
 # No pathlib: it costs every child memory and the parent start-up time.
 # ruff: noqa: PTH101, PTH102, PTH103, PTH106, PTH108, PTH112, PTH114, PTH115, PTH116, PTH118, PTH123, PTH208, PTH211
@@ -36,7 +36,7 @@ KEPT_FLAGS = 8 | 1024 | 2048  # noexec, noatime, nodiratime
 
 
 class Sandbox:
-    """What keeps environments apart from the machine and from each other, as far as allowed.
+    """Isolates environments from the machine and from each other, as far as the system allows.
 
     Root, or a user who may make user namespaces, gets a mount namespace: real ``/var/task``,
     ``/opt`` and ``/tmp``, and nothing of the emulator's own folders. Root also gives every
@@ -112,7 +112,7 @@ class Sandbox:
             os.close(runtime)
         closed = [path for path in map(self._closed_ancestor, self._needed) if path]
         for path in set(closed):
-            # What is hidden from functions is still needed here, to mount from.
+            # The parent still mounts from the folders that are hidden from functions.
             inside = {
                 name: os.open(name, os.O_PATH)
                 for name in self._hidden
@@ -180,7 +180,7 @@ class Sandbox:
         return status == 0
 
     def facts(self) -> dict[str, Any]:
-        """What is in force, for the emulator."""
+        """The isolation in force, for the emulator."""
         return {
             "mounts": self.mounts,
             "users": self.users,

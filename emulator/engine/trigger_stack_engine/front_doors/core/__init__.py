@@ -1,1 +1,1 @@
-"""What all front doors share: the server, requests and responses."""
+"""Shared by all front doors: the server, requests and responses."""

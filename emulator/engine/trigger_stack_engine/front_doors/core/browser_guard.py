@@ -25,7 +25,7 @@ _LOCAL_SUFFIXES = (
 
 @dataclass(frozen=True)
 class GuardSettings:
-    """What is allowed besides this machine.
+    """Hosts and origins that are allowed besides this machine.
 
     Attributes:
         hosts: Host names (``ALLOWED_HOSTS``); ``*`` for all.

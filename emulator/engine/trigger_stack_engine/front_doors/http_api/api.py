@@ -1,4 +1,4 @@
-"""What is served: APIs with their stages, and the snapshot that a deployment has frozen."""
+"""The APIs that are served, with their stages and the snapshot of each deployment."""
 
 from __future__ import annotations
 

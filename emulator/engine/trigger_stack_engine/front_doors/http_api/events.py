@@ -53,7 +53,7 @@ _MONTHS: Final = [
 
 @dataclass(slots=True)
 class CallContext:
-    """What the event says about the call besides the HTTP request itself.
+    """The values of an event that do not come from the HTTP request.
 
     Attributes:
         request_id: Extended request id, also sent as ``apigw-requestid``.

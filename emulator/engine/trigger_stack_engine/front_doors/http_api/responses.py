@@ -1,4 +1,4 @@
-"""What the client gets for what a Lambda function returned.
+"""Translates a Lambda function's return value to the HTTP response.
 
 AWS topic: "Create AWS Lambda proxy integrations for HTTP APIs in API Gateway", section "Lambda
 function response format". A result that is not understood becomes 500, never its own text.

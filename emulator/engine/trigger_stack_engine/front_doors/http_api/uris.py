@@ -1,4 +1,4 @@
-"""What an integration's URI names."""
+"""Reads the function that an integration's URI names."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What every kind of delivery shares."""
+"""Shared by every kind of delivery."""

@@ -60,7 +60,7 @@ class ThrottledError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an invocation gave.
+    """The result of an invocation.
 
     Attributes:
         is_error: Whether the function failed.
@@ -72,7 +72,7 @@ class Reply:
 
 
 class _Outcome(Enum):
-    """What became of the messages of an event."""
+    """The outcome for the messages of an event."""
 
     DONE = auto()
     FAILED = auto()
@@ -81,7 +81,7 @@ class _Outcome(Enum):
 
 @dataclass(frozen=True)
 class MappingSettings:
-    """What is configured of a mapping.
+    """The configuration of a mapping.
 
     Attributes:
         source_arn: ARN of the queue.

@@ -45,7 +45,7 @@ def start_http_apis() -> None:
         settings = Settings.from_environment(config.GATEWAY_LISTEN[0].port)
         if settings.port:
             listen = {"host": settings.listen, "port": settings.port, "api_id": settings.api_id}
-            control_plane().put_document("listen", listen)
+            control_plane().push("listen", listen)
     except (InvalidSettingError, RemoteError, EngineUnavailableError) as error:
         control_plane().supervisor.close()
         raise LocalstackExit(str(error), code=1) from None
@@ -83,4 +83,4 @@ def push_apis() -> None:
 
     with apis.lock:
         documents = [api.document() for api in apis.oldest_first()]
-    control_plane().put_document("http_apis", documents)
+    control_plane().push("http_apis", documents)

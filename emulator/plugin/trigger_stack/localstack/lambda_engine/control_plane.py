@@ -88,8 +88,8 @@ class ControlPlane:
                 self._settings[arn] = settings
         self.call({"op": "forget", "arn": arn} if settings is None else _settings(settings))
 
-    def put_document(self, op: str, document: Any) -> None:
-        """Tell the engine something else that every new engine must know, by its operation."""
+    def push(self, op: str, document: Any) -> None:
+        """Push ``document`` to this engine and to every later one, as operation ``op``."""
         self.supervisor.start()
         header = {"op": op, "document": document}
         with self._lock:

@@ -162,7 +162,7 @@ def _origin(user_agent: str | None) -> dict[str, str]:
 
 
 def describe_version(manager: LambdaVersionManager) -> FunctionVersion:
-    """What the engine must know of a version; unpacks its code and layers."""
+    """Describe a version for the engine; unpacks its code and layers."""
     function_version = manager.function_version
     config = function_version.config
     identity = function_version.id
@@ -204,7 +204,7 @@ def describe_version(manager: LambdaVersionManager) -> FunctionVersion:
 
 
 def describe_function(arn: str, function: Function) -> FunctionSettings:
-    """What holds for all versions of a function."""
+    """The settings that all versions of a function share."""
     return FunctionSettings(
         arn=arn,
         reserved=function.reserved_concurrent_executions,
