@@ -45,7 +45,7 @@ def start_http_apis() -> None:
         settings = Settings.from_environment(config.GATEWAY_LISTEN[0].port)
         if settings.port:
             listen = {"host": settings.listen, "port": settings.port, "api_id": settings.api_id}
-            control_plane().push("listen", listen)
+            control_plane().push("listen", lambda: listen)
     except (InvalidSettingError, RemoteError, EngineUnavailableError) as error:
         control_plane().supervisor.close()
         raise LocalstackExit(str(error), code=1) from None
@@ -81,6 +81,8 @@ def push_apis() -> None:
     """Tell the engine which HTTP APIs there are."""
     from trigger_stack.localstack.lambda_engine.control_plane import control_plane
 
-    with apis.lock:
-        documents = [api.document() for api in apis.oldest_first()]
-    control_plane().push("http_apis", documents)
+    def describe() -> list[Any]:
+        with apis.lock:
+            return [api.document() for api in apis.oldest_first()]
+
+    control_plane().push("http_apis", describe)

@@ -17,6 +17,7 @@ import functools
 import json
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from localstack.services.lambda_.api_utils import function_locators_from_arn
@@ -40,6 +41,7 @@ class ControlPlane:
         self._versions: dict[str, FunctionVersion] = {}
         self._settings: dict[str, FunctionSettings] = {}
         self._documents: dict[str, Header] = {}
+        self._pushing = threading.Lock()  # from reading a state until the engine has it
         self._logs = LogStore()
         self.supervisor = Supervisor(
             self._handle, self._push_everything, side_by_side=frozenset({"send"})
@@ -77,24 +79,32 @@ class ControlPlane:
     def push_function(self, account: str, region: str, name: str) -> None:
         """Tell the engine what holds for all versions of a function, unless it knows."""
         arn = f"arn:aws:lambda:{region}:{account}:function:{name}"
-        function = find_function(account, region, name)
-        settings = describe_function(arn, function) if function is not None else None
-        with self._lock:
-            if self._settings.get(arn) == settings:
-                return
-            if settings is None:
-                del self._settings[arn]
-            else:
-                self._settings[arn] = settings
-        self.call({"op": "forget", "arn": arn} if settings is None else _settings(settings))
+        with self._pushing:
+            function = find_function(account, region, name)
+            settings = describe_function(arn, function) if function is not None else None
+            with self._lock:
+                if self._settings.get(arn) == settings:
+                    return
+                if settings is None:
+                    del self._settings[arn]
+                else:
+                    self._settings[arn] = settings
+            self.call({"op": "forget", "arn": arn} if settings is None else _settings(settings))
 
-    def push(self, op: str, document: Any) -> None:
-        """Push ``document`` to this engine and to every later one, as operation ``op``."""
+    def push(self, op: str, describe: Callable[[], Any]) -> None:
+        """Push a document to this engine and to every later one, as operation ``op``.
+
+        Args:
+            op: The operation.
+            describe: Returns the document. It is called when earlier pushes have ended, so that an
+                older state never replaces a newer one.
+        """
         self.supervisor.start()
-        header = {"op": op, "document": document}
-        with self._lock:
-            self._documents[op] = header
-        self.call(header)
+        with self._pushing:
+            header = {"op": op, "document": describe()}
+            with self._lock:
+                self._documents[op] = header
+            self.call(header)
 
     def call(self, header: Header, body: bytes = b"") -> Message:
         """Ask the engine; see :meth:`Supervisor.call`."""

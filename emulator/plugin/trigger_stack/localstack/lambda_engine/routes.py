@@ -47,12 +47,12 @@ class Routes:
     def set_hot_reload(self, request: Request, **_: Any) -> Response:
         """Run functions from a working tree, or from their packages again."""
         if request.method == "DELETE":
-            self._control_plane.push("hot_reload", None)
+            self._control_plane.push("hot_reload", lambda: None)
             return _answer(200, {"root": None})
         root = _body(request).get("root")
         if not isinstance(root, str) or not Path(root).is_absolute() or not Path(root).is_dir():
             return _answer(400, {"message": "root: give the absolute path of a folder"})
-        self._control_plane.push("hot_reload", root)
+        self._control_plane.push("hot_reload", lambda: root)
         return _answer(200, {"root": root})
 
     @route(f"{PREFIX}/debug", methods=["POST"])
