@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pytest
 
+import trigger_stack_engine
 from tests.engine.lambda_stack import PYTHON, Stack, runtimes_dir, start_stack
 from tests.support.waiting import eventually
-from trigger_stack_engine.environments.node_client import NodeClient, NodeClientError
+from trigger_stack_engine.environments.node.client import NodeClient, NodeClientError
 
 # A custom runtime in Python: `ask(method, path, body, headers)` and one event after the other.
 # Its interpreter is not the virtual environment's: that may lie in a /tmp functions cannot see.
@@ -592,6 +593,33 @@ def test_a_node_function_waits_for_the_client_and_names_what_is_missing(tmp_path
         folder = installed.package.replace("@", "-")
         shutil.copytree(runtimes_dir() / folder, runtimes / folder)
         assert stack.invoke(stack.create(code, runtime="nodejs20.x"), {}).value["calls"] == 1
+        assert "Traceback" not in stack.log
+    finally:
+        stack.stop()
+
+
+def test_the_engine_works_without_its_package_for_node(tmp_path: Path) -> None:
+    """Few need Node.js: its folder can be left out."""
+    shutil.copytree(
+        Path(trigger_stack_engine.__file__).parent,
+        tmp_path / "path/trigger_stack_engine",
+        ignore=lambda folder, _: ["node"] if folder.endswith("/environments") else [],
+    )
+    stack = start_stack(tmp_path / "state", PYTHONPATH=str(tmp_path / "path"))
+    try:
+        python = stack.create("def handler(event, context): return 1")
+        assert stack.invoke(python).value == 1
+        node = stack.create({"app.js": NODE}, runtime="nodejs20.x", wait=False)
+        client = stack.client("lambda")
+
+        def reason() -> str:
+            found = client.get_function_configuration(FunctionName=node)
+            return found["StateReason"] if found["State"] == "Failed" else ""
+
+        assert eventually(reason).endswith(
+            "runtime nodejs20.x cannot run here: this engine was installed without its package for"
+            " Node.js, trigger_stack_engine/environments/node/"
+        )
         assert "Traceback" not in stack.log
     finally:
         stack.stop()

@@ -9,12 +9,14 @@ import tempfile
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from trigger_stack_engine.environments.node_client import NodeClient, NodeClientError
 from trigger_stack_engine.environments.preloads import LAYER, RUNTIME, STANDARD_LIBRARY
 from trigger_stack_engine.environments.spawner import Spawner
 from trigger_stack_engine.settings import Settings
+
+if TYPE_CHECKING:
+    from trigger_stack_engine.environments.node.client import NodeClient
 
 #: Runtimes for which scripts/find-python.sh looks for an interpreter.
 SUPPORTED_PYTHONS = ("python3.12", "python3.13")
@@ -240,7 +242,7 @@ class Runtimes:
             [],
             {**self.sandbox, "needed": sorted(needed - {"/usr", "/"})},
         )
-        self.node_client = NodeClient(settings.runtimes_dir, settings.work_dir)
+        self._node: NodeClient | None = None
         self._python: dict[str, PythonRuntime] = {}
         self._lock = threading.Lock()
 
@@ -296,11 +298,23 @@ class Runtimes:
         """Folder of the client that runs the functions of runtime ``name``; installs it if need be.
 
         Raises:
-            RuntimeUnavailableError: It cannot be installed.
+            RuntimeUnavailableError: It cannot be installed, or this engine has no client at all.
         """
         try:
-            return self.node_client.folder()
-        except NodeClientError as error:
+            # Few need Node.js: the package may be left out, see its docstring.
+            from trigger_stack_engine.environments.node import client
+        except ModuleNotFoundError as error:
+            raise RuntimeUnavailableError(
+                f"runtime {name} cannot run here: this engine was installed without its package"
+                " for Node.js, trigger_stack_engine/environments/node/"
+            ) from error
+        with self._lock:
+            if self._node is None:
+                self._node = client.NodeClient(self.settings.runtimes_dir, self.settings.work_dir)
+            node = self._node
+        try:
+            return node.folder()
+        except client.NodeClientError as error:
             raise RuntimeUnavailableError(f"runtime {name} {error}") from error
 
     def check(self, name: str | None) -> None:

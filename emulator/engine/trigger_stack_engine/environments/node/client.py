@@ -1,7 +1,7 @@
 """Installs AWS's runtime client for Node.js, ``aws-lambda-ric``, when the first function needs it.
 
 The package builds a C++ addon when npm installs it. Here only its JavaScript is taken out of the
-archive; ``node/rapid-client.js`` stands in for the addon.
+archive; ``rapid-client.js`` stands in for the addon.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import threading
 from concurrent.futures import Future
 from pathlib import Path
 
-OWN = Path(__file__).parent / "node"
+OWN = Path(__file__).parent
 _DOWNLOAD_TIMEOUT_S = 50  # what waits for a function gives up after a minute
 # LocalStack neither updates nor deletes a function whose creation failed. Others work at once.
 _AGAIN = "then start the emulator again"
