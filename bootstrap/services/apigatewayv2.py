@@ -48,8 +48,10 @@ def _api(context: Context, logical_id: str, properties: Properties) -> tuple[Out
         dropped_cors = bool(not cors and api.get("CorsConfiguration"))
         if dropped_cors:
             gateway.delete_cors_configuration(ApiId=api["ApiId"])
-        different = not subset(wanted, api) or not _same_cors(cors, api.get("CorsConfiguration"))
-        if different and not dropped_cors:
+        different = not subset(wanted, api) or (
+            bool(cors) and not _same_cors(cors, api.get("CorsConfiguration"))
+        )
+        if different:
             api = gateway.update_api(ApiId=api["ApiId"], **wanted)
         arn = f"arn:aws:apigateway:{context.settings.region}::/apis/{api['ApiId']}"
         changes = [dropped_cors, different, _tags(gateway, arn, properties, api)]

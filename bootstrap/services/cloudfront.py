@@ -8,11 +8,20 @@ from bootstrap.services import shapes
 from bootstrap.services.base import Context, Key, Outcome, Properties, ResourceType, found, subset
 from bootstrap.template import Physical
 
-#: What a setting goes back to when the definition no longer has it.
+#: What a setting goes back to when the definition no longer has it (CloudFormation,
+#: "AWS::CloudFront::Distribution DistributionConfig").
 _DEFAULTS: dict[str, Any] = {
     "Aliases": {"Quantity": 0, "Items": []},
+    "CacheBehaviors": {"Quantity": 0, "Items": []},
     "Comment": "",
+    "CustomErrorResponses": {"Quantity": 0, "Items": []},
     "DefaultRootObject": "",
+    "HttpVersion": "http1.1",
+    "IsIPV6Enabled": False,
+    "Logging": {"Enabled": False, "IncludeCookies": False, "Bucket": "", "Prefix": ""},
+    "PriceClass": "PriceClass_All",
+    "Restrictions": {"GeoRestriction": {"RestrictionType": "none", "Quantity": 0, "Items": []}},
+    "WebACLId": "",
 }
 
 
@@ -57,7 +66,7 @@ def _physical(distribution: dict[str, Any]) -> Physical:
 def _config(given: dict[str, Any], reference: str) -> dict[str, Any]:
     """CloudFormation lists items plainly; the CloudFront API wants them counted."""
     config = {**given, "CallerReference": reference}
-    for key in ("Origins", "Aliases"):
+    for key in ("Aliases", "CacheBehaviors", "CustomErrorResponses", "Origins"):
         if isinstance(config.get(key), list):
             config[key] = {"Quantity": len(config[key]), "Items": config[key]}
     return config

@@ -217,6 +217,7 @@ def _same_permission(wanted: Properties, statement: dict[str, Any]) -> bool:
 
 #: What a mapping's setting goes back to when the definition no longer has it.
 _MAPPING_DEFAULTS: dict[str, Any] = {
+    "Enabled": True,
     "FilterCriteria": {"Filters": []},
     "FunctionResponseTypes": [],
     "MaximumBatchingWindowInSeconds": 0,
@@ -233,14 +234,17 @@ def _mapping(context: Context, logical_id: str, properties: Properties) -> tuple
         made = client.create_event_source_mapping(**properties)
         return Outcome.CREATED, Physical(made["UUID"])
     identity = existing["UUID"]
+    enabled = existing["State"] in ("Enabled", "Enabling", "Creating", "Updating")
+    actual = {**existing, "Enabled": enabled}
+    # Lambda, "CreateEventSourceMapping": 10 messages of a queue, 100 records of a stream.
+    defaults = {**_MAPPING_DEFAULTS, "BatchSize": 10 if ":sqs:" in source else 100}
     dropped = {
         key: value
-        for key, value in _MAPPING_DEFAULTS.items()
-        if key not in properties and existing.get(key) and existing[key] != value
+        for key, value in defaults.items()
+        if key not in properties and actual.get(key) is not None and not subset(actual[key], value)
     }
-    wanted = {k: v for k, v in properties.items() if k not in ("Enabled", "FunctionName")}
-    enabled = existing["State"] in ("Enabled", "Enabling", "Creating", "Updating")
-    if not dropped and subset(wanted, existing) and enabled == properties.get("Enabled", True):
+    wanted = {k: v for k, v in properties.items() if k != "FunctionName"}
+    if not dropped and subset(wanted, actual):
         return Outcome.UNCHANGED, Physical(identity)
     change = {k: v for k, v in properties.items() if k != "EventSourceArn"}
     client.update_event_source_mapping(UUID=identity, **dropped, **change)

@@ -91,6 +91,13 @@ class Mapped:
         mapping = self.stack.client("lambda").get_event_source_mapping(UUID=self.uuid)
         return str(mapping["State"])
 
+    def state_or_gone(self) -> str:
+        try:
+            return self.state()
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "ResourceNotFoundException"
+            return "gone"
+
     def wait_for_state(self, wanted: str) -> None:
         def reached() -> bool:
             assert (state := self.state()) == wanted, state

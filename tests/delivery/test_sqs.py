@@ -267,6 +267,37 @@ def test_a_deleted_mapping_is_gone_and_its_messages_stay(mapped: Make, stack: St
     queue.wait_for(queue=1)
 
 
+@pytest.mark.parametrize("disabled", ["on creation", "by an update", "never"])
+def test_a_mapping_can_be_deleted_in_any_state(mapped: Make, stack: Stack, disabled: str) -> None:
+    one = mapped(SUCCEED)
+    functions = stack.client("lambda")
+    if disabled == "by an update":
+        one.enable(False)
+    if disabled == "on creation":
+        found = functions.get_event_source_mapping(UUID=one.uuid)
+        functions.delete_event_source_mapping(UUID=one.uuid)
+        eventually(lambda: one.state_or_gone() == "gone")
+        one.uuid = functions.create_event_source_mapping(
+            EventSourceArn=found["EventSourceArn"], FunctionName=one.function, Enabled=False
+        )["UUID"]
+
+    functions.delete_event_source_mapping(UUID=one.uuid)
+
+    eventually(lambda: one.state_or_gone() == "gone")
+
+
+def test_a_mapping_deleted_while_it_starts_is_gone(mapped: Make, stack: Stack) -> None:
+    one = mapped(SUCCEED)
+    functions = stack.client("lambda")
+    source = functions.get_event_source_mapping(UUID=one.uuid)["EventSourceArn"]
+    for _ in range(20):
+        functions.delete_event_source_mapping(UUID=one.uuid)
+        eventually(lambda: one.state_or_gone() == "gone")
+        one.uuid = functions.create_event_source_mapping(
+            EventSourceArn=source, FunctionName=one.function
+        )["UUID"]
+
+
 def test_a_visibility_time_out_below_the_functions_is_refused(stack: Stack) -> None:
     sqs, functions = stack.client("sqs"), stack.client("lambda")
     name = stack.create(SUCCEED, Timeout=31)

@@ -4,7 +4,7 @@ What: ``EsmWorkerFactory.get_esm_worker`` makes a worker of ours for queues;
 ``LambdaProvider.validate_event_source_mapping`` compares the time-outs of queue and function.
 Why: LocalStack asks a queue at intervals, with a back-off of up to 10 s when it was empty, handles
 one batch at a time, changes the spaces in a filtered body, and accepts a visibility time-out below
-the function's.
+the function's. It never ends the deletion of a mapping that is disabled.
 Until: LocalStack's poller waits for messages and has several batches in flight.
 Test: ``tests/unit/plugin/test_sqs_patches.py::test_localstack_still_polls_at_intervals``.
 """
@@ -63,10 +63,9 @@ class SqsWorker(EsmWorker):
     def poller_loop(self, *args: Any, **kwargs: Any) -> None:
         """Run the mapping until it is disabled or deleted."""
         with self._state_lock:
-            if self._shutdown_event.is_set():
-                return
-            self.current_state = EsmState.ENABLED
-            self.update_esm_state_in_store(EsmState.ENABLED)
+            if not self._shutdown_event.is_set():
+                self.current_state = EsmState.ENABLED
+                self.update_esm_state_in_store(EsmState.ENABLED)
         self._mapping.run()
         with self._state_lock:
             if self.current_state == EsmState.DELETING:
@@ -79,17 +78,24 @@ class SqsWorker(EsmWorker):
     def stop(self) -> None:
         """Disable the mapping: when this returns, it takes no further message."""
         super().stop()
-        self._mapping.stop()
+        if self._poller_thread is not None:
+            self._mapping.stop()
 
     def delete(self) -> None:
         """Delete the mapping: when this returns, it takes no further message."""
-        super().delete()
-        self._mapping.stop()
+        with self._state_lock:
+            disabled = self.current_state == EsmState.DISABLED
+            super().delete()
+        if self._poller_thread is not None:
+            self._mapping.stop()
+        if disabled:  # nothing runs that would delete it at its end
+            self.delete_esm_in_store()
 
     def stop_for_shutdown(self) -> None:
         """End with LocalStack."""
         super().stop_for_shutdown()
-        self._mapping.stop()
+        if self._poller_thread is not None:
+            self._mapping.stop()
 
     def _is_current(self) -> bool:
         """Whether no update has put another worker in its place."""

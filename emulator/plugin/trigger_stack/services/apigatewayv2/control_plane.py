@@ -271,13 +271,18 @@ class ControlPlane:
 
     @operation("UpdateStage")
     def update_stage(self, caller: Caller, request: Resource) -> Resource:
-        """Change members of a stage, for example the deployment it serves."""
+        """Change members of a stage, for example the deployment it serves.
+
+        Stage variables are added to those that are there; one with an empty value is removed.
+        """
         with self._apis.lock:
             api = self._api(caller, request)
             stage = _stage(api, request["StageName"])
             validation.check_stage({"AutoDeploy": stage.attributes.get("AutoDeploy")} | request)
             _attach_deployment(api, stage, request.get("DeploymentId"))
+            variables = stage.attributes["StageVariables"] | (request.get("StageVariables") or {})
             stage.attributes.update(_pick(request, _STAGE_MEMBERS), LastUpdatedDate=now())
+            stage.attributes["StageVariables"] = {k: v for k, v in variables.items() if v}
             _deploy_changes(api)
             return _describe(stage.attributes)
 
