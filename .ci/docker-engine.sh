@@ -105,7 +105,7 @@ provide_base_image() {
     make_rootfs
     set -- --change 'CMD ["bash"]'
     if ls /usr/local/share/ca-certificates/*.crt >/dev/null 2>&1; then
-        # What intercepts TLS on this machine does so in builds too.
+        # A proxy that intercepts TLS on this machine intercepts it in builds too.
         chroot "$ROOTFS" sh -ec 'apt-get update -qq; DEBIAN_FRONTEND=noninteractive \
             apt-get install -qq -y --no-install-recommends ca-certificates' \
             >"$ENGINE_DIR/ca-certificates.log" 2>&1

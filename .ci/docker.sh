@@ -19,7 +19,7 @@ trap finish EXIT
 make up
 make status
 make test-e2e
-# What the engine says of the containers; the native suite before this has made .venv.
+# Checks of the containers from outside; the native suite before this has made .venv.
 if [ -x .venv/bin/python ]; then .venv/bin/python -m pytest tests/docker; fi
 make down
 

@@ -1,4 +1,4 @@
-"""What a web page could send, against both ports of a running stack."""
+"""Requests that a web page could send, against both ports of a running stack."""
 
 from __future__ import annotations
 

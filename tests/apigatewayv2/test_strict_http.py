@@ -1,4 +1,4 @@
-"""What two servers could read differently is refused on both ports of a running stack."""
+"""Requests that two servers could read differently are refused on both ports."""
 
 from __future__ import annotations
 

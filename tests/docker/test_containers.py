@@ -1,4 +1,4 @@
-"""What the engine says of the running containers, and what their processes say of themselves.
+"""The running containers, as Docker and their own processes describe them.
 
 Needs the stack to run with ``RUNTIME=docker`` (``.ci/docker.sh`` does): without an engine there is
 nothing to look at.

@@ -102,7 +102,7 @@ def test_env_file_is_read_as_docker_compose_reads_it(script, project):
         "export WHICH=native\r\nRUNTIME='docker'\nRUNTIME=${WHICH} # no\n"
     )
     assert script("runtime").stdout.startswith("native, because RUNTIME=native")
-    # What is set to nothing wins too.
+    # An empty value wins too.
     assert script("runtime", RUNTIME="").stdout.startswith("docker")
 
 

@@ -1,4 +1,4 @@
-"""What an operator does: look at dead letters, send them back, create again, ask for the state."""
+"""An operator's commands: dead letters, redrive, a second bootstrap, the state."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def texts() -> Iterator[tuple[str, str]]:
 
 
 def code() -> dict[str, str]:
-    """What runs: Python, shell, the definition, Compose and the Makefile; no tests."""
+    """The files that run: Python, shell, the definition, Compose and the Makefile; no tests."""
     suffixes = (".py", ".sh", ".yml", ".toml")
     return {
         name: text

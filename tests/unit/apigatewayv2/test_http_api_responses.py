@@ -1,4 +1,4 @@
-"""What clients get for the results of Lambda functions behind an HTTP API."""
+"""Responses of an HTTP API for the results of its functions."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def with_events(project: Project) -> Callable[[str], Template]:
 
 @pytest.fixture
 def refused_events(project: Project) -> Callable[[str], DefinitionError]:
-    """What is said about the function ``greet`` with these events."""
+    """The findings about the function ``greet`` with these events."""
     return lambda events: project.refused(FUNCTION + events_of(events))
 
 

@@ -1,4 +1,4 @@
-"""What the file may say: the sentence names the key, the line and what is supported."""
+"""Keys that are not supported: the sentence names key, line and supported ones."""
 
 from __future__ import annotations
 

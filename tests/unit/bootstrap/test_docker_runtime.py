@@ -1,4 +1,4 @@
-"""What the bootstrap's container makes of an emulator that is there, slow or absent."""
+"""The bootstrap's container waits for an emulator that is there, slow or absent."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def outside() -> list[str]:
 
 
 def named(tree: ast.AST) -> Iterator[str]:
-    """What a module says about one event type: its key as text, its settings, its module.
+    """The parts of one event type: its key as text, its settings, its module.
 
     The argument of ``settings.client("sqs")`` is a service of AWS, which may be called alike.
     """

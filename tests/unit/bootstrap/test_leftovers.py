@@ -1,4 +1,4 @@
-"""What the file has no longer: triggers go, what may hold data stays, and both are said."""
+"""Resources that left the file: triggers go, data stays, and `make up` names both."""
 
 from __future__ import annotations
 

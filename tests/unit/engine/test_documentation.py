@@ -1,4 +1,4 @@
-"""What docs/engine.md says of the code is there."""
+"""Files and functions that docs/engine.md names exist."""
 
 from __future__ import annotations
 

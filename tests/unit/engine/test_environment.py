@@ -1,4 +1,4 @@
-"""What an environment makes of its parent's reports."""
+"""The states of an environment after its parent's reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the parent has made is not written to by using it, and still works."""
+"""Using the parent's objects does not write to their pages, and they still work."""
 
 from __future__ import annotations
 

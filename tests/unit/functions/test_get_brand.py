@@ -1,4 +1,4 @@
-"""What a reader of a brand notices, and what stays behind in `brand_metrics`."""
+"""The answer to a reader of a brand, and the row in `brand_metrics`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a writer of a brand is told, what is stored, and what the bus hears."""
+"""The answer to a writer of a brand, the stored item, and the event on the bus."""
 
 from __future__ import annotations
 

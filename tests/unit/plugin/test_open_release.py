@@ -1,4 +1,4 @@
-"""What the open release of LocalStack lacks, for which the plugin has a service of its own."""
+"""Services that the open release of LocalStack lacks and the plugin has."""
 
 from __future__ import annotations
 

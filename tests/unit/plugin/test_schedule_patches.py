@@ -1,4 +1,4 @@
-"""What is changed in LocalStack's schedules is still needed."""
+"""The patches of LocalStack's schedules are still needed."""
 
 from __future__ import annotations
 

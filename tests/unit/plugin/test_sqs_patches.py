@@ -1,4 +1,4 @@
-"""What is changed in LocalStack's Amazon SQS and its event source mappings is still needed."""
+"""The patches of LocalStack's Amazon SQS and its event source mappings are still needed."""
 
 from __future__ import annotations
 

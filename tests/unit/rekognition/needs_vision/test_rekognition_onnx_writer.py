@@ -1,4 +1,4 @@
-"""What the writer writes, ONNX Runtime reads and computes as NumPy does."""
+"""ONNX Runtime reads the writer's models and computes as NumPy does."""
 
 import numpy as np
 import onnxruntime
