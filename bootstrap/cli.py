@@ -62,8 +62,8 @@ def up(
 @app.command()
 def check(file: File = DEFAULT_FILE) -> None:
     """Check serverless.yml without creating anything."""
+    from bootstrap.checks import check
     from bootstrap.commands import up
-    from bootstrap.deploy import check
 
     template = up.load_template(file)
     resources = check(template)

@@ -15,15 +15,15 @@ from botocore.exceptions import (
     ParamValidationError,
 )
 
+from bootstrap.checks import check
+from bootstrap.checks.resources import check_properties
 from bootstrap.errors import DefinitionError, DeployError, TriggerStackError
 from bootstrap.record import Made, Record
 from bootstrap.services import RESOURCE_TYPES
 from bootstrap.services.base import (
     Context,
     Outcome,
-    Properties,
     ReplacementError,
-    ResourceType,
 )
 from bootstrap.services.lambda_ import FunctionFailedError
 from bootstrap.template import Physical, Resource, Template, UnknownAttributeError, needs, resolve
@@ -74,35 +74,6 @@ class Deployment:
     def count(self, outcome: Outcome) -> int:
         """How many resources had this outcome."""
         return sum(1 for value in self.outcomes.values() if value is outcome)
-
-
-def check(template: Template) -> list[Resource]:
-    """Find everything that is wrong before anything is created.
-
-    Returns:
-        The resources in the order to create them in.
-
-    Raises:
-        DefinitionError: an unknown resource type or property, or a reference to nothing.
-    """
-    for resource in template.resources.values():
-        kind = RESOURCE_TYPES.get(resource.type)
-        if kind is None:
-            template.fail(
-                resource,
-                f"the resource type is not supported here. Supported: "
-                f"{', '.join(sorted(RESOURCE_TYPES))}.",
-            )
-        _check_properties(template, resource, kind, resource.properties)
-    return template.ordered()
-
-
-def _check_properties(
-    template: Template, resource: Resource, kind: ResourceType, properties: Properties
-) -> None:
-    if problem := kind.problem(properties):
-        path = (*resource.path, "Properties", *problem.path)
-        template.document.fail(f"{resource.logical_id} ({resource.type}): {problem.message}", *path)
 
 
 def apply(template: Template, context: Context, progress: Progress) -> Deployment:
@@ -217,7 +188,7 @@ def _ensure(
     try:
         properties = resolve(resource.properties, created, context.pseudo)
         # A reference resolves to text, also where the property needs a number.
-        _check_properties(template, resource, kind, properties)
+        check_properties(template, resource, kind, properties)
         outcome, physical = kind.ensure(context, name, properties)
         keys = kind.keys(name, properties, physical)
         return outcome, physical, [Made(resource.type, name, key) for key in keys]

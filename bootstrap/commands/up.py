@@ -7,11 +7,12 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from bootstrap.checks import check
 from bootstrap.console import out
 from bootstrap.definition.compile import compile_template
 from bootstrap.definition.document import load_document
 from bootstrap.definition.variables import resolve_variables
-from bootstrap.deploy import Deployment, apply, check
+from bootstrap.deploy import Deployment, apply
 from bootstrap.lock import one_at_a_time
 from bootstrap.runtime import choice
 from bootstrap.services.base import Context, Outcome
@@ -20,7 +21,7 @@ from bootstrap.template import Resource, Template
 
 
 def load_template(file: Path, stage: str | None = None) -> Template:
-    """Read and check a definition file.
+    """Read a definition file and compile it.
 
     Raises:
         DefinitionError: anything wrong in it.

@@ -11,7 +11,6 @@ from typing import Any
 from bootstrap.definition import naming
 from bootstrap.definition.document import Document
 from bootstrap.definition.events import EVENT_TYPES
-from bootstrap.definition.handlers import check_handler
 from bootstrap.definition.model import Function, Service, known_runtimes, parse_service
 from bootstrap.template import Resource, Template
 
@@ -140,8 +139,6 @@ def _compile_function(key: str, function: Function, service: Service, template: 
             f"functions.{key}: “{runtime}” is not a Lambda runtime. Known: {', '.join(families)}.",
             *owner,
         )
-    patterns = _patterns(service, function)
-    check_handler(key, function.handler, runtime, patterns, template.document)
     name = service.function_name(key)
     log_group: dict[str, Any] = {"LogGroupName": f"/aws/lambda/{name}"}
     if provider.logRetentionInDays:
@@ -151,7 +148,7 @@ def _compile_function(key: str, function: Function, service: Service, template: 
     properties: dict[str, Any] = {
         "Code": {
             "Root": str(template.document.root),
-            "Patterns": patterns,
+            "Patterns": _patterns(service, function),
         },
         "Handler": function.handler,
         "Runtime": runtime,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.checks import check
 from bootstrap.definition.compile import compile_template
 from bootstrap.definition.document import Document, load_document
 from bootstrap.definition.variables import resolve_variables
@@ -65,7 +66,7 @@ class Project:
     def refused(self, text: str | bytes, **variables: dict[str, str]) -> DefinitionError:
         """The message about a definition that cannot be used."""
         with pytest.raises(DefinitionError) as caught:
-            self.compile(text, **variables)  # type: ignore[arg-type]  # bytes for broken encodings
+            check(self.compile(text, **variables))  # type: ignore[arg-type]  # bytes for broken encodings
         return caught.value
 
 

@@ -10,10 +10,10 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from bootstrap.checks import check
 from bootstrap.definition.compile import compile_template
 from bootstrap.definition.document import load_document
 from bootstrap.definition.variables import resolve_variables
-from bootstrap.deploy import check
 from bootstrap.errors import DefinitionError
 
 SETTINGS = settings(

@@ -12,8 +12,9 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError
 
 from bootstrap import deploy as engine
+from bootstrap.checks import check, resources
 from bootstrap.definition.document import Document
-from bootstrap.deploy import Deployment, check, deploy
+from bootstrap.deploy import Deployment, deploy
 from bootstrap.errors import DefinitionError, DeployError
 from bootstrap.services.base import Context, Outcome, ReplacementError, ResourceType
 from bootstrap.services.shapes import number
@@ -55,7 +56,10 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     strict = ResourceType(
         account.ensure, {"Name": anything}, {"Count": number(1), "Uses": anything}
     )
-    monkeypatch.setattr(engine, "RESOURCE_TYPES", {"Test::Thing": thing, "Test::Strict": strict})
+    for module in (engine, resources):
+        monkeypatch.setattr(
+            module, "RESOURCE_TYPES", {"Test::Thing": thing, "Test::Strict": strict}
+        )
     return account
 
 

@@ -13,13 +13,13 @@ import pytest
 from conftest import FUNCTION, Project, events_of
 
 import bootstrap
+from bootstrap.checks import check
 from bootstrap.definition import events, model
 from bootstrap.definition.events import EVENT_TYPES, failure_paths
 from bootstrap.definition.events.base import EventType
 from bootstrap.definition.events.failures import FailurePath
 from bootstrap.definition.model import Provider, parse_service
 from bootstrap.definition.parsing import Model
-from bootstrap.deploy import check
 from bootstrap.errors import DefinitionError
 from bootstrap.settings import Settings
 

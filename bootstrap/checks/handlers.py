@@ -1,4 +1,4 @@
-"""Whether a function's handler is there: what Lambda could not import is refused beforehand."""
+"""Each function's handler is there: what Lambda could not import is refused beforehand."""
 
 from __future__ import annotations
 
@@ -8,8 +8,27 @@ from pathlib import Path
 
 from bootstrap.definition.document import Document, KeyPath
 from bootstrap.packaging import picks
+from bootstrap.template import Template
 
 _SUFFIXES = {"python": (".py",), "nodejs": (".js", ".mjs", ".cjs")}
+
+
+def check(template: Template) -> None:
+    """Check the handlers of all functions below ``functions:``.
+
+    Raises:
+        DefinitionError: see :func:`check_handler`.
+    """
+    for resource in template.resources.values():
+        if resource.type == "AWS::Lambda::Function" and resource.path[0] == "functions":
+            wanted = resource.properties
+            check_handler(
+                str(resource.path[1]),
+                wanted["Handler"],
+                wanted["Runtime"],
+                wanted["Code"]["Patterns"],
+                template.document,
+            )
 
 
 def check_handler(
