@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import secrets
 import shutil
 import sys
 import tarfile
@@ -443,6 +444,38 @@ def test_a_streamed_response_that_fails_is_an_error(stack: Stack, size: int) -> 
         assert ("Init Duration" in reply.tail) == (number == 0), "the same process"
 
 
+SDK = """
+const body = 'x'.repeat(100000)
+export const handler = async event => {
+  const s3 = new S3Client({}), dynamodb = DynamoDBDocumentClient.from(new DynamoDBClient({}))
+  await s3.send(new PutObjectCommand({ Bucket: event.bucket, Key: 'a b+c', Body: body }))
+  const found = await s3.send(new GetObjectCommand({ Bucket: event.bucket, Key: 'a b+c' }))
+  return [(await found.Body.transformToString()) === body, dynamodb.constructor.name]
+}
+"""
+NAMES = (
+    ("S3Client, PutObjectCommand, GetObjectCommand", "@aws-sdk/client-s3"),
+    ("DynamoDBClient", "@aws-sdk/client-dynamodb"),
+    ("DynamoDBDocumentClient", "@aws-sdk/lib-dynamodb"),
+)
+
+
+@pytest.mark.parametrize("kind", ["ES module", "CommonJS"])
+def test_node_functions_find_the_sdk(stack: Stack, kind: str) -> None:
+    """It is in the runtime, for `import` and for `require` (Lambda, "Node.js runtimes")."""
+    bucket = f"sdk-{secrets.token_hex(6)}"
+    stack.client("s3").create_bucket(Bucket=bucket)
+    if kind == "CommonJS":
+        lines = [f"const {{ {names} }} = require('{package}')" for names, package in NAMES]
+        code = {"app.js": "\n".join(lines) + SDK.replace("export const handler", "exports.handler")}
+    else:
+        lines = [f"import {{ {names} }} from '{package}'" for names, package in NAMES]
+        code = {"app.mjs": "\n".join(lines) + SDK}
+    name = stack.create(code, runtime="nodejs20.x", Timeout=30)
+
+    assert stack.invoke(name, {"bucket": bucket}).value == [True, "DynamoDBDocumentClient"]
+
+
 # --- Installing AWS's client for Node.js
 
 
@@ -465,6 +498,10 @@ class Registry:
 
     def give(self) -> None:
         self.npm(
+            "if [ $1 = ci ]; then\n"
+            "  mkdir -p node_modules/@aws-sdk/client-s3\n"
+            "  umask 077; echo {} > node_modules/@aws-sdk/client-s3/package.json; exit\n"
+            "fi\n"
             'while [ "$1" != --pack-destination ]; do shift; done\n'
             f'sleep 0.2; cp {self.folder}/client.tgz "$2"'
         )
@@ -502,16 +539,18 @@ def test_the_node_client_is_installed_once(
     finally:
         os.umask(old)
 
-    assert registry.runs == 1
+    assert registry.runs == 2, "one for the client, one for the SDK"
     (folder,) = folders
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert found == {
         "index.mjs", "start.mjs", "package.json", "rapid-client.node/index.js",
         "LICENSE", "NOTICE", "THIRD-PARTY-LICENSES",
+        "node_modules/@aws-sdk/client-s3/package.json",
     }  # fmt: skip
     for path in [folder, *folder.rglob("*")]:
         assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644), path
-    assert [path.name for path in runtimes.iterdir()] == [client.package.replace("@", "-")]
+    kept = sorted(path.name.rpartition("-")[0] for path in runtimes.iterdir())
+    assert kept == ["aws-lambda-ric", "aws-sdk-js-v3"]
 
     monkeypatch.setenv("PATH", "")
     assert registry.client(runtimes).folder() == folder, "the next emulator needs no npm"
@@ -534,6 +573,10 @@ def test_a_failed_installation_says_what_to_do_and_is_tried_again(
     with pytest.raises(NodeClientError, match=r"npm cannot fetch \(exit status 5\)"):
         client.folder()
     assert list((tmp_path / "runtimes").iterdir()) == []
+    registry.give()
+    registry.npm((tmp_path / "bin/npm").read_text().replace("exit\nfi", "exit 6\nfi"))
+    with pytest.raises(NodeClientError, match=r"AWS's SDK v3, which npm cannot fetch .*status 6"):
+        client.folder()
 
     registry.give()
     assert (client.folder() / "index.mjs").read_text() == "dist/index.mjs"
@@ -588,10 +631,10 @@ def test_a_node_function_waits_for_the_client_and_names_what_is_missing(tmp_path
             state()[1],
         )
 
-        installed = NodeClient(runtimes_dir(), tmp_path / "work")
-        installed.folder()
-        folder = installed.package.replace("@", "-")
-        shutil.copytree(runtimes_dir() / folder, runtimes / folder)
+        NodeClient(runtimes_dir(), tmp_path / "work").folder()
+        for pattern in ("aws-lambda-ric-*", "aws-sdk-js-v3-*"):
+            for folder in runtimes_dir().glob(pattern):
+                shutil.copytree(folder, runtimes / folder.name, symlinks=True)
         assert stack.invoke(stack.create(code, runtime="nodejs20.x"), {}).value["calls"] == 1
         assert "Traceback" not in stack.log
     finally:

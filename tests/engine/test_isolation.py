@@ -73,6 +73,20 @@ def test_no_inherited_descriptors(stack: Stack) -> None:
     assert not others & (inherited - {"anon_inode:[eventpoll]", "/dev/null"}), files
 
 
+@pytest.mark.skipif(not LINUX_ROOT, reason="only root can give a function a user of its own")
+def test_the_functions_user_has_a_name_and_a_home(stack: Stack) -> None:
+    """Libraries look for both, for example the AWS SDK for JavaScript for its settings."""
+    name = stack.create(
+        """
+        import getpass, os
+        def handler(event, context):
+            return [getpass.getuser(), os.path.expanduser("~"), os.path.exists("/etc/passwd")]
+        """
+    )
+
+    assert stack.invoke(name).value == ["sbx_user1051", "/home/sbx_user1051", True]
+
+
 def test_code_is_read_only_and_tmp_is_its_own(stack: Stack) -> None:
     code = """
         import os, tempfile

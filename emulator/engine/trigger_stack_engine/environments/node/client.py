@@ -1,7 +1,8 @@
-"""Installs AWS's runtime client for Node.js, ``aws-lambda-ric``, when the first function needs it.
+"""Installs AWS's runtime client for Node.js and its SDK v3 when the first function needs them.
 
-The package builds a C++ addon when npm installs it. Here only its JavaScript is taken out of the
-archive; ``rapid-client.js`` stands in for the addon.
+The client's package, ``aws-lambda-ric``, builds a C++ addon when npm installs it. Here only its
+JavaScript is taken out of the archive; ``rapid-client.js`` stands in for the addon. ``sdk/`` locks
+the SDK's packages.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import subprocess
 import tarfile
 import tempfile
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
 OWN = Path(__file__).parent
+_SDK = ("package.json", "package-lock.json")
 _DOWNLOAD_TIMEOUT_S = 50  # what waits for a function gives up after a minute
 # LocalStack neither updates nor deletes a function whose creation failed. Others work at once.
 _AGAIN = "then start the emulator again"
@@ -74,17 +77,19 @@ class NodeClient:
                 attempt = self._attempt = Future()
         if mine:
             try:
-                attempt.set_result(self._compose(self._installed()))
+                client = self._installed(self._client_name(), self.package, self._make_client)
+                sdk = self._installed(self._sdk_name(), "AWS's SDK v3", self._make_sdk)
+                attempt.set_result(self._compose(client, sdk))
             except BaseException as error:
                 with self._lock:
                     self._attempt = None
                 attempt.set_exception(error)
         return attempt.result()
 
-    def _compose(self, installed: Path) -> Path:
+    def _compose(self, client: Path, sdk: Path) -> Path:
         """Put AWS's files and our own together, readable for the functions' users."""
         target = self.work_dir / "node-client"
-        files = {name: installed / name for name in _WANTED.values()}
+        files = {name: client / name for name in _WANTED.values()}
         files |= {name: OWN / source for source, name in _OWN_FILES.items()}
         try:
             for name, source in files.items():
@@ -93,21 +98,41 @@ class NodeClient:
                 file.parent.chmod(0o755)
                 shutil.copyfile(source, file)
                 file.chmod(0o644)
+            modules = target / "node_modules"
+            shutil.rmtree(modules, ignore_errors=True)
+            try:  # thousands of files: another name for each costs no space
+                shutil.copytree(sdk, modules, copy_function=os.link)
+            except OSError:
+                shutil.rmtree(modules, ignore_errors=True)
+                shutil.copytree(sdk, modules)
         except OSError as error:
             raise NodeClientError(
                 f"needs {target}, which cannot be written ({error}); make room there, {_AGAIN}"
             ) from error
         return target
 
-    def _installed(self) -> Path:
-        name = self.package.replace("@", "-")
+    def _client_name(self) -> str:
+        return self.package.replace("@", "-")
+
+    def _sdk_name(self) -> str:
+        locked = b"".join((OWN / "sdk" / name).read_bytes() for name in _SDK)
+        return f"aws-sdk-js-v3-{hashlib.sha256(locked).hexdigest()[:12]}"
+
+    def _installed(self, name: str, what: str, make: Callable[[str, Path, Path], None]) -> Path:
+        """The folder ``name``, made by ``make`` at first use, where it can be written.
+
+        Args:
+            name: Of the folder.
+            what: For sentences about it.
+            make: Called with npm's path, a folder to work in, and the folder to make.
+        """
         for root in (self.runtimes_dir, self.work_dir):
             if (root / name).is_dir():
                 return root / name
         npm = shutil.which("npm")
         if npm is None:
             raise NodeClientError(
-                f"needs {self.package}, which npm installs once, and `npm` is not installed on this"
+                f"needs {what}, which npm installs once, and `npm` is not installed on this"
                 f" machine; install it, {_AGAIN}"
             )
         for root in (self.runtimes_dir, self.work_dir):
@@ -117,7 +142,7 @@ class NodeClient:
             except OSError:
                 continue  # not writable for the emulator's user
             try:
-                self._unpack(self._download(npm, building), building / name)
+                make(npm, building, building / name)
                 try:
                     (building / name).rename(root / name)
                 except OSError:
@@ -126,15 +151,34 @@ class NodeClient:
                 return root / name
             except OSError as error:
                 raise NodeClientError(
-                    f"needs {self.package}, which cannot be stored in {root} ({error}); make room"
+                    f"needs {what}, which cannot be stored in {root} ({error}); make room"
                     f" there, {_AGAIN}"
                 ) from error
             finally:
                 shutil.rmtree(building, ignore_errors=True)
         raise NodeClientError(
-            f"needs {self.package}, and neither {self.runtimes_dir} nor {self.work_dir} can be"
+            f"needs {what}, and neither {self.runtimes_dir} nor {self.work_dir} can be"
             f" written; make one writable, {_AGAIN}"
         )
+
+    def _make_client(self, npm: str, work: Path, target: Path) -> None:
+        self._unpack(self._download(npm, work), target)
+
+    def _make_sdk(self, npm: str, work: Path, target: Path) -> None:
+        project = work / "sdk"
+        project.mkdir()
+        for name in _SDK:
+            shutil.copyfile(OWN / "sdk" / name, project / name)
+        why = _npm(npm, ["ci", "--no-audit", "--no-fund"], project, work / "cache")
+        if why is not None or not (project / "node_modules").is_dir():
+            raise NodeClientError(
+                f"needs AWS's SDK v3, which npm cannot fetch ({why}); see that"
+                f" `npm view @aws-sdk/client-s3` works for the emulator's user, {_AGAIN}"
+            )
+        (project / "node_modules").rename(target)
+        for path in (target, *target.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() else 0o644)
 
     def _download(self, npm: str, folder: Path) -> Path:
         """Let npm fetch the archive; its scripts do not run.
@@ -142,29 +186,10 @@ class NodeClient:
         Raises:
             NodeClientError: Npm failed, or the archive is not the one that was locked.
         """
-        command = [npm, "pack", "--ignore-scripts", "--loglevel", "error"]
-        command += ["--fetch-retries", "1", "--fetch-retry-mintimeout", "1000"]
-        command += ["--pack-destination", str(folder)]
-        cache = {"npm_config_cache": str(folder / "cache")}  # gone with the folder
-        try:
-            done = subprocess.run(
-                [*command, self.package],
-                env={**cache, **os.environ},
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_DOWNLOAD_TIMEOUT_S,
-                check=False,
-            )
-            failed = done.returncode != 0
-            code = _NPM_ERROR.search(done.stderr)
-            why = code[1] if code else f"exit status {done.returncode}"
-        except subprocess.TimeoutExpired:
-            failed, why = True, f"no answer within {_DOWNLOAD_TIMEOUT_S} s"
+        command = ["pack", "--pack-destination", str(folder), self.package]
+        why = _npm(npm, command, folder, folder / "cache")
         archives = list(folder.glob("*.tgz"))
-        if failed or len(archives) != 1:
+        if why is not None or len(archives) != 1:
             raise NodeClientError(
                 f"needs {self.package}, which npm cannot fetch ({why}); see that"
                 f" `npm view {self.package}` works for the emulator's user, {_AGAIN}"
@@ -189,3 +214,27 @@ class NodeClient:
                 (target / name).write_bytes(content.read())
         for file in (target, *target.iterdir()):
             file.chmod(0o755 if file.is_dir() else 0o644)
+
+
+def _npm(npm: str, command: list[str], folder: Path, cache: Path) -> str | None:
+    """Run npm in ``folder``, without the packages' scripts; why it failed, or None."""
+    options = ["--ignore-scripts", "--loglevel", "error"]
+    options += ["--fetch-retries", "1", "--fetch-retry-mintimeout", "1000"]
+    try:
+        done = subprocess.run(
+            [npm, *command, *options],
+            env={"npm_config_cache": str(cache), **os.environ},  # gone with the folder
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_DOWNLOAD_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no answer within {_DOWNLOAD_TIMEOUT_S} s"
+    if done.returncode == 0:
+        return None
+    code = _NPM_ERROR.search(done.stderr)
+    return code[1] if code else f"exit status {done.returncode}"

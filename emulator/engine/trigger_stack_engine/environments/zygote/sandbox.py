@@ -29,6 +29,9 @@ from trigger_stack_engine.environments.zygote.kernel import (
 
 TMP = "/tmp"  # noqa: S108  each environment's own, mounted over the machine's
 TMP_ROOT = "/var/.lambda"
+USERS_FILE = "/etc/passwd"
+#: The name of the functions' user on AWS, and a home directory that is not there.
+USER = "sbx_user1051:x:{uid}:{uid}::/home/sbx_user1051:/sbin/nologin\n"
 INODES_PER_MB = 64  # as in the file system of AWS's /tmp: one for 16 KB
 #: Shared with the machine otherwise, outside MemorySize and EphemeralStorage. On AWS only /tmp is.
 NOT_WRITABLE = ("/dev/shm", "/var/tmp")  # noqa: S108  compared with mount points
@@ -54,6 +57,7 @@ class Sandbox:
         self._needed = [os.path.realpath(path) for path in options["needed"]]
         self._hide = [os.path.realpath(path) for path in options["hide"]]
         self._tmp: set[str] = set()
+        self._passwd = ""
         if not LINUX or not options["wanted"]:
             self.why = "not wanted" if LINUX else "no namespaces on this system"
             return
@@ -66,6 +70,9 @@ class Sandbox:
         except OSError as error:
             self.why = f"no namespaces ({error})"
         self.users = root and self._can_change_user()
+        if self.users and self.mounts:
+            with contextlib.suppress(OSError), open(USERS_FILE) as file:
+                self._passwd = file.read()
 
     @staticmethod
     def _check_in_a_child(root: bool) -> None:
@@ -107,6 +114,9 @@ class Sandbox:
         runtime = os.open(self._runtime, os.O_PATH) if self._runtime else None
         self._cover("/var", ["task", "runtime", ".lambda"])
         os.chmod(TMP_ROOT, 0o700)
+        # ES modules find the SDK here, above /var/task: NODE_PATH counts for require() only.
+        with contextlib.suppress(FileExistsError):
+            os.symlink("/var/runtime/node_modules", "/var/node_modules")
         if runtime is not None:
             self._bind(f"/proc/self/fd/{runtime}", "/var/runtime", read_only=True)
             os.close(runtime)
@@ -142,7 +152,7 @@ class Sandbox:
             if not is_link and os.path.isdir(f"{parent}/{name}")
         }
         links = {name: os.readlink(f"{parent}/{name}") for name, is_link in entries if is_link}
-        mount("tmpfs", parent, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=4m")
+        mount("tmpfs", parent, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=16m")
         for name, fd in kept.items():
             os.mkdir(f"{parent}/{name}")
             mount(f"/proc/self/fd/{fd}", f"{parent}/{name}", None, MS_BIND | MS_REC)
@@ -192,11 +202,16 @@ class Sandbox:
     # -- per environment ----------------------------------------------------------------------
 
     def make_tmp(self, job: dict[str, Any]) -> None:
-        """In the parent: the environment's ``/tmp``, which outlives its process."""
+        """In the parent: the environment's ``/tmp``, which outlives its process, and its user."""
         name = job["tmp"]["id"]
         if not (self.mounts and self.tmp) or name in self._tmp:
             return
         path = f"{TMP_ROOT}/{name}"
+        if self.users:
+            # Libraries ask for the user's name and home directory.
+            with open(f"{path}.passwd", "w") as file:
+                file.write(self._passwd + USER.format(uid=job["uid"]))
+            os.chmod(f"{path}.passwd", 0o644)
         os.makedirs(path, exist_ok=True)
         owner = f",uid={job['uid']},gid={job['uid']}" if self.users else ""
         size_mb = job["tmp"]["size_mb"]
@@ -222,6 +237,8 @@ class Sandbox:
         unmount(path)
         with contextlib.suppress(OSError):
             os.rmdir(path)
+        with contextlib.suppress(OSError):
+            os.unlink(f"{path}.passwd")
 
     def confine(self, job: dict[str, Any]) -> None:
         """In the child: its own view of the file system, its own user, no privileges."""
@@ -233,7 +250,10 @@ class Sandbox:
             if job.get("runtime"):
                 self._bind(job["runtime"], "/var/runtime", read_only=True)
             if self.tmp:
-                self._bind(f"{TMP_ROOT}/{job['tmp']['id']}", TMP, read_only=False)
+                own = f"{TMP_ROOT}/{job['tmp']['id']}"
+                self._bind(own, TMP, read_only=False)
+                if self.users and os.access(USERS_FILE, os.F_OK):
+                    self._bind(f"{own}.passwd", USERS_FILE, read_only=True)
             for folder in NOT_WRITABLE:
                 if os.path.isdir(folder):
                     mount("tmpfs", folder, "tmpfs", MS_RDONLY, "size=4k,mode=755")
