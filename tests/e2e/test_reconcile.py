@@ -6,6 +6,7 @@ Each case is a resource with all its settings, then with the required ones alone
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -53,7 +54,7 @@ class Account:
             "FunctionName": name,
             "Code": {"Root": str(self.folder), "Patterns": ["app.py"]},
             "Handler": "app.handler",
-            "Runtime": "python3.12",
+            "Runtime": os.environ["LAMBDA_PYTHON_RUNTIME"],
             "Role": ROLE,
             **settings,
         }
