@@ -1,64 +1,84 @@
-"""Mappings of streams are woken by records."""
+"""The patches of LocalStack's event source mappings of streams are still needed."""
 
 from __future__ import annotations
 
-import threading
-import time
+import importlib.util
+import inspect
+from typing import Any
 
 import pytest
-from localstack import config
+from localstack.services.kinesis import provider as kinesis_provider
+from localstack.services.lambda_.event_source_mapping.event_processor import BatchFailureError
+from localstack.services.lambda_.event_source_mapping.pollers.kinesis_poller import KinesisPoller
 
-from trigger_stack.localstack import streams
-from trigger_stack.localstack.streams import Pause
+from trigger_stack.localstack.streams import wakeups
 
-
-def test_localstack_still_asks_streams_at_intervals() -> None:
-    """When this fails, LocalStack waits for records: see what waking still adds."""
-    assert config.LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC >= 1
-    assert config.LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC > 1
+ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/brands/stream/2026"
 
 
-def test_a_wake_ends_the_pause_and_not_the_loop() -> None:
-    pause = Pause("arn")
-    threading.Timer(0.05, pause.wake).start()
+def test_localstack_still_never_bisects() -> None:
+    """When this fails, LocalStack tries a failed batch again in halves."""
+    seen: list[int] = []
 
-    assert pause.wait(30) is False
-    assert not pause.is_set()
+    class Processor:
+        def process_events_batch(self, events: list[Any]) -> None:
+            seen.append(len(events))
+            raise BatchFailureError(error={"message": "poison"})
 
+        def generate_event_failure_context(self, **_: Any) -> dict[str, Any]:
+            return {}
 
-def test_a_wake_before_the_pause_counts() -> None:
-    """A record that comes while the loop asks is not left until the next interval."""
-    pause = Pause("arn")
-    pause.wake()
+    parameters = {"BatchSize": 10, "MaximumRetryAttempts": 1, "BisectBatchOnFunctionError": True}
+    poller = KinesisPoller(
+        source_arn="arn:aws:kinesis:us-east-1:000000000000:stream/s",
+        source_parameters={"KinesisStreamParameters": parameters},
+        processor=Processor(),
+        kinesis_namespace=True,
+    )
+    record = {"kinesis": {"sequenceNumber": "1", "approximateArrivalTimestamp": 1.0}}
+    poller.transform_into_events = lambda records, shard_id: records
+    poller._is_shutdown.wait = lambda pause: False  # no pause
+    poller.forward_events_to_target("shard", [record, record, record, record])
 
-    assert pause.wait(30) is False
-    began = time.monotonic()
-    assert pause.wait(0.1) is False
-    assert time.monotonic() - began >= 0.1, "one wake ends one pause"
-
-
-def test_setting_it_ends_the_loop_at_once() -> None:
-    pause = Pause("arn")
-    threading.Timer(0.05, pause.set).start()
-
-    assert pause.wait(30) is True
-    assert pause.wait(30) is True
-
-
-def test_it_can_be_cleared_for_another_start() -> None:
-    pause = Pause("arn")
-    pause.set()
-    pause.clear()
-    pause.wait(0)
-
-    assert pause.wait(0.01) is False
+    assert seen == [4, 4]
 
 
-def test_only_the_mappings_of_the_stream_are_woken(monkeypatch: pytest.MonkeyPatch) -> None:
-    mine, other = Pause("arn:aws:kinesis:::stream/a"), Pause("arn:aws:kinesis:::stream/b")
-    monkeypatch.setattr(streams, "_pauses", {1: mine, 2: other})
+def test_kinesis_is_still_another_process() -> None:
+    """When this fails, see whether LocalStack's own Kinesis will do."""
+    assert "server_manager" in inspect.signature(kinesis_provider.KinesisProvider).parameters or (
+        "server_manager" in kinesis_provider.KinesisProvider.__annotations__
+    )
+    assert importlib.util.find_spec("localstack.services.kinesis.kinesis_mock_server")
 
-    streams.wake(lambda arn: arn.endswith("/a"))
 
-    assert mine._woken
-    assert not other._woken
+@pytest.mark.parametrize(
+    ("request_", "tables"),
+    [
+        ({"TableName": "brands"}, {"brands"}),
+        ({"TableName": "arn:aws:dynamodb:us-east-1:000000000000:table/brands"}, {"brands"}),
+        ({"RequestItems": {"brands": [], "other": []}}, {"brands", "other"}),
+        (
+            {"TransactItems": [{"Put": {"TableName": "brands"}}, {"Delete": {"TableName": "b"}}]},
+            {"brands", "b"},
+        ),
+        ({"Statement": "UPDATE \"brands\" SET a = 1 WHERE id = 'x'"}, {"brands"}),
+        ({"Statements": [{"Statement": "INSERT INTO brands VALUE {'id': 'x'}"}]}, {"brands"}),
+        ({"TransactStatements": [{"Statement": "DELETE FROM other WHERE id = 'x'"}]}, set()),
+    ],
+)
+def test_the_tables_of_a_write(request_: dict[str, Any], tables: set[str]) -> None:
+    with wakeups.reading(ARN, lambda: None):
+        assert wakeups.tables_of(request_) == tables
+
+
+def test_a_write_wakes_the_readers_of_its_table_and_no_others() -> None:
+    woken: list[str] = []
+    other = ARN.replace("brands", "brands2")
+    with (
+        wakeups.reading(ARN, lambda: woken.append("brands")),
+        wakeups.reading(other, lambda: woken.append("brands2")),
+    ):
+        wakeups.wake_table("000000000000", "us-east-1", "brands")
+    wakeups.wake_table("000000000000", "us-east-1", "brands")
+
+    assert woken == ["brands"]

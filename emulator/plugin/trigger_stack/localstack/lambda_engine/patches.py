@@ -31,7 +31,7 @@ from localstack.services.lambda_.invocation.lambda_models import RequestEntityTo
 from localstack.services.lambda_.invocation.lambda_service import LambdaService
 from localstack.services.lambda_.provider import LambdaProvider
 
-from trigger_stack.localstack import s3_notifications, streams
+from trigger_stack.localstack import s3_notifications
 from trigger_stack.localstack.lambda_engine import source
 from trigger_stack.localstack.lambda_engine.control_plane import (
     control_plane,
@@ -41,7 +41,8 @@ from trigger_stack.localstack.lambda_engine.event_manager import EngineEventMana
 from trigger_stack.localstack.lambda_engine.journal_routes import JournalRoutes
 from trigger_stack.localstack.lambda_engine.routes import Routes
 from trigger_stack.localstack.lambda_engine.versions import EngineVersionManager, find_function
-from trigger_stack.localstack.sqs import mappings
+from trigger_stack.localstack.sqs import mappings as queue_mappings
+from trigger_stack.localstack.streams import mappings as stream_mappings
 
 _MARK = "_trigger_stack_original"
 
@@ -143,8 +144,8 @@ def apply() -> None:
     setattr(lambda_service, "LambdaEventManager", EngineEventManager)  # noqa: B010  a class
     _replace(LambdaService, "invoke", _checked)
     _replace(LambdaProvider, "_validate_destination_config", _with_buckets)
-    mappings.install()
-    streams.install()
+    queue_mappings.install()
+    stream_mappings.install()
     source.install()
     s3_notifications.install()
     run_custom_response_handlers.append(push_changed_function)

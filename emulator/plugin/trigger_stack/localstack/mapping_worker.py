@@ -1,0 +1,127 @@
+"""The worker of an event source mapping: LocalStack's states around a mapping of ours.
+
+What: a subclass of LocalStack's ``EsmWorker``, which its Lambda provider starts, stops and deletes.
+Why: LocalStack's loop polls at intervals, and never ends the deletion of a disabled mapping.
+Until: see the modules that use it, ``sqs/mappings.py`` and ``streams/mappings.py``.
+Test: ``tests/delivery/test_sqs.py::test_a_mapping_can_be_deleted_in_any_state``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from localstack.aws.api.lambda_ import InvocationType, TooManyRequestsException
+from localstack.services.lambda_.api_utils import function_locators_from_arn
+from localstack.services.lambda_.event_source_mapping.esm_worker import (
+    EsmState,
+    EsmStateReason,
+    EsmWorker,
+)
+from localstack.services.plugins import SERVICE_PLUGINS
+from localstack.utils.strings import long_uid
+
+from trigger_stack.localstack.lambda_engine.versions import INTERNAL
+
+
+class Mapping(Protocol):
+    """A mapping while it is enabled."""
+
+    def run(self) -> None:
+        """Handle what comes until ``stop`` is called."""
+        ...
+
+    def stop(self) -> None:
+        """Take no more; returns when nothing more can be taken."""
+        ...
+
+
+class MappingWorker(EsmWorker):
+    """The states of a mapping, as LocalStack keeps them, around its mapping."""
+
+    def __init__(
+        self, configuration: Any, enabled: bool, reason: EsmStateReason, mapping: Mapping
+    ) -> None:
+        super().__init__(
+            configuration,
+            poller=None,  # type: ignore[arg-type]  # only LocalStack's own loop uses it
+            enabled=enabled,
+            user_state_reason=reason,
+        )
+        self._mapping = mapping
+
+    def poller_loop(self, *args: Any, **kwargs: Any) -> None:
+        """Run the mapping until it is disabled or deleted."""
+        self.prepare()
+        with self._state_lock:
+            if not self._shutdown_event.is_set():
+                self.current_state = EsmState.ENABLED
+                self.update_esm_state_in_store(EsmState.ENABLED)
+        self._mapping.run()
+        with self._state_lock:
+            if self.current_state == EsmState.DELETING:
+                self.delete_esm_in_store()
+            elif self.current_state == EsmState.DISABLING:
+                self.current_state = EsmState.DISABLED
+                if self._is_current():
+                    self.update_esm_state_in_store(EsmState.DISABLED)
+
+    def prepare(self) -> None:
+        """Do what must be done before the mapping counts as enabled. Never raises."""
+
+    def stop(self) -> None:
+        """Disable the mapping: when this returns, it takes nothing more."""
+        super().stop()
+        if self._poller_thread is not None:
+            self._mapping.stop()
+
+    def delete(self) -> None:
+        """Delete the mapping: when this returns, it takes nothing more."""
+        with self._state_lock:
+            disabled = self.current_state == EsmState.DISABLED
+            super().delete()
+        if self._poller_thread is not None:
+            self._mapping.stop()
+        if disabled:  # nothing runs that would delete it at its end
+            self.delete_esm_in_store()
+
+    def stop_for_shutdown(self) -> None:
+        """End with LocalStack."""
+        super().stop_for_shutdown()
+        if self._poller_thread is not None:
+            self._mapping.stop()
+
+    def _is_current(self) -> bool:
+        """Whether no update has put another worker in its place."""
+        workers = SERVICE_PLUGINS.require("lambda")._provider.esm_workers
+        return workers.get(self.uuid) is self
+
+
+class FunctionThrottledError(Exception):
+    """The function has no concurrency left."""
+
+
+def invoke(function_arn: str, payload: bytes, source_arn: str) -> Any:
+    """Have a function handle an event, and wait for its end.
+
+    Returns:
+        LocalStack's ``InvocationResult``.
+
+    Raises:
+        FunctionThrottledError: It has no concurrency left.
+    """
+    name, qualifier, account, region = function_locators_from_arn(function_arn)
+    service = SERVICE_PLUGINS.require("lambda")._provider.lambda_service
+    try:
+        return service.invoke(
+            function_name=name,
+            qualifier=qualifier,
+            region=region,
+            account_id=account,
+            invocation_type=InvocationType.RequestResponse,
+            client_context=None,
+            request_id=long_uid(),
+            payload=payload,
+            user_agent=f"{INTERNAL}|batch of messages|{source_arn}",
+        )
+    except TooManyRequestsException as error:
+        raise FunctionThrottledError(str(error)) from None

@@ -1,0 +1,1 @@
+"""Connects the mappings of streams (``trigger_stack.delivery.streams``) to LocalStack."""

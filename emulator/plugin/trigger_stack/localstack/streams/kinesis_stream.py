@@ -1,0 +1,67 @@
+"""A Kinesis stream of this process, as a mapping reads it.
+
+What: no patch: the service of ours is asked, without a request.
+Why: a request to LocalStack costs milliseconds.
+Until: as long as Kinesis is a service of ours.
+Test: ``tests/delivery/test_kinesis.py``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trigger_stack.delivery.streams.mapping import Read, ShardInfo
+from trigger_stack.delivery.streams.records import kinesis_record
+from trigger_stack.localstack.kinesis import SERVICE
+from trigger_stack.services.operations import Caller
+
+
+class KinesisStream:
+    """Positions are sequence numbers; "" is before the first record."""
+
+    def __init__(self, arn: str, role: str) -> None:
+        self._arn = arn
+        self._role = role
+        parts = arn.split(":")
+        self._caller = Caller(parts[4], parts[3])
+
+    def shards(self) -> list[ShardInfo]:
+        """All shards, open or closed."""
+        stream = SERVICE.stream(self._caller, {"StreamARN": self._arn})
+        return [ShardInfo(shard.id, shard.parents) for shard in list(stream.shards.values())]
+
+    def start(self, shard: str, kind: str, timestamp: float | None) -> str:
+        """The position that a starting position stands for."""
+        stream = SERVICE.stream(self._caller, {"StreamARN": self._arn})
+        found = stream.shards[shard]
+        if kind == "LATEST":
+            return found.latest()
+        if kind == "AT_TIMESTAMP" and timestamp is not None:
+            return found.before_time(timestamp)
+        return ""
+
+    def after(self, sequence_number: str) -> str:
+        """The position behind a record."""
+        return sequence_number
+
+    def read(self, shard: str, position: Any, limit: int) -> Read:
+        """Up to ``limit`` records from a position on."""
+        stream = SERVICE.stream(self._caller, {"StreamARN": self._arn})
+        found = stream.shards[shard]
+        raw, _ = stream.read(found, position, limit)
+        records = [
+            kinesis_record(
+                shard,
+                {
+                    "SequenceNumber": one.sequence_number,
+                    "PartitionKey": one.partition_key,
+                    "Data": one.data,
+                    "ApproximateArrivalTimestamp": round(one.arrived, 3),
+                },
+                self._arn,
+                self._role,
+            )
+            for one in raw
+        ]
+        after = raw[-1].sequence_number if raw else position
+        return Read(records, after, ended=not stream.has_more(found, after))

@@ -1,0 +1,230 @@
+"""A lane brings each record to its end: attempts, halves, partial failures, age, destination."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from trigger_stack.delivery.streams.lane import (
+    Lane,
+    Reply,
+    StoppedError,
+    ThrottledError,
+    first_failure,
+)
+from trigger_stack.delivery.streams.records import Failure, Record
+from trigger_stack.delivery.streams.settings import StreamSettings
+
+ERROR = Reply(True, b"{}", "request", "$LATEST")
+DONE = Reply(False, b"null", "request", "$LATEST")
+
+
+def record(number: int, arrived: float = 1000) -> Record:
+    return Record(str(number), "k", arrived, {"n": number}, 7)
+
+
+@dataclass
+class World:
+    """A function, a destination and a clock; a pause lets time pass at once."""
+
+    answers: list[Reply | Exception | Callable[[list[int]], Reply]]
+    now: float = 1000
+    invoked: list[list[int]] = field(default_factory=list)
+    discarded: list[tuple[Failure, list[str]]] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
+    destination_fails: int = 0
+
+    def invoke(self, payload: bytes) -> Reply:
+        numbers = [one["n"] for one in json.loads(payload)["Records"]]
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        self.invoked.append(numbers)
+        return answer(numbers) if callable(answer) else answer
+
+    def discard(self, failure: Failure, records: list[Record], shard: str) -> None:
+        if self.destination_fails:
+            self.destination_fails -= 1
+            raise OSError("the queue is gone")
+        self.discarded.append((failure, [one.sequence_number for one in records]))
+
+    def lane(self, **settings: Any) -> Lane:
+        lane = Lane(
+            StreamSettings("uuid", "arn:aws:kinesis:us-east-1:0:stream/s", "arn", **settings),
+            "shard",
+            self,
+            lambda records: self.done.extend(one.sequence_number for one in records),
+            now=lambda: self.now,
+        )
+
+        def wait(pause_s: float) -> None:
+            self.pauses.append(pause_s)
+            self.now += pause_s
+
+        lane._wait = wait  # type: ignore[method-assign]  # time passes at once
+        return lane
+
+
+def poison(*bad: int) -> Callable[[list[int]], Reply]:
+    return lambda numbers: ERROR if set(bad) & set(numbers) else DONE
+
+
+def test_a_batch_that_succeeds_is_done() -> None:
+    world = World([DONE])
+
+    world.lane().handle([record(1), record(2)])
+
+    assert world.invoked == [[1, 2]]
+    assert world.done == ["1", "2"]
+    assert world.discarded == []
+
+
+def test_retries_end_at_the_destination_with_growing_pauses() -> None:
+    world = World([ERROR])
+
+    world.lane(max_retries=3).handle([record(1)])
+
+    assert world.invoked == [[1]] * 4
+    assert world.pauses == [0.5, 1, 2]
+    ((failure, records),) = world.discarded
+    assert failure == Failure("RetryAttemptsExhausted", 4, "request", "$LATEST", "Unhandled")
+    assert records == world.done == ["1"]
+
+
+def test_without_retries_there_is_one_attempt() -> None:
+    world = World([ERROR])
+
+    world.lane(max_retries=0).handle([record(1)])
+
+    assert world.invoked == [[1]]
+    assert world.pauses == []
+    assert len(world.discarded) == 1
+
+
+def test_throttles_and_an_engine_that_is_away_count_as_no_attempt() -> None:
+    world = World([ThrottledError(), OSError("no engine"), ThrottledError(), DONE])
+
+    world.lane(max_retries=0).handle([record(1)])
+
+    assert world.invoked == [[1]]
+    assert world.done == ["1"]
+    assert world.discarded == []
+
+
+def test_halves_count_as_no_retry_and_keep_the_order() -> None:
+    world = World([poison(3)])
+
+    world.lane(max_retries=1, bisect=True).handle([record(n) for n in (1, 2, 3, 4)])
+
+    assert world.invoked == [[1, 2, 3, 4], [1, 2], [3, 4], [3], [3], [4]]
+    ((failure, records),) = world.discarded
+    assert (failure.attempts, records) == (4, ["3"]), "the whole, its half, alone, and again"
+    assert world.done == ["1", "2", "3", "4"]
+
+
+def test_a_partial_failure_goes_on_from_its_record() -> None:
+    def report(numbers: list[int]) -> Reply:
+        failed = [{"itemIdentifier": str(n)} for n in (4, 2) if n in numbers]
+        return Reply(False, json.dumps({"batchItemFailures": failed}).encode(), "r", "1")
+
+    world = World([report])
+
+    world.lane(max_retries=1, report_failures=True).handle([record(n) for n in (1, 2, 3, 4)])
+
+    assert world.invoked == [[1, 2, 3, 4], [2, 3, 4]]
+    ((failure, records),) = world.discarded
+    assert (failure.function_error, records) == (None, ["2", "3", "4"])
+    assert world.done == ["1", "2", "3", "4"]
+
+
+def test_records_that_are_too_old_are_given_up_without_an_attempt() -> None:
+    world = World([DONE], now=1100)
+
+    world.lane(max_age_s=60).handle([record(1, 1000), record(2, 1040), record(3, 1041)])
+
+    assert world.invoked == [[3]]
+    ((failure, records),) = world.discarded
+    assert failure == Failure("RecordAgeExceeded", 0)
+    assert records == ["1", "2"]
+    assert world.done == ["1", "2", "3"]
+
+
+def test_a_poison_record_holds_its_shard_until_it_is_too_old() -> None:
+    """A pause is never longer than that."""
+    world = World([poison(1)])
+
+    world.lane(max_age_s=60).handle([record(1), record(2, 1050)])
+
+    ((failure, records),) = world.discarded
+    assert (failure.condition, records) == ("RecordAgeExceeded", ["1"])
+    assert world.invoked[-1] == [2]
+    assert world.now == pytest.approx(1060, abs=0.1)
+
+
+def test_a_throttled_record_that_grows_too_old_is_given_up() -> None:
+    world = World([ThrottledError()])
+
+    world.lane(max_age_s=60).handle([record(1)])
+
+    assert [records for _, records in world.discarded] == [["1"]]
+    assert world.invoked == []
+
+
+def test_the_destination_is_asked_until_it_takes_them() -> None:
+    world = World([ERROR], destination_fails=3)
+
+    world.lane(max_retries=0).handle([record(1)])
+
+    assert [records for _, records in world.discarded] == [["1"]]
+    assert world.pauses == [0.5, 1, 2]
+    assert world.done == ["1"]
+
+
+def test_stopping_leaves_what_has_no_end() -> None:
+    world = World([ERROR])
+    lane = Lane(StreamSettings("u", "arn", "arn"), "shard", world, lambda records: pytest.fail())
+    threading.Timer(0.1, lane.stop).start()
+
+    with pytest.raises(StoppedError):
+        lane.handle([record(1)])
+
+
+def test_an_event_holds_six_megabytes() -> None:
+    world = World([DONE])
+    lane = world.lane(batch_size=1000)
+    big = [Record(str(n), "k", 1000, {"n": n}, 2_500_000) for n in range(5)]
+    lane.add(big)
+    lane.end()
+
+    lane.run()
+
+    assert world.invoked == [[0, 1], [2, 3], [4]]
+
+
+@pytest.mark.parametrize(
+    ("answer", "first"),
+    [
+        (b"", None),
+        (b"null", None),
+        (b"{}", None),
+        (b'{"batchItemFailures": []}', None),
+        (b'{"batchItemFailures": null}', None),
+        (b'{"batchItemFailures": [{"itemIdentifier": "12"}]}', 1),
+        (b'{"batchItemFailures": [{"itemIdentifier": "13"}, {"itemIdentifier": "12"}]}', 1),
+        (b'{"batchItemFailures": [{"itemIdentifier": "99"}]}', 0),
+        (b'{"batchItemFailures": [{"itemIdentifier": ""}]}', 0),
+        (b'{"batchItemFailures": [{"itemIdentifier": null}]}', 0),
+        (b'{"batchItemFailures": [{}]}', 0),
+        (b'{"batchItemFailures": "12"}', 0),
+        (b'"text"', 0),
+        (b"no json", 0),
+    ],
+)
+def test_the_record_to_go_on_from(answer: bytes, first: int | None) -> None:
+    assert first_failure(answer, ["11", "12", "13"]) == first
