@@ -72,8 +72,9 @@ class Engine:
             settings.journal_max_age_s,
             settings.journal_max_bytes,
         )
+        self.recorder = Recorder(self.journal)
         self.synchronous = SynchronousInvoker(
-            self.invoker, Recorder(self.journal) if settings.journal_synchronous else None
+            self.invoker, self.recorder if settings.journal_synchronous else None
         )
         self.http_apis = HttpApis(
             DataPlane(FunctionInvoker(self.synchronous), HttpProxy()),
@@ -191,6 +192,14 @@ class Engine:
             payload=body,
         )
         await self.asynchronous.accept(event, header["source"])
+        return {}, _NOTHING
+
+    async def _op_record(self, header: Header, body: bytes) -> Message:
+        """Record an event that came to rest elsewhere; the reply comes when it is in the journal.
+
+        Takes ``{id, kind, source, function, state, place, attempts, trace_id}`` and the payload.
+        """
+        await self.recorder.at_rest(header, body)
         return {}, _NOTHING
 
     async def _op_resume(self, _: Header, __: bytes) -> Message:

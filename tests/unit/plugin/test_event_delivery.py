@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import logging
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from localstack.services.events.target import TargetSender
 
+from trigger_stack.delivery.core.outcome import Outcome
 from trigger_stack.delivery.core.retry_queue import RetryQueue, retry_delay
 from trigger_stack.delivery.rules.delivery import (
     DEFAULT_EVENT_AGE_SECONDS,
@@ -282,8 +282,10 @@ def delivery(target: dict[str, Any], attempts: int = 1) -> Delivery:
 
 def test_a_dead_letter_has_the_event_and_why(sqs: Sqs) -> None:
     """Amazon EventBridge, "Using dead-letter queues": message attributes."""
+    outcomes: list[Outcome] = []
     dead_letter(
         send_message,
+        outcomes.append,
         delivery({"DeadLetterConfig": {"Arn": DLQ}}, attempts=3),
         "SDK_CLIENT_ERROR",
         "it broke",
@@ -304,11 +306,19 @@ def test_a_dead_letter_has_the_event_and_why(sqs: Sqs) -> None:
         "EXHAUSTED_RETRY_CONDITION": "MaximumRetryAttempts",
     }
     assert sqs.connected == {"aws_access_key_id": "111111111111", "region_name": "eu-west-1"}
+    (outcome,) = outcomes
+    assert (outcome.state, outcome.place, outcome.attempts) == ("dead-letter", DLQ, 3)
+    assert (outcome.source, outcome.target) == (RULE, TARGET)
 
 
 def test_without_exhausted_retries_there_is_no_condition(sqs: Sqs) -> None:
     dead_letter(
-        send_message, delivery({"DeadLetterConfig": {"Arn": DLQ}}), "NO_RESOURCE", "x" * 5000, ""
+        send_message,
+        lambda outcome: None,
+        delivery({"DeadLetterConfig": {"Arn": DLQ}}),
+        "NO_RESOURCE",
+        "x" * 5000,
+        "",
     )
 
     attributes = sqs.sent[0]["MessageAttributes"]
@@ -318,34 +328,33 @@ def test_without_exhausted_retries_there_is_no_condition(sqs: Sqs) -> None:
 
 
 @pytest.mark.parametrize("target", [{}, {"DeadLetterConfig": {}}])
-def test_without_a_dead_letter_queue_the_loss_is_an_error_with_the_event(
-    sqs: Sqs, target: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
-    dead_letter(send_message, delivery(target), "NO_RESOURCE", "gone", "")
+def test_without_a_dead_letter_queue_the_event_is_lost(sqs: Sqs, target: dict[str, Any]) -> None:
+    outcomes: list[Outcome] = []
 
-    (record,) = caplog.records
-    assert record.levelno == logging.ERROR
-    assert "EVENT LOST" in record.getMessage()
-    assert "deadLetterQueueArn" in record.getMessage()
-    assert '"brandId": "acme"' in record.getMessage().replace('":"', '": "')
+    dead_letter(send_message, outcomes.append, delivery(target), "NO_RESOURCE", "gone", "")
+
+    (outcome,) = outcomes
+    assert outcome.state == "lost"
+    assert outcome.place.startswith("NO_RESOURCE: gone; ")
+    assert "deadLetterQueueArn" in outcome.place
+    assert json.loads(outcome.payload) == {k: v for k, v in EVENT.items() if k != "event-bus-name"}
     assert not sqs.sent
 
 
 @pytest.mark.parametrize(
     "error", [refused("NonExistentQueue"), EndpointConnectionError(endpoint_url="x")]
 )
-def test_a_dead_letter_queue_that_is_not_there_is_an_error_too(
-    sqs: Sqs, error: Exception, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_event_whose_dead_letter_queue_is_not_there_is_lost(sqs: Sqs, error: Exception) -> None:
     sqs.error = error
+    outcomes: list[Outcome] = []
+    target = delivery({"DeadLetterConfig": {"Arn": DLQ}})
 
-    dead_letter(send_message, delivery({"DeadLetterConfig": {"Arn": DLQ}}), "X", "gone", "")
+    dead_letter(send_message, outcomes.append, target, "X", "gone", "")
 
-    (record,) = caplog.records
-    assert record.levelno == logging.ERROR
-    assert "EVENT LOST" in record.getMessage()
-    assert DLQ in record.getMessage()
-    assert "acme" in record.getMessage(), "the event itself must be in the log"
+    (outcome,) = outcomes
+    assert outcome.state == "lost"
+    assert DLQ in outcome.place
+    assert b"acme" in outcome.payload
 
 
 # --- Until when the patch is needed

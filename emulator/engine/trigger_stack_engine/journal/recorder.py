@@ -1,15 +1,18 @@
-"""Records synchronous invocations: who asked for them is the caller's concern, and waits.
+"""Records synchronous invocations, and events that came to rest outside the engine.
 
-They are written without waiting: nothing is promised to a caller before it has the result.
+Synchronous invocations are written without waiting: nothing is promised to a caller before it has
+the result.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from trigger_stack_engine.environments.execution import Invocation, Result
-from trigger_stack_engine.invoke.tracing import trace_of
+from trigger_stack_engine.invoke.tracing import parent_of, segment_of, trace_of
+from trigger_stack_engine.journal.schema import State
 from trigger_stack_engine.journal.store import Journal
 
 _LONGEST_ERROR = 4096
@@ -29,7 +32,7 @@ class Origin:
 
 
 class Recorder:
-    """Writes one row for each synchronous invocation."""
+    """Writes one row for each event."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -74,3 +77,35 @@ class Recorder:
             cause,
             invocation.payload,
         )
+
+    async def at_rest(self, event: dict[str, Any], payload: bytes) -> None:
+        """An event came to rest outside the engine. An id that is known is ignored.
+
+        Args:
+            event: ``{id, kind, source, function, state, place, attempts, trace_id}``.
+            payload: The event itself.
+
+        Raises:
+            JournalError: It could not be written.
+        """
+        now = time.time()
+        state = State(event["state"])
+        await self._journal.commit(
+            "INSERT OR IGNORE INTO event (id, kind, source, function, state, place, accepted_at,"
+            " changed_at, attempts, trace, segment, cause, payload)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            event["id"],
+            event["kind"],
+            event["source"],
+            event["function"],
+            state,
+            event["place"],
+            now,
+            now,
+            event["attempts"],
+            trace_of(event["trace_id"]),
+            segment_of(event["id"]),
+            parent_of(event["trace_id"]),
+            payload,
+        )
+        self._journal.step(event["id"], state, event["place"])

@@ -27,9 +27,11 @@ from localstack.services.events.scheduler import JobScheduler
 from localstack.services.plugins import SERVICE_PLUGINS
 from localstack.utils.xray.trace_header import TraceHeader
 
+from trigger_stack.delivery.core.outcome import Outcome
 from trigger_stack.delivery.schedules.expression import ExpressionError, parse
 from trigger_stack.delivery.schedules.scheduler import Scheduler
 from trigger_stack.localstack.events.routes import scheduled_event
+from trigger_stack.localstack.lambda_engine.outcomes import record
 
 LOG = logging.getLogger(__name__)
 
@@ -81,7 +83,9 @@ def _fire(arn: str, due: datetime) -> None:
     for target in list(rule.targets.values()):
         sender = senders.get(f"{arn}-{target['Id']}")
         if sender is None:
-            LOG.error("EVENT LOST, rule %s: target %s cannot be sent to. %s", arn, target, event)
+            body = json.dumps(event, default=str).encode()
+            place = "LocalStack has no sender for this target"
+            record(Outcome("event of a rule", arn, target["Arn"], "lost", place, 0, body))
             continue
         sender.process_event(dict(event), trace_header=TraceHeader().ensure_root_exists())
 

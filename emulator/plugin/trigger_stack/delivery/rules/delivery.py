@@ -18,6 +18,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from trigger_stack.delivery.core.outcome import Outcome, Record
 from trigger_stack.delivery.core.retry_queue import RetryQueue, retry_delay
 
 LOG = logging.getLogger(__name__)
@@ -143,6 +144,7 @@ class Deliverer:
 
 def dead_letter(
     send_message: Callable[[str, str, dict[str, Any]], None],
+    record: Record,
     delivery: Delivery,
     code: str,
     message: str,
@@ -150,10 +152,11 @@ def dead_letter(
 ) -> None:
     """Send the untransformed event to the target's dead-letter queue, with AWS's attributes.
 
-    Never raises: an event that no queue takes is logged in full as ``EVENT LOST``.
+    Never raises: an event that no queue takes is recorded as lost, in full.
 
     Args:
         send_message: Sends a body with message attributes to the queue with an ARN.
+        record: Records where the event came to rest.
         delivery: What could not be delivered.
         code: EventBridge's ``ERROR_CODE``.
         message: What the target answered.
@@ -163,13 +166,25 @@ def dead_letter(
     event = {k: v for k, v in delivery.event.items() if k != "event-bus-name"}
     body = json.dumps(event, default=str)
     arn = (sender.target.get("DeadLetterConfig") or {}).get("Arn")
-    what = f"rule {sender.rule_name} → {sender.arn}: {code}: {message}"
-    if not arn:
-        LOG.error(
-            "EVENT LOST, %s. The target has no dead-letter queue: set deadLetterQueueArn. %s",
-            what,
-            body,
+
+    def came_to(state: str, place: str) -> None:
+        trace = delivery.trace_header
+        record(
+            Outcome(
+                "event of a rule",
+                sender.rule_arn,
+                sender.arn,
+                state,
+                place,
+                delivery.attempts,
+                body.encode(),
+                trace.to_header_str() if hasattr(trace, "to_header_str") else None,
+            )
         )
+
+    if not arn:
+        reason = "the target has no dead-letter queue: set deadLetterQueueArn"
+        came_to("lost", f"{code}: {message}; {reason}")
         return
     attributes = {
         "RULE_ARN": sender.rule_arn,
@@ -190,6 +205,10 @@ def dead_letter(
             },
         )
     except Exception as error:  # whatever it was, the event must be found again
-        LOG.error("EVENT LOST, %s. Its dead-letter queue %s: %s. %s", what, arn, error, body)  # noqa: TRY400  # a line to act on, no traceback
+        came_to("lost", f"{code}: {message}; its dead-letter queue {arn}: {error}")
         return
-    LOG.warning("%s: sent to dead-letter queue %s", what, arn)
+    came_to("dead-letter", arn)
+    LOG.warning(
+        "rule %s → %s: %s: %s: sent to dead-letter queue %s",
+        *(sender.rule_name, sender.arn, code, message, arn),
+    )

@@ -28,6 +28,7 @@ from trigger_stack.delivery.rules.delivery import (
     EventNotDeliverableError,
     dead_letter,
 )
+from trigger_stack.localstack.lambda_engine.outcomes import record
 
 
 def transformed(sender: Any, event: dict[str, Any]) -> Any:
@@ -70,7 +71,7 @@ def send_message(queue_arn: str, body: str, attributes: dict[str, Any]) -> None:
     )
 
 
-deliverer = Deliverer(send, functools.partial(dead_letter, send_message))
+deliverer = Deliverer(send, functools.partial(dead_letter, send_message, record))
 
 
 def install() -> None:

@@ -22,6 +22,7 @@ from localstack.services.lambda_.event_source_mapping.esm_worker import EsmState
 from localstack.services.lambda_.event_source_mapping.esm_worker_factory import EsmWorkerFactory
 from localstack.utils.event_matcher import matches_event
 
+from trigger_stack.delivery.core.outcome import Outcome
 from trigger_stack.delivery.streams.lane import Reply, ThrottledError
 from trigger_stack.delivery.streams.mapping import Progress, StreamMapping
 from trigger_stack.delivery.streams.records import (
@@ -33,6 +34,7 @@ from trigger_stack.delivery.streams.records import (
 )
 from trigger_stack.delivery.streams.settings import StreamSettings
 from trigger_stack.localstack.lambda_engine.destinations import send
+from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.localstack.mapping_worker import FunctionThrottledError, MappingWorker, invoke
 from trigger_stack.localstack.streams import wakeups
 
@@ -100,7 +102,7 @@ class FunctionTarget:
     def discard(self, failure: Failure, records: list[Record], shard: str) -> None:
         """Bring records that are given up to the on-failure destination.
 
-        Without one they are lost, and written to the log in full.
+        Without one they are lost, and recorded in full.
         """
         settings = self._settings
         document = failure_document(
@@ -112,17 +114,30 @@ class FunctionTarget:
         )
         events = {"Records": [record.event for record in records]}
         if settings.on_failure is None:
-            LOG.error(
-                "EVENT LOST, %d records of %s, %s: %s. The mapping has no on-failure destination:"
-                " set destinations.onFailure. %s",
-                *(len(records), settings.source_arn, shard, failure.condition),
-                as_json(events).decode(),
-            )
-        elif settings.on_failure.startswith("arn:aws:s3:"):
+            reason = "the mapping has no on-failure destination: set destinations.onFailure"
+            self._came_to("lost", f"{failure.condition}; {reason}", failure, shard, events)
+            return
+        if settings.on_failure.startswith("arn:aws:s3:"):
             self._to_bucket(document | {"payload": events}, shard)
         else:
             header = {"arn": settings.on_failure, "function": settings.function_arn}
             send({**header, "attributes": {}}, as_json(document))
+        self._came_to("destination", settings.on_failure, failure, shard, events)
+
+    def _came_to(
+        self, state: str, place: str, failure: Failure, shard: str, events: dict[str, Any]
+    ) -> None:
+        record(
+            Outcome(
+                "stream records",
+                f"{self._settings.source_arn} {shard}",
+                self._settings.function_arn,
+                state,
+                place,
+                failure.attempts,
+                as_json(events),
+            )
+        )
 
     def _to_bucket(self, document: dict[str, Any], shard: str) -> None:
         """AWS topic: "Retain records of failed …", "S3 destination": the name of the object."""
