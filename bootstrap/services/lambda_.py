@@ -17,6 +17,7 @@ from bootstrap.services.base import (
     Key,
     Outcome,
     Properties,
+    ReplacementError,
     ResourceType,
     found,
     gone,
@@ -217,12 +218,20 @@ def _same_permission(wanted: Properties, statement: dict[str, Any]) -> bool:
 
 #: What a mapping's setting goes back to when the definition no longer has it.
 _MAPPING_DEFAULTS: dict[str, Any] = {
+    "BisectBatchOnFunctionError": False,
+    "DestinationConfig": {"OnFailure": {}},
     "Enabled": True,
     "FilterCriteria": {"Filters": []},
     "FunctionResponseTypes": [],
     "MaximumBatchingWindowInSeconds": 0,
+    "MaximumRecordAgeInSeconds": -1,
+    "MaximumRetryAttempts": -1,
+    "ParallelizationFactor": 1,
     "ScalingConfig": {},
+    "TumblingWindowInSeconds": 0,
 }
+#: The settings of a mapping that no update can change.
+_MAPPING_FIXED = ("EventSourceArn", "StartingPosition", "StartingPositionTimestamp")
 
 
 def _mapping(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
@@ -234,6 +243,13 @@ def _mapping(context: Context, logical_id: str, properties: Properties) -> tuple
         made = client.create_event_source_mapping(**properties)
         return Outcome.CREATED, Physical(made["UUID"])
     identity = existing["UUID"]
+    position = properties.get("StartingPosition")
+    if position != existing.get("StartingPosition"):
+        raise ReplacementError(
+            f"the event source mapping of {source} and {function} exists with the starting position"
+            f" {existing.get('StartingPosition')}, which cannot be changed to {position}. Delete it"
+            f" with: awslocal lambda delete-event-source-mapping --uuid {identity}"
+        )
     enabled = existing["State"] in ("Enabled", "Enabling", "Creating", "Updating")
     actual = {**existing, "Enabled": enabled}
     # Lambda, "CreateEventSourceMapping": 10 messages of a queue, 100 records of a stream.
@@ -243,10 +259,11 @@ def _mapping(context: Context, logical_id: str, properties: Properties) -> tuple
         for key, value in defaults.items()
         if key not in properties and actual.get(key) is not None and not subset(actual[key], value)
     }
-    wanted = {k: v for k, v in properties.items() if k != "FunctionName"}
+    fixed = ("FunctionName", *_MAPPING_FIXED)
+    wanted = {k: v for k, v in properties.items() if k not in fixed}
     if not dropped and subset(wanted, actual):
         return Outcome.UNCHANGED, Physical(identity)
-    change = {k: v for k, v in properties.items() if k != "EventSourceArn"}
+    change = {k: v for k, v in properties.items() if k not in _MAPPING_FIXED}
     client.update_event_source_mapping(UUID=identity, **dropped, **change)
     return Outcome.CHANGED, Physical(identity)
 
@@ -373,13 +390,21 @@ RESOURCE_TYPES = {
         {"EventSourceArn": shapes.text, "FunctionName": shapes.text},
         {
             "BatchSize": shapes.number(1, 10_000),
+            "BisectBatchOnFunctionError": shapes.flag,
+            "DestinationConfig": shapes.mapping({}, {"OnFailure": _DESTINATION}),
             "Enabled": shapes.flag,
             "FilterCriteria": shapes.mapping(
                 {"Filters": shapes.list_of(shapes.mapping({"Pattern": shapes.text}))}
             ),
             "FunctionResponseTypes": _TEXTS,
             "MaximumBatchingWindowInSeconds": shapes.number(0, 300),
+            "MaximumRecordAgeInSeconds": shapes.number(-1, 604_800),
+            "MaximumRetryAttempts": shapes.number(-1, 10_000),
+            "ParallelizationFactor": shapes.number(1, 10),
             "ScalingConfig": shapes.mapping({"MaximumConcurrency": shapes.number(2, 1000)}),
+            "StartingPosition": shapes.one_of("AT_TIMESTAMP", "LATEST", "TRIM_HORIZON"),
+            "StartingPositionTimestamp": shapes.any_number,
+            "TumblingWindowInSeconds": shapes.number(0, 900),
         },
         keys=_mapping_keys,
         remove=_remove_mapping,

@@ -70,6 +70,13 @@ def number(low: int | None = None, high: int | None = None) -> Shape:
     return check
 
 
+def any_number(value: Any) -> Finding | None:
+    """A number, with a fraction or without."""
+    if is_function(value) or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return None
+    return Finding(f"must be a number, not {_shown(value)}")
+
+
 def one_of(*values: str) -> Shape:
     """One of some texts."""
 

@@ -418,3 +418,18 @@ def test_without_isolation(tmp_path: Path) -> None:
         assert "Traceback" not in stack.log
     finally:
         stack.stop(signal.SIGKILL)
+
+
+def test_a_function_that_is_tagged_while_it_is_updated_does_not_stay_in_progress(
+    stack: Stack,
+) -> None:
+    name = stack.create("def handler(event, context): return 1")
+    client = stack.client("lambda")
+    arn = client.get_function_configuration(FunctionName=name)["FunctionArn"]
+    for number in range(30):
+        client.update_function_configuration(FunctionName=name, Description=str(number))
+        client.tag_resource(Resource=arn, Tags={"n": str(number)})
+        client.untag_resource(Resource=arn, TagKeys=["n"])
+        stack.wait_ready(name)
+
+    assert client.get_function_configuration(FunctionName=name)["Description"] == "29"

@@ -56,3 +56,8 @@ def test_applying_twice_changes_nothing() -> None:
     patches.apply()
     assert LambdaService.invoke is once
     assert vars(lambda_service)["LambdaVersionManager"] is EngineVersionManager
+
+
+def test_a_version_still_gets_its_state_without_the_functions_lock() -> None:
+    assert "function.lock" not in original(LambdaService, "update_version_state")
+    assert "function.lock" in original(LambdaProvider, "tag_resource")

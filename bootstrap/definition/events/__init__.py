@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bootstrap.definition.events import event_bridge, http_api, s3, sqs
+from bootstrap.definition.events import event_bridge, http_api, s3, sqs, stream
 from bootstrap.definition.events.base import EventType
 from bootstrap.definition.events.failures import FailurePath
 
@@ -17,6 +17,7 @@ EVENT_TYPES: dict[str, EventType[Any]] = {
         event_bridge.EventBridge(),
         http_api.HttpApi(),
         s3.S3(),
+        stream.Stream(),
     )
 }
 

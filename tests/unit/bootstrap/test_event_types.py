@@ -31,6 +31,7 @@ SHORTEST = {
     "httpApi": "GET /orders/{id}",
     "s3": "papers",
     "sqs": "arn:aws:sqs:us-east-1:000000000000:orders",
+    "stream": "arn:aws:kinesis:us-east-1:000000000000:stream/orders",
 }
 #: What a module of a type is for; each public class method stands for one part.
 PARTS = [name for name in vars(EventType) if inspect.isfunction(vars(EventType)[name])]
@@ -150,7 +151,8 @@ def test_a_type_can_be_a_key_of_the_function(with_address: Any, project: Project
         ("    address: {port: 1}\n", "functions.greet.address.port: is not supported here. "
                                      "Supported: cors."),
         ("    events: [{address: true}]\n", "the event type “address” is not supported here. "
-                                            "Supported: eventBridge, httpApi, s3, sqs."),
+                                            "Supported: eventBridge, httpApi, s3, sqs, "
+                                            "stream."),
     ],
 )  # fmt: skip
 def test_a_key_of_the_function_is_checked(

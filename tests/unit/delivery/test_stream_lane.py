@@ -143,6 +143,22 @@ def test_a_partial_failure_goes_on_from_its_record() -> None:
     assert world.done == ["1", "2", "3", "4"]
 
 
+def test_with_both_a_bad_record_is_given_up_alone() -> None:
+    def report(numbers: list[int]) -> Reply:
+        failed = [{"itemIdentifier": "2"}] if 2 in numbers else []
+        return Reply(False, json.dumps({"batchItemFailures": failed}).encode(), "r", "1")
+
+    world = World([report])
+
+    world.lane(max_retries=1, report_failures=True, bisect=True).handle(
+        [record(n) for n in (1, 2, 3, 4)]
+    )
+
+    assert world.invoked == [[1, 2, 3, 4], [2, 3, 4], [2], [2], [3, 4]]
+    assert [records for _, records in world.discarded] == [["2"]]
+    assert world.done == ["1", "2", "3", "4"]
+
+
 def test_records_that_are_too_old_are_given_up_without_an_attempt() -> None:
     world = World([DONE], now=1100)
 

@@ -33,12 +33,16 @@ SETTINGS = {
     "ASSETS_BASE_URL": "https://assets.example",
     "SENDER_EMAIL": "notifications@brand-platform.example",
     "DISTRIBUTION_ID": "E2QWRUHAPOMQZL",
+    "AUDIT_TABLE": "brand_audit",
+    "USAGE_TABLE": "brand_usage",
 }
 
 sys.path.insert(0, str(ROOT))
 with patch.dict(os.environ, SETTINGS):
     # Handlers make their clients when they are imported, from the environment alone.
     for name in (
+        "audit_brand",
+        "count_usage",
         "get_brand",
         "hourly_metrics",
         "invalidate_cdn",

@@ -3,7 +3,8 @@
 AWS topics: AWS Lambda Developer Guide, "Process Amazon Kinesis Data Streams records with Lambda":
 "Batching behavior", "Handling errors"; "Configuring partial batch response". A batch that fails is
 tried again; in halves when that is configured, which counts as no retry. A partial failure goes on
-from the record with the lowest sequence number. Throttles count as no attempt.
+from the record with the lowest sequence number; with halves configured that counts as no retry
+either, and a batch whose first record fails is halved. Throttles count as no attempt.
 """
 
 from __future__ import annotations
@@ -213,7 +214,10 @@ class Lane:
                 return []
             self._done(batch.records[:first])
             batch = batch.part(batch.records[first:])
-        elif self._settings.bisect and len(batch.records) > 1:
+            if self._settings.bisect and first:
+                self._pause(_FIRST_PAUSE_S, batch)
+                return [batch]
+        if self._settings.bisect and len(batch.records) > 1:
             half = len(batch.records) // 2
             self._pause(_FIRST_PAUSE_S, batch)
             return [batch.part(batch.records[:half]), batch.part(batch.records[half:])]

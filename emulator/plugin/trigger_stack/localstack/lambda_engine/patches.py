@@ -1,10 +1,11 @@
 """The changes of LocalStack's Lambda service that the engine cannot do without.
 
 What: ``LambdaService.invoke`` checks state, payload and client context first; the version manager
-is replaced (see ``versions.py``); a bucket is accepted as the destination of failures; routes and a
-response handler are added.
+is replaced (see ``versions.py``); a bucket is accepted as the destination of failures; the state of
+a version is set with the function's lock held; routes and a response handler are added.
 Why: LocalStack takes a payload of any size and any content, its router of Function URLs passes the
-client context ``{}``, which is no Base64, and of a function that cannot run it says no reason.
+client context ``{}``, which is no Base64, and of a function that cannot run it says no reason. A
+function that is tagged while an update ends can stay ``InProgress`` for ever.
 Until: LocalStack enforces Lambda's quotas, refuses what is not JSON and names the reason.
 Test: ``tests/engine/test_patches.py``, with a test for each that fails when LocalStack does it.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any
 
@@ -102,6 +104,18 @@ def _with_buckets(original: Callable[..., Any]) -> Callable[..., Any]:
     return validate
 
 
+def _locked(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Others read, change and store a version while they hold the lock of its function."""
+
+    def update_version_state(self: Any, function_version: Any, new_state: Any) -> None:
+        version = function_version.id
+        function = find_function(version.account, version.region, version.function_name)
+        with function.lock if function else nullcontext():
+            original(self, function_version, new_state)
+
+    return update_version_state
+
+
 def _check_state(request: dict[str, Any]) -> None:
     """Refuse a function that cannot run here with the reason; LocalStack asks for Docker."""
     function = find_function(request["account_id"], request["region"], request["function_name"])
@@ -143,6 +157,7 @@ def apply() -> None:
     setattr(lambda_service, "LambdaVersionManager", EngineVersionManager)  # noqa: B010  a class
     setattr(lambda_service, "LambdaEventManager", EngineEventManager)  # noqa: B010  a class
     _replace(LambdaService, "invoke", _checked)
+    _replace(LambdaService, "update_version_state", _locked)
     _replace(LambdaProvider, "_validate_destination_config", _with_buckets)
     queue_mappings.install()
     stream_mappings.install()
