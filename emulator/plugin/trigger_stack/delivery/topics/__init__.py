@@ -1,0 +1,1 @@
+"""Messages of SNS topics on their way to a subscription."""

@@ -1,0 +1,158 @@
+"""Tries to deliver a message to a subscription, as often as SNS does.
+
+AWS topic: Amazon SNS Developer Guide, "Amazon SNS message delivery retries", AWS managed endpoints,
+and "Amazon SNS dead-letter queues": errors of the client (the endpoint is gone, or refuses) are not
+tried again; others are, for 23 days.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from botocore.exceptions import ClientError
+
+from trigger_stack.delivery.core.outcome import Outcome, Record
+from trigger_stack.delivery.core.retry_queue import RetryQueue
+
+LOG = logging.getLogger(__name__)
+
+_IMMEDIATE, _PRE_BACKOFF, _BACKOFF, _POST_BACKOFF = 3, 2, 10, 100_000
+_LONGEST_PAUSE_S = 20.0
+_THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException", "Throttling"})
+
+
+def pause_after(attempts: int) -> float | None:
+    """Seconds until the next try after so many; None when there is none."""
+    retry = attempts  # the first try is no retry
+    if retry <= _IMMEDIATE:
+        return 0.0
+    retry -= _IMMEDIATE
+    if retry <= _PRE_BACKOFF:
+        return 1.0
+    retry -= _PRE_BACKOFF
+    if retry <= _BACKOFF:
+        return min(_LONGEST_PAUSE_S, 2.0 ** (retry - 1))
+    retry -= _BACKOFF
+    return _LONGEST_PAUSE_S if retry <= _POST_BACKOFF else None
+
+
+class EndpointGoneError(Exception):
+    """The endpoint is not there: another try cannot help."""
+
+
+def may_help(error: Exception) -> bool:
+    """Whether another try may succeed."""
+    if isinstance(error, EndpointGoneError):
+        return False
+    if isinstance(error, ClientError):
+        if error.response.get("Error", {}).get("Code") in _THROTTLED:
+            return True
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+        return not 400 <= int(status) < 500
+    return True
+
+
+@dataclass
+class Notification:
+    """One message on its way to one subscription.
+
+    Attributes:
+        topic_arn: ARN of the topic.
+        endpoint: ARN of the function or queue.
+        body: What a dead-letter queue gets: the notification as JSON, or the raw message.
+        send: One try. Raises what the endpoint answers.
+        dead_letter: Brings the body to the subscription's dead-letter queue, with an error's text;
+            None without one. Raises what the queue answers.
+        dead_letter_arn: ARN of that queue.
+        ended: Called with whether it was delivered.
+        trace_id: ``X-Amzn-Trace-Id`` of the publisher.
+    """
+
+    topic_arn: str
+    endpoint: str
+    body: str
+    send: Callable[[], None]
+    dead_letter: Callable[[str], None] | None
+    dead_letter_arn: str
+    ended: Callable[[bool], None] = lambda delivered: None
+    trace_id: str | None = None
+    attempts: int = field(default=0, init=False)
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the next message must wait for this one."""
+        return self.topic_arn.endswith(".fifo")
+
+
+class TopicDeliverer:
+    """Tries, retries and dead-letters notifications.
+
+    Args:
+        record: Records where a notification came to rest that could not be delivered.
+        sleep: For topics that keep the order.
+    """
+
+    def __init__(self, record: Record, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._record = record
+        self._sleep = sleep
+        self.retries = RetryQueue[Notification](self.attempt)
+
+    def deliver(self, notification: Notification) -> None:
+        """Deliver one message. Never raises: each has an end somewhere."""
+        self.attempt(notification)
+
+    def attempt(self, notification: Notification) -> None:
+        """Try until it is delivered, given up, or has to wait."""
+        while True:
+            notification.attempts += 1
+            try:
+                notification.send()
+            except Exception as error:  # whatever an endpoint answers must not be lost
+                pause_s = pause_after(notification.attempts) if may_help(error) else None
+                if pause_s is None:
+                    self._give_up(notification, error)
+                    return
+                if pause_s and not notification.in_order:
+                    self._wait(notification, error, pause_s)
+                    return
+                if pause_s:
+                    self._sleep(pause_s)
+            else:
+                notification.ended(True)
+                return
+
+    def _wait(self, notification: Notification, error: Exception, pause_s: float) -> None:
+        LOG.warning(
+            "topic %s → %s: %s; try %d in %.0f s",
+            *(notification.topic_arn, notification.endpoint, error),
+            *(notification.attempts + 1, pause_s),
+        )
+        self.retries.add(notification, pause_s)
+
+    def _give_up(self, notification: Notification, error: Exception) -> None:
+        notification.ended(False)
+        state, place = "dead-letter", notification.dead_letter_arn
+        if notification.dead_letter is None:
+            reason = "the subscription has no dead-letter queue: set its RedrivePolicy"
+            state, place = "lost", f"{error}; {reason}"
+        else:
+            try:
+                notification.dead_letter(str(error))
+            except Exception as failure:  # the message must be found again
+                state = "lost"
+                place = f"{error}; its dead-letter queue {notification.dead_letter_arn}: {failure}"
+        self._record(
+            Outcome(
+                "notification",
+                notification.topic_arn,
+                notification.endpoint,
+                state,
+                place,
+                notification.attempts,
+                notification.body.encode(),
+                notification.trace_id,
+            )
+        )

@@ -1,0 +1,179 @@
+"""Messages of SNS topics reach their functions and queues, or are tried again.
+
+What: a provider ``sns:retried`` (LocalStack's extension point ``localstack.aws.provider``), the
+default: its own provider, with ``_publish`` of ``LambdaTopicPublisher``, ``SqsTopicPublisher`` and
+``SqsBatchTopicPublisher`` replaced.
+Why: LocalStack tries once; when that fails and the subscription has no dead-letter queue, a line at
+level INFO is all that is left of the message. It invokes a function by a request to itself.
+Until: LocalStack tries again as SNS does.
+Test: ``tests/delivery/test_topics.py``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import uuid
+from functools import partial
+from typing import Any
+
+from localstack import config
+from localstack.aws.connect import connect_to
+from localstack.runtime.hooks import on_infra_start
+from localstack.services.lambda_.api_utils import function_locators_from_arn
+from localstack.services.plugins import Service, aws_provider
+from localstack.utils.aws.arns import (
+    extract_account_id_from_arn,
+    extract_region_from_arn,
+    sqs_queue_url_for_arn,
+)
+
+from trigger_stack.delivery.topics.delivery import (
+    EndpointGoneError,
+    Notification,
+    TopicDeliverer,
+)
+from trigger_stack.localstack.lambda_engine.event_manager import accept
+from trigger_stack.localstack.lambda_engine.outcomes import record
+from trigger_stack.localstack.lambda_engine.versions import find_function
+
+deliverer = TopicDeliverer(record)
+
+
+def publisher() -> Any:
+    """LocalStack's module, loaded when the first topic is used."""
+    return importlib.import_module("localstack.services.sns.publisher")
+
+
+def _trace(context: Any) -> str | None:
+    found = context.request_headers.get("X-Amzn-Trace-Id") if context.request_headers else None
+    return str(found) if found else None
+
+
+def _to_function(publisher_: Any, context: Any, subscriber: Any) -> None:
+    """Have the engine accept the event of a message."""
+    endpoint = subscriber["Endpoint"]
+    event = publisher_.prepare_message(context.message, subscriber, context.topic_attributes)
+    # One id for all tries: the engine ignores an event that it knows.
+    request_id = str(uuid.uuid4())
+
+    def send() -> None:
+        name, _, account, region = function_locators_from_arn(endpoint)
+        if find_function(str(account), str(region), str(name)) is None:
+            raise EndpointGoneError(f"there is no function {endpoint}")
+        accept(
+            endpoint,
+            event.encode(),
+            request_id=request_id,
+            source=subscriber["TopicArn"],
+            trace_id=_trace(context),
+        )
+
+    body = publisher().create_sns_message_body(
+        message_context=context.message,
+        subscriber=subscriber,
+        topic_attributes=context.topic_attributes,
+    )
+    _deliver(context, subscriber, body, send, {})
+
+
+def _to_queue(publisher_: Any, context: Any, subscriber: Any) -> None:
+    """Send a message to a queue."""
+    endpoint = subscriber["Endpoint"]
+    body = publisher_.prepare_message(
+        context.message, subscriber, topic_attributes=context.topic_attributes
+    )
+    arguments = publisher_.get_sqs_kwargs(msg_context=context.message, subscriber=subscriber)
+    system = publisher().create_sqs_system_attributes(context.request_headers)
+
+    def send() -> None:
+        _queues(endpoint, subscriber["TopicArn"]).send_message(
+            QueueUrl=sqs_queue_url_for_arn(endpoint),
+            MessageBody=body,
+            MessageSystemAttributes=system,
+            **arguments,
+        )
+
+    _deliver(context, subscriber, body, send, arguments)
+
+
+def _each_to_queue(publisher_: Any, context: Any, subscriber: Any) -> None:
+    """Send the messages of a batch, each by itself: one that fails is no matter of the others."""
+    for message in context.messages:
+        one = publisher().SnsPublishContext(
+            message=message,
+            store=context.store,
+            request_headers=context.request_headers,
+            topic_attributes=context.topic_attributes,
+        )
+        _to_queue(publisher_, one, subscriber)
+
+
+def _deliver(
+    context: Any, subscriber: Any, body: str, send: Any, arguments: dict[str, Any]
+) -> None:
+    policy = json.loads(subscriber.get("RedrivePolicy") or "{}")
+    arn = policy.get("deadLetterTargetArn") or ""
+    deliverer.deliver(
+        Notification(
+            topic_arn=subscriber["TopicArn"],
+            endpoint=subscriber["Endpoint"],
+            body=body,
+            send=send,
+            dead_letter=partial(_dead_letter, arn, body, arguments) if arn else None,
+            dead_letter_arn=arn,
+            ended=partial(_log_delivery, context, subscriber),
+            trace_id=_trace(context),
+        )
+    )
+
+
+def _dead_letter(arn: str, body: str, arguments: dict[str, Any], error: str) -> None:
+    """Send a message to a subscription's dead-letter queue."""
+    attributes = {
+        "RequestID": str(uuid.uuid4()),
+        "ErrorCode": "200",
+        "ErrorMessage": error[:1024] or "unknown",
+    }
+    own = {name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()}
+    _queues(arn, arn).send_message(
+        **{
+            **arguments,
+            "QueueUrl": sqs_queue_url_for_arn(arn),
+            "MessageBody": body,
+            "MessageAttributes": own,
+        }
+    )
+
+
+def _queues(arn: str, source: str) -> Any:
+    client: Any = connect_to(
+        aws_access_key_id=extract_account_id_from_arn(arn), region_name=extract_region_from_arn(arn)
+    ).sqs
+    return client.request_metadata(source_arn=source, service_principal="sns")
+
+
+def _log_delivery(context: Any, subscriber: Any, delivered: bool) -> None:
+    publisher().store_delivery_log(
+        context.message, subscriber, success=delivered, topic_attributes=context.topic_attributes
+    )
+
+
+@on_infra_start(priority=800)
+def choose_retried_topics() -> None:
+    """Use this provider unless a setting names another one."""
+    config.SERVICE_PROVIDER_CONFIG.set_provider_if_not_exists("sns", "retried")
+
+
+@aws_provider(api="sns", name="retried")
+def sns() -> Service:
+    """LocalStack's provider with publishers that try again."""
+    from localstack.services.sns.provider import SnsProvider
+
+    for owner, publish in (
+        (publisher().LambdaTopicPublisher, _to_function),
+        (publisher().SqsTopicPublisher, _to_queue),
+        (publisher().SqsBatchTopicPublisher, _each_to_queue),
+    ):
+        setattr(owner, "_publish", publish)  # noqa: B010  the patch
+    return Service.for_provider(SnsProvider())

@@ -1,0 +1,203 @@
+"""Messages of a topic on their way to functions and queues."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+import requests
+
+from tests.delivery.conftest import arn_of
+from tests.engine.lambda_stack import Stack, engine, kill
+from tests.support.waiting import eventually
+
+SHOW = "import json\ndef handler(event, context): print(json.dumps(event))"
+
+
+@pytest.fixture
+def cleanup() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def topic(stack: Stack, cleanup: ExitStack) -> Callable[..., str]:
+    """Makes a topic; returns its ARN."""
+
+    def make(**attributes: str) -> str:
+        sns, name = stack.client("sns"), f"t-{secrets.token_hex(6)}"
+        ending = ".fifo" if attributes.get("FifoTopic") else ""
+        arn = str(sns.create_topic(Name=name + ending, Attributes=attributes)["TopicArn"])
+        cleanup.callback(sns.delete_topic, TopicArn=arn)
+        return arn
+
+    return make
+
+
+@pytest.fixture
+def queue(stack: Stack, cleanup: ExitStack) -> Callable[..., tuple[str, str]]:
+    """Makes a queue; returns its URL and ARN."""
+
+    def make(**attributes: str) -> tuple[str, str]:
+        sqs, name = stack.client("sqs"), f"q-{secrets.token_hex(6)}"
+        ending = ".fifo" if attributes.get("FifoQueue") else ""
+        url = sqs.create_queue(QueueName=name + ending, Attributes=attributes)["QueueUrl"]
+        cleanup.callback(sqs.delete_queue, QueueUrl=url)
+        return url, arn_of(sqs, url)
+
+    return make
+
+
+def subscribe(stack: Stack, topic: str, arn: str, **attributes: str) -> None:
+    protocol = arn.split(":")[2]
+    stack.client("sns").subscribe(
+        TopicArn=topic, Protocol=protocol, Endpoint=arn, Attributes=attributes
+    )
+
+
+def bodies(stack: Stack, url: str, count: int) -> list[str]:
+    """The bodies of ``count`` messages of a queue, in their order; takes them."""
+    sqs, found = stack.client("sqs"), []
+
+    def all_there() -> bool:
+        for one in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            found.append(one["Body"])
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+        assert len(found) >= count, found
+        return True
+
+    eventually(all_there)
+    return found
+
+
+def journal(stack: Stack, **filters: str) -> list[dict[str, Any]]:
+    url = f"http://127.0.0.1:{stack.port}/_trigger_stack/events"
+    return list(requests.get(url, params=filters, timeout=10).json()["events"])
+
+
+def test_a_function_gets_a_message_once(stack: Stack, topic: Callable[..., str]) -> None:
+    name, arn = stack.create(SHOW), topic()
+    function = stack.client("lambda").get_function_configuration(FunctionName=name)["FunctionArn"]
+    subscribe(stack, arn, function)
+    published = stack.client("sns").publish(
+        TopicArn=arn,
+        Message="hello",
+        Subject="greeting",
+        MessageAttributes={"kind": {"DataType": "String", "StringValue": "x"}},
+    )
+
+    def shown() -> list[dict[str, Any]]:
+        lines = [one["message"] for one in stack.log_events(name)]
+        return [json.loads(line) for line in lines if line.startswith('{"Records"')]
+
+    (event,) = eventually(shown)
+    (record,) = event["Records"]
+    assert (record["EventSource"], record["EventVersion"]) == ("aws:sns", "1.0")
+    assert record["EventSubscriptionArn"].startswith(f"{arn}:")
+    sns = record["Sns"]
+    assert (sns["MessageId"], sns["TopicArn"]) == (published["MessageId"], arn)
+    assert (sns["Message"], sns["Subject"]) == ("hello", "greeting")
+    assert sns["MessageAttributes"] == {"kind": {"Type": "String", "Value": "x"}}
+    (row,) = [one for one in journal(stack, source=arn) if one["function"] == function]
+    assert row["kind"] == "asynchronous invocation"
+
+
+def test_filters_raw_delivery_and_fan_out(
+    stack: Stack, topic: Callable[..., str], queue: Callable[..., tuple[str, str]]
+) -> None:
+    arn, (every, every_arn), (some, some_arn) = topic(), queue(), queue()
+    subscribe(stack, arn, every_arn)
+    policy = json.dumps({"kind": ["wanted"]})
+    subscribe(stack, arn, some_arn, FilterPolicy=policy, RawMessageDelivery="true")
+    sns = stack.client("sns")
+    for kind in ("other", "wanted"):
+        attribute = {"kind": {"DataType": "String", "StringValue": kind}}
+        sns.publish(TopicArn=arn, Message=f"a {kind} one", MessageAttributes=attribute)
+
+    assert bodies(stack, some, 1) == ["a wanted one"]
+    assert sorted(json.loads(one)["Message"] for one in bodies(stack, every, 2)) == [
+        "a other one",
+        "a wanted one",
+    ]
+
+
+def test_a_batch_reaches_a_queue_message_by_message(
+    stack: Stack, topic: Callable[..., str], queue: Callable[..., tuple[str, str]]
+) -> None:
+    arn, (url, queue_arn) = topic(), queue()
+    subscribe(stack, arn, queue_arn, RawMessageDelivery="true")
+    entries = [{"Id": str(number), "Message": f"m{number}"} for number in range(10)]
+
+    answer = stack.client("sns").publish_batch(TopicArn=arn, PublishBatchRequestEntries=entries)
+
+    assert len(answer["Successful"]) == 10
+    assert sorted(bodies(stack, url, 10)) == sorted(f"m{number}" for number in range(10))
+
+
+def test_a_topic_keeps_the_order_of_a_group(
+    stack: Stack, topic: Callable[..., str], queue: Callable[..., tuple[str, str]]
+) -> None:
+    arn = topic(FifoTopic="true", ContentBasedDeduplication="true")
+    url, queue_arn = queue(FifoQueue="true", ContentBasedDeduplication="true")
+    subscribe(stack, arn, queue_arn, RawMessageDelivery="true")
+    for number in range(10):
+        stack.client("sns").publish(TopicArn=arn, Message=f"m{number}", MessageGroupId="g")
+
+    assert bodies(stack, url, 10) == [f"m{number}" for number in range(10)]
+
+
+def test_an_endpoint_that_is_gone_ends_in_the_dead_letter_queue(
+    stack: Stack, topic: Callable[..., str], queue: Callable[..., tuple[str, str]]
+) -> None:
+    arn, (url, dlq) = topic(), queue()
+    gone = "arn:aws:sqs:us-east-1:000000000000:not-there"
+    subscribe(stack, arn, gone, RedrivePolicy=json.dumps({"deadLetterTargetArn": dlq}))
+    stack.client("sns").publish(TopicArn=arn, Message="hello")
+
+    (body,) = bodies(stack, url, 1)
+
+    assert json.loads(body)["Message"] == "hello"
+    (row,) = eventually(lambda: journal(stack, source=arn))
+    assert (row["state"], row["place"], row["function"]) == ("dead-letter", dlq, gone)
+
+
+@pytest.mark.parametrize("kind", ["function", "queue"])
+def test_without_a_dead_letter_queue_a_message_is_lost_and_said_so(
+    stack: Stack, topic: Callable[..., str], kind: str
+) -> None:
+    arn = topic()
+    endpoint = (
+        "arn:aws:lambda:us-east-1:000000000000:function:not-there"
+        if kind == "function"
+        else "arn:aws:sqs:us-east-1:000000000000:not-there"
+    )
+    subscribe(stack, arn, endpoint)
+    stack.client("sns").publish(TopicArn=arn, Message="hello")
+
+    (row,) = eventually(lambda: journal(stack, source=arn, state="lost"))
+
+    assert row["function"] == endpoint
+    assert "RedrivePolicy" in row["place"]
+
+
+def test_a_message_outlives_the_end_of_the_engine(stack: Stack, topic: Callable[..., str]) -> None:
+    name, arn = stack.create(SHOW), topic()
+    function = stack.client("lambda").get_function_configuration(FunctionName=name)["FunctionArn"]
+    subscribe(stack, arn, function)
+    sns = stack.client("sns")
+    for number in range(20):
+        if number == 10:
+            kill(engine(stack))
+        sns.publish(TopicArn=arn, Message=f"m{number}")
+
+    def handled() -> bool:
+        """By the journal: log lines of the last tenth of a second end with the engine."""
+        states = [row["state"] for row in journal(stack, source=arn)]
+        assert states == ["done"] * 20, states
+        return True
+
+    eventually(handled, seconds=40)
