@@ -1,93 +1,150 @@
-"""Notifications of buckets are accepted for their functions, or tried again.
+"""Notifications of buckets reach their functions, queues, topics and buses, or are tried again.
 
-What: ``LambdaNotifier.notify`` is replaced, and the key in ``BaseNotifier._get_event_payload``.
-Why: LocalStack invokes the function through an HTTP request to itself, and when that fails writes
-a line into its log: the event is lost. It writes ``%20`` for a space in a key where AWS writes
-``+``.
-Until: LocalStack tries again, and encodes keys as AWS.
+What: ``notify`` of LocalStack's four notifiers is replaced, and the key in
+``BaseNotifier._get_event_payload`` and ``EventBridgeNotifier._get_event_payload``.
+Why: LocalStack sends a request to itself, and when that fails writes a line into its log: the event
+is lost. In a key it writes ``%20`` for a space where AWS writes ``+``, and in an event of the bus,
+where AWS encodes nothing, the encoded one.
+Until: LocalStack tries again, and writes keys as AWS.
 Test: ``tests/delivery/test_s3_notifications.py``.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote_plus, unquote
 
-from localstack.services.s3.notifications import BaseNotifier, LambdaNotifier
-from localstack.utils.aws.arns import s3_bucket_arn
+from localstack.aws.connect import connect_to
+from localstack.services.s3.notifications import (
+    BaseNotifier,
+    EventBridgeNotifier,
+    LambdaNotifier,
+    SnsNotifier,
+    SqsNotifier,
+)
+from localstack.utils.aws.arns import parse_arn, s3_bucket_arn, sqs_queue_url_for_arn
 
-from trigger_stack.delivery.core.retry_queue import RetryQueue, retry_delay
-from trigger_stack.engine.supervisor import EngineUnavailableError
+from trigger_stack.delivery.core.deliverer import Deliverer, Notification
 from trigger_stack.localstack.lambda_engine.event_manager import accept
-from trigger_stack_engine.wire import RemoteError
+from trigger_stack.localstack.lambda_engine.outcomes import record
 
-LOG = logging.getLogger(__name__)
-
-
-@dataclass
-class Notification:
-    """One event on its way from a bucket to a function."""
-
-    function_arn: str
-    payload: bytes
-    source_arn: str
-    trace_id: str | None
-    request_id: str
-    attempts: int = 0
+deliverer = Deliverer(record)
+_NO_QUEUE = "notifications of a bucket have no dead-letter queue: send them through a queue"
 
 
-def _attempt(notification: Notification) -> None:
-    notification.attempts += 1
-    try:
+def _deliver(ctx: Any, endpoint: str, body: str, send: Callable[[], None]) -> None:
+    deliverer.deliver(
+        Notification(
+            kind="notification of a bucket",
+            source_arn=_bucket(ctx),
+            endpoint=endpoint,
+            body=body,
+            send=send,
+            dead_letter=None,
+            dead_letter_arn=_NO_QUEUE,
+            trace_id=ctx.xray,
+        )
+    )
+
+
+def _bucket(ctx: Any) -> str:
+    return s3_bucket_arn(ctx.bucket_name, region=ctx.region)
+
+
+def _client(ctx: Any, arn: str, service: str) -> Any:
+    parts = parse_arn(arn)
+    clients = connect_to(aws_access_key_id=parts["account"], region_name=parts["region"])
+    client: Any = getattr(clients, service)
+    return client.request_metadata(source_arn=_bucket(ctx), service_principal="s3")
+
+
+def _to_function(notifier: LambdaNotifier, ctx: Any, config: Any) -> None:
+    """Have the engine accept the event."""
+    body = json.dumps(notifier._get_event_payload(ctx, config.get("Id")))
+    endpoint = config["LambdaFunctionArn"]
+    # One id for all tries: the engine ignores an event that it knows.
+    request_id = str(uuid.uuid4())
+
+    def send() -> None:
         accept(
-            notification.function_arn,
-            notification.payload,
-            request_id=notification.request_id,
-            source=notification.source_arn,
-            trace_id=notification.trace_id,
+            endpoint,
+            body.encode(),
+            request_id=request_id,
+            source=_bucket(ctx),
+            trace_id=ctx.xray,
         )
-    except (EngineUnavailableError, RemoteError) as error:
-        delay = retry_delay(notification.attempts, 1.0)
-        LOG.warning(
-            "the notification of %s for %s was not accepted, try %d in %.0f s: %s",
-            notification.source_arn,
-            notification.function_arn,
-            notification.attempts + 1,
-            delay,
-            error,
-        )
-        _waiting.add(notification, delay)
+
+    _deliver(ctx, endpoint, body, send)
 
 
-_waiting = RetryQueue[Notification](_attempt)
+def _to_queue(notifier: SqsNotifier, ctx: Any, config: Any) -> None:
+    body, endpoint = (
+        json.dumps(notifier._get_event_payload(ctx, config.get("Id"))),
+        config["QueueArn"],
+    )
+    trace = {"AWSTraceHeader": {"DataType": "String", "StringValue": ctx.xray}}
+
+    def send() -> None:
+        _client(ctx, endpoint, "sqs").send_message(
+            QueueUrl=sqs_queue_url_for_arn(endpoint),
+            MessageBody=body,
+            MessageSystemAttributes=trace if ctx.xray else {},
+        )
+
+    _deliver(ctx, endpoint, body, send)
+
+
+def _to_topic(notifier: SnsNotifier, ctx: Any, config: Any) -> None:
+    body, endpoint = (
+        json.dumps(notifier._get_event_payload(ctx, config.get("Id"))),
+        config["TopicArn"],
+    )
+
+    def send() -> None:
+        client = _client(ctx, endpoint, "sns")
+        client.publish(TopicArn=endpoint, Message=body, Subject="Amazon S3 Notification")
+
+    _deliver(ctx, endpoint, body, send)
+
+
+def _to_bus(notifier: EventBridgeNotifier, ctx: Any, config: Any) -> None:
+    entry: Any = notifier._get_event_payload(ctx)
+    bus = f"arn:aws:events:{ctx.bucket_location}:{ctx.bucket_account_id}:event-bus/default"
+
+    def send() -> None:
+        answer = _client(ctx, bus, "events").put_events(Entries=[entry])
+        if answer["FailedEntryCount"]:
+            raise OSError(f"the bus refused it: {answer['Entries'][0]}")
+
+    _deliver(ctx, bus, json.dumps(entry, default=str), send)
 
 
 def install() -> None:
-    """Patch LocalStack's notifier."""
-
-    def notify(self: LambdaNotifier, ctx: Any, config: Any) -> None:
-        payload = self._get_event_payload(ctx, config.get("Id"))
-        _attempt(
-            Notification(
-                config["LambdaFunctionArn"],
-                json.dumps(payload).encode(),
-                s3_bucket_arn(ctx.bucket_name, region=ctx.region),
-                ctx.xray,
-                str(uuid.uuid4()),
-            )
-        )
-
+    """Patch LocalStack's notifiers."""
     original = BaseNotifier._get_event_payload
+    original_of_bus = EventBridgeNotifier._get_event_payload
 
     def event_payload(ctx: Any, config_id: Any) -> Any:
         payload: Any = original(ctx, config_id)
-        for record in payload["Records"]:
-            record["s3"]["object"]["key"] = quote_plus(unquote(ctx.key_name), safe="/")
+        for one in payload["Records"]:
+            one["s3"]["object"]["key"] = quote_plus(unquote(ctx.key_name), safe="/")
         return payload
 
+    def event_of_bus(ctx: Any, config_id: Any = None) -> Any:
+        entry: Any = original_of_bus(ctx, config_id)
+        detail = json.loads(entry["Detail"])
+        detail["object"]["key"] = unquote(ctx.key_name)
+        return {**entry, "Detail": json.dumps(detail)}
+
     BaseNotifier._get_event_payload = staticmethod(event_payload)  # type: ignore[method-assign]  # the patch
-    LambdaNotifier.notify = notify  # type: ignore[method-assign]  # the patch
+    EventBridgeNotifier._get_event_payload = staticmethod(event_of_bus)  # type: ignore[method-assign]  # the patch
+    for owner, notify in (
+        (LambdaNotifier, _to_function),
+        (SqsNotifier, _to_queue),
+        (SnsNotifier, _to_topic),
+        (EventBridgeNotifier, _to_bus),
+    ):
+        setattr(owner, "notify", notify)  # noqa: B010  the patch

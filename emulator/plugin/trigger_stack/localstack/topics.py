@@ -28,16 +28,13 @@ from localstack.utils.aws.arns import (
     sqs_queue_url_for_arn,
 )
 
-from trigger_stack.delivery.topics.delivery import (
-    EndpointGoneError,
-    Notification,
-    TopicDeliverer,
-)
+from trigger_stack.delivery.core.deliverer import Deliverer, EndpointGoneError, Notification
 from trigger_stack.localstack.lambda_engine.event_manager import accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.localstack.lambda_engine.versions import find_function
 
-deliverer = TopicDeliverer(record)
+deliverer = Deliverer(record)
+_NO_QUEUE = "the subscription has no dead-letter queue: set its RedrivePolicy"
 
 
 def publisher() -> Any:
@@ -116,14 +113,16 @@ def _deliver(
     arn = policy.get("deadLetterTargetArn") or ""
     deliverer.deliver(
         Notification(
-            topic_arn=subscriber["TopicArn"],
+            kind="notification of a topic",
+            source_arn=subscriber["TopicArn"],
             endpoint=subscriber["Endpoint"],
             body=body,
             send=send,
             dead_letter=partial(_dead_letter, arn, body, arguments) if arn else None,
-            dead_letter_arn=arn,
+            dead_letter_arn=arn or _NO_QUEUE,
             ended=partial(_log_delivery, context, subscriber),
             trace_id=_trace(context),
+            in_order=subscriber["TopicArn"].endswith(".fifo"),
         )
     )
 

@@ -1,4 +1,6 @@
-"""Tries to deliver a message to a subscription, as often as SNS does.
+"""Tries to deliver a notification of a topic or a bucket, as often as SNS does.
+
+S3 does not document how often it tries; it gives up no earlier here.
 
 AWS topic: Amazon SNS Developer Guide, "Amazon SNS message delivery retries", AWS managed endpoints,
 and "Amazon SNS dead-letter queues": errors of the client (the endpoint is gone, or refuses) are not
@@ -57,21 +59,24 @@ def may_help(error: Exception) -> bool:
 
 @dataclass
 class Notification:
-    """One message on its way to one subscription.
+    """One message on its way to one endpoint.
 
     Attributes:
-        topic_arn: ARN of the topic.
-        endpoint: ARN of the function or queue.
+        kind: For the journal, for example ``notification of a topic``.
+        source_arn: ARN of the topic or bucket.
+        endpoint: ARN of the function, queue, topic or bus.
         body: What a dead-letter queue gets: the notification as JSON, or the raw message.
         send: One try. Raises what the endpoint answers.
-        dead_letter: Brings the body to the subscription's dead-letter queue, with an error's text;
-            None without one. Raises what the queue answers.
-        dead_letter_arn: ARN of that queue.
+        dead_letter: Brings the body to a dead-letter queue, with an error's text; None without
+            one. Raises what the queue answers.
+        dead_letter_arn: ARN of that queue; without one, how to get one.
         ended: Called with whether it was delivered.
-        trace_id: ``X-Amzn-Trace-Id`` of the publisher.
+        trace_id: ``X-Amzn-Trace-Id`` of what caused it.
+        in_order: Whether the next message must wait for this one.
     """
 
-    topic_arn: str
+    kind: str
+    source_arn: str
     endpoint: str
     body: str
     send: Callable[[], None]
@@ -79,20 +84,16 @@ class Notification:
     dead_letter_arn: str
     ended: Callable[[bool], None] = lambda delivered: None
     trace_id: str | None = None
+    in_order: bool = False
     attempts: int = field(default=0, init=False)
 
-    @property
-    def in_order(self) -> bool:
-        """Whether the next message must wait for this one."""
-        return self.topic_arn.endswith(".fifo")
 
-
-class TopicDeliverer:
+class Deliverer:
     """Tries, retries and dead-letters notifications.
 
     Args:
         record: Records where a notification came to rest that could not be delivered.
-        sleep: For topics that keep the order.
+        sleep: For messages that keep their order.
     """
 
     def __init__(self, record: Record, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -126,8 +127,8 @@ class TopicDeliverer:
 
     def _wait(self, notification: Notification, error: Exception, pause_s: float) -> None:
         LOG.warning(
-            "topic %s → %s: %s; try %d in %.0f s",
-            *(notification.topic_arn, notification.endpoint, error),
+            "%s → %s: %s; try %d in %.0f s",
+            *(notification.source_arn, notification.endpoint, error),
             *(notification.attempts + 1, pause_s),
         )
         self.retries.add(notification, pause_s)
@@ -136,8 +137,7 @@ class TopicDeliverer:
         notification.ended(False)
         state, place = "dead-letter", notification.dead_letter_arn
         if notification.dead_letter is None:
-            reason = "the subscription has no dead-letter queue: set its RedrivePolicy"
-            state, place = "lost", f"{error}; {reason}"
+            state, place = "lost", f"{error}; {notification.dead_letter_arn}"
         else:
             try:
                 notification.dead_letter(str(error))
@@ -146,8 +146,8 @@ class TopicDeliverer:
                 place = f"{error}; its dead-letter queue {notification.dead_letter_arn}: {failure}"
         self._record(
             Outcome(
-                "notification",
-                notification.topic_arn,
+                notification.kind,
+                notification.source_arn,
                 notification.endpoint,
                 state,
                 place,

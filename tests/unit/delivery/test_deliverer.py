@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from trigger_stack.delivery.core.outcome import Outcome
-from trigger_stack.delivery.topics.delivery import (
+from trigger_stack.delivery.core.deliverer import (
+    Deliverer,
     EndpointGoneError,
     Notification,
-    TopicDeliverer,
     may_help,
     pause_after,
 )
+from trigger_stack.delivery.core.outcome import Outcome
 
 TOPIC = "arn:aws:sns:us-east-1:0:topic"
 QUEUE = "arn:aws:sqs:us-east-1:0:queue"
@@ -38,7 +38,7 @@ class World:
         self.letters: list[str] = []
         self.pauses: list[float] = []
         self.delivered: list[bool] = []
-        self.deliverer = TopicDeliverer(self.outcomes.append, self.pauses.append)
+        self.deliverer = Deliverer(self.outcomes.append, self.pauses.append)
         self.deliverer.retries.add = self.wait  # type: ignore[method-assign]  # at once
 
     def wait(self, notification: Notification, delay: float) -> None:
@@ -55,10 +55,19 @@ class World:
             raise refused("QueueDoesNotExist", 400)
         self.letters.append(error)
 
-    def deliver(self, *, dead_letter: bool = True, topic: str = TOPIC) -> Notification:
+    def deliver(self, *, dead_letter: bool = True, in_order: bool = False) -> Notification:
         call: Callable[[str], None] | None = self.dead_letter if dead_letter else None
-        arn = DLQ if dead_letter else ""
-        one = Notification(topic, QUEUE, "body", self.send, call, arn, self.delivered.append)
+        one = Notification(
+            kind="notification",
+            source_arn=TOPIC,
+            endpoint=QUEUE,
+            body="body",
+            send=self.send,
+            dead_letter=call,
+            dead_letter_arn=DLQ if dead_letter else "set its RedrivePolicy",
+            ended=self.delivered.append,
+            in_order=in_order,
+        )
         self.deliverer.deliver(one)
         return one
 
@@ -134,11 +143,11 @@ def test_a_message_whose_dead_letter_queue_is_gone_is_lost() -> None:
     assert DLQ in outcome.place
 
 
-def test_a_topic_that_keeps_the_order_waits_with_the_next_message() -> None:
+def test_a_source_that_keeps_the_order_waits_with_the_next_message() -> None:
     world = World(*[refused("InternalError", 500)] * 6)
     world.deliverer.retries.add = lambda *_: pytest.fail("the next message would overtake")  # type: ignore[method-assign]  # see there
 
-    world.deliver(topic=f"{TOPIC}.fifo")
+    world.deliver(in_order=True)
 
     assert world.pauses == [1, 1, 1]
     assert world.delivered == [True]

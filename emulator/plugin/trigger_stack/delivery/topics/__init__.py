@@ -1,1 +1,0 @@
-"""Messages of SNS topics on their way to a subscription."""
