@@ -11,6 +11,7 @@ from bootstrap.services import (
     logs,
     s3,
     ses,
+    sns,
     sqs,
 )
 from bootstrap.services.base import ResourceType
@@ -28,6 +29,7 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
         logs,
         s3,
         ses,
+        sns,
         sqs,
     )
     for name, resource_type in module.RESOURCE_TYPES.items()

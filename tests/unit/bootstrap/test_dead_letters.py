@@ -150,6 +150,8 @@ class Vanishing:
     def paginate(self) -> list[dict[str, Any]]:
         if self.operation == "list_queues":
             return [{"QueueUrls": ["http://sqs/gone", "http://sqs/letters"]}]
+        if self.operation == "list_event_source_mappings":
+            return [{"EventSourceMappings": [{"UUID": "1", "DestinationConfig": {}}]}]
         return [{"Functions": [{"FunctionName": "gone"}, {"FunctionName": "there"}]}]
 
     def get_queue_attributes(self, *, QueueUrl: str, **_: Any) -> dict[str, Any]:  # noqa: N803  boto3

@@ -184,6 +184,9 @@ RULE = {
          {"Policies": [{"PolicyName": "p", "PolicyDocument": OTHER_POLICY}]}),
         ("AWS::IAM::Role", {"RoleName": "r", "AssumeRolePolicyDocument": POLICY},
          {"AssumeRolePolicyDocument": TRUST}),
+        ("AWS::Kinesis::Stream", {"Name": "s", "ShardCount": 1}, {"ShardCount": 2}),
+        ("AWS::Kinesis::Stream", {"Name": "s"}, {"RetentionPeriodHours": 48}),
+        ("AWS::SNS::Topic", {"TopicName": "t"}, {"DisplayName": "text"}),
         ("AWS::Events::EventBus", {"Name": "bus"}, None),
         ("AWS::Events::Rule", RULE, {"ScheduleExpression": "rate(2 hours)"}),
         ("AWS::Events::Rule", RULE, {"State": "DISABLED"}),
@@ -492,3 +495,41 @@ def test_an_http_api_with_a_route(context: Context, function: dict[str, Any]) ->
     assert all_of_it(30000) == [CREATED] * 3
     assert all_of_it(30000) == [UNCHANGED] * 3
     assert all_of_it(9000) == [UNCHANGED, CHANGED, UNCHANGED]
+
+
+def test_a_subscription_with_all_its_settings_and_with_none(context: Context) -> None:
+    _, topic = ensure(context, "AWS::SNS::Topic", TopicName="t")
+    bare = {"TopicArn": topic.ref, "Protocol": "sqs", "Endpoint": DLQ}
+    full = {
+        **bare,
+        "FilterPolicy": {"kind": ["a"]},
+        "FilterPolicyScope": "MessageBody",
+        "RawMessageDelivery": True,
+        "RedrivePolicy": {"deadLetterTargetArn": DLQ},
+    }
+
+    outcomes = [ensure(context, "AWS::SNS::Subscription", **one)[0] for one in (full, full)]
+    _, made = ensure(context, "AWS::SNS::Subscription", **bare)
+
+    assert outcomes == [CREATED, UNCHANGED]
+    assert ensure(context, "AWS::SNS::Subscription", **bare)[0] is UNCHANGED
+    attributes = context.client("sns").get_subscription_attributes(SubscriptionArn=made.ref)
+    assert attributes["Attributes"]["RawMessageDelivery"] == "false"
+    remove = RESOURCE_TYPES["AWS::SNS::Subscription"].remove
+    assert remove is not None
+    assert remove(context, {"Ref": made.ref})
+    assert not remove(context, {"Ref": made.ref})
+
+
+def test_the_starting_position_of_a_mapping_cannot_change(
+    context: Context, function: dict[str, Any]
+) -> None:
+    ensure(context, "AWS::Lambda::Function", **function)
+    _, stream = ensure(context, "AWS::Kinesis::Stream", Name="s")
+    mapping = {"EventSourceArn": stream.attributes["Arn"], "FunctionName": "greet"}
+    ensure(context, "AWS::Lambda::EventSourceMapping", StartingPosition="LATEST", **mapping)
+
+    with pytest.raises(ReplacementError, match="delete-event-source-mapping --uuid"):
+        ensure(
+            context, "AWS::Lambda::EventSourceMapping", StartingPosition="TRIM_HORIZON", **mapping
+        )

@@ -35,16 +35,20 @@ SETTINGS = {
     "DISTRIBUTION_ID": "E2QWRUHAPOMQZL",
     "AUDIT_TABLE": "brand_audit",
     "USAGE_TABLE": "brand_usage",
+    "INDEX_TABLE": "brand_index",
+    "ARCHIVE_BUCKET": "brand-archive-bucket",
 }
 
 sys.path.insert(0, str(ROOT))
 with patch.dict(os.environ, SETTINGS):
     # Handlers make their clients when they are imported, from the environment alone.
     for name in (
+        "archive_brand",
         "audit_brand",
         "count_usage",
         "get_brand",
         "hourly_metrics",
+        "index_brand",
         "invalidate_cdn",
         "notify_brand",
         "process_logo",

@@ -1,0 +1,164 @@
+"""Amazon SNS: topics, their policies and subscriptions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bootstrap.services import shapes
+from bootstrap.services.base import (
+    Context,
+    Key,
+    Outcome,
+    Properties,
+    ResourceType,
+    found,
+    gone,
+    outcome_of,
+    same_json,
+)
+from bootstrap.template import Physical
+
+_GONE = ("NotFound", "NotFoundException")
+_TOPIC_ATTRIBUTES = {
+    "ContentBasedDeduplication": shapes.flag,
+    "DisplayName": shapes.text,
+    "FifoTopic": shapes.flag,
+}
+#: What an attribute goes back to when the definition no longer sets it.
+_TOPIC_DEFAULTS = {"ContentBasedDeduplication": "false", "DisplayName": ""}
+_SUBSCRIPTION_ATTRIBUTES = {
+    "FilterPolicy": shapes.any_mapping,
+    "FilterPolicyScope": shapes.one_of("MessageAttributes", "MessageBody"),
+    "RawMessageDelivery": shapes.flag,
+    "RedrivePolicy": shapes.mapping({"deadLetterTargetArn": shapes.text}),
+}
+_SUBSCRIPTION_DEFAULTS = {
+    "FilterPolicyScope": "MessageAttributes",
+    "FilterPolicy": "{}",
+    "RawMessageDelivery": "false",
+    "RedrivePolicy": "{}",
+}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value) if isinstance(value, dict) else str(value)
+
+
+def _arn(context: Context, name: str) -> str:
+    return f"arn:aws:sns:{context.settings.region}:{context.account}:{name}"
+
+
+def _attributes(sns: Any, arn: str) -> dict[str, str] | None:
+    answer = found(lambda: sns.get_topic_attributes(TopicArn=arn), *_GONE)
+    return answer and dict(answer["Attributes"])
+
+
+def _topic(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
+    sns, name = context.client("sns"), properties["TopicName"]
+    arn = _arn(context, name)
+    wanted = {key: _text(properties[key]) for key in _TOPIC_ATTRIBUTES if key in properties}
+    existing = _attributes(sns, arn)
+    changed = False
+    if existing is None:
+        arn = sns.create_topic(Name=name, Attributes=wanted)["TopicArn"]
+    else:
+        for key, default in _TOPIC_DEFAULTS.items():
+            value = wanted.get(key, default)
+            if existing.get(key, default) != value:
+                sns.set_topic_attributes(TopicArn=arn, AttributeName=key, AttributeValue=value)
+                changed = True
+    return outcome_of(existing is None, changed), Physical(
+        arn, {"TopicArn": arn, "TopicName": name}
+    )
+
+
+def _topic_exists(context: Context, key: Key) -> bool:
+    return _attributes(context.client("sns"), key["Ref"]) is not None
+
+
+def _topic_policy(
+    context: Context, logical_id: str, properties: Properties
+) -> tuple[Outcome, Physical]:
+    sns, document = context.client("sns"), properties["PolicyDocument"]
+    changed = False
+    for arn in properties["Topics"]:
+        if not same_json((_attributes(sns, arn) or {}).get("Policy"), document):
+            sns.set_topic_attributes(
+                TopicArn=arn, AttributeName="Policy", AttributeValue=json.dumps(document)
+            )
+            changed = True
+    # A topic has a policy of its own from the beginning, so there is nothing to create.
+    return outcome_of(False, changed), Physical(logical_id)
+
+
+def _subscription(
+    context: Context, logical_id: str, properties: Properties
+) -> tuple[Outcome, Physical]:
+    sns = context.client("sns")
+    identity = {key: properties[key] for key in ("TopicArn", "Protocol", "Endpoint")}
+    wanted = {key: _text(properties[key]) for key in _SUBSCRIPTION_ATTRIBUTES if key in properties}
+    existing = _find(sns, identity)
+    changed = False
+    if existing is None:
+        answer = sns.subscribe(**identity, Attributes=wanted, ReturnSubscriptionArn=True)
+        return Outcome.CREATED, Physical(answer["SubscriptionArn"])
+    actual = sns.get_subscription_attributes(SubscriptionArn=existing)["Attributes"]
+    for key, default in _SUBSCRIPTION_DEFAULTS.items():
+        value = wanted.get(key, default)
+        if not _same(value, actual.get(key) or default):
+            sns.set_subscription_attributes(
+                SubscriptionArn=existing, AttributeName=key, AttributeValue=value
+            )
+            changed = True
+    return outcome_of(False, changed), Physical(existing)
+
+
+def _same(wanted: str, actual: str) -> bool:
+    if wanted.startswith("{"):
+        return bool(json.loads(wanted) == json.loads(actual))
+    return wanted.lower() == actual.lower()
+
+
+def _find(sns: Any, identity: dict[str, str]) -> str | None:
+    pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=identity["TopicArn"])
+    for page in pages:
+        for one in page["Subscriptions"]:
+            if (one["Protocol"], one["Endpoint"]) == (identity["Protocol"], identity["Endpoint"]):
+                return str(one["SubscriptionArn"])
+    return None
+
+
+def _unsubscribe(context: Context, key: Key) -> bool:
+    sns = context.client("sns")
+    arn = key["Ref"]
+    if found(lambda: sns.get_subscription_attributes(SubscriptionArn=arn), *_GONE) is None:
+        return False
+    return gone(lambda: sns.unsubscribe(SubscriptionArn=arn), *_GONE)
+
+
+RESOURCE_TYPES = {
+    "AWS::SNS::Topic": ResourceType(
+        _topic,
+        {"TopicName": shapes.text},
+        dict(_TOPIC_ATTRIBUTES),
+        exists=_topic_exists,
+        delete_with="sns delete-topic --topic-arn {Ref}",
+    ),
+    "AWS::SNS::TopicPolicy": ResourceType(
+        _topic_policy,
+        {"Topics": shapes.list_of(shapes.text), "PolicyDocument": shapes.any_mapping},
+    ),
+    "AWS::SNS::Subscription": ResourceType(
+        _subscription,
+        {
+            "TopicArn": shapes.text,
+            "Protocol": shapes.one_of("lambda", "sqs"),
+            "Endpoint": shapes.text,
+        },
+        dict(_SUBSCRIPTION_ATTRIBUTES),
+        remove=_unsubscribe,
+    ),
+}
