@@ -132,6 +132,15 @@ bench-http: setup ## Requests through the HTTP API (wrk), with serverless-offlin
 	@sh bench/peers.sh
 	@$(PY) -m bench.http
 
+.PHONY: bench-soak
+bench-soak: setup ## Many invocations through the AWS port: what LocalStack and the engine keep of them (wrk)
+	@sh bench/peers.sh
+	@$(PY) -m bench.soak
+
+.PHONY: bench-idle
+bench-idle: setup ## Memory and CPU at rest: alone, with 50 mappings, with 1000 warm environments
+	@$(PY) -m bench.idle
+
 .PHONY: bench-rekognition
 bench-rekognition: setup ## DetectLabels: first call, warm calls, memory
 	@$(PY) -m bench.rekognition

@@ -171,6 +171,8 @@ def trigger_stack() -> Iterator[Server]:
             "LOCALSTACK_VOLUME_DIR": str(folder / "volume"),
             "LAMBDA_PROCESS_PYTHON_RUNTIMES": str(ROOT / ".build/python-runtime"),
             "LAMBDA_RUNTIME_EXECUTOR": "process",
+            "PROVIDER_OVERRIDE_DYNAMODB": "v2",
+            "PROVIDER_OVERRIDE_DYNAMODBSTREAMS": "v2",
             "SKIP_SSL_CERT_DOWNLOAD": "1",
             "DISABLE_EVENTS": "1",
             "LS_LOG": "warn",

@@ -46,9 +46,6 @@ def environment(settings: Settings, state: Path) -> dict[str, str]:
         "GATEWAY_SERVER": "interface",
         # AWS waits 60 seconds, which is too long while trying a trigger. See README, differences.
         "LAMBDA_RETRY_BASE_DELAY": "1",
-        # LocalStack polls a queue once a second by default; Lambda's pollers do not rest.
-        "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC": "0",
-        "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "0.2",
         "LAMBDA_RUNTIME_EXECUTOR": "process",
         "LS_LOG": "warn",
         # The two that take longest; loading more at once only takes turns with what is asked for.
