@@ -11,7 +11,13 @@ from typing import Any, NoReturn
 from bootstrap.definition.document import Document, KeyPath
 
 _SUB = re.compile(r"\$\{([^}!]+)\}")
-PSEUDO_PARAMETERS = ("AWS::AccountId", "AWS::Region", "AWS::Partition", "AWS::StackName")
+PSEUDO_PARAMETERS = (
+    "AWS::AccountId",
+    "AWS::Partition",
+    "AWS::Region",
+    "AWS::StackName",
+    "AWS::URLSuffix",
+)
 
 
 @dataclass(frozen=True)

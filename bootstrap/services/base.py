@@ -65,6 +65,7 @@ class Context:
             "AWS::Region": self.settings.region,
             "AWS::Partition": "aws",
             "AWS::StackName": self.service,
+            "AWS::URLSuffix": "amazonaws.com",
         }
 
 

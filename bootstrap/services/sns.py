@@ -33,6 +33,7 @@ _SUBSCRIPTION_ATTRIBUTES = {
     "RawMessageDelivery": shapes.flag,
     "RedrivePolicy": shapes.mapping({"deadLetterTargetArn": shapes.text}),
 }
+_PROTOCOL = shapes.one_of("lambda", "sqs")
 _SUBSCRIPTION_DEFAULTS = {
     "FilterPolicyScope": "MessageAttributes",
     "FilterPolicy": "{}",
@@ -70,13 +71,33 @@ def _topic(context: Context, logical_id: str, properties: Properties) -> tuple[O
             if existing.get(key, default) != value:
                 sns.set_topic_attributes(TopicArn=arn, AttributeName=key, AttributeValue=value)
                 changed = True
+    for subscription in properties.get("Subscription", []):
+        outcome, _ = _subscription(context, logical_id, {"TopicArn": arn, **subscription})
+        changed = changed or outcome is not Outcome.UNCHANGED
     return outcome_of(existing is None, changed), Physical(
         arn, {"TopicArn": arn, "TopicName": name}
     )
 
 
+def _topic_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
+    """The topic, and each of its own subscriptions: those are triggers."""
+    subscriptions = properties.get("Subscription", [])
+    return [{"Ref": physical.ref}, *({"Ref": physical.ref, **one} for one in subscriptions)]
+
+
 def _topic_exists(context: Context, key: Key) -> bool:
+    if "Endpoint" in key:
+        return False
     return _attributes(context.client("sns"), key["Ref"]) is not None
+
+
+def _remove_subscription(context: Context, key: Key) -> bool:
+    sns = context.client("sns")
+    if "Endpoint" not in key or _attributes(sns, key["Ref"]) is None:
+        return False
+    identity = {"TopicArn": key["Ref"], "Protocol": key["Protocol"], "Endpoint": key["Endpoint"]}
+    arn = _find(sns, identity)
+    return arn is not None and _unsubscribe(context, {"Ref": arn})
 
 
 def _topic_policy(
@@ -143,7 +164,14 @@ RESOURCE_TYPES = {
     "AWS::SNS::Topic": ResourceType(
         _topic,
         {"TopicName": shapes.text},
-        dict(_TOPIC_ATTRIBUTES),
+        {
+            **_TOPIC_ATTRIBUTES,
+            "Subscription": shapes.list_of(
+                shapes.mapping({"Endpoint": shapes.text, "Protocol": _PROTOCOL})
+            ),
+        },
+        keys=_topic_keys,
+        remove=_remove_subscription,
         exists=_topic_exists,
         delete_with="sns delete-topic --topic-arn {Ref}",
     ),
@@ -155,10 +183,10 @@ RESOURCE_TYPES = {
         _subscription,
         {
             "TopicArn": shapes.text,
-            "Protocol": shapes.one_of("lambda", "sqs"),
+            "Protocol": _PROTOCOL,
             "Endpoint": shapes.text,
         },
-        dict(_SUBSCRIPTION_ATTRIBUTES),
+        {**_SUBSCRIPTION_ATTRIBUTES, "Region": shapes.text},
         remove=_unsubscribe,
     ),
 }

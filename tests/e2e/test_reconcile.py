@@ -316,6 +316,31 @@ def test_a_rule(account: Account) -> None:
     assert events.list_targets_by_rule(Rule=name)["Targets"] == []
 
 
+def test_a_topic_and_its_subscriptions(account: Account) -> None:
+    """A function's subscription is a part of the topic; it goes with the function's event."""
+    sns, function = account.client("sns"), account.function()
+    _, made = account.ensure("AWS::Lambda::Function", function)
+    bare = {"TopicName": f"reconcile-{account.name}"}
+    subscription = {"Endpoint": made.attributes["Arn"], "Protocol": "lambda"}
+    full = {**bare, "DisplayName": "News", "Subscription": [subscription]}
+
+    topic = account.reconcile("AWS::SNS::Topic", full, bare)
+    account.cleanup.callback(sns.delete_topic, TopicArn=topic.ref)
+
+    def subscribed() -> list[str]:
+        page = sns.list_subscriptions_by_topic(TopicArn=topic.ref)
+        return [one["Endpoint"] for one in page["Subscriptions"]]
+
+    kind = RESOURCE_TYPES["AWS::SNS::Topic"]
+    assert subscribed() == [made.attributes["Arn"]]
+    keys = kind.keys("Topic", full, topic)
+    left = [key for key in keys if key not in kind.keys("Topic", bare, topic)]
+    assert kind.remove is not None
+    assert [kind.remove(account.context, key) for key in left] == [True]
+    assert subscribed() == []
+    assert not kind.remove(account.context, {"Ref": topic.ref}), "the topic itself stays"
+
+
 def test_an_http_api(account: Account) -> None:
     bare = {"Name": f"reconcile-{account.name}", "ProtocolType": "HTTP"}
     full = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bootstrap.definition.events import event_bridge, http_api, s3, sqs, stream
+from bootstrap.definition.events import event_bridge, http_api, s3, sns, sqs, stream
 from bootstrap.definition.events.base import EventType
 from bootstrap.definition.events.failures import FailurePath
 
@@ -14,6 +14,7 @@ EVENT_TYPES: dict[str, EventType[Any]] = {
     event_type.key: event_type
     for event_type in (
         sqs.Sqs(),
+        sns.Sns(),
         event_bridge.EventBridge(),
         http_api.HttpApi(),
         s3.S3(),

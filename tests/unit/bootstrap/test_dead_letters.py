@@ -150,6 +150,8 @@ class Vanishing:
     def paginate(self) -> list[dict[str, Any]]:
         if self.operation == "list_queues":
             return [{"QueueUrls": ["http://sqs/gone", "http://sqs/letters"]}]
+        if self.operation == "list_subscriptions":
+            return [{"Subscriptions": [{"SubscriptionArn": "gone"}, {"SubscriptionArn": "s"}]}]
         if self.operation == "list_event_source_mappings":
             return [{"EventSourceMappings": [{"UUID": "1", "DestinationConfig": {}}]}]
         return [{"Functions": [{"FunctionName": "gone"}, {"FunctionName": "there"}]}]
@@ -162,6 +164,10 @@ class Vanishing:
     def list_function_event_invoke_configs(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803  boto3
         self._refuse(FunctionName)
         return {"FunctionEventInvokeConfigs": []}
+
+    def get_subscription_attributes(self, *, SubscriptionArn: str) -> dict[str, Any]:  # noqa: N803  boto3
+        self._refuse(SubscriptionArn, "NotFound")
+        return {"Attributes": {"RawMessageDelivery": "true"}}
 
     def list_event_buses(self) -> dict[str, Any]:
         return {"EventBuses": [{"Name": "gone"}, {"Name": "default"}]}
@@ -185,3 +191,14 @@ def test_what_is_deleted_meanwhile_is_passed_over() -> None:
     found = dead_letter_queues(cast("Settings", Vanishing()))
 
     assert found == {"letters": "http://sqs/letters"}
+
+
+def test_a_topics_dead_letter_is_told_from_a_functions() -> None:
+    attributes = {"ErrorMessage": {"StringValue": "there is no function x"}}
+    body = json.dumps({"Type": "Notification", "TopicArn": "arn:aws:sns:us-east-1:0:t"})
+
+    topic = describe({"Body": body, "MessageAttributes": attributes})
+    function = describe({"Body": "{}", "MessageAttributes": attributes})
+
+    assert (topic.origin, topic.reason) == ("topic", "there is no function x")
+    assert function.origin == "function"

@@ -30,6 +30,7 @@ SHORTEST = {
     "eventBridge": "{schedule: rate(1 hour)}",
     "httpApi": "GET /orders/{id}",
     "s3": "papers",
+    "sns": "orders",
     "sqs": "arn:aws:sqs:us-east-1:000000000000:orders",
     "stream": "arn:aws:kinesis:us-east-1:000000000000:stream/orders",
 }
@@ -151,7 +152,7 @@ def test_a_type_can_be_a_key_of_the_function(with_address: Any, project: Project
         ("    address: {port: 1}\n", "functions.greet.address.port: is not supported here. "
                                      "Supported: cors."),
         ("    events: [{address: true}]\n", "the event type “address” is not supported here. "
-                                            "Supported: eventBridge, httpApi, s3, sqs, "
+                                            "Supported: eventBridge, httpApi, s3, sns, sqs, "
                                             "stream."),
     ],
 )  # fmt: skip
