@@ -10,13 +10,18 @@ from __future__ import annotations
 
 import functools
 import json
+import uuid
 from typing import Any
 
+from botocore.exceptions import ClientError
 from localstack.aws.connect import connect_to
 from localstack.services.events.target import (
+    LambdaTargetSender,
     TargetSender,
     transform_event_with_target_input_path,
 )
+from localstack.services.events.utils import to_json_str
+from localstack.services.lambda_.api_utils import function_locators_from_arn
 from localstack.utils.aws.arns import (
     extract_account_id_from_arn,
     extract_region_from_arn,
@@ -28,7 +33,9 @@ from trigger_stack.delivery.rules.delivery import (
     EventNotDeliverableError,
     dead_letter,
 )
+from trigger_stack.localstack.lambda_engine.event_manager import accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
+from trigger_stack.localstack.lambda_engine.versions import find_function
 
 
 def transformed(sender: Any, event: dict[str, Any]) -> Any:
@@ -57,7 +64,27 @@ def send(sender: Any, event: dict[str, Any], trace_header: Any) -> None:
     Raises:
         Exception: whatever the target's service answers.
     """
-    sender.send_event(transformed(sender, event), trace_header)
+    ready = transformed(sender, event)
+    if isinstance(sender, LambdaTargetSender):
+        _to_function(sender, ready, trace_header)
+    else:
+        sender.send_event(ready, trace_header)
+
+
+def _to_function(sender: Any, event: Any, trace_header: Any) -> None:
+    """Have the engine accept the event, without a request to LocalStack."""
+    name, _, account, region = function_locators_from_arn(sender.arn)
+    if find_function(str(account), str(region), str(name)) is None:
+        message = f"Function not found: {sender.arn}"
+        answer: Any = {"Error": {"Code": "ResourceNotFoundException", "Message": message}}
+        raise ClientError(answer, "Invoke")
+    accept(
+        sender.arn,
+        to_json_str(event).encode(),
+        request_id=str(uuid.uuid4()),
+        source=sender.rule_arn,
+        trace_id=trace_header.to_header_str() if trace_header else None,
+    )
 
 
 def send_message(queue_arn: str, body: str, attributes: dict[str, Any]) -> None:
