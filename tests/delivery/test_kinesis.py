@@ -288,21 +288,28 @@ def test_a_partial_failure_goes_on_from_the_lowest_record(streamed: Make) -> Non
     assert one.failure()["KinesisBatchInfo"]["batchSize"] == 3
 
 
-def test_a_record_that_is_too_old_is_given_up(streamed: Make) -> None:
-    """The shortest age is a minute on AWS and here, so the record is as old as that."""
-    one = streamed(
-        POISON, "bad", MaximumRecordAgeInSeconds=60, MaximumRetryAttempts=-1, Enabled=False
+def test_without_a_limit_of_retries_a_batch_is_tried_until_it_succeeds(
+    streamed: Make, stack: Stack
+) -> None:
+    code = PRINT + (
+        "\ndef handler(event, context):\n"
+        "    show(event)\n"
+        "    if 'MENDED' not in os.environ: raise ValueError('not yet')\n"
     )
-    assert one.batches() == []
-    one.put("good")
-    one.update(Enabled=True)
+    one = streamed(code, "1", "2", MaximumRetryAttempts=-1, DestinationConfig={})
+    eventually(lambda: len(one.batches()) >= 3)
+    stack.client("lambda").update_function_configuration(
+        FunctionName=one.function, Environment={"Variables": {"MENDED": "yes"}}
+    )
+    stack.wait_ready(one.function)
+    one.put("next")
 
-    def failed_twice() -> bool:
-        found = one.batches()
-        assert len(found) >= 2, found
-        return all(batch == ["bad", "good"] for batch in found)
+    def last() -> bool:
+        assert (found := one.batches())[-1] == ["next"], found
+        return True
 
-    eventually(failed_twice)
+    eventually(last, seconds=30)
+    assert all(batch == ["1", "2"] for batch in one.batches()[:-1])
 
 
 def test_a_throttled_batch_waits_without_an_attempt(streamed: Make) -> None:
