@@ -154,8 +154,8 @@ def wait_for(port: int, path: str, log: Path, host: str = "localhost") -> None:
 
 
 @contextmanager
-def trigger_stack() -> Iterator[Server]:
-    """This project."""
+def trigger_stack(**more: str) -> Iterator[Server]:
+    """This project, with more settings."""
     edge, port = free_port(), free_port()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -176,6 +176,7 @@ def trigger_stack() -> Iterator[Server]:
             "SKIP_SSL_CERT_DOWNLOAD": "1",
             "DISABLE_EVENTS": "1",
             "LS_LOG": "warn",
+            **more,
         }
         command = [sys.executable, "-m", "trigger_stack.localstack.serve"]
         with running(command, log, ROOT, **settings) as process:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
 import resource
@@ -34,6 +35,9 @@ def become(job: dict[str, Any], sandbox: Sandbox) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
+    # Out of the way first: with many environments the parent's own numbers are as high.
+    status_fd, log_fd = _moved(status_fd), _moved(log_fd)
+    api_fd = None if api_fd is None else _moved(api_fd)
     os.dup2(status_fd, STATUS_FD, inheritable=False)
     os.dup2(log_fd, LOG_FD)
     if api_fd is not None:
@@ -61,6 +65,11 @@ def become(job: dict[str, Any], sandbox: Sandbox) -> None:
         write_status(STATUS_FD, {"error": f"{error}"})
         os._exit(127)
     os.close(STATUS_FD)
+
+
+def _moved(fd: int) -> int:
+    """The same file under a number that nothing else here uses."""
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, STATUS_FD + 1)
 
 
 def _limit(job: dict[str, Any]) -> None:
