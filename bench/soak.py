@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -72,11 +74,13 @@ def requests(server: Server, connections: int) -> tuple[int, int]:
 
 
 def main() -> None:
-    """Invoke and print."""
+    """Invoke and print; ends with code 1 when ``wrk`` is missing."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--invocations", type=int, default=200_000)
     parser.add_argument("--connections", type=int, default=8)
     options = parser.parse_args()
+    if shutil.which("wrk") is None:
+        sys.exit("wrk is missing. Install it, for example: apt-get install wrk")
     with trigger_stack() as server:
         create_function(server.edge, "soak", SILENT)
         done = failed = 0
