@@ -9,13 +9,14 @@ import boto3
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.utilities.data_classes import KinesisStreamEvent
 
-from .usage import BadUsageError, Usage, count, totals, usage_of
+from .usage import BadUsageError, Tables, Usage, count, totals, usage_of
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger()
-counters = boto3.resource("dynamodb").Table(os.environ["USAGE_TABLE"])
+dynamodb = boto3.client("dynamodb")
+tables = Tables(os.environ["USAGE_TABLE"], os.environ["IDEMPOTENCY_TABLE"])
 
 
 @logger.inject_lambda_context
@@ -30,6 +31,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             failed = record.kinesis.sequence_number
             logger.warning("Bad record", event_id=record.event_id, reason=str(error))
             break
-    counted = sum(count(counters, key, numbers) for key, numbers in totals(usages).items())
+    counted = sum(count(dynamodb, tables, key, ids) for key, ids in totals(usages).items())
     logger.info("Usage counted", records=len(usages), counted=counted)
     return {"batchItemFailures": [{"itemIdentifier": failed}] if failed else []}

@@ -6,12 +6,9 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING
 
 from functions.shared.clock import hour_of
-from functions.shared.dynamodb import is_condition_failure
 from functions.shared.names import is_brand_id
 
 if TYPE_CHECKING:
@@ -20,9 +17,11 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import (
         KinesisStreamRecord,
     )
-    from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 KEPT_FOR = timedelta(days=30)
+_MOST = 99  # a transaction has up to 100 items, one of them the counter
 
 
 class BadUsageError(ValueError):
@@ -36,14 +35,20 @@ class Usage:
     Attributes:
         brand_id: The brand.
         hour: UTC hour of arrival, as `hour_of` writes it.
-        shard: Id of the shard.
-        sequence_number: Place of the record in the shard.
+        record_id: Shard and sequence number of the record.
     """
 
     brand_id: str
     hour: str
-    shard: str
-    sequence_number: str
+    record_id: str
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The names of the tables: of the counters, and of what was counted."""
+
+    usage: str
+    idempotency: str
 
 
 def usage_of(record: KinesisStreamRecord) -> Usage:
@@ -61,53 +66,73 @@ def usage_of(record: KinesisStreamRecord) -> Usage:
     if not is_brand_id(brand_id):
         raise BadUsageError(f"brandId is not a brand id: {brand_id!r}")
     arrived = datetime.fromtimestamp(kinesis.approximate_arrival_timestamp, UTC)
-    shard = record.event_id.partition(":")[0]
-    return Usage(str(brand_id), hour_of(arrived), shard, kinesis.sequence_number)
+    return Usage(str(brand_id), hour_of(arrived), record.event_id)
 
 
-def totals(usages: Iterable[Usage]) -> dict[tuple[str, str, str], list[str]]:
-    """The sequence numbers for each counter and shard, lowest first."""
-    found: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+def totals(usages: Iterable[Usage]) -> dict[tuple[str, str], list[str]]:
+    """The ids of the records for each counter, without repetition."""
+    found: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for usage in usages:
-        found[usage.brand_id, usage.hour, usage.shard].append(usage.sequence_number)
-    return {key: sorted(numbers, key=int) for key, numbers in found.items()}
+        found[usage.brand_id, usage.hour][usage.record_id] = None
+    return {key: list(ids) for key, ids in found.items()}
 
 
-def count(table: Table, key: tuple[str, str, str], numbers: list[str]) -> int:
-    """Add records of one shard to a counter, each once however often it arrives.
+def count(client: DynamoDBClient, tables: Tables, key: tuple[str, str], ids: list[str]) -> int:
+    """Add records to a counter, each once however often and in whatever order it arrives.
 
-    The counter remembers the last record of each shard: those up to it were counted. A shard is
-    read in order, so no later record is counted before an earlier one.
+    A record's id is stored in the same transaction as the sum that it is a part of. So one that was
+    given up and is sent back later counts, too (DynamoDB, "Amazon DynamoDB Transactions").
 
     Returns:
         How many records were new.
     """
-    brand_id, hour, shard = key
-    names = {"#count": "count", "#last": f"last#{shard}", "#expires": "expiresAt"}
-    item: dict[str, Any] = {"brandId": brand_id, "hour": hour}
-    while True:
-        stored = table.get_item(Key=item, ConsistentRead=True).get("Item", {})
-        last = str(stored.get(names["#last"], ""))
-        new = [number for number in numbers if int(number) > int(last or -1)]
-        if not new:
-            return 0
-        unchanged = "#last = :before" if last else "attribute_not_exists(#last)"
-        values: dict[str, Any] = {
-            ":n": len(new),
-            ":last": new[-1],
-            ":expires": int((datetime.now(UTC) + KEPT_FOR).timestamp()),
-            **({":before": last} if last else {}),
+    brand_id, hour = key
+    new = 0
+    for start in range(0, len(ids), _MOST):
+        left = ids[start : start + _MOST]
+        while left:
+            known = _add(client, tables, brand_id, hour, left)
+            if not known:
+                new += len(left)
+                break
+            left = [one for one in left if one not in known]
+    return new
+
+
+def _add(
+    client: DynamoDBClient, tables: Tables, brand_id: str, hour: str, ids: list[str]
+) -> set[str]:
+    """Add all of the records, or none; the ids that were counted before."""
+    expires = {"N": str(int((datetime.now(UTC) + KEPT_FOR).timestamp()))}
+    add: TransactWriteItemTypeDef = {
+        "Update": {
+            "TableName": tables.usage,
+            "Key": {"brandId": {"S": brand_id}, "hour": {"S": hour}},
+            "UpdateExpression": "ADD #count :n SET #expires = :expires",
+            "ExpressionAttributeNames": {"#count": "count", "#expires": "expiresAt"},
+            "ExpressionAttributeValues": {":n": {"N": str(len(ids))}, ":expires": expires},
         }
-        try:
-            table.update_item(
-                Key=item,
-                UpdateExpression="ADD #count :n SET #last = :last, #expires = :expires",
-                ConditionExpression=unchanged,
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues=values,
-            )
-        except ClientError as error:
-            if not is_condition_failure(error):
-                raise
-            continue  # another delivery was faster: look again what is left
-        return len(new)
+    }
+    remember: list[TransactWriteItemTypeDef] = [
+        {
+            "Put": {
+                "TableName": tables.idempotency,
+                "Item": {"id": {"S": f"count_usage#{one}"}, "expiration": expires},
+                "ConditionExpression": "attribute_not_exists(id)",
+            }
+        }
+        for one in ids
+    ]
+    try:
+        client.transact_write_items(TransactItems=[add, *remember])
+    except client.exceptions.TransactionCanceledException as error:
+        reasons = error.response["CancellationReasons"][1:]
+        known = {
+            one
+            for one, reason in zip(ids, reasons, strict=True)
+            if reason["Code"] == "ConditionalCheckFailed"
+        }
+        if not known:
+            raise  # another transaction was under way: the batch comes again
+        return known
+    return set()

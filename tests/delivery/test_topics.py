@@ -201,3 +201,25 @@ def test_a_message_outlives_the_end_of_the_engine(stack: Stack, topic: Callable[
         return True
 
     eventually(handled, seconds=40)
+
+
+def test_an_alias_that_is_gone_ends_in_the_dead_letter_queue(
+    stack: Stack, topic: Callable[..., str], queue: Callable[..., tuple[str, str]]
+) -> None:
+    """The function is there, and no version behind the ARN: SNS and rules give it up alike."""
+    name, arn, (url, dlq) = stack.create(SHOW), topic(), queue()
+    alias = f"arn:aws:lambda:us-east-1:000000000000:function:{name}:gone"
+    events, rule = stack.client("events"), f"r-{secrets.token_hex(6)}"
+    subscribe(stack, arn, alias, RedrivePolicy=json.dumps({"deadLetterTargetArn": dlq}))
+    events.put_rule(Name=rule, EventPattern=json.dumps({"source": [rule]}))
+    target = {"Id": "1", "Arn": alias, "DeadLetterConfig": {"Arn": dlq}}
+    events.put_targets(Rule=rule, Targets=[target])
+
+    stack.client("sns").publish(TopicArn=arn, Message="hello")
+    entry = {"Source": rule, "DetailType": "t", "Detail": "{}"}
+    assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+
+    letters = [json.loads(body) for body in bodies(stack, url, 2)]
+    assert sorted(letter.get("source", "topic") for letter in letters) == sorted([rule, "topic"])
+    events.remove_targets(Rule=rule, Ids=["1"])
+    events.delete_rule(Name=rule)

@@ -122,8 +122,14 @@ def test_a_bad_use_ends_in_count_usage_dlq_and_its_neighbours_are_counted(
     eventually(both, seconds=30)
 
 
-def test_a_dead_letter_of_a_stream_is_sent_back_to_its_function(aws, cleanup, function, logs_of):
-    """`make redrive` reads the records again from where the document says they are."""
+@pytest.mark.parametrize("fails", ["raise ValueError('not yet')", "return REPORT(event)"])
+def test_a_dead_letter_of_a_stream_is_sent_back_to_its_function(
+    aws, cleanup, function, logs_of, fails
+):
+    """`make redrive` reads the records again from where the document says they are.
+
+    A letter whose records fail again stays, also when the function only reports them.
+    """
     kinesis, sqs, functions = aws("kinesis"), aws("sqs"), aws("lambda")
     name = f"t-{uuid.uuid4().hex[:10]}"
     kinesis.create_stream(StreamName=name, ShardCount=1)
@@ -134,8 +140,11 @@ def test_a_dead_letter_of_a_stream_is_sent_back_to_its_function(aws, cleanup, fu
     stream = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
     arn = function(
         "import base64, os\n"
+        "def REPORT(event):\n"
+        "    number = event['Records'][0]['kinesis']['sequenceNumber']\n"
+        "    return {'batchItemFailures': [{'itemIdentifier': number}]}\n"
         "def handler(event, context):\n"
-        "    if os.environ.get('MENDED') != 'yes': raise ValueError('not yet')\n"
+        f"    if os.environ.get('MENDED') != 'yes': {fails}\n"
         "    for record in event['Records']:\n"
         "        print('seen', base64.b64decode(record['kinesis']['data']).decode())\n"
     )
@@ -144,6 +153,7 @@ def test_a_dead_letter_of_a_stream_is_sent_back_to_its_function(aws, cleanup, fu
         FunctionName=arn,
         StartingPosition="TRIM_HORIZON",
         MaximumRetryAttempts=0,
+        FunctionResponseTypes=["ReportBatchItemFailures"],
         DestinationConfig={"OnFailure": {"Destination": dlq["QueueArn"]}},
     )
     cleanup.callback(functions.delete_event_source_mapping, UUID=mapping["UUID"])
@@ -156,6 +166,10 @@ def test_a_dead_letter_of_a_stream_is_sent_back_to_its_function(aws, cleanup, fu
         )["Attributes"]
         return found["ApproximateNumberOfMessages"] == "1"
 
+    eventually(waiting, seconds=30)
+    early = bootstrap("redrive", f"{name}-dlq")
+    assert early.returncode == 1, early.stdout + early.stderr
+    assert "the function failed again" in early.stdout + early.stderr
     eventually(waiting, seconds=30)
     functions.update_function_configuration(
         FunctionName=arn, Environment={"Variables": {"MENDED": "yes"}}

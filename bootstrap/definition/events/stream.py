@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, override
 
 from pydantic import Field
@@ -116,10 +115,17 @@ class _OnFailure(FailurePath):
         arn = document["requestContext"]["functionArn"]
         event = {"Records": list(_records(settings, document, batch))}
         if len(event["Records"]) != batch["batchSize"]:
-            raise RuntimeError("the stream no longer has all of its records")
+            raise RuntimeError(
+                f"the batch had {batch['batchSize']} records, and the stream has"
+                f" {len(event['Records'])} there: some have expired, or others lay between them"
+            )
         answer = settings.client("lambda").invoke(FunctionName=arn, Payload=json.dumps(event))
-        if "FunctionError" in answer:
-            raise RuntimeError(f"the function failed again: {answer['Payload'].read().decode()}")
+        result = answer["Payload"].read().decode()
+        # A function that reports failed records has ended without an error of its own.
+        reported = _json(result)
+        failed = isinstance(reported, dict) and reported.get("batchItemFailures")
+        if "FunctionError" in answer or failed:
+            raise RuntimeError(f"the function failed again: {result}")
 
 
 def _json(text: str) -> Any:
@@ -209,7 +215,7 @@ class Stream(EventType[StreamEvent]):
 
     @override
     def check(self, trigger: Trigger[StreamEvent], service: Service, document: Document) -> None:
-        event, fail = trigger.event, partial(document.fail)
+        event, fail = trigger.event, document.fail
         where = f"functions.{trigger.key}: "
         if event.source not in _ACTIONS:
             fail(f"{where}a stream needs type: dynamodb or kinesis.", *trigger.path)

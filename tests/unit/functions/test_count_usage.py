@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
-from concurrent.futures import ThreadPoolExecutor
+import uuid
 
 import boto3
 import pytest
@@ -23,12 +22,15 @@ ARRIVED = 1795412400.25
 @pytest.fixture
 def counters(monkeypatch):
     with mock_aws():
-        table = boto3.resource(
-            "dynamodb",
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        ).create_table(
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        resource = boto3.resource("dynamodb", region_name="us-east-1", **keys)
+        resource.create_table(
+            TableName="idempotency",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        )
+        table = resource.create_table(
             TableName="brand_usage",
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[
@@ -40,7 +42,8 @@ def counters(monkeypatch):
                 {"AttributeName": "hour", "KeyType": "RANGE"},
             ],
         )
-        monkeypatch.setattr(count_usage, "counters", table)
+        client = boto3.client("dynamodb", region_name="us-east-1", **keys)
+        monkeypatch.setattr(count_usage, "dynamodb", client)
         yield table
 
 
@@ -122,28 +125,34 @@ def test_the_records_before_a_bad_one_are_counted_and_it_is_reported(
     assert len(lines.at("WARNING")) == 1
 
 
+def add(brand, ids):
+    return count(count_usage.dynamodb, count_usage.tables, (brand, HOUR), ids)
+
+
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(st.data())
-def test_any_repetition_of_a_shards_records_counts_each_once(counters, data):
-    """Deliveries begin anywhere that was reached before, as a shard is read in order."""
-    brand = f"b{data.draw(st.integers(0, 10**9))}-{threading.get_ident()}-{id(data)}"
-    reached = 0
-    for _ in range(data.draw(st.integers(1, 6))):
-        begin = data.draw(st.integers(1, reached + 1))
-        end = data.draw(st.integers(begin, begin + 5))
-        numbers = [str(number) for number in range(begin, end + 1)]
-        count(counters, (brand, HOUR, "shard"), numbers)
-        reached = max(reached, end)
+@given(st.lists(st.lists(st.integers(1, 30), unique=True), max_size=6))
+def test_any_repetition_in_any_order_counts_each_record_once(counters, deliveries):
+    brand = f"b{uuid.uuid4().hex}"
+    for numbers in deliveries:
+        add(brand, [f"{brand}:{number}" for number in numbers])
 
-    assert counted(counters, brand) == reached
+    assert counted(counters, brand) == len({n for numbers in deliveries for n in numbers})
 
 
-def test_two_deliveries_at_the_same_time_count_once(counters):
-    numbers = [str(number) for number in range(1, 11)]
-    with ThreadPoolExecutor(4) as pool:
-        new = list(pool.map(lambda _: count(counters, ("acme", HOUR, "s"), numbers), range(4)))
+def test_a_record_that_was_given_up_counts_when_it_is_sent_back(counters, context):
+    """Later records of its shard were counted meanwhile."""
+    count_usage.handler(event_of({"brandId": "acme"}, first=7), context)
 
-    assert sorted(new) == [0, 0, 0, 10]
-    assert counted(counters) == 10
+    count_usage.handler(event_of({"brandId": "acme"}, first=3), context)
+
+    assert counted(counters) == 2
+
+
+def test_more_records_than_a_transaction_has(counters):
+    ids = [f"s:{number}" for number in range(250)]
+
+    assert add("acme", ids) == 250
+    assert add("acme", [*ids[::2], "s:new"]) == 1
+    assert counted(counters) == 251

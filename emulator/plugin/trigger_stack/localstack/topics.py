@@ -20,7 +20,6 @@ from typing import Any
 from localstack import config
 from localstack.aws.connect import connect_to
 from localstack.runtime.hooks import on_infra_start
-from localstack.services.lambda_.api_utils import function_locators_from_arn
 from localstack.services.plugins import Service, aws_provider
 from localstack.utils.aws.arns import (
     extract_account_id_from_arn,
@@ -31,7 +30,7 @@ from localstack.utils.aws.arns import (
 from trigger_stack.delivery.core.deliverer import Deliverer, EndpointGoneError, Notification
 from trigger_stack.localstack.lambda_engine.event_manager import accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
-from trigger_stack.localstack.lambda_engine.versions import find_function
+from trigger_stack.localstack.lambda_engine.versions import can_be_invoked
 
 deliverer = Deliverer(record)
 _NO_QUEUE = "the subscription has no dead-letter queue: set its RedrivePolicy"
@@ -55,8 +54,7 @@ def _to_function(publisher_: Any, context: Any, subscriber: Any) -> None:
     request_id = str(uuid.uuid4())
 
     def send() -> None:
-        name, _, account, region = function_locators_from_arn(endpoint)
-        if find_function(str(account), str(region), str(name)) is None:
+        if not can_be_invoked(endpoint):
             raise EndpointGoneError(f"there is no function {endpoint}")
         accept(
             endpoint,

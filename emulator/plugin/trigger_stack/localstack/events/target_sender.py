@@ -21,7 +21,6 @@ from localstack.services.events.target import (
     transform_event_with_target_input_path,
 )
 from localstack.services.events.utils import to_json_str
-from localstack.services.lambda_.api_utils import function_locators_from_arn
 from localstack.utils.aws.arns import (
     extract_account_id_from_arn,
     extract_region_from_arn,
@@ -35,7 +34,7 @@ from trigger_stack.delivery.rules.delivery import (
 )
 from trigger_stack.localstack.lambda_engine.event_manager import accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
-from trigger_stack.localstack.lambda_engine.versions import find_function
+from trigger_stack.localstack.lambda_engine.versions import can_be_invoked
 
 
 def transformed(sender: Any, event: dict[str, Any]) -> Any:
@@ -73,8 +72,7 @@ def send(sender: Any, event: dict[str, Any], trace_header: Any) -> None:
 
 def _to_function(sender: Any, event: Any, trace_header: Any) -> None:
     """Have the engine accept the event, without a request to LocalStack."""
-    name, _, account, region = function_locators_from_arn(sender.arn)
-    if find_function(str(account), str(region), str(name)) is None:
+    if not can_be_invoked(sender.arn):
         message = f"Function not found: {sender.arn}"
         answer: Any = {"Error": {"Code": "ResourceNotFoundException", "Message": message}}
         raise ClientError(answer, "Invoke")

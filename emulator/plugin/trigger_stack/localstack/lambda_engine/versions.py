@@ -23,6 +23,7 @@ from localstack.aws.api.lambda_ import (
     StateReasonCode,
     TooManyRequestsException,
 )
+from localstack.services.lambda_.api_utils import function_locators_from_arn
 from localstack.services.lambda_.invocation.execution_environment import ExecutionEnvironment
 from localstack.services.lambda_.invocation.lambda_models import (
     Function,
@@ -244,6 +245,15 @@ def _event_invoke(config: Any) -> EventInvokeConfig:
 
 def _as_dict(value: Any) -> Any:
     return dataclasses.asdict(value) if dataclasses.is_dataclass(value) else str(value)  # type: ignore[arg-type]  # no class gets here
+
+
+def can_be_invoked(arn: str) -> bool:
+    """Whether there is the function, version or alias of an ARN."""
+    name, qualifier, account, region = function_locators_from_arn(arn)
+    function = find_function(str(account), str(region), str(name))
+    if function is None:
+        return False
+    return not qualifier or qualifier in function.versions or qualifier in function.aliases
 
 
 def find_function(account: str, region: str, name: str) -> Function | None:

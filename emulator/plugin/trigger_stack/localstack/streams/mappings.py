@@ -40,6 +40,7 @@ from trigger_stack.localstack.streams import wakeups
 
 LOG = logging.getLogger(__name__)
 
+_PREPARE_AGAIN_S = 1.0
 #: By mapping: where it goes on after it was disabled or updated.
 _progress: dict[str, Progress] = {}
 
@@ -61,11 +62,15 @@ class StreamWorker(MappingWorker):
         super().__init__(configuration, enabled, EsmStateReason.USER_ACTION, mapping)
 
     def prepare(self) -> None:
-        """Fix where each shard begins."""
-        try:
-            self._mapping.prepare()
-        except Exception as error:  # the mapping tries again
-            LOG.warning("%s cannot be read yet: %s", self.esm_config["EventSourceArn"], error)
+        """Fix where each shard begins: only then is the mapping enabled."""
+        while not self._shutdown_event.is_set():
+            try:
+                self._mapping.prepare()
+            except Exception as error:  # the stream may come back
+                LOG.warning("%s cannot be read yet: %s", self.esm_config["EventSourceArn"], error)
+                self._shutdown_event.wait(_PREPARE_AGAIN_S)
+            else:
+                return
 
     def poller_loop(self, *args: Any, **kwargs: Any) -> None:
         """Run the mapping until it is disabled or deleted; records wake it."""
