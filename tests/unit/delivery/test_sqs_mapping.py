@@ -13,12 +13,11 @@ from typing import Any
 import pytest
 
 from tests.support.waiting import eventually
+from trigger_stack.delivery.core.invocation import Reply, ThrottledError
 from trigger_stack.delivery.sqs.mapping import (
     MAX_PAYLOAD_BYTES,
     MappingSettings,
-    Reply,
     SqsMapping,
-    ThrottledError,
     by_group,
 )
 

@@ -10,13 +10,8 @@ from typing import Any
 
 import pytest
 
-from trigger_stack.delivery.streams.lane import (
-    Lane,
-    Reply,
-    StoppedError,
-    ThrottledError,
-    first_failure,
-)
+from trigger_stack.delivery.core.invocation import Reply, ThrottledError
+from trigger_stack.delivery.streams.lane import Lane, StoppedError, first_failure
 from trigger_stack.delivery.streams.records import Failure, Record
 from trigger_stack.delivery.streams.settings import StreamSettings
 

@@ -20,6 +20,7 @@ from localstack.services.lambda_.event_source_mapping.esm_worker import (
 from localstack.services.plugins import SERVICE_PLUGINS
 from localstack.utils.strings import long_uid
 
+from trigger_stack.delivery.core.invocation import Reply, ThrottledError
 from trigger_stack.localstack.lambda_engine.versions import INTERNAL
 
 
@@ -96,23 +97,16 @@ class MappingWorker(EsmWorker):
         return workers.get(self.uuid) is self
 
 
-class FunctionThrottledError(Exception):
-    """The function has no concurrency left."""
-
-
-def invoke(function_arn: str, payload: bytes, source_arn: str) -> Any:
+def invoke(function_arn: str, payload: bytes, source_arn: str) -> Reply:
     """Have a function handle an event, and wait for its end.
 
-    Returns:
-        LocalStack's ``InvocationResult``.
-
     Raises:
-        FunctionThrottledError: It has no concurrency left.
+        ThrottledError: It has no concurrency left.
     """
     name, qualifier, account, region = function_locators_from_arn(function_arn)
     service = SERVICE_PLUGINS.require("lambda")._provider.lambda_service
     try:
-        return service.invoke(
+        result = service.invoke(
             function_name=name,
             qualifier=qualifier,
             region=region,
@@ -124,4 +118,10 @@ def invoke(function_arn: str, payload: bytes, source_arn: str) -> Any:
             user_agent=f"{INTERNAL}|batch of messages|{source_arn}",
         )
     except TooManyRequestsException as error:
-        raise FunctionThrottledError(str(error)) from None
+        raise ThrottledError(str(error)) from None
+    return Reply(
+        bool(result.is_error),
+        bytes(result.payload or b""),
+        str(result.request_id),
+        result.executed_version,
+    )

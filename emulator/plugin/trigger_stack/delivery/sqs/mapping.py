@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
 
-from trigger_stack.delivery.sqs.failures import failed_messages
+from trigger_stack.delivery.core.invocation import Reply, ThrottledError
+from trigger_stack.delivery.core.partial_failures import failed_items
 from trigger_stack.delivery.sqs.filters import Filters, Matches
 from trigger_stack.delivery.sqs.records import Message, Record, make_record, payload_of
 from trigger_stack.delivery.sqs.scaling import MOST_BATCHES, Scaling
@@ -52,23 +53,6 @@ class Queue(Protocol):
     def delete(self, messages: list[Message]) -> None:
         """Delete messages that were received."""
         ...
-
-
-class ThrottledError(Exception):
-    """The function has no concurrency left."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The result of an invocation.
-
-    Attributes:
-        is_error: Whether the function failed.
-        payload: Its result, as bytes of JSON.
-    """
-
-    is_error: bool
-    payload: bytes
 
 
 class _Outcome(Enum):
@@ -280,7 +264,7 @@ class SqsMapping:
             return _Outcome.FAILED
         failed: set[str] = set()
         if self._settings.report_failures:
-            failed = failed_messages(reply.payload, {one["MessageId"] for one in matching})
+            failed = failed_items(reply.payload, {one["MessageId"] for one in matching})
         done = [message for message in matching if message["MessageId"] not in failed]
         if done:
             self._queue.delete(done)

@@ -10,15 +10,16 @@ either, and a batch whose first record fails is halved. Throttles count as no at
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from trigger_stack.delivery.core.invocation import Reply, ThrottledError
+from trigger_stack.delivery.core.partial_failures import failed_items
 from trigger_stack.delivery.streams.records import Event, Failure, Record, as_json
 from trigger_stack.delivery.streams.settings import StreamSettings
 
@@ -29,29 +30,8 @@ _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
 
 
-class ThrottledError(Exception):
-    """The function has no concurrency left."""
-
-
 class StoppedError(Exception):
     """The mapping ends: what has no end yet is read again when it goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The result of an invocation.
-
-    Attributes:
-        is_error: Whether the function failed.
-        payload: Its result, as bytes of JSON.
-        request_id: Id of the invocation.
-        version: The version that ran.
-    """
-
-    is_error: bool
-    payload: bytes
-    request_id: str = ""
-    version: str | None = None
 
 
 class Target(Protocol):
@@ -316,32 +296,11 @@ class Lane:
 def first_failure(response: bytes, batch: list[str]) -> int | None:
     """The index of the record with the lowest sequence number that the function reports as failed.
 
-    AWS topic: AWS Lambda Developer Guide, "Configuring partial batch response with Kinesis": an
-    empty or ``null`` response or list is a success; an unknown, empty or ``null``
-    ``itemIdentifier``, and anything but an object of JSON, fail the whole batch.
+    AWS topic: AWS Lambda Developer Guide, "Configuring partial batch response with Kinesis".
 
     Args:
         response: What the function returned, as bytes of JSON.
         batch: The sequence numbers of all records of the batch, in their order.
     """
-    try:
-        answer: Any = json.loads(response) if response.strip() else None
-    except ValueError:
-        return 0
-    if answer is None or answer == {}:
-        return None
-    if not isinstance(answer, dict):
-        return 0
-    failures = answer.get("batchItemFailures")
-    if failures is None or failures == []:
-        return None
-    if not isinstance(failures, list):
-        return 0
-    places = {number: index for index, number in enumerate(batch)}
-    found = []
-    for failure in failures:
-        identifier = failure.get("itemIdentifier") if isinstance(failure, dict) else None
-        if not isinstance(identifier, str) or identifier not in places:
-            return 0
-        found.append(places[identifier])
-    return min(found)
+    failed = failed_items(response, batch)
+    return next((index for index, number in enumerate(batch) if number in failed), None)

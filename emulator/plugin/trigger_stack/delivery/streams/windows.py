@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from trigger_stack.delivery.streams.lane import Batch, Lane, Reply, StoppedError
+from trigger_stack.delivery.core.invocation import Reply
+from trigger_stack.delivery.streams.lane import Batch, Lane, StoppedError
 from trigger_stack.delivery.streams.records import Event, Record
 
 LOG = logging.getLogger(__name__)

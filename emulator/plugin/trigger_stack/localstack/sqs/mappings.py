@@ -20,13 +20,8 @@ from localstack.services.lambda_.provider import LambdaProvider
 from localstack.services.lambda_.provider_utils import get_function_version_from_arn
 from localstack.utils.event_matcher import matches_event
 
-from trigger_stack.delivery.sqs.mapping import (
-    MappingSettings,
-    Reply,
-    SqsMapping,
-    ThrottledError,
-)
-from trigger_stack.localstack.mapping_worker import FunctionThrottledError, MappingWorker, invoke
+from trigger_stack.delivery.sqs.mapping import MappingSettings, SqsMapping
+from trigger_stack.localstack.mapping_worker import MappingWorker, invoke
 from trigger_stack.localstack.sqs.queue import InProcessQueue
 
 
@@ -36,18 +31,10 @@ def make_worker(configuration: Any, enabled: bool) -> MappingWorker:
     mapping = SqsMapping(
         MappingSettings.from_configuration(configuration),
         InProcessQueue(source),
-        lambda payload: _invoke(configuration["FunctionArn"], payload, source),
+        lambda payload: invoke(configuration["FunctionArn"], payload, source),
         matches_event,
     )
     return MappingWorker(configuration, enabled, EsmStateReason.USER_INITIATED, mapping)
-
-
-def _invoke(function_arn: str, payload: bytes, source_arn: str) -> Reply:
-    try:
-        result = invoke(function_arn, payload, source_arn)
-    except FunctionThrottledError as error:
-        raise ThrottledError(str(error)) from None
-    return Reply(bool(result.is_error), bytes(result.payload or b""))
 
 
 def check_timeouts(configuration: Any, function_arn: str) -> None:

@@ -22,8 +22,8 @@ from localstack.services.lambda_.event_source_mapping.esm_worker import EsmState
 from localstack.services.lambda_.event_source_mapping.esm_worker_factory import EsmWorkerFactory
 from localstack.utils.event_matcher import matches_event
 
+from trigger_stack.delivery.core.invocation import Reply
 from trigger_stack.delivery.core.outcome import Outcome
-from trigger_stack.delivery.streams.lane import Reply, ThrottledError
 from trigger_stack.delivery.streams.mapping import Progress, StreamMapping
 from trigger_stack.delivery.streams.records import (
     Failure,
@@ -35,7 +35,7 @@ from trigger_stack.delivery.streams.records import (
 from trigger_stack.delivery.streams.settings import StreamSettings
 from trigger_stack.localstack.lambda_engine.destinations import send
 from trigger_stack.localstack.lambda_engine.outcomes import record
-from trigger_stack.localstack.mapping_worker import FunctionThrottledError, MappingWorker, invoke
+from trigger_stack.localstack.mapping_worker import MappingWorker, invoke
 from trigger_stack.localstack.streams import wakeups
 
 LOG = logging.getLogger(__name__)
@@ -92,17 +92,7 @@ class FunctionTarget:
 
     def invoke(self, payload: bytes) -> Reply:
         """Have the function handle an event, and wait for its end."""
-        settings = self._settings
-        try:
-            result = invoke(settings.function_arn, payload, settings.source_arn)
-        except FunctionThrottledError as error:
-            raise ThrottledError(str(error)) from None
-        return Reply(
-            bool(result.is_error),
-            bytes(result.payload or b""),
-            str(result.request_id),
-            result.executed_version,
-        )
+        return invoke(self._settings.function_arn, payload, self._settings.source_arn)
 
     def discard(self, failure: Failure, records: list[Record], shard: str) -> None:
         """Bring records that are given up to the on-failure destination.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trigger_stack.delivery.sqs.failures import failed_messages
+from trigger_stack.delivery.core.partial_failures import failed_items
 
 BATCH = {"a", "b", "c"}
 
@@ -18,11 +18,11 @@ BATCH = {"a", "b", "c"}
     ids=json.dumps,
 )
 def test_complete_success(response: Any) -> None:
-    assert failed_messages(json.dumps(response).encode(), BATCH) == set()
+    assert failed_items(json.dumps(response).encode(), BATCH) == set()
 
 
 def test_nothing_returned_is_a_success() -> None:
-    assert failed_messages(b"", BATCH) == set()
+    assert failed_items(b"", BATCH) == set()
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_nothing_returned_is_a_success() -> None:
     ],
 )
 def test_partial_failure(response: Any, failed: set[str]) -> None:
-    assert failed_messages(json.dumps({"batchItemFailures": response}).encode(), BATCH) == failed
+    assert failed_items(json.dumps({"batchItemFailures": response}).encode(), BATCH) == failed
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def test_partial_failure(response: Any, failed: set[str]) -> None:
     ],
 )
 def test_a_malformed_response_fails_the_whole_batch(response: bytes) -> None:
-    assert failed_messages(response, BATCH) == BATCH
+    assert failed_items(response, BATCH) == BATCH
 
 
 def test_an_identifier_of_any_type_is_no_exception() -> None:
     response = b'{"batchItemFailures": [{"itemIdentifier": {"a": []}}]}'
 
-    assert failed_messages(response, BATCH) == BATCH
+    assert failed_items(response, BATCH) == BATCH

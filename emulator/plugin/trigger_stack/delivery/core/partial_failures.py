@@ -1,4 +1,4 @@
-"""Which messages of a batch failed, from what the function returned.
+"""Which items of a batch failed, from what the function returned: messages or records.
 
 AWS topic: AWS Lambda Developer Guide, "Implementing partial batch responses": an empty or ``null``
 response, and an empty or ``null`` list, are a success; an unknown, empty or ``null``
@@ -11,12 +11,12 @@ import json
 from collections.abc import Collection
 
 
-def failed_messages(response: bytes, batch: Collection[str]) -> set[str]:
-    """The ids of the messages that stay in the queue.
+def failed_items(response: bytes, batch: Collection[str]) -> set[str]:
+    """The ids of the items that have to come again.
 
     Args:
         response: What the function returned, as bytes of JSON.
-        batch: The ids of all messages of the batch.
+        batch: The ids of all items of the batch.
     """
     everything = set(batch)
     try:
