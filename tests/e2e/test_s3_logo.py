@@ -177,7 +177,9 @@ def _idempotency_done(aws: Callable[[str], Any], event: dict[str, Any]) -> int:
     done = 0
     for page in pages:
         for item in page["Items"]:
-            if item["status"]["S"] == "COMPLETED" and tag in item.get("data", {}).get("S", ""):
+            # count_usage keeps its ids in this table, too: without a status.
+            state = item.get("status", {}).get("S")
+            if state == "COMPLETED" and tag in item.get("data", {}).get("S", ""):
                 done += 1
     return done - 1
 
