@@ -163,7 +163,7 @@ def _wait(client: Any, name: str) -> dict[str, Any]:
 @retry(
     retry=retry_if_result(lambda configuration: configuration is None),
     wait=wait_fixed(0.05),  # boto3's own waiter sleeps a second; a function is ready in 50 ms
-    stop=stop_after_delay(60),
+    stop=stop_after_delay(120),  # the first Node.js function waits for npm: 2 x 50 s at most
 )
 def wait_until_settled(client: Any, name: str) -> Any:
     """The function's configuration once nothing is pending (decorated: called until then)."""
@@ -325,7 +325,7 @@ def _remove_mapping(context: Context, key: Key) -> bool:
 @retry(
     retry=retry_if_result(lambda unmapped: not unmapped),
     wait=wait_fixed(0.05),
-    stop=stop_after_delay(60),
+    stop=stop_after_delay(120),  # the first Node.js function waits for npm: 2 x 50 s at most
 )
 def _wait_until_unmapped(client: Any, uuid: str) -> bool:
     """Wait until a deleted mapping no longer reads its source (decorated: called until then)."""

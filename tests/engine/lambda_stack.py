@@ -138,7 +138,8 @@ class Stack:
             assert state["State"] == "Active", (state["State"], state.get("StateReason"))
             return state.get("LastUpdateStatus") == "Successful"
 
-        eventually(ready, every=0.05)
+        # The first Node.js function waits for npm, which may take its own time-outs: 2 x 50 s.
+        eventually(ready, seconds=110, every=0.05)
 
     def layer(self, files: dict[str, str | bytes]) -> str:
         """Publish a layer; returns its version ARN."""

@@ -556,6 +556,16 @@ def test_the_node_client_is_installed_once(
     assert registry.client(runtimes).folder() == folder, "the next emulator needs no npm"
 
 
+def test_emulators_that_start_together_install_the_client_once(
+    registry: Registry, tmp_path: Path
+) -> None:
+    clients = [registry.client(tmp_path / "runtimes") for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda client: client._installed("x", "it", client._make_client), clients))
+
+    assert registry.runs == 1
+
+
 def test_a_failed_installation_says_what_to_do_and_is_tried_again(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

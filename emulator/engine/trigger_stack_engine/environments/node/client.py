@@ -8,6 +8,7 @@ the SDK's packages.
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import json
 import os
@@ -23,7 +24,7 @@ from pathlib import Path
 
 OWN = Path(__file__).parent
 _SDK = ("package.json", "package-lock.json")
-_DOWNLOAD_TIMEOUT_S = 50  # what waits for a function gives up after a minute
+_DOWNLOAD_TIMEOUT_S = 50  # twice at most; what waits for a function gives up after 2 minutes
 # LocalStack neither updates nor deletes a function whose creation failed. Others work at once.
 _AGAIN = "then start the emulator again"
 _WANTED = {  # member of the archive: name in the folder
@@ -138,28 +139,40 @@ class NodeClient:
         for root in (self.runtimes_dir, self.work_dir):
             try:
                 root.mkdir(parents=True, exist_ok=True)
-                building = Path(tempfile.mkdtemp(prefix=".building-", dir=root))
+                lock = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
             except OSError:
-                continue  # not writable for the emulator's user
-            try:
-                make(npm, building, building / name)
-                try:
-                    (building / name).rename(root / name)
-                except OSError:
-                    if not (root / name).is_dir():  # else another emulator was faster
-                        raise
-                return root / name
-            except OSError as error:
-                raise NodeClientError(
-                    f"needs {what}, which cannot be stored in {root} ({error}); make room"
-                    f" there, {_AGAIN}"
-                ) from error
+                continue
+            try:  # another emulator that installs the same is waited for
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if (root / name).is_dir():
+                    return root / name
+                if os.access(root, os.W_OK):
+                    self._install(npm, root, name, what, make)
+                    return root / name
             finally:
-                shutil.rmtree(building, ignore_errors=True)
+                os.close(lock)
         raise NodeClientError(
             f"needs {what}, and neither {self.runtimes_dir} nor {self.work_dir} can be"
             f" written; make one writable, {_AGAIN}"
         )
+
+    @staticmethod
+    def _install(
+        npm: str, root: Path, name: str, what: str, make: Callable[[str, Path, Path], None]
+    ) -> None:
+        building = None
+        try:
+            building = Path(tempfile.mkdtemp(prefix=".building-", dir=root))
+            make(npm, building, building / name)
+            (building / name).rename(root / name)
+        except OSError as error:
+            raise NodeClientError(
+                f"needs {what}, which cannot be stored in {root} ({error}); make room"
+                f" there, {_AGAIN}"
+            ) from error
+        finally:
+            if building is not None:
+                shutil.rmtree(building, ignore_errors=True)
 
     def _make_client(self, npm: str, work: Path, target: Path) -> None:
         self._unpack(self._download(npm, work), target)
