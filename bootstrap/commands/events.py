@@ -112,7 +112,7 @@ def _print_events(rows: list[dict[str, Any]]) -> None:
         {
             "accepted": row["accepted_at"][:23].replace("T", " "),
             "kind": row["kind"],
-            "function": _name(row["function"]),
+            "for": _name(row["function"] or row["source"]),
             "state": row["state"],
             "attempts": row["attempts"],
             "id": row["id"],
@@ -148,9 +148,9 @@ def _print_tree(
 ) -> None:
     indent = "  " * depth
     place = f" {row['place']}" if row["place"] else ""
+    target = _name(row["function"] or row["source"])
     out.print(
-        f"{indent}{row['accepted_at'][11:23]}  {row['kind']} → {_name(row['function'])}  "
-        f"{_state(row)}{place}"
+        f"{indent}{row['accepted_at'][11:23]}  {row['kind']} → {target}  {_state(row)}{place}"
     )
     out.print(f"{indent}  id {row['id']}, from {row['source']}", style="dim", markup=False)
     lines = [

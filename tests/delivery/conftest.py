@@ -12,8 +12,14 @@ import pytest
 from tests.delivery.sources import Mapped
 from tests.engine.conftest import no_traceback, stack
 from tests.engine.lambda_stack import Stack
+from tests.support.journal import Journal
 
 __all__ = ["no_traceback", "stack"]
+
+
+@pytest.fixture
+def journal(stack: Stack) -> Journal:
+    return Journal(f"http://127.0.0.1:{stack.port}")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import requests
 from tests.delivery.conftest import arn_of
 from tests.delivery.test_kinesis import POISON, Make, streamed
 from tests.engine.lambda_stack import Stack
+from tests.support.journal import Journal
 from tests.support.waiting import eventually
 
 __all__ = ["streamed"]
@@ -51,6 +52,29 @@ def test_stream_records_at_a_destination_are_recorded(streamed: Make, stack: Sta
     assert event["place"].endswith(f":{one.stream}-failures")
 
 
+def test_a_batch_that_is_tried_again_is_pending_until_it_has_an_end(
+    streamed: Make, stack: Stack, journal: Journal
+) -> None:
+    one = streamed(POISON, "bad", DestinationConfig={})
+
+    def pending(attempts: int) -> dict[str, Any] | None:
+        events = journal.find(state="pending", source=one.stream)
+        return next((event for event in events if event["attempts"] >= attempts), None)
+
+    event = eventually(lambda: pending(2), seconds=30)
+    assert event is not None
+    assert event["place"].startswith("failed in ")
+    assert event["due_at"]
+    one.update(Enabled=False)
+    one.wait_for_state("Disabled")
+    assert journal.event(event["id"])["state"] == "pending"
+    one.update(Enabled=True)
+    one.wait_for_state("Enabled")
+    assert eventually(lambda: pending(1), seconds=30)["id"] == event["id"], "the same event"
+    stack.client("lambda").delete_event_source_mapping(UUID=one.uuid)
+    assert journal.ends(event["id"], "discarded")["place"] == "DeleteEventSourceMapping"
+
+
 def test_an_event_whose_target_is_gone_is_recorded(stack: Stack) -> None:
     events, sqs, name = stack.client("events"), stack.client("sqs"), f"r-{secrets.token_hex(6)}"
     events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
@@ -69,7 +93,9 @@ def test_an_event_whose_target_is_gone_is_recorded(stack: Stack) -> None:
 
     def recorded() -> dict[str, dict[str, Any]]:
         url = f"http://127.0.0.1:{stack.port}/_trigger_stack/events"
-        rows = requests.get(url, params={"text": name}, timeout=10).json()["events"]
+        rows = requests.get(
+            url, params={"text": name, "kind": "event of a rule"}, timeout=10
+        ).json()["events"]
         states = {row["state"]: row for row in rows}
         assert set(states) == {"lost", "dead-letter"}, rows
         return states

@@ -18,6 +18,7 @@ import requests
 
 from bootstrap import dotenv
 from bootstrap.settings import Settings
+from tests.support.journal import Journal
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +50,12 @@ def aws(settings: Settings) -> Callable[[str], Any]:
     health = requests.get(f"{settings.endpoint_url}/_localstack/health", timeout=5)
     assert health.ok, "the stack does not run: make test-e2e starts it"
     return client
+
+
+@pytest.fixture(scope="session")
+def journal(settings: Settings) -> Journal:
+    """Where every accepted event of the stack is."""
+    return Journal(settings.endpoint_url)
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,7 @@ from trigger_stack_engine.invoke.concurrency import Concurrency, ThrottledError
 from trigger_stack_engine.invoke.function import FunctionSettings, FunctionVersion
 from trigger_stack_engine.invoke.invoker import Invoker, NoSuchFunctionError, NotReadyError
 from trigger_stack_engine.invoke.synchronous import SynchronousInvoker
+from trigger_stack_engine.journal.messages import MessageRecorder
 from trigger_stack_engine.journal.recorder import Origin, Recorder
 from trigger_stack_engine.journal.store import Journal, JournalError
 from trigger_stack_engine.logs.output import LogEvent
@@ -73,6 +74,7 @@ class Engine:
             settings.journal_max_bytes,
         )
         self.recorder = Recorder(self.journal)
+        self.messages = MessageRecorder(self.journal)
         self.synchronous = SynchronousInvoker(
             self.invoker, self.recorder if settings.journal_synchronous else None
         )
@@ -195,11 +197,20 @@ class Engine:
         return {}, _NOTHING
 
     async def _op_record(self, header: Header, body: bytes) -> Message:
-        """Record an event that came to rest elsewhere; the reply comes when it is in the journal.
+        """Record an event that another service delivers; the reply comes when it is in the journal.
 
-        Takes ``{id, kind, source, function, state, place, attempts, trace_id}`` and the payload.
+        Takes ``{id, kind, source, function, state, place, attempts, trace_id, due_at}`` and the
+        payload.
         """
-        await self.recorder.at_rest(header, body)
+        await self.recorder.elsewhere(header, body)
+        return {}, _NOTHING
+
+    async def _op_messages(self, _: Header, body: bytes) -> Message:
+        """Record what happened to messages of queues: JSON, see ``MessageRecorder.apply``.
+
+        The reply comes when it is in the journal.
+        """
+        await self.messages.apply(json.loads(body))
         return {}, _NOTHING
 
     async def _op_resume(self, _: Header, __: bytes) -> Message:

@@ -98,6 +98,11 @@ def test_an_error_of_the_system_is_tried_again() -> None:
     assert world.deliver().attempts == 7
     assert world.pauses == [1, 1, 1]
     assert world.delivered == [True]
+    assert [(one.state, one.attempts) for one in world.outcomes] == [
+        ("pending", 4), ("pending", 5), ("pending", 6), ("done", 7),
+    ]  # fmt: skip
+    assert len({one.id for one in world.outcomes}) == 1, "one event"
+    assert [one.due_at is None for one in world.outcomes] == [False, False, False, True]
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ class Queue:
         self.waiting = list(messages)
         self.received: list[str] = []
         self.deleted: list[str] = []
+        self.told: list[tuple[str, str]] = []
         self.error: Exception | None = None
         self._changed = threading.Condition()
 
@@ -67,7 +68,15 @@ class Queue:
             self.received += [one["MessageId"] for one in taken]
             return taken
 
-    def delete(self, messages: list[dict[str, Any]]) -> None:
+    def failed(self, messages: list[dict[str, Any]], request_id: str) -> None:
+        self.told += [("failed", one["MessageId"]) for one in messages]
+
+    def handled(self, messages: list[dict[str, Any]], request_id: str) -> None:
+        self.told += [("handled", one["MessageId"]) for one in messages]
+
+    def delete(self, messages: list[dict[str, Any]], discarded_by: str = "") -> None:
+        if discarded_by:
+            self.told += [(discarded_by, one["MessageId"]) for one in messages]
         self.deleted += [one["MessageId"] for one in messages]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from trigger_stack.delivery.core.invocation import Reply, ThrottledError
-from trigger_stack.delivery.streams.lane import Lane, StoppedError, first_failure
+from trigger_stack.delivery.streams.lane import Batch, Lane, StoppedError, first_failure
 from trigger_stack.delivery.streams.records import Failure, Record
 from trigger_stack.delivery.streams.settings import StreamSettings
 
@@ -32,6 +32,7 @@ class World:
     invoked: list[list[int]] = field(default_factory=list)
     discarded: list[tuple[Failure, list[str]]] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
+    told: list[tuple[str, list[str]]] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
     destination_fails: int = 0
 
@@ -43,11 +44,18 @@ class World:
         self.invoked.append(numbers)
         return answer(numbers) if callable(answer) else answer
 
+    def waits(self, batch: Batch, shard: str, pause_s: float) -> None:
+        self.told.append(("waits", [one.sequence_number for one in batch.records]))
+
+    def handled(self, batch: Batch, shard: str) -> None:
+        self.told.append(("handled", [one.sequence_number for one in batch.records]))
+
     def discard(self, failure: Failure, records: list[Record], shard: str) -> None:
         if self.destination_fails:
             self.destination_fails -= 1
             raise OSError("the queue is gone")
         self.discarded.append((failure, [one.sequence_number for one in records]))
+        self.told.append(("given up", [one.sequence_number for one in records]))
 
     def lane(self, **settings: Any) -> Lane:
         lane = Lane(
@@ -121,6 +129,16 @@ def test_halves_count_as_no_retry_and_keep_the_order() -> None:
     ((failure, records),) = world.discarded
     assert (failure.attempts, records) == (4, ["3"]), "the whole, its half, alone, and again"
     assert world.done == ["1", "2", "3", "4"]
+    assert world.told == [
+        ("waits", ["1", "2"]),
+        ("waits", ["3", "4"]),
+        ("handled", ["1", "2"]),
+        ("waits", ["3"]),
+        ("waits", ["4"]),
+        ("waits", ["3"]),
+        ("given up", ["3"]),
+        ("handled", ["4"]),
+    ]
 
 
 def test_a_partial_failure_goes_on_from_its_record() -> None:
@@ -150,6 +168,8 @@ def test_with_both_a_bad_record_is_given_up_alone() -> None:
     )
 
     assert world.invoked == [[1, 2, 3, 4], [2, 3, 4], [2], [2], [3, 4]]
+    ends = [one for one in world.told if one[0] != "waits"]
+    assert ends == [("given up", ["2"]), ("handled", ["3", "4"])]
     assert [records for _, records in world.discarded] == [["2"]]
     assert world.done == ["1", "2", "3", "4"]
 

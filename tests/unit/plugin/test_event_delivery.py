@@ -56,9 +56,12 @@ class World:
     seen: list[dict[str, Any]] = field(default_factory=list)
     dead: list[tuple[str, str, str]] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.deliverer = Deliverer(self.send, self.dead_letter, lambda: self.now)
+        self.deliverer = Deliverer(
+            self.send, self.dead_letter, self.outcomes.append, lambda: self.now
+        )
         self.waiting: list[Delivery] = []
         self.deliverer.retries = self  # type: ignore[assignment]  # retries wait here, no thread
 
@@ -108,6 +111,10 @@ def test_a_failure_that_a_retry_mends() -> None:
     assert (len(world.seen), world.dead) == (3, [])
     assert all(event["detail"] == {"brandId": "acme"} for event in world.seen)
     assert "changed" not in EVENT
+    assert [(one.state, one.attempts) for one in world.outcomes] == [
+        ("pending", 1), ("pending", 2), ("done", 3),
+    ]  # fmt: skip
+    assert len({one.id for one in world.outcomes}) == 1, "one event"
 
 
 @pytest.mark.parametrize("retries", [0, 1, 3])

@@ -1,4 +1,4 @@
-"""Records synchronous invocations, and events that came to rest outside the engine.
+"""Records synchronous invocations, and events that other services deliver.
 
 Synchronous invocations are written without waiting: nothing is promised to a caller before it has
 the result.
@@ -78,11 +78,12 @@ class Recorder:
             invocation.payload,
         )
 
-    async def at_rest(self, event: dict[str, Any], payload: bytes) -> None:
-        """An event came to rest outside the engine. An id that is known is ignored.
+    async def elsewhere(self, event: dict[str, Any], payload: bytes) -> None:
+        """Where an event is that another service delivers. One that has an end keeps it.
 
         Args:
-            event: ``{id, kind, source, function, state, place, attempts, trace_id}``.
+            event: ``{id, kind, source, function, state, place, attempts, trace_id, due_at}``;
+                ``due_at`` in seconds since 1970, or None.
             payload: The event itself.
 
         Raises:
@@ -91,9 +92,12 @@ class Recorder:
         now = time.time()
         state = State(event["state"])
         await self._journal.commit(
-            "INSERT OR IGNORE INTO event (id, kind, source, function, state, place, accepted_at,"
-            " changed_at, attempts, trace, segment, cause, payload)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO event (id, kind, source, function, state, place, accepted_at,"
+            " changed_at, due_at, attempts, trace, segment, cause, payload)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET state = excluded.state, place = excluded.place,"
+            " changed_at = excluded.changed_at, due_at = excluded.due_at,"
+            " attempts = excluded.attempts, payload = excluded.payload WHERE state = 'pending'",
             event["id"],
             event["kind"],
             event["source"],
@@ -102,6 +106,7 @@ class Recorder:
             event["place"],
             now,
             now,
+            event["due_at"],
             event["attempts"],
             trace_of(event["trace_id"]),
             segment_of(event["id"]),

@@ -59,6 +59,8 @@ CREATE TABLE IF NOT EXISTS step (
     detail TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS step_by_event ON step (event);
+CREATE INDEX IF NOT EXISTS step_by_invocation ON step (detail)
+    WHERE name IN ('handled by', 'failed in');
 CREATE TABLE IF NOT EXISTS attempt (
     event TEXT NOT NULL,
     number INTEGER NOT NULL,

@@ -229,10 +229,10 @@ class Journal:
     # -- reading ------------------------------------------------------------------------------
 
     async def pending(self) -> list[dict[str, Any]]:
-        """Events that are not at rest, the oldest first, without their payload."""
+        """Invocations that are not at rest, the oldest first, without their payload."""
         return await self.query(
             "SELECT id, request, accepted_at, due_at, attempts, retries FROM event"
-            " WHERE state = ? ORDER BY accepted_at",
+            " WHERE state = ? AND request <> '{}' ORDER BY accepted_at",
             State.PENDING,
             most=1_000_000,
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -73,6 +74,9 @@ class Notification:
         ended: Called with whether it was delivered.
         trace_id: ``X-Amzn-Trace-Id`` of what caused it.
         in_order: Whether the next message must wait for this one.
+        attempts: How often it was tried.
+        id: In the journal.
+        waited: Whether the journal has it, because it had to wait.
     """
 
     kind: str
@@ -86,13 +90,15 @@ class Notification:
     trace_id: str | None = None
     in_order: bool = False
     attempts: int = field(default=0, init=False)
+    id: str = field(default_factory=lambda: str(uuid.uuid4()), init=False)
+    waited: bool = field(default=False, init=False)
 
 
 class Deliverer:
     """Tries, retries and dead-letters notifications.
 
     Args:
-        record: Records where a notification came to rest that could not be delivered.
+        record: Records where a notification is that could not be delivered at once.
         sleep: For messages that keep their order.
     """
 
@@ -120,9 +126,12 @@ class Deliverer:
                     self._wait(notification, error, pause_s)
                     return
                 if pause_s:
+                    self._is(notification, "pending", str(error), time.time() + pause_s)
                     self._sleep(pause_s)
             else:
                 notification.ended(True)
+                if notification.waited:
+                    self._is(notification, "done", "")
                 return
 
     def _wait(self, notification: Notification, error: Exception, pause_s: float) -> None:
@@ -131,6 +140,7 @@ class Deliverer:
             *(notification.source_arn, notification.endpoint, error),
             *(notification.attempts + 1, pause_s),
         )
+        self._is(notification, "pending", str(error), time.time() + pause_s)
         self.retries.add(notification, pause_s)
 
     def _give_up(self, notification: Notification, error: Exception) -> None:
@@ -144,6 +154,12 @@ class Deliverer:
             except Exception as failure:  # the message must be found again
                 state = "lost"
                 place = f"{error}; its dead-letter queue {notification.dead_letter_arn}: {failure}"
+        self._is(notification, state, place)
+
+    def _is(
+        self, notification: Notification, state: str, place: str, due_at: float | None = None
+    ) -> None:
+        notification.waited = True
         self._record(
             Outcome(
                 notification.kind,
@@ -154,5 +170,7 @@ class Deliverer:
                 notification.attempts,
                 notification.body.encode(),
                 notification.trace_id,
+                due_at,
+                notification.id,
             )
         )

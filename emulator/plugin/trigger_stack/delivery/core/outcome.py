@@ -1,4 +1,4 @@
-"""The end of an event that did not come to rest in the engine, for the journal."""
+"""Where an event is that is not delivered by the engine, for the journal."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-#: Records an outcome. Never raises.
+#: Records where an event is. Never raises.
 type Record = Callable[["Outcome"], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An event, and where it came to rest.
+    """An event, and where it is.
 
     Attributes:
         kind: For example ``stream records``.
         source: ARN of what it comes from: a stream, a rule.
         target: ARN of what it was for: a function, a queue.
-        state: ``dead-letter``, ``destination``, ``discarded`` or ``lost``, as in the journal.
-        place: ARN of the queue or destination, or why it is lost and what to set.
+        state: As in the journal: ``pending``, ``done``, ``dead-letter``, ``destination``,
+            ``discarded`` or ``lost``.
+        place: ARN of the queue or destination, or why it waits or is lost and what to set.
         attempts: How often it was tried.
         payload: The event.
         trace_id: ``X-Amzn-Trace-Id``.
-        id: Of the event.
+        due_at: When a pending event is tried again, in seconds since 1970.
+        id: Of the event. A later outcome of the same id replaces one that is pending.
     """
 
     kind: str
@@ -34,4 +36,5 @@ class Outcome:
     attempts: int
     payload: bytes
     trace_id: str | None = None
+    due_at: float | None = None
     id: str = field(default_factory=lambda: str(uuid.uuid4()))

@@ -12,8 +12,9 @@ import json
 import logging
 import random
 import time
+import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -68,6 +69,7 @@ class Delivery:
         event: the event as it was put on the bus, before any transformation.
         started: monotonic time of the first try, in seconds.
         attempts: how often it was tried.
+        id: of the event for this target, in the journal.
     """
 
     sender: Any
@@ -75,6 +77,7 @@ class Delivery:
     trace_header: Any
     started: float
     attempts: int = 0
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def __str__(self) -> str:
         return f"rule {self.sender.rule_arn}: {self.event}"
@@ -87,6 +90,28 @@ class Delivery:
         age = policy.get("MaximumEventAgeInSeconds", DEFAULT_EVENT_AGE_SECONDS)
         return int(retries), float(age)
 
+    @property
+    def body(self) -> str:
+        """The event as a dead-letter queue gets it."""
+        event = {k: v for k, v in self.event.items() if k != "event-bus-name"}
+        return json.dumps(event, default=str)
+
+    def outcome(self, state: str, place: str, due_at: float | None = None) -> Outcome:
+        """What the journal gets; see :class:`Outcome`."""
+        trace = self.trace_header
+        return Outcome(
+            "event of a rule",
+            self.sender.rule_arn,
+            self.sender.arn,
+            state,
+            place,
+            self.attempts,
+            self.body.encode(),
+            trace.to_header_str() if hasattr(trace, "to_header_str") else None,
+            due_at,
+            self.id,
+        )
+
 
 class Deliverer:
     """Tries, retries and dead-letters deliveries."""
@@ -95,10 +120,12 @@ class Deliverer:
         self,
         send: Callable[[Any, dict[str, Any], Any], None],
         dead_letter: Callable[[Delivery, str, str, str], None],
+        record: Record,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._send = send
         self._dead_letter = dead_letter
+        self._record = record
         self._clock = clock
         self.retries = RetryQueue[Delivery](self.attempt, clock)
 
@@ -113,6 +140,9 @@ class Deliverer:
             self._send(delivery.sender, copy.deepcopy(delivery.event), delivery.trace_header)
         except Exception as error:  # whatever a target answers must not be lost
             self._failed(delivery, error)
+        else:
+            if delivery.attempts > 1:
+                self._record(delivery.outcome("done", ""))
 
     def _failed(self, delivery: Delivery, error: Exception) -> None:
         code, may_help = error_code(error)
@@ -137,6 +167,8 @@ class Deliverer:
                 retries + 1,
                 delay,
             )
+            place = f"{code}: {error}"
+            self._record(delivery.outcome("pending", place, time.time() + delay))
             self.retries.add(delivery, delay)
             return
         self._dead_letter(delivery, code, str(error), condition)
@@ -163,24 +195,10 @@ def dead_letter(
         condition: ``EXHAUSTED_RETRY_CONDITION``, or an empty text.
     """
     sender = delivery.sender
-    event = {k: v for k, v in delivery.event.items() if k != "event-bus-name"}
-    body = json.dumps(event, default=str)
     arn = (sender.target.get("DeadLetterConfig") or {}).get("Arn")
 
     def came_to(state: str, place: str) -> None:
-        trace = delivery.trace_header
-        record(
-            Outcome(
-                "event of a rule",
-                sender.rule_arn,
-                sender.arn,
-                state,
-                place,
-                delivery.attempts,
-                body.encode(),
-                trace.to_header_str() if hasattr(trace, "to_header_str") else None,
-            )
-        )
+        record(delivery.outcome(state, place))
 
     if not arn:
         reason = "the target has no dead-letter queue: set deadLetterQueueArn"
@@ -198,7 +216,7 @@ def dead_letter(
     try:
         send_message(
             arn,
-            body,
+            delivery.body,
             {
                 name: {"DataType": "String", "StringValue": value[:1024]}
                 for name, value in attributes.items()

@@ -50,8 +50,21 @@ class Queue(Protocol):
         """Take up to ``count`` messages that are there."""
         ...
 
-    def delete(self, messages: list[Message]) -> None:
-        """Delete messages that were received."""
+    def delete(self, messages: list[Message], discarded_by: str = "") -> None:
+        """Delete messages that were received.
+
+        Args:
+            messages: These.
+            discarded_by: The setting that drops them; an empty text when they were handled.
+        """
+        ...
+
+    def failed(self, messages: list[Message], request_id: str) -> None:
+        """An invocation has failed for messages, which stay in the queue. Never raises."""
+        ...
+
+    def handled(self, messages: list[Message], request_id: str) -> None:
+        """An invocation has handled messages, which are deleted next. Never raises."""
         ...
 
 
@@ -253,7 +266,7 @@ class SqsMapping:
             else:
                 discarded.append(message)
         if discarded:
-            self._queue.delete(discarded)
+            self._queue.delete(discarded, "FilterCriteria of the event source mapping")
         if not matching:
             return _Outcome.DONE
         try:
@@ -261,12 +274,17 @@ class SqsMapping:
         except ThrottledError:
             return _Outcome.THROTTLED
         if reply.is_error:
+            self._queue.failed(matching, reply.request_id)
             return _Outcome.FAILED
         failed: set[str] = set()
         if self._settings.report_failures:
             failed = failed_items(reply.payload, {one["MessageId"] for one in matching})
         done = [message for message in matching if message["MessageId"] not in failed]
+        if failed:
+            stay = [message for message in matching if message["MessageId"] in failed]
+            self._queue.failed(stay, reply.request_id)
         if done:
+            self._queue.handled(done, reply.request_id)
             self._queue.delete(done)
         return _Outcome.FAILED if failed else _Outcome.DONE
 

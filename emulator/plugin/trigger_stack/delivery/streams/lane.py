@@ -15,7 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from trigger_stack.delivery.core.invocation import Reply, ThrottledError
@@ -49,6 +49,14 @@ class Target(Protocol):
         """Bring records that are given up to the on-failure destination."""
         ...
 
+    def waits(self, batch: Batch, shard: str, pause_s: float) -> None:
+        """A batch that failed is tried again in ``pause_s`` seconds. Never raises."""
+        ...
+
+    def handled(self, batch: Batch, shard: str) -> None:
+        """A batch that had failed has been handled. Never raises."""
+        ...
+
 
 @dataclass(slots=True)
 class Batch:
@@ -59,16 +67,20 @@ class Batch:
         failures: Failed attempts that count as retries.
         invocations: How often the function was invoked with them.
         last: The reply of the last attempt.
+        waited: Whether the journal has it: by its first record, so that a mapping that is disabled
+            and enabled goes on with the same event.
     """
 
     records: list[Record]
     failures: int = 0
     invocations: int = 0
     last: Reply | None = None
+    waited: bool = False
 
     def part(self, records: list[Record]) -> Batch:
         """A part of it, with the same history."""
-        return Batch(records, self.failures, self.invocations, self.last)
+        same = records[0] is self.records[0]
+        return replace(self, records=records, waited=self.waited and same)
 
 
 class Lane:
@@ -190,8 +202,12 @@ class Lane:
             self.answered(reply)
             first = self._first_failure(reply, batch.records)
             if first is None:
+                if batch.waited:
+                    self._target.handled(batch, self._shard)
                 self._done(batch.records)
                 return []
+            if first and batch.waited:
+                self._target.handled(batch.part(batch.records[:first]), self._shard)
             self._done(batch.records[:first])
             batch = batch.part(batch.records[first:])
             if self._settings.bisect and first:
@@ -199,8 +215,9 @@ class Lane:
                 return [batch]
         if self._settings.bisect and len(batch.records) > 1:
             half = len(batch.records) // 2
-            self._pause(_FIRST_PAUSE_S, batch)
-            return [batch.part(batch.records[:half]), batch.part(batch.records[half:])]
+            halves = [batch.part(batch.records[:half]), batch.part(batch.records[half:])]
+            self._pause(_FIRST_PAUSE_S, *halves)
+            return halves
         batch.failures += 1
         most = self._settings.max_retries
         if most is not None and batch.failures > most:
@@ -254,6 +271,7 @@ class Lane:
         if count:
             self._give_up(batch, batch.records[:count], "RecordAgeExceeded")
             batch.records = batch.records[count:]
+            batch.waited = False
         return batch if batch.records else None
 
     def _give_up(self, batch: Batch, records: list[Record], condition: str) -> None:
@@ -279,11 +297,14 @@ class Lane:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         self._done(records)
 
-    def _pause(self, pause_s: float, batch: Batch) -> None:
+    def _pause(self, pause_s: float, *batches: Batch) -> None:
         """Wait, but not longer than until the first record is too old."""
-        if self._settings.max_age_s is not None and batch.records:
-            expires = batch.records[0].arrived + self._settings.max_age_s
+        if self._settings.max_age_s is not None:
+            expires = batches[0].records[0].arrived + self._settings.max_age_s
             pause_s = min(pause_s, max(0.0, expires - self._now()))
+        for batch in batches:
+            batch.waited = True
+            self._target.waits(batch, self._shard, pause_s)
         self._wait(pause_s)
 
     def _wait(self, pause_s: float) -> None:

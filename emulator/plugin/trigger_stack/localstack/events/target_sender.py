@@ -96,7 +96,7 @@ def send_message(queue_arn: str, body: str, attributes: dict[str, Any]) -> None:
     )
 
 
-deliverer = Deliverer(send, functools.partial(dead_letter, send_message, record))
+deliverer = Deliverer(send, functools.partial(dead_letter, send_message, record), record)
 
 
 def install() -> None:

@@ -1,4 +1,4 @@
-"""Writes events that came to rest outside the engine into its journal.
+"""Writes where events are that the engine does not deliver into its journal.
 
 What: no patch.
 Why: ``make lost`` answers for the whole stack, and the engine keeps the journal.
@@ -19,9 +19,9 @@ _TRIES = 3
 
 
 def record(outcome: Outcome) -> None:
-    """Record where an event came to rest; an event that is lost is in the log, too. Never raises.
+    """Record where an event is; an event that is lost is in the log, too. Never raises.
 
-    An engine that ends meanwhile is asked again: it ignores an id that it knows.
+    An engine that ends meanwhile is asked again: an event that has an end keeps it.
     """
     from trigger_stack.localstack.lambda_engine.control_plane import control_plane
 
@@ -41,6 +41,7 @@ def record(outcome: Outcome) -> None:
         "place": outcome.place,
         "attempts": outcome.attempts,
         "trace_id": outcome.trace_id,
+        "due_at": outcome.due_at,
     }
     for attempt in range(1, _TRIES + 1):
         try:

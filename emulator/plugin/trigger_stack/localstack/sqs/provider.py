@@ -1,7 +1,7 @@
-"""LocalStack's Amazon SQS with its metrics in batches.
+"""LocalStack's Amazon SQS with its metrics in batches, and its messages in the journal.
 
 What: a provider ``sqs:batched_metrics`` (LocalStack's extension point ``localstack.aws.provider``),
-the default: its own provider with another ``CloudwatchDispatcher``.
+the default: its own provider with another ``CloudwatchDispatcher`` and ``sqs/journal.py``.
 Why: LocalStack sends one request over HTTP to itself for each message that is sent, received or
 deleted; that was most of the cost of a message.
 Until: LocalStack puts these metrics into its store in batches.
@@ -27,8 +27,10 @@ def choose_batched_metrics() -> None:
 
 @aws_provider(api="sqs", name="batched_metrics")
 def sqs() -> Service:
-    """LocalStack's provider with its metrics in batches."""
+    """LocalStack's provider with its metrics in batches and its messages in the journal."""
     from localstack.services.sqs import provider
+
+    from trigger_stack.localstack.sqs.journal import JournaledProvider, install
 
     class Dispatcher(provider.CloudwatchDispatcher):
         """Collects what LocalStack would send one by one."""
@@ -54,4 +56,5 @@ def sqs() -> Service:
 
     patched: Any = provider
     patched.CloudwatchDispatcher = Dispatcher
-    return Service.for_provider(provider.SqsProvider())
+    install()
+    return Service.for_provider(JournaledProvider())

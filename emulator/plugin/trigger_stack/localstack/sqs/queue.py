@@ -22,6 +22,7 @@ from localstack.services.sqs.constants import HEADER_LOCALSTACK_SQS_OVERRIDE_MES
 from localstack.services.sqs.models import FifoQueue
 
 from trigger_stack.delivery.sqs.records import Message
+from trigger_stack.localstack.sqs.journal import message_journal
 
 _MOST_OF_A_REQUEST = 10_000
 
@@ -30,6 +31,7 @@ class InProcessQueue:
     """The queue with an ARN."""
 
     def __init__(self, arn: str) -> None:
+        self._arn = arn
         _, _, _, self._region, self._account, self._name = arn.split(":")
 
     def wait(self, wait_s: float, interrupted: Callable[[], bool]) -> None:
@@ -75,13 +77,34 @@ class InProcessQueue:
         answer = provider.get_queue_attributes(context, url, ["VisibilityTimeout"])
         return int(answer["Attributes"]["VisibilityTimeout"])
 
-    def delete(self, messages: list[Message]) -> None:
+    def failed(self, messages: list[Message], request_id: str) -> None:
+        """An invocation has failed for messages, which stay in the queue. Never raises."""
+        for one in messages:
+            attempts = int(one["Attributes"]["ApproximateReceiveCount"])
+            message_journal().add("failed", one["MessageId"], attempts, request_id)
+
+    def handled(self, messages: list[Message], request_id: str) -> None:
+        """An invocation has handled messages, which are deleted next. Never raises."""
+        for one in messages:
+            message_journal().add("handled", one["MessageId"], request_id)
+
+    def delete(self, messages: list[Message], discarded_by: str = "") -> None:
         """Delete messages that were received.
+
+        Args:
+            messages: These.
+            discarded_by: The setting that drops them; an empty text when they were handled.
 
         Raises:
             RuntimeError: Some could not be deleted.
         """
         provider, context, url = self._request()
+        if discarded_by:
+            for one in messages:
+                attempts = int(one["Attributes"]["ApproximateReceiveCount"])
+                message_journal().add(
+                    "discarded", one["MessageId"], self._arn, attempts, discarded_by
+                )
         context.request.headers[HEADER_LOCALSTACK_SQS_OVERRIDE_MESSAGE_COUNT] = str(
             _MOST_OF_A_REQUEST
         )

@@ -11,7 +11,9 @@ Test: ``tests/unit/plugin/test_stream_patches.py::test_localstack_still_never_bi
 from __future__ import annotations
 
 import logging
+import time
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +26,7 @@ from localstack.utils.event_matcher import matches_event
 
 from trigger_stack.delivery.core.invocation import Reply
 from trigger_stack.delivery.core.outcome import Outcome
+from trigger_stack.delivery.streams.lane import Batch
 from trigger_stack.delivery.streams.mapping import Progress, StreamMapping
 from trigger_stack.delivery.streams.records import (
     Failure,
@@ -43,6 +46,9 @@ LOG = logging.getLogger(__name__)
 _PREPARE_AGAIN_S = 1.0
 #: By mapping: where it goes on after it was disabled or updated.
 _progress: dict[str, Progress] = {}
+#: By mapping and id: batches that failed and have no end yet.
+_waiting: dict[str, dict[str, Outcome]] = {}
+_NAMESPACE = uuid.UUID("5d0a6b52-6c5c-4d5e-9a4c-1f6d7c1f2b7a")
 
 
 class StreamWorker(MappingWorker):
@@ -82,6 +88,9 @@ class StreamWorker(MappingWorker):
         """Delete the mapping and its progress."""
         super().delete()
         _progress.pop(self.uuid, None)
+        for outcome in _waiting.pop(self.uuid, {}).values():
+            gone = replace(outcome, state="discarded", place="DeleteEventSourceMapping")
+            record(replace(gone, due_at=None))
 
 
 class FunctionTarget:
@@ -107,32 +116,60 @@ class FunctionTarget:
             source=settings.source_arn,
             function=settings.function_arn,
         )
-        events = {"Records": [record.event for record in records]}
         if settings.on_failure is None:
             reason = "the mapping has no on-failure destination: set destinations.onFailure"
-            self._came_to("lost", f"{failure.condition}; {reason}", failure, shard, events)
+            place = f"{failure.condition}; {reason}"
+            self._is("lost", place, failure.attempts, shard, records)
             return
         if settings.on_failure.startswith("arn:aws:s3:"):
-            self._to_bucket(document | {"payload": events}, shard)
+            self._to_bucket(document | {"payload": _event(records)}, shard)
         else:
             header = {"arn": settings.on_failure, "function": settings.function_arn}
             send({**header, "attributes": {}}, as_json(document))
-        self._came_to("destination", settings.on_failure, failure, shard, events)
+        self._is("destination", settings.on_failure, failure.attempts, shard, records)
 
-    def _came_to(
-        self, state: str, place: str, failure: Failure, shard: str, events: dict[str, Any]
+    def waits(self, batch: Batch, shard: str, pause_s: float) -> None:
+        """A batch that failed is tried again in ``pause_s`` seconds. Never raises."""
+        last = batch.last
+        if last is None:
+            reason = "the function is throttled, or cannot be invoked"
+        else:
+            reason = f"{'failed' if last.is_error else 'partly failed'} in {last.request_id}"
+        due_at = time.time() + pause_s
+        self._is("pending", reason, batch.invocations, shard, batch.records, due_at)
+
+    def handled(self, batch: Batch, shard: str) -> None:
+        """A batch that had failed has been handled. Never raises."""
+        self._is("done", "", batch.invocations, shard, batch.records)
+
+    def _is(
+        self,
+        state: str,
+        place: str,
+        attempts: int,
+        shard: str,
+        records: list[Record],
+        due_at: float | None = None,
     ) -> None:
-        record(
-            Outcome(
-                "stream records",
-                f"{self._settings.source_arn} {shard}",
-                self._settings.function_arn,
-                state,
-                place,
-                failure.attempts,
-                as_json(events),
-            )
+        settings = self._settings
+        name = f"{settings.uuid}/{shard}/{records[0].sequence_number}"
+        outcome = Outcome(
+            "stream records",
+            f"{settings.source_arn} {shard}",
+            settings.function_arn,
+            state,
+            place,
+            attempts,
+            as_json(_event(records)),
+            due_at=due_at,
+            id=str(uuid.uuid5(_NAMESPACE, name)),
         )
+        waiting = _waiting.setdefault(settings.uuid, {})
+        if state == "pending":
+            waiting[outcome.id] = outcome
+        else:
+            waiting.pop(outcome.id, None)
+        record(outcome)
 
     def _to_bucket(self, document: dict[str, Any], shard: str) -> None:
         """AWS topic: "Retain records of failed …", "S3 destination": the name of the object."""
@@ -144,6 +181,10 @@ class FunctionTarget:
             Key=f"aws/lambda/{self._settings.uuid}/{shard}/{name}",
             Body=as_json(document),
         )
+
+
+def _event(records: list[Record]) -> dict[str, Any]:
+    return {"Records": [record.event for record in records]}
 
 
 def _stream(arn: str, role: str) -> Any:

@@ -1,0 +1,179 @@
+"""Every message of every queue is in the journal.
+
+What: ``put``, ``remove``, ``clear`` and ``remove_expired_messages`` of LocalStack's queues report
+what they did; a subclass of ``SqsProvider`` answers a send when the journal has the messages, and
+says which messages a receive moves to a dead-letter queue and which go with a queue.
+Why: LocalStack says nowhere where a message is, and drops an expired one without a word.
+Until: as long as the journal exists.
+Test: ``tests/delivery/test_message_journal.py``.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from localstack.services.sqs.models import FifoQueue, SqsQueue, StandardQueue
+from localstack.services.sqs.provider import SqsProvider
+
+from trigger_stack.delivery.sqs.journal import MessageJournal
+
+
+class _Doing(threading.local):
+    """What a thread is doing inside a queue."""
+
+    receiving = False
+    expiring_in: SqsQueue | None = None
+
+
+_doing = _Doing()
+
+
+@functools.cache
+def message_journal() -> MessageJournal:
+    """The emulator's one journal of messages; ``JOURNAL_MESSAGES=0`` leaves messages out."""
+    from trigger_stack.localstack.lambda_engine.control_plane import control_plane
+
+    def send(changes: bytes) -> None:
+        control_plane().call({"op": "messages"}, changes)
+
+    return MessageJournal(send, enabled=os.environ.get("JOURNAL_MESSAGES", "").strip() != "0")
+
+
+class JournaledProvider(SqsProvider):
+    """LocalStack's provider; what it has accepted is in the journal before the answer."""
+
+    def send_message(self, *args: Any, **kwargs: Any) -> Any:
+        """Accept one message."""
+        answer = super().send_message(*args, **kwargs)
+        message_journal().commit()
+        return answer
+
+    def send_message_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """Accept up to ten messages."""
+        answer = super().send_message_batch(*args, **kwargs)
+        message_journal().commit()
+        return answer
+
+    def receive_message(self, *args: Any, **kwargs: Any) -> Any:
+        """Give messages out; those that were given out too often become dead letters."""
+        _doing.receiving = True
+        try:
+            return super().receive_message(*args, **kwargs)
+        finally:
+            _doing.receiving = False
+
+    def delete_queue(self, context: Any, queue_url: str, **kwargs: Any) -> None:
+        """Delete a queue with its messages."""
+        arn = self._resolve_queue(context, queue_url=queue_url).arn
+        super().delete_queue(context, queue_url, **kwargs)
+        message_journal().add("emptied", arn, "DeleteQueue")
+
+
+def install() -> None:
+    """Have queues report. Idempotent."""
+    if getattr(SqsQueue.remove, "_trigger_stack", False):
+        return
+    _report_put(StandardQueue)
+    _report_put(FifoQueue)
+    _report_removed(SqsQueue)
+    _report_cleared(SqsQueue)
+    _report_expired(SqsQueue, (StandardQueue, FifoQueue))
+
+
+def _report_put(queue_class: Any) -> None:
+    put = queue_class.put
+
+    @functools.wraps(put)
+    def reporting_put(queue: Any, message: Any, *args: Any, **kwargs: Any) -> Any:
+        journal, given = message_journal(), message["MessageId"]
+        with queue.mutex:  # a removal is reported after this
+            queued = put(queue, message, *args, **kwargs)
+            if queued.message["MessageId"] != given:
+                journal.add("repeated", queued.message["MessageId"], queue.arn)
+            elif _doing.receiving:
+                journal.add("moved", given, queue.arn, _receives(message))
+            else:
+                due_at = queued.priority + queued.delay_seconds if queued.is_delayed else None
+                trace = message["Attributes"].get("AWSTraceHeader")
+                journal.add("accepted", given, queue.arn, due_at, trace, message["Body"])
+        return queued
+
+    queue_class.put = reporting_put
+
+
+def _receives(message: Any) -> int:
+    return int(message["Attributes"].get("ApproximateReceiveCount") or 0)
+
+
+def _report_removed(queue_class: Any) -> None:
+    remove = queue_class.remove
+
+    @functools.wraps(remove)
+    def reporting_remove(queue: Any, receipt_handle: str) -> None:
+        with queue.mutex:
+            removed = queue.receipts.get(receipt_handle)
+            remove(queue, receipt_handle)
+            if removed is not None and removed.deleted:
+                message_journal().add(
+                    "deleted", removed.message_id, queue.arn, removed.receive_count
+                )
+
+    reporting_remove._trigger_stack = True  # type: ignore[attr-defined]  # a mark
+    queue_class.remove = reporting_remove
+
+
+def _report_cleared(queue_class: Any) -> None:
+    clear = queue_class.clear
+
+    @functools.wraps(clear)
+    def reporting_clear(queue: Any) -> None:
+        with queue.mutex:
+            clear(queue)
+            message_journal().add("emptied", queue.arn, "PurgeQueue")
+
+    queue_class.clear = reporting_clear
+
+
+def _report_expired(base: Any, queue_classes: tuple[Any, ...]) -> None:
+    from_heap = base.remove_expired_messages_from_heap
+
+    def reporting_from_heap(heap: list[Any], retention_s: int) -> list[Any]:
+        expired: list[Any] = from_heap(heap, retention_s)
+        queue = _doing.expiring_in
+        for message in expired:
+            if queue is not None and not message.deleted:
+                message_journal().add(
+                    "discarded",
+                    *(message.message_id, queue.arn, message.receive_count),
+                    f"MessageRetentionPeriod of {queue.arn}",
+                )
+        return expired
+
+    base.remove_expired_messages_from_heap = staticmethod(reporting_from_heap)
+    for queue_class in queue_classes:
+        _name_expiring(queue_class)
+
+
+def _name_expiring(queue_class: Any) -> None:
+    remove_expired = queue_class.remove_expired_messages
+
+    @functools.wraps(remove_expired)
+    def naming_remove_expired(queue: Any) -> None:
+        with _expiring_in(queue):
+            remove_expired(queue)
+
+    queue_class.remove_expired_messages = naming_remove_expired
+
+
+@contextmanager
+def _expiring_in(queue: SqsQueue) -> Iterator[None]:
+    _doing.expiring_in = queue
+    try:
+        yield
+    finally:
+        _doing.expiring_in = None
