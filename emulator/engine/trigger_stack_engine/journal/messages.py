@@ -50,13 +50,17 @@ class MessageRecorder:
         Raises:
             JournalError: They could not be written.
         """
-        statements = [one for name, *values in changes for one in _CHANGES[name](*values)]
-        if not statements:
-            return
-        for sql, values in statements[:-1]:
-            self._journal.record(sql, *values)
-        sql, values = statements[-1]
-        await self._journal.commit(sql, *values)
+        steps: list[tuple[Value, ...]] = []
+        together: list[tuple[str, list[tuple[Value, ...]]]] = []
+        for name, *values in changes:
+            for sql, row in _CHANGES[name](*values):
+                if sql is _STEP:
+                    steps.append(row)
+                elif together and together[-1][0] is sql:
+                    together[-1][1].append(row)
+                else:
+                    together.append((sql, [row]))
+        await self._journal.commit_all([*together, (_STEP, steps)])
 
 
 def _accepted(

@@ -37,12 +37,15 @@ class JournalError(Exception):
 
 @dataclass(slots=True)
 class _Write:
-    """One statement, and the future of a caller that waits for its transaction."""
+    """Statements in their order, and the future of a caller that waits for their transaction.
 
-    sql: str
-    values: Sequence[Value] = ()
+    Attributes:
+        statements: Each with the rows to write.
+        done: The future.
+    """
+
+    statements: Sequence[tuple[str, Sequence[Sequence[Value]]]]
     done: asyncio.Future[None] | None = None
-    rows: Sequence[Sequence[Value]] | None = None
 
 
 class Journal:
@@ -77,7 +80,7 @@ class Journal:
 
     def record(self, sql: str, *values: Value) -> None:
         """Write without waiting; statements are written in their order."""
-        self._writes.put(_Write(sql, values))
+        self._writes.put(_Write([(sql, [values])]))
 
     def record_call(self, *row: Value) -> None:
         """Write one row of ``call`` without waiting, together with those of the next moment."""
@@ -88,7 +91,7 @@ class Journal:
     def _put_calls(self) -> None:
         calls, self._calls = self._calls, []
         if calls:
-            self._writes.put(_Write(_INSERT_CALL, rows=calls))
+            self._writes.put(_Write([(_INSERT_CALL, calls)]))
 
     async def commit(self, sql: str, *values: Value) -> None:
         """Write, and wait until it is in the file.
@@ -96,8 +99,16 @@ class Journal:
         Raises:
             JournalError: It could not be written; nothing of it is kept.
         """
+        await self.commit_all([(sql, [values])])
+
+    async def commit_all(self, statements: Sequence[tuple[str, Sequence[Sequence[Value]]]]) -> None:
+        """Write statements in their order, each with its rows; wait until they are in the file.
+
+        Raises:
+            JournalError: They could not be written; nothing of them is kept.
+        """
         done = asyncio.get_running_loop().create_future()
-        self._writes.put(_Write(sql, values, done))
+        self._writes.put(_Write(statements, done))
         await done
 
     def step(self, event: str, name: str, detail: str = "") -> None:
@@ -157,10 +168,8 @@ class Journal:
         try:
             connection.execute("BEGIN IMMEDIATE")
             for write in batch:
-                if write.rows is None:
-                    connection.execute(write.sql, write.values)
-                else:
-                    connection.executemany(write.sql, write.rows)
+                for sql, rows in write.statements:
+                    connection.executemany(sql, rows)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -176,7 +185,7 @@ class Journal:
             if _may_pass(error):
                 return self._failed([write], error)
             problem = JournalError(f"an entry cannot be written: {error!r}")
-            LOG.error("%s: %s", problem, write.sql)  # noqa: TRY400  the error is in the text
+            LOG.error("%s: %s", problem, [sql for sql, _ in write.statements])  # noqa: TRY400  the error is in the text
             if write.done is not None:
                 _resolve([write.done], problem)
         return []

@@ -1,0 +1,79 @@
+"""Changes of messages reach the journal in their order, also when it is away for a while."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.support.waiting import eventually
+from trigger_stack.delivery.sqs.journal import MessageJournal
+
+
+class Engine:
+    """Keeps what it is sent; is away as often as it is told."""
+
+    def __init__(self, away: int = 0) -> None:
+        self.changes: list[list[object]] = []
+        self.away = away
+        self.lock = threading.Lock()
+
+    def send(self, changes: bytes) -> None:
+        with self.lock:
+            if self.away:
+                self.away -= 1
+                raise OSError("it is away")
+            self.changes += json.loads(changes)
+
+
+def test_what_is_committed_is_there_with_everything_before_it() -> None:
+    engine = Engine()
+    journal = MessageJournal(engine.send)
+    journal.add("accepted", "1")
+    journal.add("accepted", "2")
+
+    journal.commit()
+
+    assert [change[2] for change in engine.changes] == ["1", "2"]
+
+
+def test_what_nobody_waits_for_is_sent_soon() -> None:
+    engine = Engine()
+    MessageJournal(engine.send).add("deleted", "1")
+
+    eventually(lambda: engine.changes)
+
+
+def test_a_journal_that_is_away_gets_everything_later_once_and_in_order() -> None:
+    engine = Engine(away=3)
+    journal = MessageJournal(engine.send)
+    for number in range(5):
+        journal.add("accepted", number)
+        journal.commit()
+
+    eventually(lambda: len(engine.changes) >= 5)
+    assert [change[2] for change in engine.changes] == [0, 1, 2, 3, 4]
+
+
+def test_many_threads_lose_nothing() -> None:
+    engine = Engine()
+    journal = MessageJournal(engine.send)
+
+    def send(number: int) -> None:
+        journal.add("accepted", number)
+        journal.commit()
+        assert any(change[2] == number for change in engine.changes)
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(send, range(500)))
+
+    assert sorted(change[2] for change in engine.changes) == list(range(500))  # type: ignore[type-var]  # numbers
+
+
+def test_nothing_is_recorded_when_it_is_not_wanted() -> None:
+    engine = Engine()
+    journal = MessageJournal(engine.send, enabled=False)
+    journal.add("accepted", "1")
+    journal.commit()
+
+    assert engine.changes == []
