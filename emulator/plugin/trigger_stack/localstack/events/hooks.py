@@ -10,13 +10,15 @@ from localstack.runtime import hooks
 from localstack.services.edge import ROUTER
 
 
-@hooks.on_infra_start()
+@hooks.on_infra_start(priority=800)  # before EAGER_SERVICE_LOADING
 def guard_event_delivery() -> None:
     """Retry policy and dead-letter queue of targets; routes below ``/_trigger_stack/events``."""
     from trigger_stack.localstack import schedules
+    from trigger_stack.localstack.events import replays
     from trigger_stack.localstack.events.routes import EventRoutes
     from trigger_stack.localstack.events.target_sender import install
 
     install()
+    replays.install()
     schedules.install()
     ROUTER.add(EventRoutes())
