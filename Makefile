@@ -49,6 +49,12 @@ shell: ## A shell beside the stack, with awslocal and python
 fire-schedule: ## Send the event of a scheduled rule now: RULE=hourly-metrics
 	@$(STACK) fire-schedule "$(RULE)"
 
+.PHONY: chaos
+chaos: ## Faults on purpose: DUPLICATES=0.2 ERRORS=0.1 KILLS=0.05 DELAY=100 [FUNCTION=name]; OFF=1
+	@$(STACK) chaos $(if $(DUPLICATES),--duplicates "$(DUPLICATES)") $(if $(ERRORS),--errors "$(ERRORS)") \
+		$(if $(KILLS),--kills "$(KILLS)") $(if $(DELAY),--delay-ms "$(DELAY)") \
+		$(if $(FUNCTION),--function "$(FUNCTION)") $(if $(OFF),--off)
+
 .PHONY: clock
 clock: ## Show when each schedule is due; move their clock: AT=+1h, AT=2026-01-31T12:00Z, AT=real
 	@$(STACK) clock $(if $(AT),"$(AT)")
@@ -121,6 +127,10 @@ bench-cold-start: setup ## Cold starts of the brand platform's functions on the 
 bench-invoke: setup ## Invoke through the API: warm, cold, memory, with MiniStack beside it
 	@sh bench/peers.sh
 	@$(PY) -m bench.invoke
+
+.PHONY: soak
+soak: setup ## Events over all sources under faults, EVENTS=50000: each has one end
+	@SOAK_EVENTS="$(or $(EVENTS),50000)" $(PY) -m pytest -n 0 tests/delivery/test_soak.py
 
 .PHONY: bench-triggers
 bench-triggers: setup ## From each trigger to its effect, queue drain, S3 burst, with MiniStack beside it

@@ -114,6 +114,29 @@ def clock(
     clock.run(at)
 
 
+@app.command()
+def chaos(
+    duplicates: Annotated[float, typer.Option(help="Share of events that come twice.")] = 0,
+    errors: Annotated[float, typer.Option(help="Share of invocations that fail unrun.")] = 0,
+    kills: Annotated[float, typer.Option(help="Share of environments that are killed.")] = 0,
+    delay_ms: Annotated[int, typer.Option(help="Delay of each invocation.")] = 0,
+    function: Annotated[str, typer.Option(help="A part of the function's ARN.")] = "",
+    *,
+    off: Annotated[bool, typer.Option("--off", help="No faults any longer.")] = False,
+) -> None:
+    """Let faults happen on purpose from now on; without options: show which do."""
+    from bootstrap.commands import chaos
+
+    wanted: dict[str, float | int | str] = {
+        "duplicates": duplicates,
+        "errors": errors,
+        "kills": kills,
+        "delay_ms": delay_ms,
+        "function": function,
+    }
+    chaos.run({name: value for name, value in wanted.items() if value}, off=off)
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

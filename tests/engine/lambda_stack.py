@@ -185,7 +185,8 @@ class Stack:
         group = f"/aws/lambda/{name}"
         events: list[dict[str, Any]] = []
         try:
-            streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
+            pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=group)
+            streams = [stream for page in pages for stream in page["logStreams"]]
         except logs.exceptions.ResourceNotFoundException:
             return []
         for stream in streams:

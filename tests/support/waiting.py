@@ -21,5 +21,5 @@ def eventually[T](check: Callable[[], T], *, seconds: float = 20, every: float =
         except AssertionError as error:
             seen = error
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:g} s; last seen: {seen!r}")
+            raise AssertionError(f"not within {seconds:g} s; last seen: {seen}")
         time.sleep(every)

@@ -38,6 +38,7 @@ from trigger_stack_engine.front_doors.http_api.execute import DataPlane
 from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy
 from trigger_stack_engine.invoke.asynchronous import AcceptedEvent, AsynchronousInvoker
 from trigger_stack_engine.invoke.concurrency import Concurrency, ThrottledError
+from trigger_stack_engine.invoke.faults import FaultSettings
 from trigger_stack_engine.invoke.function import FunctionSettings, FunctionVersion
 from trigger_stack_engine.invoke.invoker import Invoker, NoSuchFunctionError, NotReadyError
 from trigger_stack_engine.invoke.synchronous import SynchronousInvoker
@@ -281,6 +282,11 @@ class Engine:
     async def _op_hot_reload(self, header: Header, _: bytes) -> Message:
         """Run functions from a working tree: ``{document: folder or null}``."""
         self.machine.hot_reload.set_root(header["document"])
+        return {}, _NOTHING
+
+    async def _op_faults(self, header: Header, _: bytes) -> Message:
+        """Let faults happen from now on: ``{document: FaultSettings}``."""
+        self.invoker.faults.settings = FaultSettings.from_json(header["document"])
         return {}, _NOTHING
 
     async def _op_debug(self, header: Header, _: bytes) -> Message:

@@ -188,6 +188,10 @@ class ExecutionEnvironment:
         self.machine.capacity.release(self)
         await asyncio.to_thread(self._launch.clean_up)
 
+    def kill(self) -> None:
+        """Kill the process, as a crash would end it."""
+        self._process.kill()
+
     async def park(self) -> bool:
         """Give memory back: end the process if idle; an invocation restarts it."""
         if self.phase is not Phase.IDLE or not self.alive or self._lock.locked():

@@ -16,7 +16,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from trigger_stack_engine.environments.execution import Invocation, Result
@@ -247,16 +247,17 @@ class AsynchronousInvoker:
 
     async def _invoke(self, event: AcceptedEvent) -> Result:
         pool = self._invoker.find(event.arn, event.qualifier)
-        return await self._invoker.invoke(
-            pool,
-            Invocation(
-                request_id=event.request_id,
-                payload=await self._payload(event),
-                invoked_arn=event.invoked_arn,
-                trace_id=with_parent(event.trace_id, segment_of(event.request_id)),
-                client_context=event.client_context,
-            ),
+        invocation = Invocation(
+            request_id=event.request_id,
+            payload=await self._payload(event),
+            invoked_arn=event.invoked_arn,
+            trace_id=with_parent(event.trace_id, segment_of(event.request_id)),
+            client_context=event.client_context,
         )
+        if self._invoker.faults.repeats(pool.version.qualified_arn):
+            self._journal.step(event.request_id, "delivered twice", "make chaos")
+            await self._invoker.invoke(pool, replace(invocation))
+        return await self._invoker.invoke(pool, invocation)
 
     async def _payload(self, event: AcceptedEvent) -> bytes:
         if event.payload is not None:

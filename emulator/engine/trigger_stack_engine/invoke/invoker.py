@@ -30,6 +30,7 @@ from trigger_stack_engine.invoke.concurrency import (
     Concurrency,
     ThrottledError,
 )
+from trigger_stack_engine.invoke.faults import ERROR, NO_FAULT, FaultInjector
 from trigger_stack_engine.invoke.function import FunctionSettings, FunctionVersion
 
 LOG = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class Invoker:
         self.machine = machine
         self.concurrency = concurrency
         self.keep_alive_s = keep_alive_s
+        self.faults = FaultInjector()
         self.settings: dict[str, FunctionSettings] = {}  # by function ARN
         self._pools: dict[str, Pool] = {}  # by version id
         self._current: dict[str, Pool] = {}  # by qualified ARN
@@ -197,15 +199,22 @@ class Invoker:
             ThrottledError: No concurrency is left, or no room on this machine.
         """
         version = pool.version
+        fault = self.faults.next(version.qualified_arn)
         settings = self.settings.get(version.arn) or FunctionSettings(version.arn)
         lease = self.concurrency.acquire(
             version, settings, provisioned_ready=pool.provisioned_ready
         )
         try:
+            if fault is not NO_FAULT:
+                await asyncio.sleep(fault.delay_s)
+                if fault.is_error:
+                    return self._counted(version, Result(ERROR, True, "", version.qualifier))
             try:
                 environment = await self._take(pool, lease.kind)
             except InitError as error:
                 return Result(error.payload, True, "", version.qualifier)
+            if fault.kill_after_s is not None:
+                asyncio.get_running_loop().call_later(fault.kill_after_s, environment.kill)
             try:
                 if not await self.machine.capacity.acquire(environment):
                     raise ThrottledError("ConcurrentInvocationLimitExceeded")
@@ -214,6 +223,9 @@ class Invoker:
                 self._put_back(pool, environment)
         finally:
             self.concurrency.release(lease)
+        return self._counted(version, result)
+
+    def _counted(self, version: FunctionVersion, result: Result) -> Result:
         key = (version.account, version.region, version.name)
         self.machine.logs.count((*key, "Invocations"))
         if result.is_error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trigger_stack_engine.environments.execution import Invocation, Result
@@ -11,6 +12,10 @@ from trigger_stack_engine.journal.recorder import Origin, Recorder
 
 if TYPE_CHECKING:
     from trigger_stack_engine.invoke.invoker import Invoker, Pool
+
+
+#: The kind of an invocation for messages of a queue or records of a stream.
+BATCH = "batch of messages"
 
 
 class SynchronousInvoker:
@@ -26,11 +31,16 @@ class SynchronousInvoker:
         self._recorder = recorder
 
     async def invoke(self, pool: Pool, invocation: Invocation, origin: Origin) -> Result:
-        """Handle one event.
+        """Handle one event; of a batch that is to come twice the second result counts.
 
         Raises:
             ThrottledError: No concurrency is left, or no room on this machine.
         """
+        if origin.kind == BATCH and self.invoker.faults.repeats(pool.version.qualified_arn):
+            await self._invoke(pool, replace(invocation), origin)
+        return await self._invoke(pool, invocation, origin)
+
+    async def _invoke(self, pool: Pool, invocation: Invocation, origin: Origin) -> Result:
         if self._recorder is None:
             return await self.invoker.invoke(pool, invocation)
         began = time.time()

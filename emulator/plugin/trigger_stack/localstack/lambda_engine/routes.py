@@ -1,7 +1,8 @@
-"""Routes on LocalStack's port for health checks, hot reload and debugging.
+"""Routes on LocalStack's port for health checks, faults, hot reload and debugging.
 
 ``GET /_trigger_stack/health`` answers 200, or 503 when functions cannot be started; LocalStack's
-own ``/_localstack/health`` does not know.
+own ``/_localstack/health`` does not know. ``GET`` and ``PUT /_trigger_stack/chaos``: faults on
+purpose, see ``FaultSettings`` of the engine.
 
 ``/_trigger_stack/lambda/hot-reload`` (``POST {"root": "/absolute/folder"}``, ``DELETE``) and
 ``/_trigger_stack/lambda/debug`` (``POST {"function": "name", "port": 5678, "wait": true}``).
@@ -22,9 +23,11 @@ from localstack.http import Request, Response, route
 
 from trigger_stack.engine.supervisor import EngineUnavailableError
 from trigger_stack.localstack.lambda_engine.control_plane import ControlPlane
+from trigger_stack_engine.invoke.faults import FaultSettingError, FaultSettings
 
 PREFIX = "/_trigger_stack/lambda"
 HEALTH = "/_trigger_stack/health"
+CHAOS = "/_trigger_stack/chaos"
 
 
 class Routes:
@@ -32,6 +35,7 @@ class Routes:
 
     def __init__(self, control_plane: ControlPlane) -> None:
         self._control_plane = control_plane
+        self._faults = FaultSettings()
 
     @route(HEALTH, methods=["GET"])
     def health(self, request: Request, **_: Any) -> Response:
@@ -54,6 +58,18 @@ class Routes:
             return _answer(400, {"message": "root: give the absolute path of a folder"})
         self._control_plane.push("hot_reload", lambda: root)
         return _answer(200, {"root": root})
+
+    @route(CHAOS, methods=["GET", "PUT"])
+    def chaos(self, request: Request, **_: Any) -> Response:
+        """The faults that happen on purpose, or others from now on; what is missing is 0."""
+        if request.method == "PUT":
+            try:
+                faults = FaultSettings.from_json(_body(request))
+            except FaultSettingError as error:
+                return _answer(400, {"message": str(error)})
+            self._control_plane.push("faults", faults.to_json)
+            self._faults = faults
+        return _answer(200, self._faults.to_json())
 
     @route(f"{PREFIX}/debug", methods=["POST"])
     def debug(self, request: Request, **_: Any) -> Response:
