@@ -31,8 +31,9 @@ from trigger_stack_engine.environments.runtimes import RuntimeUnavailableError
 from trigger_stack_engine.environments.spawner import SpawnError
 from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings
 from trigger_stack_engine.front_doors.core.json_text import dump_json
-from trigger_stack_engine.front_doors.core.message import HttpRequest
+from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
 from trigger_stack_engine.front_doors.core.server import HttpServer, ListenError
+from trigger_stack_engine.front_doors.function_url.door import FunctionUrls
 from trigger_stack_engine.front_doors.http_api.door import FunctionInvoker, HttpApis, listen
 from trigger_stack_engine.front_doors.http_api.execute import DataPlane
 from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy
@@ -79,10 +80,9 @@ class Engine:
         self.synchronous = SynchronousInvoker(
             self.invoker, self.recorder if settings.journal_synchronous else None
         )
-        self.http_apis = HttpApis(
-            DataPlane(FunctionInvoker(self.synchronous), HttpProxy()),
-            GuardSettings.from_environment(),
-        )
+        guard = GuardSettings.from_environment()
+        self.http_apis = HttpApis(DataPlane(FunctionInvoker(self.synchronous), HttpProxy()), guard)
+        self.function_urls = FunctionUrls(self.synchronous, self._find_key, guard)
         self.asynchronous = AsynchronousInvoker(
             self.invoker, self.journal, self._send, settings.retry_base_delay_s
         )
@@ -140,6 +140,13 @@ class Engine:
         """Send to a queue, topic, bus, function or bucket, whose services LocalStack has."""
         assert self._peer is not None
         await self._peer.call({"op": "send", **header}, body)
+
+    async def _find_key(self, access_key: str) -> dict[str, str] | None:
+        """The secret key of an access key, and whose it is."""
+        assert self._peer is not None
+        reply, _ = await self._peer.call({"op": "access_key", "access_key": access_key})
+        key: dict[str, str] | None = reply["key"]
+        return key
 
     # -- calls from the control plane ---------------------------------------------------------
 
@@ -256,11 +263,33 @@ class Engine:
         if self._servers:
             return {}, _NOTHING
         try:
-            server = await listen(self.http_apis, wanted["host"], wanted["port"])
+            server = await listen(self._answer, wanted["host"], wanted["port"])
         except ListenError as error:
             raise RemoteError("PortUnavailable", str(error)) from None
         self._servers.append(server)
         return {}, _NOTHING
+
+    async def _answer(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request to the extra port: a function URL's, or the local HTTP API's."""
+        response = await self.function_urls.answer(request)
+        return response or await self.http_apis.answer_local(request)
+
+    async def _op_function_urls(self, header: Header, _: bytes) -> Message:
+        """The function URLs that there are: ``{document: [see FunctionUrl.from_document]}``."""
+        self.function_urls.replace(header["document"])
+        return {}, _NOTHING
+
+    async def _op_function_url(self, header: Header, body: bytes) -> Message:
+        """Answer a request for a function URL that came in on LocalStack's port.
+
+        Takes ``{request}`` and the request's body; returns ``{status, headers}`` and the
+        response's body, or status 404 when it is for no function URL.
+        """
+        fields = header["request"]
+        headers = [(name, value) for name, value in fields.pop("headers")]
+        request = HttpRequest(**fields, headers=headers, body=body)
+        response = await self.function_urls.answer(request) or HttpResponse(404)
+        return {"status": response.status, "headers": response.headers}, response.body
 
     async def _op_http_apis(self, header: Header, _: bytes) -> Message:
         """The HTTP APIs that there are, the oldest first: ``{document: [Api.document()]}``."""

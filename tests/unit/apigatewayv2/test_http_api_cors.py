@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from trigger_stack_engine.front_doors.core.message import Headers, HttpRequest, HttpResponse
-from trigger_stack_engine.front_doors.http_api.cors import (
+from trigger_stack_engine.front_doors.core.cors import (
     Cors,
     apply_cors,
     is_preflight,
     preflight_response,
 )
+from trigger_stack_engine.front_doors.core.message import Headers, HttpRequest, HttpResponse
 
 ORIGIN = "https://shop.example.com"
 CONFIGURATION = {

@@ -91,7 +91,7 @@ def server(loop: LoopThread) -> Iterator[Server]:
     function = Echo()
     apis = HttpApis(DataPlane(function, HttpProxy()))
     apis.replace([make_api().document()])
-    started = loop.run(listen(apis, "127.0.0.1", 0))
+    started = loop.run(listen(apis.answer_local, "127.0.0.1", 0))
     yield Server(started.port, function, apis)
     function.release.set()
     loop.call(started.close)
@@ -250,7 +250,7 @@ def test_a_taken_port_is_one_sentence_with_the_way_out(loop: LoopThread) -> None
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ListenError) as error:
-            loop.run(listen(apis, "127.0.0.1", port))
+            loop.run(listen(apis.answer_local, "127.0.0.1", port))
     assert str(error.value) == (
         f"Port {port} on 127.0.0.1 (local HTTP API) is taken by another program. "
         "Free it, or choose another one with HTTP_API_PORT."

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from trigger_stack_engine.front_doors.http_api.cors import Cors
+from trigger_stack_engine.front_doors.core.cors import Cors
 from trigger_stack_engine.front_doors.http_api.routing import RouteTable, parse_route_key
 
 Resource = dict[str, Any]

@@ -16,7 +16,7 @@ from trigger_stack_engine.front_doors.core.message import (
     internal_server_error,
     request_too_large,
 )
-from trigger_stack_engine.front_doors.core.server import HttpServer, ListenError
+from trigger_stack_engine.front_doors.core.server import Answer, HttpServer, ListenError
 from trigger_stack_engine.front_doors.http_api.api import Api, Resource, select_api
 from trigger_stack_engine.front_doors.http_api.execute import DataPlane, refuse
 from trigger_stack_engine.front_doors.http_api.policy import allows_invoke
@@ -166,13 +166,13 @@ def _request_id() -> str:
     return str(uuid.UUID(int=random.getrandbits(128), version=4))
 
 
-async def listen(apis: HttpApis, host: str, port: int) -> HttpServer:
-    """Serve the local API on a port of its own.
+async def listen(answer: Answer, host: str, port: int) -> HttpServer:
+    """Serve the local API, and function URLs, on a port of their own.
 
     Raises:
         ListenError: The port is taken or may not be bound.
     """
-    server = HttpServer(apis.answer_local, refuse)
+    server = HttpServer(answer, refuse)
     try:
         await server.start(host, port)
     except OSError as error:

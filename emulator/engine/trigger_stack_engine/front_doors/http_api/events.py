@@ -7,48 +7,24 @@ versions 2.0 and 1.0. Where AWS's service differs from that page, the service is
 
 from __future__ import annotations
 
-import base64
-import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from trigger_stack_engine.front_doors.core.encoding import parse_query, percent_decode
+from trigger_stack_engine.front_doors.core.event_parts import (
+    HOP_BY_HOP,
+    encode_body,
+    format_time,
+    host_name,
+    joined,
+    split_cookies,
+)
 from trigger_stack_engine.front_doors.core.message import Headers, HttpRequest
 from trigger_stack_engine.front_doors.http_api.routing import Match
 
 Event = dict[str, Any]
-
-_TEXT_TYPES: Final = frozenset(
-    {"application/json", "application/javascript", "application/xml"},
-)
-# Hop-by-hop headers (RFC 9110, section 7.6.1) concern one connection, not the request.
-_HOP_BY_HOP: Final = frozenset(
-    {
-        "connection",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-_MONTHS: Final = [
-    "Jan",
-    "Feb",
-    "Mar",
-    "Apr",
-    "May",
-    "Jun",
-    "Jul",
-    "Aug",
-    "Sep",
-    "Oct",
-    "Nov",
-    "Dec",
-]
 
 
 @dataclass(slots=True)
@@ -68,41 +44,6 @@ class CallContext:
     request_id: str
     trace_id: str
     time: datetime
-
-
-def is_text(content_type: str | None) -> bool:
-    """Whether a body of this type reaches the function as text and not base64-encoded.
-
-    AWS's guide says "binary" without naming types. The service treats ``text/*`` and JSON, XML
-    and JavaScript by their exact names as text, and everything else as binary: forms
-    (``application/x-www-form-urlencoded``), ``+json`` suffixes and a missing type too.
-    """
-    media_type = (content_type or "").partition(";")[0].strip().lower()
-    return media_type.startswith("text/") or media_type in _TEXT_TYPES
-
-
-def encode_body(request: HttpRequest) -> tuple[str | None, bool]:
-    """The event's ``body`` (``None`` when there is none) and ``isBase64Encoded``."""
-    if not request.body:
-        return None, False
-    if is_text(request.header("content-type")):
-        try:
-            return request.body.decode("utf-8"), False
-        except UnicodeDecodeError:
-            # JSON strings cannot carry these bytes: base64 is the only way not to lose any.
-            pass
-    return base64.b64encode(request.body).decode("ascii"), True
-
-
-def format_time(time: datetime) -> str:
-    """``requestContext.time``, for example ``12/Mar/2020:19:03:58 +0000``; no locale involved."""
-    return _format_second(int(time.timestamp()))
-
-
-@functools.lru_cache(maxsize=8)
-def _format_second(second: int) -> str:
-    utc = datetime.fromtimestamp(second, UTC)
-    return f"{utc:%d}/{_MONTHS[utc.month - 1]}/{utc:%Y:%H:%M:%S} +0000"
 
 
 def build_event(version: str, request: HttpRequest, match: Match, call: CallContext) -> Event:
@@ -125,7 +66,7 @@ def build_event_v2(request: HttpRequest, match: Match, call: CallContext) -> Eve
     query = parse_query(request.raw_query)
     domain, prefix = _domain(request, call)
     body, is_base64_encoded = encode_body(request)
-    headers = _joined((k.lower(), v) for k, v in _forwarded_headers(request, call))
+    headers = joined((k.lower(), v) for k, v in _forwarded_headers(request, call))
     cookie = headers.pop("cookie", None)
 
     event: Event = {
@@ -135,16 +76,10 @@ def build_event_v2(request: HttpRequest, match: Match, call: CallContext) -> Eve
         "rawQueryString": request.raw_query,
     }
     if cookie is not None:
-        event["cookies"] = [
-            part.strip()
-            for name, value in request.headers
-            if name.lower() == "cookie"
-            for part in value.split(";")
-            if part.strip()
-        ]
+        event["cookies"] = split_cookies(request)
     event["headers"] = headers
     if query:
-        event["queryStringParameters"] = _joined(query)
+        event["queryStringParameters"] = joined(query)
     event["requestContext"] = {
         "accountId": call.account_id,
         "apiId": call.api_id,
@@ -238,7 +173,7 @@ def build_event_v1(request: HttpRequest, match: Match, call: CallContext) -> Eve
 
 def _forwarded_headers(request: HttpRequest, call: CallContext) -> Headers:
     """The client's headers plus those that API Gateway adds, spelled as it spells them."""
-    dropped = _HOP_BY_HOP | {"x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}
+    dropped = HOP_BY_HOP | {"x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}
     headers = [(k, v) for k, v in request.headers if k.lower() not in dropped]
     present = {name.lower() for name, _ in headers}
     if "content-length" not in present:
@@ -254,17 +189,8 @@ def _forwarded_headers(request: HttpRequest, call: CallContext) -> Headers:
 
 def _domain(request: HttpRequest, call: CallContext) -> tuple[str, str]:
     """``domainName`` and ``domainPrefix``: the host the client asked for, and its first label."""
-    name = (request.header("host") or "").rpartition("@")[2]
-    name = name.partition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0]
-    name = name or f"{call.api_id}.execute-api.localhost"
+    name = host_name(request) or f"{call.api_id}.execute-api.localhost"
     return name, name.partition(".")[0]
-
-
-def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    result: dict[str, str] = {}
-    for name, value in pairs:
-        result[name] = f"{result[name]},{value}" if name in result else value
-    return result
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -13,12 +13,17 @@ import asyncio
 import base64
 import logging
 import random
-import time
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
+from trigger_stack_engine.front_doors.core.cors import (
+    apply_cors,
+    is_preflight,
+    preflight_response,
+)
+from trigger_stack_engine.front_doors.core.event_parts import new_trace_id
 from trigger_stack_engine.front_doors.core.json_text import dump_json
 from trigger_stack_engine.front_doors.core.message import (
     HttpError,
@@ -33,11 +38,6 @@ from trigger_stack_engine.front_doors.core.message import (
     service_unavailable,
 )
 from trigger_stack_engine.front_doors.http_api.api import Api, Resource, Snapshot, Stage
-from trigger_stack_engine.front_doors.http_api.cors import (
-    apply_cors,
-    is_preflight,
-    preflight_response,
-)
 from trigger_stack_engine.front_doors.http_api.events import CallContext, build_event
 from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy
 from trigger_stack_engine.front_doors.http_api.policy import source_arn
@@ -185,7 +185,7 @@ class _Call:
             stage=self.stage_name,
             stage_variables=self.stage.variables,
             request_id=self.call_id,
-            trace_id=self.request.header("x-amzn-trace-id") or _trace_id(),
+            trace_id=self.request.header("x-amzn-trace-id") or new_trace_id(),
             time=datetime.now(UTC),
         )
 
@@ -249,7 +249,3 @@ def _with_request_id(response: HttpResponse, call_id: str) -> HttpResponse:
 def _extended_request_id() -> str:
     """16 characters that end in ``=``, as API Gateway's: base64 of eleven bytes."""
     return base64.urlsafe_b64encode(random.randbytes(11)).decode("ascii")  # noqa: S311  no secret
-
-
-def _trace_id() -> str:
-    return f"Root=1-{int(time.time()):08x}-{random.getrandbits(96):024x}"

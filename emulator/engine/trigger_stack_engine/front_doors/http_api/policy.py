@@ -6,12 +6,10 @@ for Amazon API Gateway" (the ARN of an execution).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
-_PRINCIPAL: Final = "apigateway.amazonaws.com"
-_ACTIONS: Final = ("lambda:invokefunction", "lambda:*", "*")
+from trigger_stack_engine.front_doors.core.policy import allows
 
 
 def source_arn(
@@ -28,56 +26,16 @@ def source_arn(
 
 
 def allows_invoke(statements: Iterable[Mapping[str, Any]], *, arn: str, account_id: str) -> bool:
-    """Whether any ``Allow`` statement covers the call and no ``Deny`` statement does.
-
-    Conditions on anything but source ARN and source account cannot hold for API Gateway, so a
-    statement with one does not apply.
+    """Whether the policy lets API Gateway invoke the function.
 
     Args:
+        statements: Of the policy.
         arn: See :func:`source_arn`.
+        account_id: Account of the API.
     """
-    keys = {"aws:sourcearn": arn, "aws:sourceaccount": account_id}
-    effects = {s.get("Effect") for s in statements if _applies(s, keys)}
-    return "Allow" in effects and "Deny" not in effects
-
-
-def _applies(statement: Mapping[str, Any], keys: Mapping[str, str]) -> bool:
-    return (
-        _is_principal(statement.get("Principal"))
-        and any(str(a).lower() in _ACTIONS for a in _as_list(statement.get("Action")))
-        and all(
-            key.lower() in keys and _holds(operator, keys[key.lower()], _as_list(patterns))
-            for operator, entries in (statement.get("Condition") or {}).items()
-            for key, patterns in entries.items()
-        )
+    return allows(
+        statements,
+        action="lambda:invokefunction",
+        principals=("apigateway.amazonaws.com",),
+        keys={"aws:sourcearn": arn, "aws:sourceaccount": account_id},
     )
-
-
-def _is_principal(principal: object) -> bool:
-    if isinstance(principal, Mapping):
-        return any(
-            value in (_PRINCIPAL, "*")
-            for kind in ("Service", "AWS")
-            for value in _as_list(principal.get(kind))
-        )
-    return principal == "*"
-
-
-def _holds(operator: str, actual: str, patterns: list[Any]) -> bool:
-    if operator in ("StringEquals", "ArnEquals") and actual in patterns:
-        return True
-    return operator in ("ArnLike", "ArnEquals", "StringLike") and any(
-        _like(str(pattern), actual) for pattern in patterns
-    )
-
-
-def _like(pattern: str, actual: str) -> bool:
-    """IAM wildcards: ``*`` for any text, ``?`` for any one character."""
-    parts = ("." if c == "?" else ".*" if c == "*" else re.escape(c) for c in pattern)
-    return re.fullmatch("".join(parts), actual, re.DOTALL) is not None
-
-
-def _as_list(value: object) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]

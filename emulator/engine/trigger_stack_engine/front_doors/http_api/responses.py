@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from typing import Any, Final
 
 from trigger_stack_engine.front_doors.core.json_text import load_json
@@ -17,17 +16,19 @@ from trigger_stack_engine.front_doors.core.message import (
     HttpResponse,
     internal_server_error,
 )
+from trigger_stack_engine.front_doors.core.responses import (
+    FRAMING,
+    parse_cookies,
+    parse_header,
+    parse_headers,
+    parse_status,
+)
 
 MAX_RESPONSE_BYTES: Final = 6 * 1024 * 1024
 """Lambda's limit for a synchronous response payload."""
 
 DEFAULT_CONTENT_TYPE: Final = "text/plain;charset=UTF-8"
 """What API Gateway sends for a result with ``statusCode`` but no ``content-type``."""
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
-_FORBIDDEN_IN_VALUE = re.compile(r"[\0\r\n]")
-# The server frames the message by itself: these would contradict it.
-_FRAMING = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
 
 
 def parse_result(version: str, payload: bytes) -> HttpResponse:
@@ -56,35 +57,18 @@ def parse_result(version: str, payload: bytes) -> HttpResponse:
 
 
 def _parse_proxy_result(version: str, result: dict[str, Any]) -> HttpResponse:
-    headers = _parse_headers(result.get("headers"))
+    headers = parse_headers(result.get("headers"))
     if version == "1.0":
         headers = _merge_multi_value(headers, result.get("multiValueHeaders"))
     else:
-        headers += [("set-cookie", value) for value in _parse_cookies(result.get("cookies"))]
+        headers += [("set-cookie", value) for value in parse_cookies(result.get("cookies"))]
     if all(name.lower() != "content-type" for name, _ in headers):
         headers.append(("content-type", DEFAULT_CONTENT_TYPE))
     return HttpResponse(
-        _parse_status(result["statusCode"]),
-        [(name, value) for name, value in headers if name.lower() not in _FRAMING],
+        parse_status(result["statusCode"]),
+        [(name, value) for name, value in headers if name.lower() not in FRAMING],
         _parse_body(result.get("body"), result.get("isBase64Encoded")),
     )
-
-
-def _parse_status(value: object) -> int:
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{3}", value, re.ASCII):
-        value = int(value)
-    # 1xx is interim and would leave the client waiting for the real answer.
-    if isinstance(value, int) and not isinstance(value, bool) and 200 <= value <= 599:
-        return value
-    raise internal_server_error()
-
-
-def _parse_headers(value: object) -> Headers:
-    if value is None:
-        return []
-    if not isinstance(value, dict):
-        raise internal_server_error()
-    return [_header(name, item) for name, item in value.items() if item is not None]
 
 
 def _merge_multi_value(headers: Headers, value: object) -> Headers:
@@ -93,31 +77,9 @@ def _merge_multi_value(headers: Headers, value: object) -> Headers:
         return headers
     if not isinstance(value, dict) or not all(isinstance(v, list) for v in value.values()):
         raise internal_server_error()
-    multi = [_header(name, item) for name, items in value.items() for item in items]
+    multi = [parse_header(name, item) for name, items in value.items() for item in items]
     replaced = {name.lower() for name, _ in multi}
     return [(n, v) for n, v in headers if n.lower() not in replaced] + multi
-
-
-def _header(name: str, value: object) -> tuple[str, str]:
-    if isinstance(value, bool):
-        text = "true" if value else "false"
-    elif isinstance(value, str | int | float):
-        text = str(value)
-    else:
-        raise internal_server_error()
-    if not _HEADER_NAME.fullmatch(name) or _FORBIDDEN_IN_VALUE.search(text):
-        raise internal_server_error()
-    return name, text
-
-
-def _parse_cookies(value: object) -> list[str]:
-    if value is None:
-        return []
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise internal_server_error()
-    if any(_FORBIDDEN_IN_VALUE.search(item) for item in value):
-        raise internal_server_error()
-    return value
 
 
 def _parse_body(value: object, is_base64_encoded: object) -> bytes:

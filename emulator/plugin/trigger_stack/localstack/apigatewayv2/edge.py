@@ -42,13 +42,7 @@ class EdgeHandler:
         if found is None:
             return
         api, raw_path = found
-        answer = self._answer(context.request, api, raw_path)
-        response.status_code = answer.status
-        response.headers.clear()
-        for name, value in answer.headers:
-            # WSGI carries bytes as Latin-1.
-            response.headers.add(name, value.encode("utf-8").decode("latin-1"))
-        response.set_data(answer.body)
+        send(response, self._answer(context.request, api, raw_path))
         # Not stop(): the response handlers would log an AWS operation and add CORS headers.
         chain.terminate()
 
@@ -57,7 +51,17 @@ class EdgeHandler:
             return refuse(404, "Not Found")
         if (request.content_length or 0) > MAX_BODY_BYTES:
             return refuse(413, "Request Entity Too Large")
-        return self._forward(api, _to_http_request(request, raw_path))
+        return self._forward(api, to_http_request(request, raw_path))
+
+
+def send(response: Response, answer: HttpResponse) -> None:
+    """Make the gateway's response the engine's answer."""
+    response.status_code = answer.status
+    response.headers.clear()
+    for name, value in answer.headers:
+        # WSGI carries bytes as Latin-1.
+        response.headers.add(name, value.encode("utf-8").decode("latin-1"))
+    response.set_data(answer.body)
 
 
 def locate(host: str, raw_path: str) -> tuple[Api, str] | None:
@@ -72,7 +76,8 @@ def locate(host: str, raw_path: str) -> tuple[Api, str] | None:
     return (api, path) if api else None
 
 
-def _to_http_request(request: Request, raw_path: str) -> HttpRequest:
+def to_http_request(request: Request, raw_path: str) -> HttpRequest:
+    """A request on LocalStack's port as the engine takes it."""
     environ = request.environ
     headers = environ.get("rolo.headers")
     return HttpRequest(

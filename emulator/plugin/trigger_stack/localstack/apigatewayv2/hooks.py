@@ -19,6 +19,7 @@ from localstack.runtime.hooks import on_infra_start
 from trigger_stack.engine.supervisor import EngineUnavailableError
 from trigger_stack.localstack.apigatewayv2.edge import EdgeHandler
 from trigger_stack.localstack.apigatewayv2.store import apis
+from trigger_stack.localstack.function_urls import edge as function_urls
 from trigger_stack.services.apigatewayv2.models import Api
 from trigger_stack.services.apigatewayv2.settings import InvalidSettingError, Settings
 from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
@@ -50,6 +51,7 @@ def start_http_apis() -> None:
         control_plane().supervisor.close()
         raise LocalstackExit(str(error), code=1) from None
     preprocess_request.append(EdgeHandler(_forward))
+    preprocess_request.append(function_urls.answer)
     run_custom_response_handlers.append(_push_changes)
 
 

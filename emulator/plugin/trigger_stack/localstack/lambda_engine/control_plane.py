@@ -23,6 +23,7 @@ from typing import Any
 from localstack.services.lambda_.api_utils import function_locators_from_arn
 
 from trigger_stack.engine.supervisor import Call, Supervisor
+from trigger_stack.localstack import access_keys
 from trigger_stack.localstack.lambda_engine.destinations import send
 from trigger_stack.localstack.lambda_engine.stores import LogStore, add_metrics
 from trigger_stack.localstack.lambda_engine.versions import describe_function, find_function
@@ -137,6 +138,8 @@ class ControlPlane:
                 add_metrics(header["counts"])
             case "send":
                 send(header, body)
+            case "access_key":
+                return {"key": access_keys.find(header["access_key"])}, b""
             case other:
                 raise RemoteError("UnknownOperation", f"{other}")
         return {}, b""

@@ -34,6 +34,7 @@ from localstack.services.lambda_.invocation.lambda_service import LambdaService
 from localstack.services.lambda_.provider import LambdaProvider
 
 from trigger_stack.localstack import s3_notifications
+from trigger_stack.localstack.function_urls import control_plane as function_urls
 from trigger_stack.localstack.lambda_engine import source
 from trigger_stack.localstack.lambda_engine.control_plane import (
     control_plane,
@@ -159,6 +160,7 @@ def apply() -> None:
     _replace(LambdaService, "invoke", _checked)
     _replace(LambdaService, "update_version_state", _locked)
     _replace(LambdaProvider, "_validate_destination_config", _with_buckets)
+    function_urls.install()
     queue_mappings.install()
     stream_mappings.install()
     source.install()

@@ -1,0 +1,243 @@
+"""Every function URL: from a request to its response.
+
+AWS topics: AWS Lambda Developer Guide, "Creating and managing Lambda function URLs", "Control
+access to Lambda function URLs" and "Lambda quotas". Nobody retries: the caller sees the error.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from trigger_stack_engine.environments.execution import Invocation
+from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings, refusal
+from trigger_stack_engine.front_doors.core.cors import apply_cors, is_preflight, preflight_response
+from trigger_stack_engine.front_doors.core.event_parts import new_trace_id
+from trigger_stack_engine.front_doors.core.json_text import dump_json
+from trigger_stack_engine.front_doors.core.message import (
+    Headers,
+    HttpError,
+    HttpRequest,
+    HttpResponse,
+)
+from trigger_stack_engine.front_doors.core.policy import allows
+from trigger_stack_engine.front_doors.function_url.events import (
+    Caller,
+    MalformedResultError,
+    build_event,
+    parse_result,
+    parse_stream,
+)
+from trigger_stack_engine.front_doors.function_url.url import (
+    AWS_IAM,
+    RESPONSE_STREAM,
+    FunctionUrl,
+    locate,
+)
+from trigger_stack_engine.invoke.concurrency import ThrottledError
+from trigger_stack_engine.invoke.invoker import NoSuchFunctionError, NotReadyError
+from trigger_stack_engine.invoke.synchronous import SynchronousInvoker
+from trigger_stack_engine.journal.recorder import Origin
+
+LOG = logging.getLogger(__name__)
+
+MAX_EVENT_BYTES: Final = 6 * 1024 * 1024
+_KEYS_KEPT_S = 30.0
+
+#: The secret key, account, ARN and user id of an access key; ``None`` when there is no such key.
+type FindKey = Callable[[str], Awaitable[dict[str, str] | None]]
+
+
+class FunctionUrls:
+    """Answers requests for function URLs.
+
+    Args:
+        synchronous: Calls functions.
+        find_key: Asks the control plane for an access key.
+        guard: Which requests of web pages are refused.
+    """
+
+    def __init__(
+        self, synchronous: SynchronousInvoker, find_key: FindKey, guard: GuardSettings
+    ) -> None:
+        self._synchronous = synchronous
+        self._find_key = find_key
+        self._guard = guard
+        self._urls: dict[str, FunctionUrl] = {}
+        self._keys: dict[str, tuple[float, dict[str, str] | None]] = {}
+
+    def replace(self, documents: list[dict[str, Any]]) -> None:
+        """Serve these URLs and no others; see ``FunctionUrl.from_document``."""
+        urls = [FunctionUrl.from_document(document) for document in documents]
+        self._urls = {url.url_id: url for url in urls}
+
+    async def answer(self, request: HttpRequest) -> HttpResponse | None:
+        """The response, or ``None`` when the request is for no function URL."""
+        found = locate(request.header("host") or "", request.raw_path)
+        if found is None:
+            return None
+        url_id, path = found
+        return await self._answer(self._urls.get(url_id), request, path)
+
+    async def _answer(
+        self, url: FunctionUrl | None, request: HttpRequest, path: str
+    ) -> HttpResponse:
+        request_id = str(uuid.UUID(int=random.getrandbits(128), version=4))
+        trace_id = request.header("x-amzn-trace-id") or new_trace_id()
+        added: Headers = [("x-amzn-requestid", request_id), ("x-amzn-trace-id", trace_id)]
+        cors = url.cors if url else None
+        reason = refusal(
+            request.header,
+            self._guard,
+            lambda origin: cors is not None and cors.allowed_origin(origin) is not None,
+        )
+        if reason is not None:
+            response = _error(403, reason)
+        elif url is None:
+            response = _error(403, None, "AccessDeniedException")
+        elif cors is not None and is_preflight(request):
+            response = preflight_response(cors, request)
+            response.status = 200
+        else:
+            try:
+                response = await self._invoke(url, request, path, request_id, trace_id)
+            except _RefusedError as error:
+                response = error.response
+            except HttpError as error:
+                response = error.response
+            if cors is not None:
+                response = apply_cors(cors, request, response)
+        response.headers = [*response.headers, *added]
+        return response
+
+    async def _invoke(
+        self, url: FunctionUrl, request: HttpRequest, path: str, request_id: str, trace_id: str
+    ) -> HttpResponse:
+        caller = await self._caller(url, request)
+        event = build_event(
+            url,
+            request,
+            path,
+            request_id=request_id,
+            trace_id=trace_id,
+            time=datetime.now(UTC),
+            caller=caller,
+        )
+        payload = dump_json(event)
+        if len(payload) > MAX_EVENT_BYTES:
+            limit = f"Request must be smaller than {MAX_EVENT_BYTES} bytes for the InvokeFunction"
+            raise _RefusedError(413, f"{limit} operation", "RequestEntityTooLargeException")
+        try:
+            result = await self._synchronous.invoke(
+                self._synchronous.invoker.find(url.arn, url.qualifier),
+                Invocation(
+                    request_id=request_id,
+                    payload=payload,
+                    invoked_arn=url.invoked_arn,
+                    trace_id=trace_id,
+                ),
+                Origin("HTTP request", f"function URL {url.url_id}"),
+            )
+        except ThrottledError:
+            raise _RefusedError(429, "Rate Exceeded.", "TooManyRequestsException") from None
+        except (NoSuchFunctionError, NotReadyError) as error:
+            LOG.warning("function URL %s: %r", url.url_id, error)
+            raise _bad_gateway() from None
+        if result.is_error:
+            raise _bad_gateway()
+        try:
+            parse = parse_stream if url.invoke_mode == RESPONSE_STREAM else parse_result
+            reply = parse(result.payload or b"null")
+        except MalformedResultError:
+            LOG.warning("function URL %s: the result describes no response", url.url_id)
+            raise _bad_gateway() from None
+        return HttpResponse(reply.status, reply.headers, reply.body)
+
+    # -- who may ------------------------------------------------------------------------------
+
+    async def _caller(self, url: FunctionUrl, request: HttpRequest) -> Caller | None:
+        """Who signed the request; ``None`` when nobody has to.
+
+        Raises:
+            _RefusedError: It may not invoke the function.
+        """
+        if url.auth_type == AWS_IAM:
+            caller = await self._signer(url, request)
+            if caller.account == url.account:
+                return caller
+            principals = [caller.arn, caller.account, f"arn:aws:iam::{caller.account}:root"]
+        else:
+            caller, principals = None, []
+        settings = self._synchronous.invoker.settings.get(url.arn)
+        statements = settings.policies.get(url.qualifier or "$LATEST", []) if settings else []
+        if not allows(
+            statements,
+            action="lambda:invokefunctionurl",
+            principals=principals,
+            keys={"lambda:functionurlauthtype": url.auth_type},
+        ):
+            LOG.warning(
+                "function URL %s: the resource-based policy of %s does not let everybody call"
+                " lambda:InvokeFunctionUrl with FunctionUrlAuthType %s (lambda add-permission)",
+                *(url.url_id, url.invoked_arn, url.auth_type),
+            )
+            raise _forbidden()
+        return caller
+
+    async def _signer(self, url: FunctionUrl, request: HttpRequest) -> Caller:
+        # Imported here: botocore is only loaded for a URL that asks for signatures.
+        from trigger_stack_engine.front_doors.function_url.signature import (
+            SignatureError,
+            access_key_of,
+            check,
+        )
+
+        try:
+            access_key = access_key_of(request)
+            key = await self._key(access_key)
+            check(request, url.region, lambda _: key["secret"] if key else None)
+        except SignatureError as error:
+            LOG.warning("function URL %s: %s", url.url_id, error)
+            raise _forbidden() from None
+        assert key is not None  # check has refused the request otherwise
+        return Caller(access_key, key["account"], key["arn"], key["user_id"])
+
+    async def _key(self, access_key: str) -> dict[str, str] | None:
+        now = time.monotonic()
+        known = self._keys.get(access_key)
+        if known is None or known[0] < now:
+            if len(self._keys) > 1000:  # clients may send any
+                self._keys.clear()
+            key = await self._find_key(access_key)
+            known = self._keys[access_key] = (now + _KEYS_KEPT_S, key)
+        return known[1]
+
+
+class _RefusedError(Exception):
+    def __init__(self, status: int, message: str | None, kind: str) -> None:
+        super().__init__(message)
+        self.response = _error(status, message, kind)
+
+
+def _forbidden() -> _RefusedError:
+    return _RefusedError(403, "Forbidden", "AccessDeniedException")
+
+
+def _bad_gateway() -> _RefusedError:
+    error = _RefusedError(502, None, "")
+    body = b"Internal Server Error"
+    error.response = HttpResponse(502, [("content-type", "application/json")], body)
+    return error
+
+
+def _error(status: int, message: str | None, kind: str = "") -> HttpResponse:
+    headers = [("content-type", "application/json")]
+    if kind:
+        headers.append(("x-amzn-errortype", kind))
+    return HttpResponse(status, headers, json.dumps({"Message": message}).encode())
