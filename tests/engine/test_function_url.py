@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import secrets
 import time
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +15,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.engine.lambda_stack import Stack
+from tests.apigatewayv2.http_api_emulator import free_port
+from tests.engine.lambda_stack import Stack, start_stack
 
 ECHO = """
 import json
@@ -459,25 +460,48 @@ def test_an_update_holds_at_once(stack: Stack) -> None:
     assert post(url, signed(url)).status_code == 200
 
 
-def test_a_streamed_result_has_its_head(stack: Stack) -> None:
-    head = base64.b64encode(
-        json.dumps({"statusCode": 201, "headers": {"x-a": "1"}}).encode()
-    ).decode()
-    assert head
-    code = """
+# --- Streamed responses: the engine's own port sends each part when it is written
+
+
+@pytest.fixture(scope="module")
+def streaming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack with a port for function URLs."""
+    port = free_port()
+    folder = tmp_path_factory.mktemp("streaming") / "state"
+    stack = start_stack(folder, SERVICES="lambda,logs,iam,sts", HTTP_API_PORT=str(port))
+    yield stack
+    stack.stop()
+
+
+STREAM = """
+const later = ms => new Promise(resolve => setTimeout(resolve, ms))
 exports.handler = awslambda.streamifyResponse(async (event, stream) => {
-  const head = { statusCode: 201, headers: { 'x-a': '1' }, cookies: ['c=1'] }
-  stream = awslambda.HttpResponseStream.from(stream, head)
+  const wanted = event.queryStringParameters ?? {}
+  if (wanted.head) {
+    const head = { statusCode: 201, headers: { 'x-a': '1' }, cookies: ['c=1'] }
+    stream = awslambda.HttpResponseStream.from(stream, head)
+  }
+  if (wanted.early) throw new TypeError('early')
   stream.write('one')
+  await later(Number(wanted.wait ?? 0))
+  if (wanted.fail) throw new TypeError('middle')
+  for (let i = 0; i < Number(wanted.megabytes ?? 0); i++) {
+    if (!stream.write(Buffer.alloc(1 << 20, 'a')))
+      await new Promise(resolve => stream.once('drain', resolve))
+  }
   stream.write('two')
   stream.end()
 })
 """
-    name = stack.create({"app.js": code}, runtime="nodejs20.x")
-    client = stack.client("lambda")
-    url = client.create_function_url_config(
+
+
+@pytest.fixture(scope="module")
+def stream_url(streaming: Stack) -> str:
+    name = streaming.create({"app.js": STREAM}, runtime="nodejs20.x")
+    client = streaming.client("lambda")
+    made = client.create_function_url_config(
         FunctionName=name, AuthType="NONE", InvokeMode="RESPONSE_STREAM"
-    )["FunctionUrl"]
+    )
     client.add_permission(
         FunctionName=name,
         StatementId="everybody",
@@ -485,8 +509,62 @@ exports.handler = awslambda.streamifyResponse(async (event, stream) => {
         Principal="*",
         FunctionUrlAuthType="NONE",
     )
+    return str(made["FunctionUrl"])
 
-    answer = requests.get(url, timeout=20)
+
+def test_a_streamed_response_has_its_head(stream_url: str) -> None:
+    answer = requests.get(f"{stream_url}?head=1", timeout=20)
 
     assert (answer.status_code, answer.text) == (201, "onetwo")
     assert (answer.headers["x-a"], answer.headers["set-cookie"]) == ("1", "c=1")
+    assert answer.headers["transfer-encoding"] == "chunked"
+
+
+def test_a_part_comes_when_it_is_written(stream_url: str) -> None:
+    """The function waits for longer than the client that wants only the first part."""
+    with requests.get(f"{stream_url}?head=1&wait=8000", stream=True, timeout=5) as answer:
+        parts = answer.iter_content(None)
+        assert next(parts) == b"one"
+
+
+def test_a_streamed_response_without_a_head(stream_url: str) -> None:
+    answer = requests.get(stream_url, timeout=20)
+
+    assert (answer.status_code, answer.text) == (200, "onetwo")
+    assert answer.headers["content-type"] == "application/octet-stream"
+
+
+def test_an_error_before_the_first_part_is_502(stream_url: str) -> None:
+    assert requests.get(f"{stream_url}?early=1", timeout=20).status_code == 502
+
+
+def test_an_error_in_the_middle_breaks_the_response_off(stream_url: str) -> None:
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        requests.get(f"{stream_url}?head=1&fail=1", timeout=20)
+
+
+def test_a_streamed_response_may_be_larger_than_six_megabytes(stream_url: str) -> None:
+    answer = requests.get(f"{stream_url}?megabytes=16", timeout=60)
+
+    assert len(answer.content) == 16 * (1 << 20) + len("onetwo")
+
+
+def test_a_client_that_goes_away_disturbs_nobody(stream_url: str) -> None:
+    with requests.get(f"{stream_url}?head=1&wait=300&megabytes=4", stream=True, timeout=5):
+        pass
+
+    assert requests.get(stream_url, timeout=20).text == "onetwo"
+
+
+def test_on_the_port_of_the_aws_api_it_comes_whole(streaming: Stack, stream_url: str) -> None:
+    url = urlsplit(stream_url)._replace(netloc=f"localhost:{streaming.port}").geturl()
+
+    assert requests.get(f"{url}?head=1", timeout=20).text == "onetwo"
+
+
+def test_a_function_that_does_not_stream_is_answered_whole(streaming: Stack) -> None:
+    url = make_url(
+        streaming, "def handler(event, context): return 'all'", InvokeMode="RESPONSE_STREAM"
+    )
+
+    assert requests.get(url, timeout=20).text == '"all"'

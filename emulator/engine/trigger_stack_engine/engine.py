@@ -289,6 +289,8 @@ class Engine:
         headers = [(name, value) for name, value in fields.pop("headers")]
         request = HttpRequest(**fields, headers=headers, body=body)
         response = await self.function_urls.answer(request) or HttpResponse(404)
+        if response.stream is not None:
+            response.body += b"".join([part async for part in response.stream])
         return {"status": response.status, "headers": response.headers}, response.body
 
     async def _op_http_apis(self, header: Header, _: bytes) -> Message:

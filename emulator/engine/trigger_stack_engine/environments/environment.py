@@ -100,9 +100,9 @@ class TimedOutError(Exception):
 
 
 class _Connection:
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, on_body: Callable[[Request, bytes], None]) -> None:
         self.sock = sock
-        self.parser = Parser(MAX_RESPONSE_BYTES)
+        self.parser = Parser(MAX_RESPONSE_BYTES, on_body)
         self.outgoing = bytearray()
         self.held = b""
         self.closing = False
@@ -462,7 +462,7 @@ class Environment:
 
     def _add_connection(self, sock: socket.socket) -> _Connection:
         sock.setblocking(False)
-        connection = _Connection(sock)
+        connection = _Connection(sock, self.api.stream)
         self._connections.add(connection)
         self._loop.add_reader(sock, self._serve, connection)
         return connection

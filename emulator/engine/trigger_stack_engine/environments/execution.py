@@ -22,6 +22,7 @@ from trigger_stack_engine.environments.environment import (
     UnreadEventError,
 )
 from trigger_stack_engine.environments.launch import Launch
+from trigger_stack_engine.environments.response_stream import ResponseStream
 from trigger_stack_engine.environments.runtime_api import Answer, Event
 from trigger_stack_engine.environments.spawner import NothingToStartError, Spawner, SpawnError
 from trigger_stack_engine.invoke.concurrency import PROVISIONED
@@ -60,6 +61,7 @@ class Invocation:
         invoked_arn: The ARN as the caller gave it.
         trace_id: Value of ``X-Amzn-Trace-Id``.
         client_context: JSON text of the client context.
+        stream: Gets the response while it comes, if the function streams it.
     """
 
     request_id: str
@@ -67,6 +69,7 @@ class Invocation:
     invoked_arn: str
     trace_id: str | None = None
     client_context: str | None = None
+    stream: ResponseStream | None = None
 
 
 @dataclass(slots=True)
@@ -238,6 +241,7 @@ class ExecutionEnvironment:
             deadline_ms=now_ms() + timeout * 1000,
             trace_id=invocation.trace_id,
             client_context=invocation.client_context,
+            stream=invocation.stream,
         )
         if outcome is None:
             try:

@@ -7,6 +7,7 @@ Bytes go in, requests come out; no sockets here. Whatever cannot be a request ra
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 MAX_HEAD_BYTES = 2 * 1024 * 1024  # awslambdaric puts an X-Ray cause of up to 1 MB into a header
@@ -72,10 +73,14 @@ class Parser:
 
     ``max_body`` is the number of body bytes to keep; of a longer body the rest is read and thrown
     away, so that the peer gets its answer instead of a broken pipe, and ``too_large`` is set.
+    ``on_body`` is called with each part of a body as it comes.
     """
 
-    def __init__(self, max_body: int) -> None:
+    def __init__(
+        self, max_body: int, on_body: Callable[[Request, bytes], None] | None = None
+    ) -> None:
         self.max_body = max_body
+        self._on_body = on_body
         self._buffer = bytearray()
         self._request: Request | None = None
         self._body = bytearray()
@@ -176,6 +181,8 @@ class Parser:
 
     def _keep(self, data: bytes | bytearray) -> None:
         assert self._request is not None
+        if self._on_body is not None and self._chunked:
+            self._on_body(self._request, bytes(data))
         self._seen += len(data)
         if self._seen > self.max_body:
             self._request.too_large = True

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 
 from trigger_stack_engine.environments.http import Request, response
+from trigger_stack_engine.environments.response_stream import ResponseStream
 
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100  # what AWS's own error message names
 PREFIX = "/2018-06-01/runtime/"
@@ -31,7 +32,12 @@ class State(enum.Enum):
 
 @dataclass(slots=True)
 class Event:
-    """The answer to a runtime's ``next``. ``deadline_ms`` is Unix time in milliseconds."""
+    """The answer to a runtime's ``next``.
+
+    Attributes:
+        deadline_ms: Unix time in milliseconds.
+        stream: Gets a streamed response while it comes; ``None``: the caller wants all of it.
+    """
 
     request_id: str
     payload: bytes
@@ -40,6 +46,7 @@ class Event:
     trace_id: str | None = None
     client_context: str | None = None
     cognito_identity: str | None = None
+    stream: ResponseStream | None = None
 
     def headers(self) -> dict[str, str]:
         """The response headers of ``next``."""
@@ -106,6 +113,17 @@ class RuntimeApi:
             return self._report(request, match[1], is_error=match[2] == "error")
         return response(404, b"404 page not found\n", content_type="text/plain")
 
+    def stream(self, request: Request, part: bytes) -> None:
+        """A part of a body has come: hand it on when it is of a response that is streamed."""
+        event = self.event
+        if event is None or event.stream is None or self.state is not State.RUNNING:
+            return
+        if request.headers.get("lambda-runtime-function-response-mode") != "streaming":
+            return
+        match = _INVOCATION.fullmatch(request.path.partition("?")[0].removeprefix(PREFIX))
+        if match and match[1] == event.request_id and match[2] == "response":
+            event.stream.write(request.headers.get("content-type", ""), part)
+
     def dispatch(self, event: Event) -> bytes:
         """Hand ``event`` to the runtime: the answer to the waiting ``next``."""
         assert self.state is State.READY
@@ -148,7 +166,8 @@ class RuntimeApi:
         if self.state is not State.RUNNING:
             return self._forbidden(State.ANSWERED)
         self.state = State.ANSWERED
-        if request.too_large:
+        streamed = self.event.stream is not None and self.event.stream.begun
+        if request.too_large and not streamed:
             self.answer = Answer(_too_large_payload(), True, "Function.ResponseSizeTooLarge")
             return self._too_large()
         if is_error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 Headers = list[tuple[str, str]]
@@ -41,11 +42,20 @@ class HttpRequest:
 
 @dataclass(slots=True)
 class HttpResponse:
-    """One response. ``headers`` may repeat a name (``set-cookie``); no content length inside."""
+    """One response.
+
+    Attributes:
+        status: Status code.
+        headers: May repeat a name (``set-cookie``); no content length inside.
+        body: The body.
+        stream: What follows ``body``, sent as it comes. An exception breaks the connection off, so
+            that the client sees that something is missing.
+    """
 
     status: int
     headers: Headers = field(default_factory=list)
     body: bytes = b""
+    stream: AsyncIterator[bytes] | None = None
 
 
 class HttpError(Exception):

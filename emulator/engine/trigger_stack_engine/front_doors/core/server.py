@@ -12,7 +12,7 @@ import collections
 import http
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from email.utils import formatdate
 from typing import Any, Final
 
@@ -263,7 +263,15 @@ class _Connection(asyncio.Protocol):
                 response = self._server.refuse(500, "Internal Server Error")
             if self._closed:
                 break
-            self._send(request, response, keep_alive=keep_alive)
+            if response.stream is None:
+                self._send(request, response, keep_alive=keep_alive)
+            elif request.protocol == "HTTP/1.0" or request.method == "HEAD":
+                async for part in response.stream:
+                    response.body += part
+                self._send(request, response, keep_alive=keep_alive)
+            elif not await self._send_stream(response, response.stream, keep_alive=keep_alive):
+                self.abort()
+                break
             if not keep_alive:
                 self._refused = True
                 self._transport.close()
@@ -275,16 +283,35 @@ class _Connection(asyncio.Protocol):
         self._task = None
         self._active = time.monotonic()
 
+    async def _send_stream(
+        self, response: HttpResponse, stream: AsyncIterator[bytes], *, keep_alive: bool
+    ) -> bool:
+        """Send a body in chunks while it comes; whether it came to its end."""
+        parts = [*_head(response), b"transfer-encoding: chunked\r\n"]
+        if not keep_alive:
+            parts.append(b"connection: close\r\n")
+        parts.append(b"\r\n")
+        if response.body:
+            parts.append(_chunk(response.body))
+        self._transport.write(b"".join(parts))
+        try:
+            async for part in stream:
+                if self._closed:
+                    return False
+                if part:
+                    self._transport.write(_chunk(part))
+                if not self._can_write.is_set():
+                    await self._can_write.wait()
+        except Exception as error:
+            LOG.warning("a streamed response ended before its end: %s", error)
+            return False
+        if not self._closed:
+            self._transport.write(b"0\r\n\r\n")
+        return True
+
     def _send(self, request: HttpRequest, response: HttpResponse, *, keep_alive: bool) -> None:
         status = response.status
-        parts = [
-            b"HTTP/1.1 %d %s\r\n" % (status, _REASONS.get(status, b"Unknown Status")),
-            _date.line(),
-        ]
-        for name, value in response.headers:
-            parts.append(
-                name.encode("latin-1", "replace") + b": " + value.encode("utf-8") + b"\r\n"
-            )
+        parts = _head(response)
         has_body = status not in (204, 304)
         if has_body:
             parts.append(b"content-length: %d\r\n" % len(response.body))
@@ -337,6 +364,22 @@ class _Connection(asyncio.Protocol):
         """Drop the connection."""
         if not self._closed:
             self._transport.abort()
+
+
+def _head(response: HttpResponse) -> list[bytes]:
+    """Status line and headers, without what frames the body."""
+    status = response.status
+    parts = [
+        b"HTTP/1.1 %d %s\r\n" % (status, _REASONS.get(status, b"Unknown Status")),
+        _date.line(),
+    ]
+    for name, value in response.headers:
+        parts.append(name.encode("latin-1", "replace") + b": " + value.encode("utf-8") + b"\r\n")
+    return parts
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 class _RefusedError(Exception):

@@ -6,16 +6,18 @@ access to Lambda function URLs" and "Lambda quotas". Nobody retries: the caller 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import random
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from trigger_stack_engine.environments.execution import Invocation
+from trigger_stack_engine.environments.execution import Invocation, Result
+from trigger_stack_engine.environments.response_stream import ResponseStream
 from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings, refusal
 from trigger_stack_engine.front_doors.core.cors import apply_cors, is_preflight, preflight_response
 from trigger_stack_engine.front_doors.core.event_parts import new_trace_id
@@ -28,6 +30,8 @@ from trigger_stack_engine.front_doors.core.message import (
 )
 from trigger_stack_engine.front_doors.core.policy import allows
 from trigger_stack_engine.front_doors.function_url.events import (
+    END_OF_HEAD,
+    HEAD_AND_BODY,
     Caller,
     MalformedResultError,
     build_event,
@@ -70,6 +74,7 @@ class FunctionUrls:
         self._find_key = find_key
         self._guard = guard
         self._urls: dict[str, FunctionUrl] = {}
+        self._running: set[asyncio.Task[Result]] = set()
         self._keys: dict[str, tuple[float, dict[str, str] | None]] = {}
 
     def replace(self, documents: list[dict[str, Any]]) -> None:
@@ -133,30 +138,52 @@ class FunctionUrls:
         if len(payload) > MAX_EVENT_BYTES:
             limit = f"Request must be smaller than {MAX_EVENT_BYTES} bytes for the InvokeFunction"
             raise _RefusedError(413, f"{limit} operation", "RequestEntityTooLargeException")
+        invocation = Invocation(
+            request_id=request_id,
+            payload=payload,
+            invoked_arn=url.invoked_arn,
+            trace_id=trace_id,
+        )
         try:
-            result = await self._synchronous.invoke(
-                self._synchronous.invoker.find(url.arn, url.qualifier),
-                Invocation(
-                    request_id=request_id,
-                    payload=payload,
-                    invoked_arn=url.invoked_arn,
-                    trace_id=trace_id,
-                ),
-                Origin("HTTP request", f"function URL {url.url_id}"),
-            )
+            if url.invoke_mode == RESPONSE_STREAM:
+                return await self._streamed(url, invocation)
+            result = await self._call(url, invocation)
+            if result.is_error:
+                raise _bad_gateway()
+            reply = parse_result(result.payload or b"null")
         except ThrottledError:
             raise _RefusedError(429, "Rate Exceeded.", "TooManyRequestsException") from None
         except (NoSuchFunctionError, NotReadyError) as error:
             LOG.warning("function URL %s: %r", url.url_id, error)
             raise _bad_gateway() from None
-        if result.is_error:
-            raise _bad_gateway()
-        try:
-            parse = parse_stream if url.invoke_mode == RESPONSE_STREAM else parse_result
-            reply = parse(result.payload or b"null")
         except MalformedResultError:
             LOG.warning("function URL %s: the result describes no response", url.url_id)
             raise _bad_gateway() from None
+        return HttpResponse(reply.status, reply.headers, reply.body)
+
+    async def _call(self, url: FunctionUrl, invocation: Invocation) -> Result:
+        pool = self._synchronous.invoker.find(url.arn, url.qualifier)
+        origin = Origin("HTTP request", f"function URL {url.url_id}")
+        return await self._synchronous.invoke(pool, invocation, origin)
+
+    async def _streamed(self, url: FunctionUrl, invocation: Invocation) -> HttpResponse:
+        """The response as soon as its head is known; the rest follows while it comes."""
+        stream = invocation.stream = ResponseStream()
+        task = asyncio.create_task(self._call(url, invocation))
+        self._running.add(task)  # it goes on when the client goes away
+        task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _: stream.end())
+        begin = b""
+        while (part := await stream.parts.get()) is not None:
+            begin += part
+            if stream.content_type != HEAD_AND_BODY or END_OF_HEAD in begin:
+                reply = parse_stream(begin)
+                rest = _rest(stream, task)
+                return HttpResponse(reply.status, reply.headers, reply.body, rest)
+        result = await task
+        if result.is_error:
+            raise _bad_gateway()
+        reply = parse_stream(result.payload)
         return HttpResponse(reply.status, reply.headers, reply.body)
 
     # -- who may ------------------------------------------------------------------------------
@@ -217,6 +244,23 @@ class FunctionUrls:
             key = await self._find_key(access_key)
             known = self._keys[access_key] = (now + _KEYS_KEPT_S, key)
         return known[1]
+
+
+async def _rest(stream: ResponseStream, task: asyncio.Task[Result]) -> AsyncIterator[bytes]:
+    """The parts that are still to come.
+
+    Raises:
+        FunctionFailedError: The function failed in the middle.
+    """
+    while (part := await stream.parts.get()) is not None:
+        yield part
+    result = await task
+    if result.is_error:
+        raise FunctionFailedError(result.payload.decode(errors="replace")[:1000])
+
+
+class FunctionFailedError(Exception):
+    """The function failed when a part of its response had been sent already."""
 
 
 class _RefusedError(Exception):

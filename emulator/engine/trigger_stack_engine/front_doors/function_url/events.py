@@ -33,7 +33,9 @@ from trigger_stack_engine.front_doors.core.responses import (
 from trigger_stack_engine.front_doors.function_url.url import FunctionUrl
 
 #: Ends the head of a streamed response (``awslambda.HttpResponseStream``).
-_END_OF_HEAD = b"\0" * 8
+END_OF_HEAD = b"\0" * 8
+#: The type of a streamed response that begins with a head.
+HEAD_AND_BODY = "application/vnd.awslambda.http-integration-response"
 _REPLACED = frozenset(
     {"x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}
 )
@@ -185,7 +187,7 @@ def parse_stream(payload: bytes) -> Reply:
     Raises:
         MalformedResultError: The head describes no response.
     """
-    head, separator, body = payload.partition(_END_OF_HEAD)
+    head, separator, body = payload.partition(END_OF_HEAD)
     if not separator:
         return Reply(200, [("content-type", "application/octet-stream")], payload)
     try:
