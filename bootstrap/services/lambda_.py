@@ -212,8 +212,57 @@ def _same_permission(wanted: Properties, statement: dict[str, Any]) -> bool:
         statement["Action"] == wanted["Action"]
         and (principal == wanted["Principal"] or wanted["Principal"] in principal.values())
         and sorted(conditions)
-        == sorted(wanted[key] for key in ("SourceArn", "SourceAccount") if key in wanted)
+        == sorted(_as_text(wanted[key]) for key in _CONDITIONS if key in wanted)
     )
+
+
+#: The properties of a permission that are conditions of its statement.
+_CONDITIONS = ("SourceArn", "SourceAccount", "FunctionUrlAuthType", "InvokedViaFunctionUrl")
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _url(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
+    client = context.client("lambda")
+    identity = _url_identity(properties)
+    wanted = {
+        "AuthType": properties["AuthType"],
+        "Cors": properties.get("Cors", {}),
+        "InvokeMode": properties.get("InvokeMode", "BUFFERED"),
+    }
+    existing = found(lambda: client.get_function_url_config(**identity), _GONE)
+    if existing is None:
+        made = client.create_function_url_config(**identity, **wanted)
+        return Outcome.CREATED, _made_url(made)
+    actual = {key: existing.get(key) or default for key, default in _URL_DEFAULTS.items()}
+    if wanted == actual:
+        return Outcome.UNCHANGED, _made_url(existing)
+    return Outcome.CHANGED, _made_url(client.update_function_url_config(**identity, **wanted))
+
+
+_URL_DEFAULTS: dict[str, Any] = {"AuthType": "NONE", "Cors": {}, "InvokeMode": "BUFFERED"}
+
+
+def _url_identity(properties: Properties) -> dict[str, str]:
+    identity = {"FunctionName": properties["TargetFunctionArn"]}
+    if "Qualifier" in properties:
+        identity["Qualifier"] = properties["Qualifier"]
+    return identity
+
+
+def _made_url(config: dict[str, Any]) -> Physical:
+    attributes = {"FunctionArn": config["FunctionArn"], "FunctionUrl": config["FunctionUrl"]}
+    return Physical(config["FunctionArn"], attributes)
+
+
+def _url_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
+    return [_url_identity(properties)]
+
+
+def _remove_url(context: Context, key: Key) -> bool:
+    return gone(lambda: context.client("lambda").delete_function_url_config(**key), _GONE)
 
 
 #: What a mapping's setting goes back to when the definition no longer has it.
@@ -381,9 +430,30 @@ RESOURCE_TYPES = {
     "AWS::Lambda::Permission": ResourceType(
         _permission,
         {"FunctionName": shapes.text, "Action": shapes.text, "Principal": shapes.text},
-        {"SourceArn": shapes.text, "SourceAccount": shapes.text},
+        {**dict.fromkeys(_CONDITIONS, shapes.text), "InvokedViaFunctionUrl": shapes.flag},
         keys=_permission_keys,
         remove=_remove_permission,
+    ),
+    "AWS::Lambda::Url": ResourceType(
+        _url,
+        {"AuthType": shapes.one_of("AWS_IAM", "NONE"), "TargetFunctionArn": shapes.text},
+        {
+            "Cors": shapes.mapping(
+                {},
+                {
+                    "AllowCredentials": shapes.flag,
+                    "AllowHeaders": _TEXTS,
+                    "AllowMethods": _TEXTS,
+                    "AllowOrigins": _TEXTS,
+                    "ExposeHeaders": _TEXTS,
+                    "MaxAge": shapes.number(0, 86_400),
+                },
+            ),
+            "InvokeMode": shapes.one_of("BUFFERED", "RESPONSE_STREAM"),
+            "Qualifier": shapes.text,
+        },
+        keys=_url_keys,
+        remove=_remove_url,
     ),
     "AWS::Lambda::EventSourceMapping": ResourceType(
         _mapping,

@@ -140,6 +140,32 @@ def test_an_event_source_mapping(account: Account) -> None:
     assert not mapping.get("ScalingConfig")
 
 
+def test_a_function_url(account: Account) -> None:
+    function = account.function()
+    _, made = account.ensure("AWS::Lambda::Function", function)
+    bare = {"AuthType": "NONE", "TargetFunctionArn": made.attributes["Arn"]}
+    full = {
+        **bare,
+        "AuthType": "AWS_IAM",
+        "Cors": {
+            "AllowCredentials": True,
+            "AllowHeaders": ["x-a"],
+            "AllowMethods": ["GET"],
+            "AllowOrigins": ["https://app.example"],
+            "ExposeHeaders": ["x-b"],
+            "MaxAge": 60,
+        },
+        "InvokeMode": "RESPONSE_STREAM",
+    }
+
+    url = account.reconcile("AWS::Lambda::Url", full, bare)
+
+    config = account.client("lambda").get_function_url_config(FunctionName=function["FunctionName"])
+    assert config["FunctionUrl"] == url.attributes["FunctionUrl"]
+    assert (config["AuthType"], config["InvokeMode"]) == ("NONE", "BUFFERED")
+    assert not config.get("Cors")
+
+
 def test_settings_of_asynchronous_invocation(account: Account) -> None:
     function = account.function()
     account.ensure("AWS::Lambda::Function", function)

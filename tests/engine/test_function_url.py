@@ -33,14 +33,25 @@ def make_url(stack: Stack, code: str, *, policy: bool = True, **settings: Any) -
     settings = {"AuthType": "NONE", **settings}
     made = client.create_function_url_config(FunctionName=name, **settings)
     if policy:
-        client.add_permission(
-            FunctionName=name,
-            StatementId="everybody",
-            Action="lambda:InvokeFunctionUrl",
-            Principal="*",
-            FunctionUrlAuthType="NONE",
-        )
+        let_everybody(client, name)
     return str(made["FunctionUrl"])
+
+
+def let_everybody(client: Any, function: str, **more: str) -> None:
+    """Add the two statements that AWS asks for."""
+    statement = {"FunctionName": function, "Principal": "*", **more}
+    client.add_permission(
+        StatementId="url",
+        Action="lambda:InvokeFunctionUrl",
+        FunctionUrlAuthType="NONE",
+        **statement,
+    )
+    client.add_permission(
+        StatementId="function",
+        Action="lambda:InvokeFunction",
+        InvokedViaFunctionUrl=True,
+        **statement,
+    )
 
 
 def test_the_event_is_as_aws_documents_it(stack: Stack) -> None:
@@ -159,13 +170,7 @@ def test_a_function_error_is_502_and_its_log_is_found_by_the_request_id(stack: S
     name = stack.create("def handler(event, context): raise ValueError('no')")
     client = stack.client("lambda")
     url = client.create_function_url_config(FunctionName=name, AuthType="NONE")["FunctionUrl"]
-    client.add_permission(
-        FunctionName=name,
-        StatementId="everybody",
-        Action="lambda:InvokeFunctionUrl",
-        Principal="*",
-        FunctionUrlAuthType="NONE",
-    )
+    let_everybody(client, name)
 
     answer = requests.get(url, timeout=20)
 
@@ -181,13 +186,7 @@ def test_a_time_out_is_502(stack: Stack) -> None:
     name = stack.create(code, Timeout=1)
     client = stack.client("lambda")
     url = client.create_function_url_config(FunctionName=name, AuthType="NONE")["FunctionUrl"]
-    client.add_permission(
-        FunctionName=name,
-        StatementId="everybody",
-        Action="lambda:InvokeFunctionUrl",
-        Principal="*",
-        FunctionUrlAuthType="NONE",
-    )
+    let_everybody(client, name)
 
     assert requests.get(url, timeout=20).status_code == 502
 
@@ -196,13 +195,7 @@ def test_a_throttled_function_is_429(stack: Stack) -> None:
     name = stack.create(ECHO)
     client = stack.client("lambda")
     url = client.create_function_url_config(FunctionName=name, AuthType="NONE")["FunctionUrl"]
-    client.add_permission(
-        FunctionName=name,
-        StatementId="everybody",
-        Action="lambda:InvokeFunctionUrl",
-        Principal="*",
-        FunctionUrlAuthType="NONE",
-    )
+    let_everybody(client, name)
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
 
     answer = requests.get(url, timeout=20)
@@ -241,14 +234,7 @@ def test_an_alias_has_a_url_of_its_own(stack: Stack) -> None:
     version = client.publish_version(FunctionName=name)["Version"]
     client.create_alias(FunctionName=name, Name="live", FunctionVersion=version)
     made = client.create_function_url_config(FunctionName=name, Qualifier="live", AuthType="NONE")
-    client.add_permission(
-        FunctionName=name,
-        Qualifier="live",
-        StatementId="everybody",
-        Action="lambda:InvokeFunctionUrl",
-        Principal="*",
-        FunctionUrlAuthType="NONE",
-    )
+    let_everybody(client, name, Qualifier="live")
 
     assert requests.get(made["FunctionUrl"], timeout=20).text.endswith(f":function:{name}:live")
 
@@ -259,7 +245,42 @@ def test_an_alias_has_a_url_of_its_own(stack: Stack) -> None:
 def test_without_a_policy_nobody_may_call(stack: Stack) -> None:
     answer = requests.get(make_url(stack, ECHO, policy=False), timeout=20)
 
-    assert (answer.status_code, answer.json()) == (403, {"Message": "Forbidden"})
+    assert answer.status_code == 403
+    assert answer.json()["Message"].startswith("Forbidden. For troubleshooting Function URL")
+
+
+@pytest.mark.parametrize("missing", ["url", "function"])
+def test_both_statements_are_needed(stack: Stack, missing: str) -> None:
+    name = stack.create(ECHO)
+    client = stack.client("lambda")
+    url = client.create_function_url_config(FunctionName=name, AuthType="NONE")["FunctionUrl"]
+    let_everybody(client, name)
+    assert requests.get(url, timeout=20).status_code == 200
+
+    client.remove_permission(FunctionName=name, StatementId=missing)
+
+    assert requests.get(url, timeout=20).status_code == 403
+
+
+def test_the_condition_of_the_second_statement_is_kept(stack: Stack) -> None:
+    name = stack.create(ECHO)
+    client = stack.client("lambda")
+    let_everybody(client, name)
+
+    policy = json.loads(client.get_policy(FunctionName=name)["Policy"])
+
+    assert policy["Statement"][1]["Condition"] == {"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}
+
+
+def test_the_name_of_a_function_is_an_address(stack: Stack) -> None:
+    name = stack.create(ECHO)
+    client = stack.client("lambda")
+    client.create_function_url_config(FunctionName=name, AuthType="NONE")
+    let_everybody(client, name)
+
+    answer = requests.get(f"http://localhost:{stack.port}/_function-url/{name}/x", timeout=20)
+
+    assert answer.json()["rawPath"] == "/x"
 
 
 def test_a_policy_for_another_authorization_does_not_count(stack: Stack) -> None:
@@ -363,7 +384,8 @@ def test_a_key_of_iam_signs_with_its_own_secret(stack: Stack, iam_url: str) -> N
 def test_what_is_signed_otherwise_is_forbidden(iam_url: str, change: dict[str, Any]) -> None:
     answer = post(iam_url, signed(iam_url, **change))
 
-    assert (answer.status_code, answer.json()) == (403, {"Message": "Forbidden"})
+    assert answer.status_code == 403
+    assert answer.json()["Message"].startswith("Forbidden. For troubleshooting Function URL")
 
 
 def test_a_signature_is_for_its_path_and_query_only(iam_url: str) -> None:
@@ -502,13 +524,7 @@ def stream_url(streaming: Stack) -> str:
     made = client.create_function_url_config(
         FunctionName=name, AuthType="NONE", InvokeMode="RESPONSE_STREAM"
     )
-    client.add_permission(
-        FunctionName=name,
-        StatementId="everybody",
-        Action="lambda:InvokeFunctionUrl",
-        Principal="*",
-        FunctionUrlAuthType="NONE",
-    )
+    let_everybody(client, name)
     return str(made["FunctionUrl"])
 
 

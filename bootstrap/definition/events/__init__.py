@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bootstrap.definition.events import event_bridge, http_api, s3, sns, sqs, stream
+from bootstrap.definition.events import event_bridge, http_api, s3, sns, sqs, stream, url
 from bootstrap.definition.events.base import EventType
 from bootstrap.definition.events.failures import FailurePath
 
@@ -19,6 +19,7 @@ EVENT_TYPES: dict[str, EventType[Any]] = {
         http_api.HttpApi(),
         s3.S3(),
         stream.Stream(),
+        url.Url(),
     )
 }
 

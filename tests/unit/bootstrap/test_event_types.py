@@ -33,11 +33,20 @@ SHORTEST = {
     "sns": "orders",
     "sqs": "arn:aws:sqs:us-east-1:000000000000:orders",
     "stream": "arn:aws:kinesis:us-east-1:000000000000:stream/orders",
+    "url": "true",
 }
 #: What a module of a type is for; each public class method stands for one part.
 PARTS = [name for name in vars(EventType) if inspect.isfunction(vars(EventType)[name])]
 #: Where AWS's own names are meant: its services, and the destinations of invocations.
 NOT_ABOUT_TRIGGERS = ("services/", "definition/events/", "definition/destinations.py")
+
+
+def written(key: str, body: str) -> str:
+    """An event of a function, where its type stands."""
+    if EVENT_TYPES[key].beside_events:
+        return f"    {key}: {body}\n"
+    return events_of(f"- {key}: {body}")
+
 
 every_type = pytest.mark.parametrize("key", EVENT_TYPES)
 
@@ -72,13 +81,15 @@ def test_the_provider_takes_the_settings_of_a_type(key: str) -> None:
 
 @every_type
 def test_the_parts_of_a_type_work_together(key: str, project: Project) -> None:
-    template = project.compile(FUNCTION + events_of(f"- {key}: {SHORTEST[key]}"))
+    template = project.compile(FUNCTION + written(key, SHORTEST[key]))
     (trigger,) = parse_service(template.document).triggers
     event_type = EVENT_TYPES[key]
 
     assert trigger.type is event_type
     assert isinstance(trigger.event, event_type.model)
-    assert trigger.path == ("functions", "greet", "events", 0, key)
+    beside = ("functions", "greet", key)
+    among = ("functions", "greet", "events", 0, key)
+    assert trigger.path == (beside if event_type.beside_events else among)
     service = parse_service(template.document)
     made = [
         *event_type.permissions([trigger], service),
@@ -98,10 +109,11 @@ def test_the_parts_of_a_type_work_together(key: str, project: Project) -> None:
 
 @every_type
 def test_the_line_of_a_wrong_event(key: str, project: Project) -> None:
-    error = project.refused(FUNCTION + events_of(f"- {key}: [1]"))
+    error = project.refused(FUNCTION + written(key, "[1]"))
 
-    assert error.line == 10
-    assert error.message.startswith(f"functions.greet.events.0.{key}")
+    beside = EVENT_TYPES[key].beside_events
+    assert error.line == (9 if beside else 10)
+    assert error.message.startswith(f"functions.greet.{'' if beside else 'events.0.'}{key}")
 
 
 def test_each_way_to_fail_is_asked_once() -> None:

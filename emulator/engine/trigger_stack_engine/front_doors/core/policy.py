@@ -58,6 +58,8 @@ def _is_principal(principal: object, names: Collection[str]) -> bool:
 def _holds(operator: str, actual: str, patterns: list[Any]) -> bool:
     if operator in ("StringEquals", "ArnEquals") and actual in patterns:
         return True
+    if operator == "Bool":
+        return any(str(pattern).lower() == actual for pattern in patterns)
     return operator in ("ArnLike", "ArnEquals", "StringLike") and any(
         _like(str(pattern), actual) for pattern in patterns
     )

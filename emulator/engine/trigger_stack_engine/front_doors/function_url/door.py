@@ -52,6 +52,8 @@ from trigger_stack_engine.journal.recorder import Origin
 LOG = logging.getLogger(__name__)
 
 MAX_EVENT_BYTES: Final = 6 * 1024 * 1024
+#: What a policy must allow; both since November 2026 for every URL.
+_ACTIONS: Final = ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction")
 _KEYS_KEPT_S = 30.0
 
 #: The secret key, account, ARN and user id of an access key; ``None`` when there is no such key.
@@ -80,7 +82,9 @@ class FunctionUrls:
     def replace(self, documents: list[dict[str, Any]]) -> None:
         """Serve these URLs and no others; see ``FunctionUrl.from_document``."""
         urls = [FunctionUrl.from_document(document) for document in documents]
-        self._urls = {url.url_id: url for url in urls}
+        # A name may be there in several accounts and regions: the first one has it.
+        self._urls = {url.function: url for url in reversed(urls)}
+        self._urls |= {url.url_id: url for url in urls}
 
     async def answer(self, request: HttpRequest) -> HttpResponse | None:
         """The response, or ``None`` when the request is for no function URL."""
@@ -203,18 +207,18 @@ class FunctionUrls:
             caller, principals = None, []
         settings = self._synchronous.invoker.settings.get(url.arn)
         statements = settings.policies.get(url.qualifier or "$LATEST", []) if settings else []
-        if not allows(
-            statements,
-            action="lambda:invokefunctionurl",
-            principals=principals,
-            keys={"lambda:functionurlauthtype": url.auth_type},
-        ):
-            LOG.warning(
-                "function URL %s: the resource-based policy of %s does not let everybody call"
-                " lambda:InvokeFunctionUrl with FunctionUrlAuthType %s (lambda add-permission)",
-                *(url.url_id, url.invoked_arn, url.auth_type),
-            )
-            raise _forbidden()
+        keys = {
+            "lambda:functionurlauthtype": url.auth_type,
+            "lambda:invokedviafunctionurl": "true",
+        }
+        for action in _ACTIONS:
+            if not allows(statements, action=action.lower(), principals=principals, keys=keys):
+                LOG.warning(
+                    "function URL %s: the resource-based policy of %s does not allow %s for %s"
+                    " (lambda add-permission)",
+                    *(url.url_id, url.invoked_arn, action, caller.arn if caller else "everybody"),
+                )
+                raise _forbidden()
         return caller
 
     async def _signer(self, url: FunctionUrl, request: HttpRequest) -> Caller:
@@ -270,7 +274,9 @@ class _RefusedError(Exception):
 
 
 def _forbidden() -> _RefusedError:
-    return _RefusedError(403, "Forbidden", "AccessDeniedException")
+    text = "Forbidden. For troubleshooting Function URL authorization issues, see: "
+    page = "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
+    return _RefusedError(403, text + page, "AccessDeniedException")
 
 
 def _bad_gateway() -> _RefusedError:

@@ -59,16 +59,30 @@ class FunctionUrl:
         )
 
     @property
+    def function(self) -> str:
+        """Name of the function, with ``:`` and the alias when there is one."""
+        name = self.arn.rpartition(":")[2]
+        return f"{name}:{self.qualifier}" if self.qualifier else name
+
+    @property
     def invoked_arn(self) -> str:
         """The ARN with the alias, as ``context.invoked_function_arn`` has it."""
         return f"{self.arn}:{self.qualifier}" if self.qualifier else self.arn
 
 
 def locate(host: str, raw_path: str) -> tuple[str, str] | None:
-    """The id of the URL that a request is for, in lower case, and the path below its address."""
+    """The URL that a request is for, and the path below its address.
+
+    Args:
+        host: The ``Host`` header.
+        raw_path: The path, percent-encoded.
+
+    Returns:
+        The id of the URL in lower case, or in a path also the name of the function.
+    """
     if match := _HOST.match(host):
         return match[1].lower(), raw_path
     if raw_path.startswith(PATH_PREFIX):
         url_id, slash, rest = raw_path.removeprefix(PATH_PREFIX).partition("/")
-        return url_id.lower(), f"{slash or '/'}{rest}"
+        return url_id, f"{slash or '/'}{rest}"
     return None

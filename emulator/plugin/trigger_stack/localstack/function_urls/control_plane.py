@@ -16,6 +16,7 @@ from typing import Any
 from localstack import config
 from localstack.aws.handlers import run_custom_response_handlers
 from localstack.services.lambda_ import provider as lambda_provider
+from localstack.services.lambda_.api_utils import function_locators_from_arn
 from localstack.services.lambda_.invocation.models import lambda_stores
 
 from trigger_stack.localstack.lambda_engine.control_plane import control_plane
@@ -60,8 +61,29 @@ def _push_changes(chain: Any, context: Any, response: Any) -> None:
     del chain, response
     if context.service is None or context.service.service_name != "lambda":
         return
-    if context.operation is not None and context.operation.name in _CHANGES:
+    if context.operation is None:
+        return
+    if context.operation.name in _CHANGES:
         control_plane().push("function_urls", _describe)
+    elif context.operation.name == "AddPermission":
+        _complete_permission(context)
+
+
+def _complete_permission(context: Any) -> None:
+    """Add the condition of ``InvokedViaFunctionUrl``, which LocalStack leaves out."""
+    request = context.service_request or {}
+    if not request.get("InvokedViaFunctionUrl"):
+        return
+    name, _, account, region = function_locators_from_arn(request["FunctionName"])
+    account, region = account or context.account_id, region or context.region
+    name = name or request["FunctionName"]
+    function = lambda_stores[account][region].functions.get(name)
+    permission = function and function.permissions.get(request.get("Qualifier") or "$LATEST")
+    for statement in permission.policy.Statement if permission else ():
+        if statement["Sid"] == request["StatementId"]:
+            condition = {"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}
+            statement["Condition"] = {**statement.get("Condition", {}), **condition}
+    control_plane().push_function(account, region, name)
 
 
 def _describe() -> list[dict[str, Any]]:
