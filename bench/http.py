@@ -2,8 +2,9 @@
 
 ``python -m bench.http [--seconds N]``. One run measures this project, serverless-offline under
 osls, MiniStack, and uvicorn with the handler in its own process as the floor, each with a handler
-that prints nothing and one that prints a line, with 1, 8 and 64 connections. CPU is that of all of
-a server's processes together, in seconds for 1000 requests.
+that prints nothing and one that prints a line, with 1, 8 and 64 connections; this project's
+function URL, too. CPU is that of all of a server's processes together, in seconds for 1000
+requests.
 """
 
 from __future__ import annotations
@@ -69,13 +70,15 @@ def milliseconds(text: str) -> float:
     return float(match[1]) * _UNITS[match[2]]
 
 
-def load(server: Server, connections: int, seconds: int) -> tuple[float, float, float, str, float]:
+def load(
+    server: Server, path: str, connections: int, seconds: int
+) -> tuple[float, float, float, str, float]:
     """p50 and p99 in ms, requests a second, what went wrong, CPU seconds for 1000 requests."""
     before = server.cpu_seconds()
     done = subprocess.run(
         [
             "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "--latency",
-            "-H", f"Host: {server.host}", f"http://127.0.0.1:{server.port}/x",
+            "-H", f"Host: {server.host}", f"http://127.0.0.1:{server.port}{path}",
         ],
         capture_output=True,
         text=True,
@@ -113,6 +116,15 @@ def ours(code: str) -> Iterator[Server]:
     """This project with the handler behind an API."""
     with trigger_stack() as server:
         deploy(server, code)
+        functions = client(server.edge, "lambda")
+        functions.create_function_url_config(FunctionName="bench", AuthType="NONE")
+        for action in ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction"):
+            functions.add_permission(
+                FunctionName="bench",
+                StatementId=action.rpartition(":")[2],
+                Action=action,
+                Principal="*",
+            )
         yield server
 
 
@@ -138,15 +150,21 @@ def main() -> None:
                 continue
             with ExitStack() as stack:
                 server = stack.enter_context(make(code))
-                load(server, CONNECTIONS[-1], 2)  # the environments are there
+                load(server, "/x", CONNECTIONS[-1], 2)  # the environments are there
                 settle(server)
-                for connections in CONNECTIONS:
-                    p50, p99, rate, wrong, cpu = load(server, connections, options.seconds)
-                    print(
-                        f"{kind:9} {server.name:18} {connections:4} {p50:8.2f} {p99:8.2f}"
-                        f" {rate:7.0f} {cpu:6.2f}  {wrong}",
-                        flush=True,
-                    )
+                doors = {server.name: "/x"}
+                if make is ours:
+                    doors["  function URL"] = "/_function-url/bench/x"
+                for name, path in doors.items():
+                    for connections in CONNECTIONS:
+                        p50, p99, rate, wrong, cpu = load(
+                            server, path, connections, options.seconds
+                        )
+                        print(
+                            f"{kind:9} {name:18} {connections:4} {p50:8.2f} {p99:8.2f}"
+                            f" {rate:7.0f} {cpu:6.2f}  {wrong}",
+                            flush=True,
+                        )
 
 
 if __name__ == "__main__":

@@ -26,7 +26,9 @@ def handler(event, context):
 RESULT = "import json\ndef handler(event, context):\n    return json.loads(event['body'])\n"
 
 
-def make_url(stack: Stack, code: str, *, policy: bool = True, **settings: Any) -> str:
+def make_url(
+    stack: Stack, code: str | dict[str, str | bytes], *, policy: bool = True, **settings: Any
+) -> str:
     """A function and its URL, which everybody may call."""
     name = stack.create(code)
     client = stack.client("lambda")

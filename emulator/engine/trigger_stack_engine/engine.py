@@ -43,6 +43,7 @@ from trigger_stack_engine.invoke.faults import FaultSettings
 from trigger_stack_engine.invoke.function import FunctionSettings, FunctionVersion
 from trigger_stack_engine.invoke.invoker import Invoker, NoSuchFunctionError, NotReadyError
 from trigger_stack_engine.invoke.synchronous import SynchronousInvoker
+from trigger_stack_engine.journal.changes import changes
 from trigger_stack_engine.journal.messages import MessageRecorder
 from trigger_stack_engine.journal.recorder import Origin, Recorder
 from trigger_stack_engine.journal.store import Journal, JournalError
@@ -230,6 +231,14 @@ class Engine:
         """Read the journal: ``{sql, values, most}``; returns the rows as JSON."""
         rows = await self.journal.query(header["sql"], *header["values"], most=header["most"])
         return {}, json.dumps(rows, default=_as_text).encode()
+
+    async def _op_changes(self, header: Header, _: bytes) -> Message:
+        """Wait for changes of the journal: ``{cursor, wait_s}``, see ``changes``.
+
+        Returns ``{cursor}``, and the rows as JSON.
+        """
+        rows, cursor = await changes(self.journal, header["cursor"], header["wait_s"])
+        return {"cursor": cursor}, json.dumps(rows).encode()
 
     async def _op_prepare(self, header: Header, _: bytes) -> Message:
         """A version is to become active: ``{version: FunctionVersion}``."""

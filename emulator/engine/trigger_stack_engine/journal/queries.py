@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 #: Columns of a list: everything but the payload.
 COLUMNS = (
@@ -46,6 +46,28 @@ def list_events(filters: Mapping[str, str]) -> tuple[str, list[str | int]]:
     return sql, [*values, int(limit)]
 
 
+_TIMES = ", ".join(
+    f"strftime('%Y-%m-%dT%H:%M:%fZ', {name}, 'unixepoch') AS {name}"
+    for name in ("accepted_at", "changed_at", "due_at")
+)
+#: Events that changed since a moment (seconds since 1970), the oldest change first.
+CHANGED_EVENTS = (
+    f"SELECT id, kind, source, function, state, place, {_TIMES}, attempts, trace, cause,"  # noqa: S608  texts of this module
+    " changed_at AS moment FROM event WHERE state IN"
+    " ('pending', 'done', 'dead-letter', 'destination', 'discarded', 'lost')"
+    " AND changed_at >= ? ORDER BY moment LIMIT 1000"
+)
+#: Synchronous invocations after a position, and the position of each.
+NEXT_CALLS = (
+    "SELECT rowid AS position, id, kind, source, function, 'done' AS state,"
+    " CASE outcome WHEN 'success' THEN '' ELSE 'the caller has the error' END AS place,"
+    " strftime('%Y-%m-%dT%H:%M:%fZ', began_at, 'unixepoch') AS accepted_at,"
+    " strftime('%Y-%m-%dT%H:%M:%fZ', ended_at, 'unixepoch') AS changed_at,"
+    " NULL AS due_at, 1 AS attempts, trace, cause"
+    " FROM call WHERE rowid > ? ORDER BY rowid LIMIT 1000"
+)
+LAST_CALL = "SELECT max(rowid) AS position FROM call"
+
 _CONDITIONS = {
     "function": "instr(function, ?)",
     "source": "instr(source, ?)",
@@ -54,6 +76,26 @@ _CONDITIONS = {
     "since": "accepted_at >= ?",
     "before": "accepted_at < ?",
     "text": "instr(payload, ?)",
+}
+
+
+def matcher(filters: Mapping[str, str]) -> Callable[[Mapping[str, str]], bool]:
+    """Whether a row passes filters: ``function``, ``source``, ``kind`` and ``state``.
+
+    Raises:
+        FilterError: A filter is another one.
+    """
+    for name in filters:
+        if name not in _ROW_FILTERS:
+            raise FilterError(f"{name} is no filter; filters: {', '.join(_ROW_FILTERS)}")
+    return lambda row: all(_ROW_FILTERS[name](row[name], value) for name, value in filters.items())
+
+
+_ROW_FILTERS: dict[str, Callable[[str, str], bool]] = {
+    "function": lambda actual, wanted: wanted in actual,
+    "source": lambda actual, wanted: wanted in actual,
+    "kind": lambda actual, wanted: actual == wanted,
+    "state": lambda actual, wanted: actual == wanted,
 }
 
 _RELATED = (

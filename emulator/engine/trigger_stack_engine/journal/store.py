@@ -72,6 +72,8 @@ class Journal:
         )
         path.chmod(0o600)
         self._calls: list[Sequence[Value]] = []
+        self._watchers: list[asyncio.Future[None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None  # while somebody has watched
         self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -120,6 +122,19 @@ class Journal:
             name,
             detail,
         )
+
+    async def written(self, wait_s: float) -> None:
+        """Wait until something is written, at most ``wait_s`` seconds."""
+        self._loop = asyncio.get_running_loop()
+        watcher = self._loop.create_future()
+        self._watchers.append(watcher)
+        await asyncio.wait({watcher}, timeout=wait_s)
+
+    def _wake_watchers(self) -> None:
+        watchers, self._watchers = self._watchers, []
+        for watcher in watchers:
+            if not watcher.done():
+                watcher.set_result(None)
 
     def close(self) -> None:
         """Write what is waiting, and close the file. Idempotent."""
@@ -176,6 +191,8 @@ class Journal:
                 connection.execute("ROLLBACK")
             raise
         _resolve([write.done for write in batch if write.done is not None], None)
+        if self._watchers and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake_watchers)
 
     def _write_alone(self, write: _Write) -> list[_Write]:
         """Write one entry, or drop it when it can never be written; what is to be tried again."""

@@ -1,8 +1,9 @@
 """Routes below ``/_trigger_stack/events`` that read the engine's journal.
 
 ``GET …/events`` lists events (filters: see ``list_events``), ``GET …/events/<id>`` gives one with
-everything of its trace, ``POST …/events/query`` takes ``{"sql": "SELECT …"}`` over the views
-``events``, ``steps`` and ``attempts``. Rows are JSON.
+everything of its trace, ``GET …/events/live`` sends each event whenever it changes (server-sent
+events; filters: see ``matcher``), ``POST …/events/query`` takes ``{"sql": "SELECT …"}`` over the
+views ``events``, ``steps`` and ``attempts``. Rows are JSON.
 
 What: routes at LocalStack's router.
 Why: AWS has no operation that says where an event is.
@@ -13,6 +14,8 @@ Test: ``tests/engine/test_asynchronous.py``.
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from localstack.http import Request, Response, route
@@ -26,10 +29,12 @@ from trigger_stack_engine.journal.queries import (
     RELATED_STEPS,
     FilterError,
     list_events,
+    matcher,
 )
 from trigger_stack_engine.wire import RemoteError
 
 PREFIX = "/_trigger_stack/events"
+_COMMENT_EVERY_S = 10
 
 
 class JournalRoutes:
@@ -46,6 +51,39 @@ class JournalRoutes:
         except FilterError as error:
             return _answer(400, {"message": str(error)})
         return self._rows({"events": (sql, values)})
+
+    @route(f"{PREFIX}/live", methods=["GET"])
+    def live(self, request: Request, **_: Any) -> Response:
+        """Server-sent events: each event whenever it changes, from now on, as a list has it."""
+        try:
+            matches = matcher(request.args.to_dict())
+            reply, _body = self._control_plane.call({"op": "changes", "cursor": None, "wait_s": 0})
+        except FilterError as error:
+            return _answer(400, {"message": str(error)})
+        except EngineUnavailableError as error:
+            return _answer(503, {"message": str(error)})
+        return Response(
+            self._changes(reply["cursor"], matches),
+            mimetype="text/event-stream",
+            headers={"Cache-Control": "no-store"},
+        )
+
+    def _changes(
+        self, cursor: dict[str, Any], matches: Callable[[dict[str, Any]], bool]
+    ) -> Iterator[bytes]:
+        yield b": what changes from now on\n\n"
+        while True:
+            try:
+                reply, rows = self._control_plane.call(
+                    {"op": "changes", "cursor": cursor, "wait_s": _COMMENT_EVERY_S}
+                )
+            except EngineUnavailableError:  # another one goes on with the same journal
+                time.sleep(1)
+                continue
+            cursor = reply["cursor"]
+            found = [row for row in json.loads(rows) if matches(row)]
+            text = "".join(f"data: {json.dumps(row)}\n\n" for row in found)
+            yield text.encode() or b": nothing new\n\n"  # a client that went away is noticed
 
     @route(f"{PREFIX}/<event>", methods=["GET"])
     def event(self, request: Request, event: str, **_: Any) -> Response:
