@@ -1,6 +1,7 @@
 """Lambda functions that the tests put behind HTTP APIs."""
 
 import base64
+import itertools
 import json
 import time
 
@@ -63,3 +64,41 @@ def slow(event, context):
     """Longer than the time-out of the test's integration."""
     time.sleep(5)
     return {"statusCode": 200, "body": "late"}
+
+
+_asked = itertools.count(1)
+
+
+def authorize(event, context):
+    """A simple authorizer: ``yes…`` may, ``broken`` is no answer; counts how often it is asked."""
+    who = (event["identitySource"] or [""])[0]
+    if who == "broken":
+        return "broken"
+    return {
+        "isAuthorized": who.startswith("yes"),
+        "context": {
+            "who": who,
+            "asked": next(_asked),
+            "arn": event["routeArn"],
+            "type": event["type"],
+        },
+    }
+
+
+def authorize_by_policy(event, context):
+    """An authorizer that returns a policy: for the path that the header names."""
+    api = event["methodArn"].split("/")[0]
+    return {
+        "principalId": "user",
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Action": "execute-api:Invoke",
+                    "Effect": "Allow",
+                    "Resource": f"{api}/*/GET/{event['headers']['x-may']}",
+                }
+            ],
+        },
+        "context": {"number": 1},
+    }

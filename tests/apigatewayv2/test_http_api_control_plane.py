@@ -271,10 +271,7 @@ def test_what_does_not_exist_is_not_found(
             "create_integration",
             INTEGRATION | {"ConnectionType": "VPC_LINK", "ConnectionId": "x"},
         ),
-        (
-            "create_authorizer",
-            {"AuthorizerType": "JWT", "IdentitySource": ["$request.header.x"], "Name": "n"},
-        ),
+        ("create_model", {"Name": "n", "Schema": "{}"}),
     ],
 )
 def test_what_is_not_emulated_is_refused_and_not_ignored(

@@ -37,6 +37,7 @@ from trigger_stack_engine.front_doors.function_url.door import FunctionUrls
 from trigger_stack_engine.front_doors.http_api.door import FunctionInvoker, HttpApis, listen
 from trigger_stack_engine.front_doors.http_api.execute import DataPlane
 from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy
+from trigger_stack_engine.front_doors.http_api.json_web_tokens import JsonWebTokens
 from trigger_stack_engine.invoke.asynchronous import AcceptedEvent, AsynchronousInvoker
 from trigger_stack_engine.invoke.concurrency import Concurrency, ThrottledError
 from trigger_stack_engine.invoke.faults import FaultSettings
@@ -82,7 +83,10 @@ class Engine:
             self.invoker, self.recorder if settings.journal_synchronous else None
         )
         guard = GuardSettings.from_environment()
-        self.http_apis = HttpApis(DataPlane(FunctionInvoker(self.synchronous), HttpProxy()), guard)
+        data_plane = DataPlane(
+            FunctionInvoker(self.synchronous), HttpProxy(), JsonWebTokens.from_environment()
+        )
+        self.http_apis = HttpApis(data_plane, guard)
         self.function_urls = FunctionUrls(self.synchronous, self._find_key, guard)
         self.asynchronous = AsynchronousInvoker(
             self.invoker, self.journal, self._send, settings.retry_base_delay_s

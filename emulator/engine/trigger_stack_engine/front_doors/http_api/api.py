@@ -26,25 +26,43 @@ class Snapshot:
         routes: Sequence[Resource],
         integrations: Mapping[str, Resource],
         cors: Mapping[str, Any] | None,
+        authorizers: Mapping[str, Resource] | None = None,
     ) -> None:
         self.table = RouteTable(parse_route_key(route["RouteKey"]) for route in routes)
         self.cors = Cors.from_configuration(cors)
         self._cors = dict(cors) if cors else None
         self._integrations: dict[str, Resource | None] = {}
+        self._authorization: dict[str, Resource] = {}
         for route in routes:
             integration = integrations.get(
                 (route.get("Target") or "").removeprefix("integrations/")
             )
             key = route["RouteKey"]
             self._integrations[key] = dict(integration) if integration is not None else None
+            kind = route.get("AuthorizationType") or "NONE"
+            if kind != "NONE":
+                authorizer = (authorizers or {}).get(route.get("AuthorizerId") or "")
+                self._authorization[key] = {
+                    "type": kind,
+                    "authorizer": dict(authorizer) if authorizer is not None else None,
+                    "scopes": list(route.get("AuthorizationScopes") or []),
+                }
 
     def integration(self, route_key: str) -> Resource | None:
         """The integration behind a route, ``None`` for a route without one."""
         return self._integrations.get(route_key)
 
+    def authorization(self, route_key: str) -> Resource | None:
+        """``{type, authorizer, scopes}`` of a route, ``None`` for one that is open."""
+        return self._authorization.get(route_key)
+
     def document(self) -> Resource:
         """The snapshot as JSON; see :meth:`from_document`."""
-        return {"integrations": self._integrations, "cors": self._cors}
+        return {
+            "integrations": self._integrations,
+            "cors": self._cors,
+            "authorization": self._authorization,
+        }
 
     @classmethod
     def from_document(cls, document: Resource) -> Snapshot:
@@ -58,7 +76,9 @@ class Snapshot:
             {"RouteKey": key, "Target": f"integrations/{number}"}
             for number, key in enumerate(document["integrations"])
         ]
-        return cls(routes, integrations, document["cors"])
+        snapshot = cls(routes, integrations, document["cors"])
+        snapshot._authorization = document["authorization"]
+        return snapshot
 
 
 @dataclass

@@ -23,6 +23,7 @@ from trigger_stack_engine.front_doors.core.cors import (
     is_preflight,
     preflight_response,
 )
+from trigger_stack_engine.front_doors.core.encoding import percent_decode
 from trigger_stack_engine.front_doors.core.event_parts import new_trace_id
 from trigger_stack_engine.front_doors.core.json_text import dump_json
 from trigger_stack_engine.front_doors.core.message import (
@@ -38,8 +39,11 @@ from trigger_stack_engine.front_doors.core.message import (
     service_unavailable,
 )
 from trigger_stack_engine.front_doors.http_api.api import Api, Resource, Snapshot, Stage
+from trigger_stack_engine.front_doors.http_api.authorizers import Authorizers
+from trigger_stack_engine.front_doors.http_api.authorizers import Call as AuthorizedCall
 from trigger_stack_engine.front_doors.http_api.events import CallContext, build_event
 from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy
+from trigger_stack_engine.front_doors.http_api.json_web_tokens import JsonWebTokens
 from trigger_stack_engine.front_doors.http_api.policy import source_arn
 from trigger_stack_engine.front_doors.http_api.responses import parse_result
 from trigger_stack_engine.front_doors.http_api.routing import Match, split_stage
@@ -66,8 +70,11 @@ class Invoker(Protocol):
 class DataPlane:
     """Answers requests for HTTP APIs."""
 
-    def __init__(self, invoker: Invoker, proxy: HttpProxy) -> None:
+    def __init__(
+        self, invoker: Invoker, proxy: HttpProxy, tokens: JsonWebTokens | None = None
+    ) -> None:
         self._invoker = invoker
+        self._authorizers = Authorizers(self._ask_function, tokens or JsonWebTokens())
         self._proxy = proxy
         self._running: set[asyncio.Future[HttpResponse]] = set()
 
@@ -94,11 +101,44 @@ class DataPlane:
         integration = call.snapshot.integration(match.route.key)
         if integration is None:
             raise internal_server_error()
+        authorizer = await self._authorize(call, match)
         if integration["IntegrationType"] == "HTTP_PROXY":
             work = self._proxying(call, match, integration)
         else:
-            work = self._invoking(call, match, integration)
+            work = self._invoking(call, match, integration, authorizer)
         return call.finish(await self._limited(work, _timeout(integration)))
+
+    async def _authorize(self, call: _Call, match: Match) -> Resource | None:
+        """What an authorizer says of the caller; None for an open route.
+
+        Raises:
+            HttpError: 401, 403, or 500 when it cannot decide.
+        """
+        authorization = call.snapshot.authorization(match.route.key)
+        if authorization is None:
+            return None
+        if authorization["authorizer"] is None:
+            raise internal_server_error()
+        api, path = call.api, percent_decode(call.raw_path)
+        arn = f"arn:aws:execute-api:{api.region}:{api.account_id}:{api.api_id}"
+        context = call.context()
+        identifier = authorization["authorizer"]["AuthorizerId"]
+        return await self._authorizers.authorize(
+            authorization,
+            AuthorizedCall(
+                request=call.request,
+                event=lambda version: build_event(version, call.request, match, context),
+                route_arn=f"{arn}/{call.stage_name}/{call.request.method}{path}",
+                authorizer_arn=f"{arn}/authorizers/{identifier}",
+                stage_variables=call.stage.variables,
+            ),
+        )
+
+    async def _ask_function(self, uri: str, payload: bytes, source_arn: str) -> bytes:
+        account = source_arn.split(":")[4]
+        return await self._invoker.invoke(
+            uri, payload, source_arn=source_arn, account_id=account, trace_id=new_trace_id()
+        )
 
     async def _limited(self, work: Awaitable[HttpResponse], seconds: float) -> HttpResponse:
         """Wait for an integration, but not for longer than it may take.
@@ -135,11 +175,17 @@ class DataPlane:
             self._proxy.forward, call.request, match, uri, method, timeout
         )
 
-    async def _invoking(self, call: _Call, match: Match, integration: Resource) -> HttpResponse:
+    async def _invoking(
+        self, call: _Call, match: Match, integration: Resource, authorizer: Resource | None
+    ) -> HttpResponse:
         uri = substitute_stage_variables(integration["IntegrationUri"], call.stage.variables)
         version = integration["PayloadFormatVersion"]
         context = call.context()
         event = build_event(version, call.request, match, context)
+        if authorizer is not None:
+            event["requestContext"]["authorizer"] = (
+                authorizer if version == "2.0" else next(iter(authorizer.values()))
+            )
         payload = dump_json(event)
         result = await self._invoker.invoke(
             uri,

@@ -14,11 +14,11 @@ Test: ``tests/engine/test_asynchronous.py``.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from localstack.http import Request, Response, route
+from localstack.runtime import events
 
 from trigger_stack.engine.supervisor import EngineUnavailableError
 from trigger_stack.localstack.lambda_engine.control_plane import ControlPlane
@@ -34,7 +34,7 @@ from trigger_stack_engine.journal.queries import (
 from trigger_stack_engine.wire import RemoteError
 
 PREFIX = "/_trigger_stack/events"
-_COMMENT_EVERY_S = 10
+_COMMENT_EVERY_S = 5
 
 
 class JournalRoutes:
@@ -72,13 +72,13 @@ class JournalRoutes:
         self, cursor: dict[str, Any], matches: Callable[[dict[str, Any]], bool]
     ) -> Iterator[bytes]:
         yield b": what changes from now on\n\n"
-        while True:
+        while not events.infra_stopping.is_set():
             try:
                 reply, rows = self._control_plane.call(
                     {"op": "changes", "cursor": cursor, "wait_s": _COMMENT_EVERY_S}
                 )
             except EngineUnavailableError:  # another one goes on with the same journal
-                time.sleep(1)
+                events.infra_stopping.wait(1)
                 continue
             cursor = reply["cursor"]
             found = [row for row in json.loads(rows) if matches(row)]

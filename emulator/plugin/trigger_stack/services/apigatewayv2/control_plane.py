@@ -61,9 +61,21 @@ _ROUTE_MEMBERS: Final = (
     "ApiKeyRequired",
     "AuthorizationScopes",
     "AuthorizationType",
+    "AuthorizerId",
     "OperationName",
     "RouteKey",
     "Target",
+)
+_AUTHORIZER_MEMBERS: Final = (
+    "AuthorizerCredentialsArn",
+    "AuthorizerPayloadFormatVersion",
+    "AuthorizerResultTtlInSeconds",
+    "AuthorizerType",
+    "AuthorizerUri",
+    "EnableSimpleResponses",
+    "IdentitySource",
+    "JwtConfiguration",
+    "Name",
 )
 _STAGE_MEMBERS: Final = (
     "AccessLogSettings",
@@ -199,9 +211,9 @@ class ControlPlane:
     def create_route(self, caller: Caller, request: Resource) -> Resource:
         """Create a route; its key must be new to the API."""
         _require(request, "RouteKey")
-        validation.check_route(request)
         with self._apis.lock:
             api = self._api(caller, request)
+            validation.check_route(request, api.authorizers)
             _check_new_route_key(api, request["RouteKey"], None)
             _check_target(api, request.get("Target"))
             route = _new_route(request)
@@ -222,10 +234,10 @@ class ControlPlane:
     @operation("UpdateRoute")
     def update_route(self, caller: Caller, request: Resource) -> Resource:
         """Change members of a route."""
-        validation.check_route(request)
         with self._apis.lock:
             api = self._api(caller, request)
             route = _route(api, request["RouteId"])
+            validation.check_route(route | _pick(request, _ROUTE_MEMBERS), api.authorizers)
             if "RouteKey" in request:
                 _check_new_route_key(api, request["RouteKey"], route["RouteId"])
             _check_target(api, request.get("Target"))
@@ -240,6 +252,61 @@ class ControlPlane:
             api = self._api(caller, request)
             del api.routes[_route(api, request["RouteId"])["RouteId"]]
             _deploy_changes(api)
+
+    # -- Authorizers -----------------------------------------------------------------------
+
+    @operation("CreateAuthorizer")
+    def create_authorizer(self, caller: Caller, request: Resource) -> Resource:
+        """Create an authorizer of type ``JWT`` or ``REQUEST``."""
+        _require(request, "AuthorizerType", "Name")
+        validation.check_authorizer(request)
+        with self._apis.lock:
+            api = self._api(caller, request)
+            _check_new_authorizer_name(api, request["Name"], None)
+            authorizer = {"AuthorizerId": _new_id(6)} | _pick(request, _AUTHORIZER_MEMBERS)
+            api.authorizers[authorizer["AuthorizerId"]] = authorizer
+            return _describe(authorizer)
+
+    @operation("GetAuthorizer")
+    def get_authorizer(self, caller: Caller, request: Resource) -> Resource:
+        """Describe an authorizer."""
+        return _describe(_authorizer(self._api(caller, request), request["AuthorizerId"]))
+
+    @operation("GetAuthorizers")
+    def get_authorizers(self, caller: Caller, request: Resource) -> Resource:
+        """List the authorizers of an API."""
+        return _page(self._api(caller, request).authorizers.values(), request)
+
+    @operation("UpdateAuthorizer")
+    def update_authorizer(self, caller: Caller, request: Resource) -> Resource:
+        """Change members of an authorizer."""
+        with self._apis.lock:
+            api = self._api(caller, request)
+            authorizer = _authorizer(api, request["AuthorizerId"])
+            changed = authorizer | _pick(request, _AUTHORIZER_MEMBERS)
+            validation.check_authorizer(changed)
+            _check_new_authorizer_name(api, changed["Name"], authorizer["AuthorizerId"])
+            authorizer.update(changed)
+            _deploy_changes(api)
+            return _describe(authorizer)
+
+    @operation("DeleteAuthorizer")
+    def delete_authorizer(self, caller: Caller, request: Resource) -> None:
+        """Delete an authorizer that no route uses."""
+        with self._apis.lock:
+            api = self._api(caller, request)
+            identifier = _authorizer(api, request["AuthorizerId"])["AuthorizerId"]
+            users = [
+                route["RouteKey"]
+                for route in api.routes.values()
+                if route.get("AuthorizerId") == identifier
+                and route.get("AuthorizationType") in ("JWT", "CUSTOM")
+            ]
+            if users:
+                raise ConflictError(
+                    f"Cannot delete authorizer '{identifier}', is referenced in route: {users[0]}"
+                )
+            del api.authorizers[identifier]
 
     # -- Stages and deployments ------------------------------------------------------------
 
@@ -418,6 +485,18 @@ def _route(api: Api, identifier: str) -> Resource:
     if identifier not in api.routes:
         raise unknown("Route", identifier)
     return api.routes[identifier]
+
+
+def _authorizer(api: Api, identifier: str) -> Resource:
+    if identifier not in api.authorizers:
+        raise unknown("Authorizer", identifier)
+    return api.authorizers[identifier]
+
+
+def _check_new_authorizer_name(api: Api, name: str, own: str | None) -> None:
+    others = (one for key, one in api.authorizers.items() if key != own)
+    if any(one["Name"] == name for one in others):
+        raise BadRequestError(f"Authorizer name must be unique. Authorizer {name} already exists")
 
 
 def _stage(api: Api, name: str) -> Stage:

@@ -32,6 +32,7 @@ class Api(ServedApi):
     routes: dict[str, Resource] = field(default_factory=dict)
     integrations: dict[str, Resource] = field(default_factory=dict)
     deployments: dict[str, Deployment] = field(default_factory=dict)
+    authorizers: dict[str, Resource] = field(default_factory=dict)
 
     def freeze(self) -> Snapshot:
         """A snapshot of the API as it is now."""
@@ -39,6 +40,7 @@ class Api(ServedApi):
             list(self.routes.values()),
             self.integrations,
             self.attributes.get("CorsConfiguration"),
+            self.authorizers,
         )
 
 

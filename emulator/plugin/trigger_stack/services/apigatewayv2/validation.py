@@ -27,6 +27,9 @@ from trigger_stack_engine.front_doors.http_api.uris import (
 MIN_TIMEOUT_MILLIS: Final = 50
 PAYLOAD_FORMAT_VERSIONS: Final = ("1.0", "2.0")
 
+_IDENTITY_SOURCE = re.compile(
+    r"\$(request\.(header|querystring)|context|stageVariables)\.[A-Za-z0-9._-]+"
+)
 _STAGE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _STAGE_VARIABLE_NAME = re.compile(r"[A-Za-z0-9_]+")
 _STAGE_VARIABLE_VALUE = re.compile(r"[A-Za-z0-9\-._~:/?#&=,]*")
@@ -87,21 +90,90 @@ def check_route_key(key: str) -> RouteKey:
         raise BadRequestError(str(error)) from None
 
 
-def check_route(request: Mapping[str, Any]) -> None:
-    """Check the members of ``CreateRoute`` and ``UpdateRoute`` besides key and target.
+def check_route(route: Mapping[str, Any], authorizers: Mapping[str, Any]) -> None:
+    """Check the authorization of a whole ``Route``.
 
     Raises:
-        NotEmulatedError: The route has an authorizer: accepting it would leave the route open
-            without a word.
+        NotEmulatedError: It asks for signatures: accepting it would leave the route open without a
+            word.
     """
-    kind = request.get("AuthorizationType") or "NONE"
+    kind = route.get("AuthorizationType") or "NONE"
     if kind not in ("NONE", "AWS_IAM", "CUSTOM", "JWT"):
         raise BadRequestError(f"Invalid authorization type {kind} specified")
-    if kind != "NONE" or request.get("AuthorizerId"):
+    if kind == "AWS_IAM":
         raise NotEmulatedError(
-            f"Authorizers of HTTP APIs are not emulated: the route's AuthorizationType is {kind}, "
-            "expected NONE"
+            "Signatures are not checked by HTTP APIs here: the route's AuthorizationType is "
+            "AWS_IAM, expected NONE, JWT or CUSTOM"
         )
+    if kind == "NONE":
+        return
+    authorizer = authorizers.get(route.get("AuthorizerId") or "")
+    if authorizer is None:
+        raise BadRequestError(f"Invalid authorizer ID specified for authorization type {kind}")
+    if (authorizer["AuthorizerType"] == "JWT") != (kind == "JWT"):
+        raise BadRequestError(
+            f"Authorization type {kind} does not fit an authorizer of type "
+            f"{authorizer['AuthorizerType']}"
+        )
+    if route.get("AuthorizationScopes") and kind != "JWT":
+        raise BadRequestError("AuthorizationScopes are for authorization type JWT only")
+
+
+def check_authorizer(authorizer: Mapping[str, Any]) -> None:
+    """Check a whole ``Authorizer``.
+
+    Raises:
+        NotEmulatedError: Its role is to be used.
+    """
+    if not 1 <= len(authorizer.get("Name") or "") <= 128:
+        raise BadRequestError("Name must be between 1 and 128 characters")
+    sources = authorizer.get("IdentitySource") or []
+    for source in sources:
+        if not _IDENTITY_SOURCE.fullmatch(source):
+            raise BadRequestError(f"Invalid identity source {source} specified")
+    kind = authorizer.get("AuthorizerType")
+    if kind == "JWT":
+        _check_jwt(authorizer, sources)
+    elif kind == "REQUEST":
+        _check_request_authorizer(authorizer)
+    else:
+        raise BadRequestError(f"Invalid authorizer type {kind}: expected JWT or REQUEST")
+
+
+def _check_jwt(authorizer: Mapping[str, Any], sources: list[str]) -> None:
+    if len(sources) != 1 or not sources[0].startswith("$request."):
+        raise BadRequestError(
+            "A JWT authorizer needs one identity source: $request.header.<name> or "
+            "$request.querystring.<name>"
+        )
+    settings = authorizer.get("JwtConfiguration") or {}
+    if not re.match(r"https?://", settings.get("Issuer") or ""):
+        raise BadRequestError("Invalid issuer: it must be an address that begins with https://")
+    if not settings.get("Audience"):
+        raise BadRequestError("A JWT authorizer needs an audience")
+    for name in ("AuthorizerUri", "AuthorizerPayloadFormatVersion", "EnableSimpleResponses"):
+        if authorizer.get(name):
+            raise BadRequestError(f"{name} is not for authorizers of type JWT")
+
+
+def _check_request_authorizer(authorizer: Mapping[str, Any]) -> None:
+    uri = authorizer.get("AuthorizerUri") or ""
+    if parse_lambda_uri(STAGE_VARIABLE.sub("stageVariable", uri)) is None:
+        raise BadRequestError(f"Invalid authorizer URI {uri}: expected that of a function")
+    if authorizer.get("AuthorizerCredentialsArn"):
+        raise NotEmulatedError("AuthorizerCredentialsArn: let the function's policy allow the call")
+    version = authorizer.get("AuthorizerPayloadFormatVersion")
+    if version not in PAYLOAD_FORMAT_VERSIONS:
+        raise BadRequestError("AuthorizerPayloadFormatVersion must be 1.0 or 2.0")
+    if version == "1.0" and authorizer.get("EnableSimpleResponses"):
+        raise BadRequestError("EnableSimpleResponses needs AuthorizerPayloadFormatVersion 2.0")
+    lasts_s = authorizer.get("AuthorizerResultTtlInSeconds")
+    if lasts_s is not None and not 0 <= lasts_s <= 3600:
+        raise BadRequestError("AuthorizerResultTtlInSeconds must be between 0 and 3600")
+    if lasts_s and not authorizer.get("IdentitySource"):
+        raise BadRequestError("AuthorizerResultTtlInSeconds needs an identity source")
+    if authorizer.get("JwtConfiguration"):
+        raise BadRequestError("JwtConfiguration is for authorizers of type JWT only")
 
 
 def check_integration(integration: Mapping[str, Any]) -> None:

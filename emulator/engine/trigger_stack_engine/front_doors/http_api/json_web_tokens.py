@@ -1,0 +1,131 @@
+"""Checks JSON Web Tokens against the keys of their issuer.
+
+AWS topic: API Gateway Developer Guide, "Control access to HTTP APIs with JWT authorizers",
+"Authorizing API requests": RSA only; ``iss``, ``aud`` or ``client_id``, ``exp``, ``nbf`` and
+``iat`` are checked; keys are kept for two hours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import requests
+
+_ALGORITHMS: Final = ("RS256", "RS384", "RS512")
+_KEPT_S: Final = 7200.0
+_AGAIN_S: Final = 5.0
+_REQUEST_S: Final = 1.5
+_MOST_BYTES: Final = 150_000
+
+
+class TokenError(Exception):
+    """A token does not hold; the text says why, without a quotation mark."""
+
+
+class JsonWebTokens:
+    """The keys of issuers, and the tokens that they signed.
+
+    Args:
+        keys_file: A JWKS file whose keys count for every issuer, instead of asking the issuer;
+            for tests without one (``HTTP_API_JWKS_FILE``).
+        clock: Monotonic time in seconds.
+    """
+
+    def __init__(
+        self, keys_file: Path | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._file = keys_file
+        self._clock = clock
+        self._known: dict[str, tuple[float, dict[str, Any]]] = {}
+
+    @classmethod
+    def from_environment(cls) -> JsonWebTokens:
+        """With ``HTTP_API_JWKS_FILE``."""
+        file = os.environ.get("HTTP_API_JWKS_FILE", "").strip()
+        return cls(Path(file) if file else None)
+
+    async def claims(self, token: str, issuer: str, audience: list[str]) -> dict[str, Any]:
+        """The claims of a token.
+
+        Raises:
+            TokenError: It is malformed, not signed by ``issuer``, for nobody of ``audience``, or
+                not valid now.
+        """
+        # Imported here: only an API with a JWT authorizer needs it.
+        import jwt
+
+        try:
+            header = jwt.get_unverified_header(token)
+        except jwt.PyJWTError:
+            raise TokenError("the token is malformed") from None
+        if header.get("alg") not in _ALGORITHMS:
+            raise TokenError("the token is not signed with an RSA algorithm")
+        key = await self._key(issuer, str(header.get("kid")))
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=list(_ALGORITHMS),
+                issuer=issuer,
+                options={"verify_aud": False, "require": ["exp"]},
+            )
+        except jwt.ExpiredSignatureError:
+            raise TokenError("the token has expired") from None
+        except jwt.InvalidIssuerError:
+            raise TokenError("the issuer is another one") from None
+        except jwt.InvalidSignatureError:
+            raise TokenError("the signature does not belong to the token") from None
+        except jwt.PyJWTError as error:
+            raise TokenError(str(error).replace('"', "'")) from None
+        _check_audience(claims, audience)
+        return claims
+
+    async def _key(self, issuer: str, key_id: str) -> Any:
+        loaded_at, keys = self._known.get(issuer, (float("-inf"), {}))
+        age = self._clock() - loaded_at
+        if age > _KEPT_S or (key_id not in keys and age > _AGAIN_S):
+            keys = await asyncio.to_thread(self._load, issuer)
+            self._known[issuer] = (self._clock(), keys)
+        if key_id not in keys:
+            raise TokenError(f"the issuer has no key {key_id[:100]}".replace('"', "'"))
+        return keys[key_id]
+
+    def _load(self, issuer: str) -> dict[str, Any]:
+        import jwt
+
+        try:
+            if self._file is not None:
+                document = json.loads(self._file.read_text())
+            else:
+                base = issuer.rstrip("/")
+                discovered = _fetch(f"{base}/.well-known/openid-configuration")
+                document = _fetch(str(discovered["jwks_uri"]))
+            keys = jwt.PyJWKSet.from_dict(document)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError) as error:
+            problem = f"the keys of the issuer cannot be read: {error}"
+            raise TokenError(problem[:300].replace('"', "'").replace("\n", " ")) from None
+        return {str(key.key_id): key for key in keys.keys}
+
+
+def _fetch(url: str) -> Any:
+    if not url.startswith(("https://", "http://")):
+        raise ValueError(f"{url} is no HTTP address")
+    with requests.get(url, timeout=_REQUEST_S, stream=True, allow_redirects=False) as answer:
+        answer.raise_for_status()
+        body = answer.raw.read(_MOST_BYTES + 1, decode_content=True)
+    if len(body) > _MOST_BYTES:
+        raise ValueError("the answer is larger than 150 kB")
+    return json.loads(body)
+
+
+def _check_audience(claims: dict[str, Any], audience: list[str]) -> None:
+    named = claims.get("aud", claims.get("client_id"))
+    given = set(named) if isinstance(named, list) else {named}
+    if not given & set(audience):
+        raise TokenError("the audience is another one")

@@ -1,0 +1,80 @@
+"""Keys of JSON Web Tokens: from a file, and when they are read again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from trigger_stack_engine.front_doors.http_api.json_web_tokens import JsonWebTokens, TokenError
+
+ISSUER = "https://issuer.example"
+
+
+def new_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def write(file: Path, **keys: rsa.RSAPrivateKey) -> None:
+    to_jwk = jwt.algorithms.RSAAlgorithm.to_jwk
+    documents = [
+        {**json.loads(to_jwk(key.public_key())), "kid": name} for name, key in keys.items()
+    ]
+    file.write_text(json.dumps({"keys": documents}))
+
+
+def token(key: rsa.RSAPrivateKey, kid: str) -> str:
+    claims = {"iss": ISSUER, "aud": "me", "exp": int(time.time()) + 60}
+    return jwt.encode(claims, key, algorithm="RS256", headers={"kid": kid})
+
+
+def claims(tokens: JsonWebTokens, text: str) -> dict[str, Any]:
+    return asyncio.run(tokens.claims(text, ISSUER, ["me"]))
+
+
+def test_keys_come_from_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = new_key()
+    write(tmp_path / "jwks", one=one)
+    monkeypatch.setenv("HTTP_API_JWKS_FILE", str(tmp_path / "jwks"))
+
+    assert claims(JsonWebTokens.from_environment(), token(one, "one"))["aud"] == "me"
+
+
+def test_an_unknown_key_is_looked_for_but_not_at_each_request(tmp_path: Path) -> None:
+    one, two, now = new_key(), new_key(), [0.0]
+    write(tmp_path / "jwks", one=one)
+    tokens = JsonWebTokens(tmp_path / "jwks", lambda: now[0])
+    claims(tokens, token(one, "one"))
+    write(tmp_path / "jwks", one=one, two=two)
+
+    with pytest.raises(TokenError, match="the issuer has no key two"):
+        claims(tokens, token(two, "two"))
+    now[0] = 6
+    assert claims(tokens, token(two, "two"))
+
+
+def test_a_key_that_is_gone_counts_for_two_hours(tmp_path: Path) -> None:
+    one, now = new_key(), [0.0]
+    write(tmp_path / "jwks", one=one)
+    tokens = JsonWebTokens(tmp_path / "jwks", lambda: now[0])
+    claims(tokens, token(one, "one"))
+    write(tmp_path / "jwks")
+
+    now[0] = 7199
+    assert claims(tokens, token(one, "one"))
+    now[0] = 7201
+    with pytest.raises(TokenError):
+        claims(tokens, token(one, "one"))
+
+
+def test_a_file_that_cannot_be_read_lets_nobody_through(tmp_path: Path) -> None:
+    for content in ("", "{}", "[]", '{"keys": 1}', "\0"):
+        (tmp_path / "jwks").write_text(content)
+        with pytest.raises(TokenError, match=r"cannot be read|has no key"):
+            claims(JsonWebTokens(tmp_path / "jwks"), token(new_key(), "one"))
