@@ -11,6 +11,7 @@ from bootstrap.services.base import (
     Key,
     Outcome,
     Properties,
+    ReplacementError,
     ResourceType,
     gone,
     outcome_of,
@@ -132,7 +133,7 @@ def _integration(
 def _route(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
     gateway = context.client("apigatewayv2")
     api = properties["ApiId"]
-    wanted = {k: v for k, v in properties.items() if k != "ApiId"}
+    wanted = _ROUTE_DEFAULTS | {k: v for k, v in properties.items() if k != "ApiId"}
     existing = next(
         (
             item
@@ -144,10 +145,49 @@ def _route(context: Context, logical_id: str, properties: Properties) -> tuple[O
     if existing is None:
         return Outcome.CREATED, Physical(gateway.create_route(**properties)["RouteId"])
     identity = existing["RouteId"]
-    if subset(wanted, existing):
+    if subset(wanted, _ROUTE_DEFAULTS | existing):
         return Outcome.UNCHANGED, Physical(identity)
     gateway.update_route(ApiId=api, RouteId=identity, **wanted)
     return Outcome.CHANGED, Physical(identity)
+
+
+#: What a route goes back to when the definition no longer names an authorizer.
+_ROUTE_DEFAULTS: dict[str, Any] = {"AuthorizationType": "NONE", "AuthorizationScopes": []}
+
+
+def _authorizer(
+    context: Context, logical_id: str, properties: Properties
+) -> tuple[Outcome, Physical]:
+    gateway = context.client("apigatewayv2")
+    api = properties["ApiId"]
+    wanted = {k: v for k, v in properties.items() if k != "ApiId"}
+    named = (
+        item
+        for item in _items(gateway.get_authorizers, ApiId=api)
+        if item["Name"] == properties["Name"]
+    )
+    existing = next(named, None)
+    if existing is None:
+        made = gateway.create_authorizer(ApiId=api, **wanted)
+        return Outcome.CREATED, Physical(made["AuthorizerId"])
+    identity = existing["AuthorizerId"]
+    if existing["AuthorizerType"] != properties["AuthorizerType"]:
+        raise ReplacementError(
+            f"the authorizer {properties['Name']} exists with the type"
+            f" {existing['AuthorizerType']}, which cannot be changed. Give it another name."
+        )
+    defaults: dict[str, Any] = {}
+    if existing["AuthorizerType"] == "REQUEST":  # API Gateway, "CreateAuthorizer"
+        lasts_s = 300 if properties["IdentitySource"] else 0
+        defaults = {"EnableSimpleResponses": False, "AuthorizerResultTtlInSeconds": lasts_s}
+    if subset(defaults | wanted, defaults | existing):
+        return Outcome.UNCHANGED, Physical(identity)
+    gateway.update_authorizer(ApiId=api, AuthorizerId=identity, **defaults | wanted)
+    return Outcome.CHANGED, Physical(identity)
+
+
+def _authorizer_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
+    return [{"ApiId": properties["ApiId"], "AuthorizerId": physical.ref}]
 
 
 def _api_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
@@ -216,9 +256,32 @@ RESOURCE_TYPES = {
         keys=_integration_keys,
         remove=_remover("delete_integration"),
     ),
+    "AWS::ApiGatewayV2::Authorizer": ResourceType(
+        _authorizer,
+        {
+            "ApiId": shapes.text,
+            "AuthorizerType": shapes.one_of("JWT", "REQUEST"),
+            "IdentitySource": _TEXTS,
+            "Name": shapes.text,
+        },
+        {
+            "AuthorizerPayloadFormatVersion": shapes.one_of("1.0", "2.0"),
+            "AuthorizerResultTtlInSeconds": shapes.number(0, 3600),
+            "AuthorizerUri": shapes.text,
+            "EnableSimpleResponses": shapes.flag,
+            "JwtConfiguration": shapes.mapping({"Audience": _TEXTS, "Issuer": shapes.text}),
+        },
+        keys=_authorizer_keys,
+        remove=_remover("delete_authorizer"),
+    ),
     "AWS::ApiGatewayV2::Route": ResourceType(
         _route,
         {"ApiId": shapes.text, "RouteKey": shapes.text, "Target": shapes.text},
+        {
+            "AuthorizationScopes": _TEXTS,
+            "AuthorizationType": shapes.one_of("CUSTOM", "JWT", "NONE"),
+            "AuthorizerId": shapes.text,
+        },
         keys=_route_keys,
         remove=_remover("delete_route"),
     ),

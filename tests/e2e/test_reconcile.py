@@ -140,6 +140,40 @@ def test_an_event_source_mapping(account: Account) -> None:
     assert not mapping.get("ScalingConfig")
 
 
+def test_an_authorizer_and_its_route(account: Account) -> None:
+    _, api = account.ensure(
+        "AWS::ApiGatewayV2::Api", {"Name": f"reconcile-{account.name}", "ProtocolType": "HTTP"}
+    )
+    gateway = account.client("apigatewayv2")
+    account.cleanup.callback(gateway.delete_api, ApiId=api.ref)
+    function = "arn:aws:lambda:us-east-1:000000000000:function:any"
+    bare = {
+        "ApiId": api.ref,
+        "AuthorizerPayloadFormatVersion": "2.0",
+        "AuthorizerType": "REQUEST",
+        "AuthorizerUri": function,
+        "IdentitySource": ["$request.header.x"],
+        "Name": "ask",
+    }
+    full = {**bare, "AuthorizerResultTtlInSeconds": 60, "EnableSimpleResponses": True}
+
+    authorizer = account.reconcile("AWS::ApiGatewayV2::Authorizer", full, bare)
+
+    _, integration = account.ensure(
+        "AWS::ApiGatewayV2::Integration",
+        {
+            "ApiId": api.ref,
+            "IntegrationType": "AWS_PROXY",
+            "IntegrationUri": function,
+            "PayloadFormatVersion": "2.0",
+        },
+    )
+    target = f"integrations/{integration.ref}"
+    bare = {"ApiId": api.ref, "RouteKey": "GET /x", "Target": target}
+    full = {**bare, "AuthorizationType": "CUSTOM", "AuthorizerId": authorizer.ref}
+    account.reconcile("AWS::ApiGatewayV2::Route", full, bare)
+
+
 def test_a_function_url(account: Account) -> None:
     function = account.function()
     _, made = account.ensure("AWS::Lambda::Function", function)

@@ -286,21 +286,20 @@ def test_the_name_of_a_function_is_an_address(stack: Stack) -> None:
 
 
 def test_a_policy_for_another_authorization_does_not_count(stack: Stack) -> None:
-    url = make_url(stack, ECHO)
+    name = stack.create(ECHO)
     client = stack.client("lambda")
-    name = requests.get(url, timeout=20)
-    assert name.status_code == 200
-    function = stack.create(ECHO)
-    made = client.create_function_url_config(FunctionName=function, AuthType="NONE")
+    url = client.create_function_url_config(FunctionName=name, AuthType="NONE")["FunctionUrl"]
+    let_everybody(client, name)
+    client.remove_permission(FunctionName=name, StatementId="url")
     client.add_permission(
-        FunctionName=function,
+        FunctionName=name,
         StatementId="signed",
         Action="lambda:InvokeFunctionUrl",
         Principal="*",
         FunctionUrlAuthType="AWS_IAM",
     )
 
-    assert requests.get(made["FunctionUrl"], timeout=20).status_code == 403
+    assert requests.get(url, timeout=20).status_code == 403
 
 
 def signed(
@@ -463,22 +462,13 @@ def test_without_cors_options_is_the_functions(stack: Stack) -> None:
 
 
 def test_an_update_holds_at_once(stack: Stack) -> None:
-    url = make_url(stack, ECHO)
-    name = requests.get(url, timeout=20)
-    assert name.status_code == 200
+    name = stack.create(ECHO)
     client = stack.client("lambda")
-    (function,) = [
-        one["FunctionName"]
-        for one in client.list_functions()["Functions"]
-        if any(
-            config["FunctionUrl"] == url
-            for config in client.list_function_url_configs(FunctionName=one["FunctionName"])[
-                "FunctionUrlConfigs"
-            ]
-        )
-    ]
+    url = client.create_function_url_config(FunctionName=name, AuthType="NONE")["FunctionUrl"]
+    let_everybody(client, name)
+    assert requests.get(url, timeout=20).status_code == 200
 
-    client.update_function_url_config(FunctionName=function, AuthType="AWS_IAM")
+    client.update_function_url_config(FunctionName=name, AuthType="AWS_IAM")
 
     assert requests.get(url, timeout=20).status_code == 403
     assert post(url, signed(url)).status_code == 200

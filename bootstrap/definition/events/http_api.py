@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, override
 
+from pydantic import Field
+
 from bootstrap.definition import naming
 from bootstrap.definition.document import Document
 from bootstrap.definition.events.base import (
@@ -16,7 +18,7 @@ from bootstrap.definition.events.base import (
     Trigger,
     invoke_permission,
 )
-from bootstrap.definition.parsing import Model
+from bootstrap.definition.parsing import Model, Reference
 from bootstrap.settings import Settings
 from bootstrap.template import Resource
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from bootstrap.definition.model import Service
 
 API_ID = "HttpApi"
+_AUTHORIZER = "AWS::ApiGatewayV2::Authorizer"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY", "*")
 _BRAND = '{"name": "Acme", "contactEmail": "brand@acme.example", "colors": {"primary": "#0b5fff"}}'
 
@@ -39,12 +42,35 @@ class HttpApiCors(Model):
     maxAge: int | None = None
 
 
+class HttpApiAuthorizer(Model):
+    """``provider.httpApi.authorizers.<key>``; of type ``jwt`` unless it says ``request``."""
+
+    type: Literal["jwt", "request"] | None = None
+    name: str | None = None
+    identitySource: str | list[str] | None = None
+    issuerUrl: str | None = None
+    audience: str | list[str] = []
+    functionName: str | None = None
+    functionArn: Reference | None = None
+    resultTtlInSeconds: int | None = Field(None, ge=0, le=3600)
+    enableSimpleResponses: bool | None = None
+    payloadVersion: Literal["1.0", "2.0"] = "2.0"
+
+
 class HttpApiSettings(Model):
     """``provider.httpApi``: what holds for the service's one HTTP API."""
 
     name: str | None = None
     payload: Literal["1.0", "2.0"] = "2.0"
     cors: bool | HttpApiCors = False
+    authorizers: dict[str, HttpApiAuthorizer] = {}
+
+
+class HttpApiRouteAuthorizer(Model):
+    """``httpApi.authorizer``: one of the provider's, by its key."""
+
+    name: str
+    scopes: str | list[str] = []
 
 
 class HttpApiEvent(Model):
@@ -52,6 +78,7 @@ class HttpApiEvent(Model):
 
     path: str
     method: str = "*"
+    authorizer: str | HttpApiRouteAuthorizer | None = None
 
 
 class HttpApi(EventType[HttpApiEvent]):
@@ -77,6 +104,15 @@ class HttpApi(EventType[HttpApiEvent]):
                 f"functions.{trigger.key}: “{event.method} {event.path}” is not a route. Write "
                 "for example GET /brand/{brandId}.",
                 *trigger.path,
+            )
+        known = service.provider.setting("httpApi").authorizers
+        authorizer = _authorizer_of(event)
+        if authorizer is not None and authorizer.name not in known:
+            names = ", ".join(known) or "none"
+            document.fail(
+                f"functions.{trigger.key}: there is no authorizer “{authorizer.name}”."
+                f" Authorizers of provider.httpApi: {names}.",
+                *(*trigger.path, "authorizer"),
             )
 
     def permissions(
@@ -108,10 +144,12 @@ class HttpApi(EventType[HttpApiEvent]):
             return
         settings: HttpApiSettings = service.provider.setting("httpApi")
         yield from _api(settings, service)
+        for name, authorizer in settings.authorizers.items():
+            yield from _authorizer(name, authorizer, service, document)
         for trigger in _first_of_each_function(triggers):
             yield _integration(trigger, settings)
         for trigger in triggers:
-            yield _route(trigger)
+            yield _route(trigger, settings)
 
     @override
     def example(
@@ -196,18 +234,96 @@ def _integration(trigger: Trigger[HttpApiEvent], settings: HttpApiSettings) -> R
     return Resource(_integration_id(trigger), kind, properties, trigger.path)
 
 
-def _route(trigger: Trigger[HttpApiEvent]) -> Resource:
+def _authorizer_of(event: HttpApiEvent) -> HttpApiRouteAuthorizer | None:
+    if isinstance(event.authorizer, str):
+        return HttpApiRouteAuthorizer(name=event.authorizer)
+    return event.authorizer
+
+
+def _as_list(value: str | list[str] | None) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or [])
+
+
+def _authorizer_id(key: str, authorizer: HttpApiAuthorizer) -> str:
+    return f"HttpApiAuthorizer{naming.normalized(authorizer.name or key)}"
+
+
+def _authorizer(
+    key: str, authorizer: HttpApiAuthorizer, service: Service, document: Document
+) -> Iterator[Resource]:
+    path = ("provider", "httpApi", "authorizers", key)
+    name = authorizer.name or key
+    properties: dict[str, Any] = {
+        "ApiId": {"Ref": API_ID},
+        "Name": name,
+        "IdentitySource": _as_list(authorizer.identitySource),
+    }
+    if authorizer.type != "request":
+        if not authorizer.issuerUrl or not authorizer.audience or not authorizer.identitySource:
+            document.fail(
+                f"the authorizer {key} needs identitySource, issuerUrl and audience; or"
+                " type: request.",
+                *path,
+            )
+        properties["AuthorizerType"] = "JWT"
+        properties["JwtConfiguration"] = {
+            "Audience": _as_list(authorizer.audience),
+            "Issuer": authorizer.issuerUrl,
+        }
+        yield Resource(_authorizer_id(key, authorizer), _AUTHORIZER, properties, path)
+        return
+    if bool(authorizer.functionName) == (authorizer.functionArn is not None):
+        document.fail(f"the authorizer {key} needs either functionName or functionArn.", *path)
+    if authorizer.functionName and authorizer.functionName not in service.functions:
+        document.fail(f"the authorizer {key}: no function {authorizer.functionName}.", *path)
+    if authorizer.resultTtlInSeconds and not authorizer.identitySource:
+        document.fail(f"the authorizer {key}: resultTtlInSeconds needs identitySource.", *path)
+    function: Any = authorizer.functionArn
+    if authorizer.functionName:
+        function = {"Fn::GetAtt": [naming.function_id(authorizer.functionName), "Arn"]}
+    uri = ["arn:", {"Ref": "AWS::Partition"}, ":apigateway:", {"Ref": "AWS::Region"}]
+    uri += [":lambda:path/2015-03-31/functions/", function, "/invocations"]
+    more = {
+        "EnableSimpleResponses": authorizer.enableSimpleResponses,
+        "AuthorizerResultTtlInSeconds": authorizer.resultTtlInSeconds,
+    }
+    properties |= {key: value for key, value in more.items() if value is not None}
+    properties["AuthorizerType"] = "REQUEST"
+    properties["AuthorizerPayloadFormatVersion"] = authorizer.payloadVersion
+    properties["AuthorizerUri"] = {"Fn::Join": ["", uri]}
+    arn = ["arn:", {"Ref": "AWS::Partition"}, ":execute-api:", {"Ref": "AWS::Region"}, ":"]
+    arn += [{"Ref": "AWS::AccountId"}, ":", {"Ref": API_ID}, "/*"]
+    permission = {
+        "FunctionName": function,
+        "Action": "lambda:InvokeFunction",
+        "Principal": "apigateway.amazonaws.com",
+        "SourceArn": {"Fn::Join": ["", arn]},
+    }
+    identity = f"{naming.normalized(name)}LambdaAuthorizerPermissionHttpApi"
+    yield Resource(identity, "AWS::Lambda::Permission", permission, path)
+    yield Resource(_authorizer_id(key, authorizer), _AUTHORIZER, properties, path)
+
+
+def _route(trigger: Trigger[HttpApiEvent], settings: HttpApiSettings) -> Resource:
     path, integration = trigger.event.path, _integration_id(trigger)
     method = trigger.event.method.upper().replace("ANY", "*")
     logical_id, route_key = "HttpApiRouteDefault", "$default"
     if path != "*":
         logical_id = naming.http_route_id(method, path)
         route_key = f"{method.replace('*', 'ANY')} {path}"
-    properties = {
+    properties: dict[str, Any] = {
         "ApiId": {"Ref": API_ID},
         "RouteKey": route_key,
         "Target": {"Fn::Join": ["/", ["integrations", {"Ref": integration}]]},
     }
+    chosen = _authorizer_of(trigger.event)
+    if chosen is not None:
+        authorizer = settings.authorizers[chosen.name]
+        kind = "CUSTOM" if authorizer.type == "request" else "JWT"
+        properties["AuthorizationType"] = kind
+        properties["AuthorizerId"] = {"Ref": _authorizer_id(chosen.name, authorizer)}
+        if chosen.scopes:
+            properties["AuthorizationScopes"] = _as_list(chosen.scopes)
     return Resource(
         logical_id, "AWS::ApiGatewayV2::Route", properties, trigger.path, (integration,)
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import FUNCTION, PROVIDER, Project
+from conftest import FUNCTION, PROVIDER, Project, events_of
 
 from bootstrap.errors import DefinitionError
 from bootstrap.template import Template, needs
@@ -311,3 +311,54 @@ def test_rules_that_eventbridge_refuses(refused_events: Refuse, body: str, said:
 
     assert said in error.message
     assert error.line == 10
+
+
+# --- Authorizers of HTTP APIs
+
+WITH_AUTHORIZER = FUNCTION.replace(
+    "functions:",
+    """\
+  httpApi:
+    authorizers:
+      members: {SETTINGS}
+functions:""",
+)
+JWT = "{identitySource: $request.header.Authorization, issuerUrl: https://i.example, audience: web}"
+
+
+def test_a_route_names_an_authorizer_of_the_provider(refused_events: Refuse) -> None:
+    error = refused_events("- httpApi: { method: get, path: /x, authorizer: nobody }")
+
+    said = "there is no authorizer “nobody”. Authorizers of provider.httpApi: none."
+    assert said in error.message
+    assert error.line == 10
+
+
+def test_a_protected_route(project: Project) -> None:
+    route = "- httpApi: { method: get, path: /x, authorizer: { name: members, scopes: read } }"
+    text = WITH_AUTHORIZER.replace("{SETTINGS}", JWT) + events_of(route)
+
+    template = project.compile(text)
+
+    (made,) = of_type(template, "AWS::ApiGatewayV2::Route")
+    assert made["AuthorizationType"] == "JWT"
+    assert made["AuthorizationScopes"] == ["read"]
+    assert made["AuthorizerId"] == {"Ref": "HttpApiAuthorizerMembers"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("{issuerUrl: https://i.example, audience: web}", "needs identitySource, issuerUrl and"),
+        ("{type: request}", "needs either functionName or functionArn"),
+        ("{type: request, functionName: nobody}", "no function nobody"),
+        (
+            "{type: request, functionName: greet, resultTtlInSeconds: 5}",
+            "resultTtlInSeconds needs identitySource",
+        ),
+    ],
+)
+def test_an_authorizer_that_cannot_work(project: Project, settings: str, said: str) -> None:
+    text = WITH_AUTHORIZER.replace("{SETTINGS}", settings) + events_of("- httpApi: GET /x")
+
+    assert said in project.refused(text).message
