@@ -10,7 +10,7 @@ import requests
 
 from tests.delivery.conftest import arn_of
 from tests.delivery.test_kinesis import POISON, Make, streamed
-from tests.engine.lambda_stack import Stack
+from tests.engine.lambda_stack import Stack, archive
 from tests.support.journal import Journal
 from tests.support.waiting import eventually
 
@@ -73,6 +73,28 @@ def test_a_batch_that_is_tried_again_is_pending_until_it_has_an_end(
     assert eventually(lambda: pending(1), seconds=30)["id"] == event["id"], "the same event"
     stack.client("lambda").delete_event_source_mapping(UUID=one.uuid)
     assert journal.ends(event["id"], "discarded")["place"] == "DeleteEventSourceMapping"
+
+
+def test_a_batch_that_succeeds_after_its_mapping_was_disabled_is_done(
+    streamed: Make, stack: Stack, journal: Journal
+) -> None:
+    one = streamed(POISON, "bad", DestinationConfig={})
+
+    def pending() -> dict[str, Any] | None:
+        return next(iter(journal.find(state="pending", source=one.stream)), None)
+
+    event = eventually(pending, seconds=30)
+    assert event is not None
+    one.update(Enabled=False)
+    one.wait_for_state("Disabled")
+    functions = stack.client("lambda")
+    functions.update_function_code(
+        FunctionName=one.function, ZipFile=archive({"app.py": "def handler(event, _): return 1\n"})
+    )
+    stack.wait_ready(one.function)
+    one.update(Enabled=True)
+
+    assert journal.ends(event["id"], "done")["attempts"] >= 1
 
 
 def test_an_event_whose_target_is_gone_is_recorded(stack: Stack) -> None:

@@ -169,7 +169,7 @@ def test_with_both_a_bad_record_is_given_up_alone() -> None:
 
     assert world.invoked == [[1, 2, 3, 4], [2, 3, 4], [2], [2], [3, 4]]
     ends = [one for one in world.told if one[0] != "waits"]
-    assert ends == [("given up", ["2"]), ("handled", ["3", "4"])]
+    assert ends == [("handled", ["1"]), ("given up", ["2"]), ("handled", ["3", "4"])]
     assert [records for _, records in world.discarded] == [["2"]]
     assert world.done == ["1", "2", "3", "4"]
 

@@ -69,7 +69,7 @@ def _accepted(
     """The queue has the message; it can be received at ``due_at``."""
     event = (
         *(message, KIND, queue, State.PENDING, queue, at, at, due_at),
-        *(trace_of(trace), segment_of(message), parent_of(trace), body.encode()),
+        *(trace_of(trace), segment_of(message), parent_of(trace), body.encode("utf-8", "replace")),
     )
     return [(_ACCEPTED, event), _step(at, message, "accepted", queue)]
 

@@ -168,7 +168,7 @@ class Deliverer:
                 state,
                 place,
                 notification.attempts,
-                notification.body.encode(),
+                notification.body.encode("utf-8", "replace"),
                 notification.trace_id,
                 due_at,
                 notification.id,

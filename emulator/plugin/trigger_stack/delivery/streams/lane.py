@@ -54,7 +54,7 @@ class Target(Protocol):
         ...
 
     def handled(self, batch: Batch, shard: str) -> None:
-        """A batch that had failed has been handled. Never raises."""
+        """A batch has been handled, which may have failed before. Never raises."""
         ...
 
 
@@ -67,20 +67,16 @@ class Batch:
         failures: Failed attempts that count as retries.
         invocations: How often the function was invoked with them.
         last: The reply of the last attempt.
-        waited: Whether the journal has it: by its first record, so that a mapping that is disabled
-            and enabled goes on with the same event.
     """
 
     records: list[Record]
     failures: int = 0
     invocations: int = 0
     last: Reply | None = None
-    waited: bool = False
 
     def part(self, records: list[Record]) -> Batch:
         """A part of it, with the same history."""
-        same = records[0] is self.records[0]
-        return replace(self, records=records, waited=self.waited and same)
+        return replace(self, records=records)
 
 
 class Lane:
@@ -202,11 +198,10 @@ class Lane:
             self.answered(reply)
             first = self._first_failure(reply, batch.records)
             if first is None:
-                if batch.waited:
-                    self._target.handled(batch, self._shard)
+                self._target.handled(batch, self._shard)
                 self._done(batch.records)
                 return []
-            if first and batch.waited:
+            if first:
                 self._target.handled(batch.part(batch.records[:first]), self._shard)
             self._done(batch.records[:first])
             batch = batch.part(batch.records[first:])
@@ -271,7 +266,6 @@ class Lane:
         if count:
             self._give_up(batch, batch.records[:count], "RecordAgeExceeded")
             batch.records = batch.records[count:]
-            batch.waited = False
         return batch if batch.records else None
 
     def _give_up(self, batch: Batch, records: list[Record], condition: str) -> None:
@@ -303,7 +297,6 @@ class Lane:
             expires = batches[0].records[0].arrived + self._settings.max_age_s
             pause_s = min(pause_s, max(0.0, expires - self._now()))
         for batch in batches:
-            batch.waited = True
             self._target.waits(batch, self._shard, pause_s)
         self._wait(pause_s)
 

@@ -139,8 +139,24 @@ class FunctionTarget:
         self._is("pending", reason, batch.invocations, shard, batch.records, due_at)
 
     def handled(self, batch: Batch, shard: str) -> None:
-        """A batch that had failed has been handled. Never raises."""
-        self._is("done", "", batch.invocations, shard, batch.records)
+        """A batch has been handled, which may have failed before. Never raises."""
+        self._end_waiting(shard, batch.records, "done", "")
+
+    def _end_waiting(self, shard: str, records: list[Record], state: str, place: str) -> None:
+        """End each batch that waits and begins with one of the records.
+
+        A mapping that was disabled reads them again, in batches of any other size.
+        """
+        waiting = _waiting.get(self._settings.uuid)
+        for one in records if waiting else ():
+            outcome = waiting.pop(self._id(shard, one), None) if waiting else None
+            if outcome is not None:
+                record(replace(outcome, state=state, place=place, due_at=None))
+
+    def _id(self, shard: str, first: Record) -> str:
+        """Of a batch in the journal, by its first record: the same after a mapping was disabled."""
+        name = f"{self._settings.uuid}/{shard}/{first.sequence_number}"
+        return str(uuid.uuid5(_NAMESPACE, name))
 
     def _is(
         self,
@@ -152,7 +168,6 @@ class FunctionTarget:
         due_at: float | None = None,
     ) -> None:
         settings = self._settings
-        name = f"{settings.uuid}/{shard}/{records[0].sequence_number}"
         outcome = Outcome(
             "stream records",
             f"{settings.source_arn} {shard}",
@@ -162,13 +177,14 @@ class FunctionTarget:
             attempts,
             as_json(_event(records)),
             due_at=due_at,
-            id=str(uuid.uuid5(_NAMESPACE, name)),
+            id=self._id(shard, records[0]),
         )
         waiting = _waiting.setdefault(settings.uuid, {})
         if state == "pending":
             waiting[outcome.id] = outcome
         else:
             waiting.pop(outcome.id, None)
+            self._end_waiting(shard, records[1:], state, place)
         record(outcome)
 
     def _to_bucket(self, document: dict[str, Any], shard: str) -> None:
