@@ -129,8 +129,11 @@ class HttpApi:
         )
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
-        url = f"http://127.0.0.1:{self.edge}/_aws/execute-api/{self.api_id}{path}"
-        return requests.request(method, url, timeout=60, **options)
+        return requests.request(method, f"{self.url}{path}", timeout=60, **options)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.edge}/_aws/execute-api/{self.api_id}"
 
     def event(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         response = self.call(method, path, **options)

@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 import pytest
+import requests
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import rsa
 from http_api_emulator import HttpApi
@@ -102,7 +106,9 @@ def jwt_authorizer(api: HttpApi, issuer: Issuer, **settings: Any) -> str:
     )
 
 
-def protect(api: HttpApi, key: str, identifier: str, kind: str = "JWT", **settings: Any) -> None:
+def protect(
+    api: HttpApi, key: str, identifier: str | None, kind: str = "JWT", **settings: Any
+) -> None:
     """Let a route that is there ask an authorizer."""
     routes = api.client.get_routes(ApiId=api.api_id)["Items"]
     (route,) = [route for route in routes if route["RouteKey"] == key]
@@ -110,7 +116,7 @@ def protect(api: HttpApi, key: str, identifier: str, kind: str = "JWT", **settin
         ApiId=api.api_id,
         RouteId=route["RouteId"],
         AuthorizationType=kind,
-        AuthorizerId=identifier,
+        **({"AuthorizerId": identifier} if identifier else {}),
         **settings,
     )
 
@@ -150,6 +156,26 @@ def test_a_token_without_bearer_and_with_client_id_counts(
     token = issuer.token(aud=None, client_id=AUDIENCE)
 
     assert protected.call("GET", "/x", headers={"Authorization": token}).status_code == 200
+
+
+def test_a_route_with_aws_iam_asks_for_a_signature(
+    make_api: MakeApi, functions: Callable[..., str]
+) -> None:
+    api = make_api()
+    api.route("GET /x", functions("echo"))
+    protect(api, "GET /x", None, "AWS_IAM")
+
+    def signed(secret: str, service: str = "execute-api") -> requests.Response:
+        request = AWSRequest("GET", f"{api.url}/x?a=1")
+        SigV4Auth(Credentials("test", secret), service, "us-east-1").add_auth(request)
+        return api.call("GET", "/x?a=1", headers=dict(request.headers))
+
+    good = signed("test")
+    assert good.status_code == 200, good.text
+    iam = good.json()["requestContext"]["authorizer"]["iam"]
+    assert (iam["accessKey"], iam["accountId"]) == ("test", "000000000000")
+    for refused in (signed("other"), signed("test", "lambda"), api.call("GET", "/x?a=1")):
+        assert (refused.status_code, refused.json()) == (403, {"message": "Forbidden"})
 
 
 def test_without_a_token_it_is_401(protected: HttpApi) -> None:

@@ -265,7 +265,6 @@ def test_what_does_not_exist_is_not_found(
 @pytest.mark.parametrize(
     ("operation", "parameters"),
     [
-        ("create_route", {"RouteKey": "GET /x", "AuthorizationType": "AWS_IAM"}),
         ("create_integration", INTEGRATION | {"RequestParameters": {"append:header.x": "y"}}),
         (
             "create_integration",

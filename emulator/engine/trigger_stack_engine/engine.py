@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import gc
 import json
 import logging
@@ -19,6 +20,7 @@ import socket
 import sys
 import time
 from collections import Counter
+from typing import Any
 
 import psutil
 import uvloop
@@ -30,14 +32,18 @@ from trigger_stack_engine.environments.machine import Machine
 from trigger_stack_engine.environments.runtimes import RuntimeUnavailableError
 from trigger_stack_engine.environments.spawner import SpawnError
 from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings
+from trigger_stack_engine.front_doors.core.callers import Callers
+from trigger_stack_engine.front_doors.core.function_calls import FunctionInvoker
 from trigger_stack_engine.front_doors.core.json_text import dump_json
 from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
 from trigger_stack_engine.front_doors.core.server import HttpServer, ListenError
 from trigger_stack_engine.front_doors.function_url.door import FunctionUrls
-from trigger_stack_engine.front_doors.http_api.door import FunctionInvoker, HttpApis, listen
+from trigger_stack_engine.front_doors.http_api.door import HttpApis, listen
 from trigger_stack_engine.front_doors.http_api.execute import DataPlane
 from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy
 from trigger_stack_engine.front_doors.http_api.json_web_tokens import JsonWebTokens
+from trigger_stack_engine.front_doors.rest_api.door import RestApis
+from trigger_stack_engine.front_doors.rest_api.execute import DataPlane as RestDataPlane
 from trigger_stack_engine.invoke.asynchronous import AcceptedEvent, AsynchronousInvoker
 from trigger_stack_engine.invoke.concurrency import Concurrency, ThrottledError
 from trigger_stack_engine.invoke.faults import FaultSettings
@@ -83,11 +89,13 @@ class Engine:
             self.invoker, self.recorder if settings.journal_synchronous else None
         )
         guard = GuardSettings.from_environment()
-        data_plane = DataPlane(
-            FunctionInvoker(self.synchronous), HttpProxy(), JsonWebTokens.from_environment()
+        invoker, tokens = FunctionInvoker(self.synchronous), JsonWebTokens.from_environment()
+        callers = Callers(self._find_key)
+        self.http_apis = HttpApis(DataPlane(invoker, HttpProxy(), tokens, callers), guard)
+        self.rest_apis = RestApis(
+            RestDataPlane(invoker, callers, tokens, self._rest_integration), guard
         )
-        self.http_apis = HttpApis(data_plane, guard)
-        self.function_urls = FunctionUrls(self.synchronous, self._find_key, guard)
+        self.function_urls = FunctionUrls(self.synchronous, callers, guard)
         self.asynchronous = AsynchronousInvoker(
             self.invoker, self.journal, self._send, settings.retry_base_delay_s
         )
@@ -152,6 +160,17 @@ class Engine:
         reply, _ = await self._peer.call({"op": "access_key", "access_key": access_key})
         key: dict[str, str] | None = reply["key"]
         return key
+
+    async def _rest_integration(
+        self, description: dict[str, Any], request: HttpRequest
+    ) -> HttpResponse:
+        """Have LocalStack answer for a REST API's integration that has mapping templates."""
+        assert self._peer is not None
+        head, body = _as_header(request)
+        reply, content = await self._peer.call(
+            {"op": "rest_integration", **description, "request": head}, body
+        )
+        return HttpResponse(reply["status"], [(k, v) for k, v in reply["headers"]], content)
 
     # -- calls from the control plane ---------------------------------------------------------
 
@@ -283,9 +302,13 @@ class Engine:
         return {}, _NOTHING
 
     async def _answer(self, request: HttpRequest) -> HttpResponse:
-        """Answer a request to the extra port: a function URL's, or the local HTTP API's."""
-        response = await self.function_urls.answer(request)
-        return response or await self.http_apis.answer_local(request)
+        """Answer a request to the extra port: one that names what it is for, or the local API's."""
+        return (
+            await self.function_urls.answer(request)
+            or await self.rest_apis.answer(request)
+            or await self.http_apis.answer_named(request)
+            or await self.http_apis.answer_local(request)
+        )
 
     async def _op_function_urls(self, header: Header, _: bytes) -> Message:
         """The function URLs that there are: ``{document: [see FunctionUrl.from_document]}``."""
@@ -298,12 +321,24 @@ class Engine:
         Takes ``{request}`` and the request's body; returns ``{status, headers}`` and the
         response's body, or status 404 when it is for no function URL.
         """
-        fields = header["request"]
-        headers = [(name, value) for name, value in fields.pop("headers")]
-        request = HttpRequest(**fields, headers=headers, body=body)
+        request = _as_request(header, body)
         response = await self.function_urls.answer(request) or HttpResponse(404)
         if response.stream is not None:
             response.body += b"".join([part async for part in response.stream])
+        return {"status": response.status, "headers": response.headers}, response.body
+
+    async def _op_rest_apis(self, header: Header, _: bytes) -> Message:
+        """The REST APIs that there are: ``{document: see RestApis.replace}``."""
+        self.rest_apis.replace(header["document"])
+        return {}, _NOTHING
+
+    async def _op_rest_api(self, header: Header, body: bytes) -> Message:
+        """Answer a request for a REST API that came in on LocalStack's port.
+
+        Takes ``{request}`` and the request's body; returns ``{status, headers}`` and the
+        response's body, or status 404 when it is for no REST API.
+        """
+        response = await self.rest_apis.answer(_as_request(header, body)) or HttpResponse(404)
         return {"status": response.status, "headers": response.headers}, response.body
 
     async def _op_http_apis(self, header: Header, _: bytes) -> Message:
@@ -317,9 +352,7 @@ class Engine:
         Takes ``{api_id, request}`` and the request's body; returns ``{status, headers}`` and the
         response's body.
         """
-        fields = header["request"]
-        headers = [(name, value) for name, value in fields.pop("headers")]
-        request = HttpRequest(**fields, headers=headers, body=body)
+        request = _as_request(header, body)
         response = await self.http_apis.answer(header["api_id"], request)
         return {"status": response.status, "headers": response.headers}, response.body
 
@@ -365,6 +398,17 @@ class Engine:
             except TimeoutError:
                 LOG.warning("logs were not stored within %d s", _FLUSH_TIMEOUT_S)
         return {}, _NOTHING
+
+
+def _as_request(header: Header, body: bytes) -> HttpRequest:
+    fields = header["request"]
+    headers = [(name, value) for name, value in fields.pop("headers")]
+    return HttpRequest(**fields, headers=headers, body=body)
+
+
+def _as_header(request: HttpRequest) -> tuple[dict[str, Any], bytes]:
+    fields = dataclasses.asdict(request)
+    return fields, fields.pop("body")
 
 
 def _as_text(value: object) -> str:

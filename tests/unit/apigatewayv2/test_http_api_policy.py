@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from trigger_stack_engine.front_doors.http_api.policy import allows_invoke, source_arn
+from trigger_stack_engine.front_doors.core.execution_policy import allows_invoke, source_arn
 
 ACCOUNT = "000000000000"
 ARN = source_arn(

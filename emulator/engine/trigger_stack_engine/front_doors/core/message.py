@@ -22,6 +22,7 @@ class HttpRequest:
         body: Bytes after transfer decoding (chunks joined), content encoding untouched.
         source_ip: Address of the TCP peer.
         port: Port the request came in on.
+        sent_path: The path as it was sent and signed, when ``raw_path`` is only a part of it.
     """
 
     method: str
@@ -33,6 +34,7 @@ class HttpRequest:
     scheme: str = "http"
     port: int = 80
     protocol: str = "HTTP/1.1"
+    sent_path: str = ""
 
     def header(self, name: str) -> str | None:
         """The first value of a header, whatever the casing of its name."""

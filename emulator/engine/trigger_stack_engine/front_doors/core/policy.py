@@ -1,10 +1,11 @@
-"""Whether a function's resource-based policy lets somebody invoke it.
+"""Whether a policy lets somebody do something.
 
 AWS topics: "Using resource-based policies for Lambda" and IAM's "Policy evaluation logic".
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -17,7 +18,18 @@ def allows(
     principals: Collection[str],
     keys: Mapping[str, str],
 ) -> bool:
-    """Whether any ``Allow`` statement covers the call and no ``Deny`` statement does.
+    """Whether any ``Allow`` statement covers the call and no ``Deny`` statement does; see below."""
+    return verdict(statements, action=action, principals=principals, keys=keys) == "Allow"
+
+
+def verdict(
+    statements: Iterable[Mapping[str, Any]],
+    *,
+    action: str,
+    principals: Collection[str],
+    keys: Mapping[str, str],
+) -> str | None:
+    """``Deny`` when a statement denies the call, ``Allow`` when one allows it, else ``None``.
 
     Args:
         statements: Of the policy.
@@ -34,7 +46,14 @@ def allows(
         and any(str(name).lower() in actions for name in _as_list(one.get("Action")))
         and _conditions_hold(one.get("Condition") or {}, keys)
     }
-    return "Allow" in effects and "Deny" not in effects
+    return "Deny" if "Deny" in effects else "Allow" if "Allow" in effects else None
+
+
+def covers(statement: object, resource: str) -> bool:
+    """Whether a statement is about a resource: one of its ``Resource`` patterns matches."""
+    if not isinstance(statement, Mapping):
+        return False
+    return any(_like(str(pattern), resource) for pattern in _as_list(statement.get("Resource")))
 
 
 def _conditions_hold(conditions: Mapping[str, Any], keys: Mapping[str, str]) -> bool:
@@ -58,11 +77,21 @@ def _is_principal(principal: object, names: Collection[str]) -> bool:
 def _holds(operator: str, actual: str, patterns: list[Any]) -> bool:
     if operator in ("StringEquals", "ArnEquals") and actual in patterns:
         return True
+    if operator in ("IpAddress", "NotIpAddress"):
+        inside = any(_contains(str(pattern), actual) for pattern in patterns)
+        return inside == (operator == "IpAddress")
     if operator == "Bool":
         return any(str(pattern).lower() == actual for pattern in patterns)
     return operator in ("ArnLike", "ArnEquals", "StringLike") and any(
         _like(str(pattern), actual) for pattern in patterns
     )
+
+
+def _contains(network: str, address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
 
 
 def _like(pattern: str, actual: str) -> bool:

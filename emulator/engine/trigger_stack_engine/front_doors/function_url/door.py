@@ -10,15 +10,15 @@ import asyncio
 import json
 import logging
 import random
-import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from trigger_stack_engine.environments.execution import Invocation, Result
 from trigger_stack_engine.environments.response_stream import ResponseStream
 from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings, refusal
+from trigger_stack_engine.front_doors.core.callers import Caller, Callers, SignatureError
 from trigger_stack_engine.front_doors.core.cors import apply_cors, is_preflight, preflight_response
 from trigger_stack_engine.front_doors.core.event_parts import new_trace_id
 from trigger_stack_engine.front_doors.core.json_text import dump_json
@@ -32,7 +32,6 @@ from trigger_stack_engine.front_doors.core.policy import allows
 from trigger_stack_engine.front_doors.function_url.events import (
     END_OF_HEAD,
     HEAD_AND_BODY,
-    Caller,
     MalformedResultError,
     build_event,
     parse_result,
@@ -54,10 +53,6 @@ LOG = logging.getLogger(__name__)
 MAX_EVENT_BYTES: Final = 6 * 1024 * 1024
 #: What a policy must allow; both since November 2026 for every URL.
 _ACTIONS: Final = ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction")
-_KEYS_KEPT_S = 30.0
-
-#: The secret key, account, ARN and user id of an access key; ``None`` when there is no such key.
-type FindKey = Callable[[str], Awaitable[dict[str, str] | None]]
 
 
 class FunctionUrls:
@@ -65,19 +60,18 @@ class FunctionUrls:
 
     Args:
         synchronous: Calls functions.
-        find_key: Asks the control plane for an access key.
+        callers: Finds who signed a request.
         guard: Which requests of web pages are refused.
     """
 
     def __init__(
-        self, synchronous: SynchronousInvoker, find_key: FindKey, guard: GuardSettings
+        self, synchronous: SynchronousInvoker, callers: Callers, guard: GuardSettings
     ) -> None:
         self._synchronous = synchronous
-        self._find_key = find_key
+        self._callers = callers
         self._guard = guard
         self._urls: dict[str, FunctionUrl] = {}
         self._running: set[asyncio.Task[Result]] = set()
-        self._keys: dict[str, tuple[float, dict[str, str] | None]] = {}
 
     def replace(self, documents: list[dict[str, Any]]) -> None:
         """Serve these URLs and no others; see ``FunctionUrl.from_document``."""
@@ -202,7 +196,7 @@ class FunctionUrls:
             caller = await self._signer(url, request)
             if caller.account == url.account:
                 return caller
-            principals = [caller.arn, caller.account, f"arn:aws:iam::{caller.account}:root"]
+            principals = caller.principals
         else:
             caller, principals = None, []
         settings = self._synchronous.invoker.settings.get(url.arn)
@@ -222,32 +216,11 @@ class FunctionUrls:
         return caller
 
     async def _signer(self, url: FunctionUrl, request: HttpRequest) -> Caller:
-        # Imported here: botocore is only loaded for a URL that asks for signatures.
-        from trigger_stack_engine.front_doors.function_url.signature import (
-            SignatureError,
-            access_key_of,
-            check,
-        )
-
         try:
-            access_key = access_key_of(request)
-            key = await self._key(access_key)
-            check(request, url.region, lambda _: key["secret"] if key else None)
+            return await self._callers.signer(request, "lambda", url.region)
         except SignatureError as error:
             LOG.warning("function URL %s: %s", url.url_id, error)
             raise _forbidden() from None
-        assert key is not None  # check has refused the request otherwise
-        return Caller(access_key, key["account"], key["arn"], key["user_id"])
-
-    async def _key(self, access_key: str) -> dict[str, str] | None:
-        now = time.monotonic()
-        known = self._keys.get(access_key)
-        if known is None or known[0] < now:
-            if len(self._keys) > 1000:  # clients may send any
-                self._keys.clear()
-            key = await self._find_key(access_key)
-            known = self._keys[access_key] = (now + _KEYS_KEPT_S, key)
-        return known[1]
 
 
 async def _rest(stream: ResponseStream, task: asyncio.Task[Result]) -> AsyncIterator[bytes]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from trigger_stack_engine.front_doors.core.callers import Caller
 from trigger_stack_engine.front_doors.core.encoding import parse_query
 from trigger_stack_engine.front_doors.core.event_parts import (
     HOP_BY_HOP,
@@ -39,23 +40,6 @@ HEAD_AND_BODY = "application/vnd.awslambda.http-integration-response"
 _REPLACED = frozenset(
     {"x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who signed a request.
-
-    Attributes:
-        access_key: Access key id.
-        account: Account of the principal.
-        arn: ARN of the principal.
-        user_id: Its unique id.
-    """
-
-    access_key: str
-    account: str
-    arn: str
-    user_id: str
 
 
 def build_event(

@@ -22,7 +22,7 @@ from trigger_stack_engine.front_doors.core.message import (
     HttpRequest,
     internal_server_error,
 )
-from trigger_stack_engine.front_doors.core.policy import allows
+from trigger_stack_engine.front_doors.core.policy import allows, covers
 from trigger_stack_engine.front_doors.http_api.json_web_tokens import JsonWebTokens, TokenError
 
 LOG = logging.getLogger(__name__)
@@ -192,20 +192,10 @@ def _allows(authorizer: Resource, answer: Resource, route_arn: str) -> bool:
         LOG.warning("authorizer %s: no principalId or no policyDocument", authorizer["Name"])
         raise internal_server_error()
     return allows(
-        [{**one, "Principal": "*"} for one in statements if _covers(one, route_arn)],
+        [{**one, "Principal": "*"} for one in statements if covers(one, route_arn)],
         action="execute-api:invoke",
         principals=(),
         keys={},
-    )
-
-
-def _covers(statement: Any, route_arn: str) -> bool:
-    if not isinstance(statement, dict):
-        return False
-    resources = statement.get("Resource") or []
-    return any(
-        re.fullmatch(re.escape(str(one)).replace(r"\*", ".*").replace(r"\?", "."), route_arn)
-        for one in (resources if isinstance(resources, list) else [resources])
     )
 
 

@@ -2,116 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
-import logging
-import random
-import uuid
-from typing import Any
+import re
 
-from trigger_stack_engine.environments.execution import Invocation
 from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings, refusal
-from trigger_stack_engine.front_doors.core.message import (
-    HttpRequest,
-    HttpResponse,
-    internal_server_error,
-    request_too_large,
-)
+from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
 from trigger_stack_engine.front_doors.core.server import Answer, HttpServer, ListenError
 from trigger_stack_engine.front_doors.http_api.api import Api, Resource, select_api
 from trigger_stack_engine.front_doors.http_api.execute import DataPlane, refuse
-from trigger_stack_engine.front_doors.http_api.policy import allows_invoke
-from trigger_stack_engine.front_doors.http_api.uris import FunctionArn, parse_lambda_uri
-from trigger_stack_engine.invoke.concurrency import ThrottledError
-from trigger_stack_engine.invoke.invoker import NoSuchFunctionError
-from trigger_stack_engine.invoke.synchronous import SynchronousInvoker
-from trigger_stack_engine.journal.recorder import Origin
 
-LOG = logging.getLogger(__name__)
-MAX_EVENT_BYTES = 6 * 1024 * 1024
-"""Lambda's limit for the payload of a synchronous invocation."""
+_HOST = re.compile(r"([a-z0-9-]+)\.execute-api\.", re.IGNORECASE)
+_PATH = re.compile(r"/_aws/execute-api/([A-Za-z0-9-]+)(/.*)?", re.DOTALL)
 
 
-class FunctionInvoker:
-    """Calls functions of this engine for HTTP APIs."""
-
-    def __init__(self, synchronous: SynchronousInvoker) -> None:
-        self._synchronous = synchronous
-        self._invoker = synchronous.invoker
-        self._verdicts: dict[tuple[str, str, str, str], tuple[list[Any], bool]] = {}
-        self._targets: dict[str, FunctionArn | None] = {}
-
-    async def invoke(
-        self, uri: str, payload: bytes, *, source_arn: str | None, account_id: str, trace_id: str
-    ) -> bytes:
-        """Invoke a function.
-
-        Args:
-            uri: The integration's URI, stage variables already filled in.
-            payload: The event as JSON.
-            source_arn: ARN that the function's policy must allow; ``None``: do not ask the policy.
-            account_id: Account of the API.
-            trace_id: Value of ``X-Amzn-Trace-Id``.
-
-        Returns:
-            The function's result as JSON.
-
-        Raises:
-            HttpError: The function cannot be called, or failed.
-        """
-        target = self._target(uri)
-        if target is None:
-            LOG.warning("HTTP API: %s is no function ARN", uri)
-            raise internal_server_error()
-        if len(payload) > MAX_EVENT_BYTES:
-            raise request_too_large()
-        if source_arn is not None and not self._is_allowed(target, source_arn, account_id):
-            LOG.warning(
-                "HTTP API: the resource-based policy of function %s does not let "
-                "apigateway.amazonaws.com invoke it for %s (lambda add-permission)",
-                target.name,
-                source_arn,
-            )
-            raise internal_server_error()
-        arn = target.unqualified
-        try:
-            result = await self._synchronous.invoke(
-                self._invoker.find(arn, target.qualifier),
-                Invocation(
-                    request_id=_request_id(),
-                    payload=payload,
-                    invoked_arn=f"{arn}:{target.qualifier}" if target.qualifier else arn,
-                    trace_id=trace_id,
-                ),
-                Origin("HTTP request", source_arn or uri),
-            )
-        except (NoSuchFunctionError, ThrottledError) as error:
-            LOG.warning("HTTP API: invoking %s failed: %r", target.name, error)
-            raise internal_server_error() from None
-        if result.is_error:
-            raise internal_server_error()
-        return result.payload or b"null"
-
-    def _target(self, uri: str) -> FunctionArn | None:
-        if uri not in self._targets:
-            if len(self._targets) > 10_000:  # URIs may be made of what a client sends
-                self._targets.clear()
-            self._targets[uri] = parse_lambda_uri(uri)
-        return self._targets[uri]
-
-    def _is_allowed(self, target: FunctionArn, source_arn: str, account_id: str) -> bool:
-        settings = self._invoker.settings.get(target.unqualified)
-        qualifier = target.qualifier or "$LATEST"
-        statements = settings.policies.get(qualifier) if settings else None
-        if not statements:
-            return False
-        key = (target.unqualified, qualifier, source_arn, account_id)
-        known = self._verdicts.get(key)
-        if known is None or known[0] is not statements:
-            if len(self._verdicts) > 10_000:
-                self._verdicts.clear()
-            verdict = allows_invoke(statements, arn=source_arn, account_id=account_id)
-            known = self._verdicts[key] = (statements, verdict)
-        return known[1]
+def locate(host: str, raw_path: str) -> tuple[str, str] | None:
+    """The id of the API that a request names, and the path below its address."""
+    if match := _HOST.match(host):
+        return match[1].lower(), raw_path
+    if match := _PATH.fullmatch(raw_path):
+        return match[1].lower(), match[2] or "/"
+    return None
 
 
 class HttpApis:
@@ -148,6 +59,18 @@ class HttpApis:
             return refuse(404, f"There is {wanted}: create one and this port will serve it")
         return await self._handle(request, local)
 
+    async def answer_named(self, request: HttpRequest) -> HttpResponse | None:
+        """Answer a request whose host or path names an API; ``None`` when it names none."""
+        found = locate(request.header("host") or "", request.raw_path)
+        api = self._apis.get(found[0]) if found else None
+        if found is None or api is None:
+            return None
+        if api.attributes.get("DisableExecuteApiEndpoint"):
+            return refuse(404, "Not Found")
+        return await self._handle(
+            dataclasses.replace(request, raw_path=found[1], sent_path=request.raw_path), api
+        )
+
     async def _handle(self, request: HttpRequest, api: Api) -> HttpResponse:
         reason = refusal(request.header, self._guard, api.allows_origin)
         if reason is not None:
@@ -160,10 +83,6 @@ class HttpApis:
         if api is None:
             return refuse(404, "Not Found")
         return await self._handle(request, api)
-
-
-def _request_id() -> str:
-    return str(uuid.UUID(int=random.getrandbits(128), version=4))
 
 
 async def listen(answer: Answer, host: str, port: int) -> HttpServer:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
+from trigger_stack_engine.front_doors.core.callers import Callers, SignatureError
 from trigger_stack_engine.front_doors.core.cors import (
     apply_cors,
     is_preflight,
@@ -25,6 +26,11 @@ from trigger_stack_engine.front_doors.core.cors import (
 )
 from trigger_stack_engine.front_doors.core.encoding import percent_decode
 from trigger_stack_engine.front_doors.core.event_parts import new_trace_id
+from trigger_stack_engine.front_doors.core.execution_policy import source_arn
+from trigger_stack_engine.front_doors.core.function_calls import (
+    EventTooLargeError,
+    FunctionCallError,
+)
 from trigger_stack_engine.front_doors.core.json_text import dump_json
 from trigger_stack_engine.front_doors.core.message import (
     HttpError,
@@ -38,22 +44,23 @@ from trigger_stack_engine.front_doors.core.message import (
     request_too_large,
     service_unavailable,
 )
-from trigger_stack_engine.front_doors.http_api.api import Api, Resource, Snapshot, Stage
-from trigger_stack_engine.front_doors.http_api.authorizers import Authorizers
-from trigger_stack_engine.front_doors.http_api.authorizers import Call as AuthorizedCall
-from trigger_stack_engine.front_doors.http_api.events import CallContext, build_event
-from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy
-from trigger_stack_engine.front_doors.http_api.json_web_tokens import JsonWebTokens
-from trigger_stack_engine.front_doors.http_api.policy import source_arn
-from trigger_stack_engine.front_doors.http_api.responses import parse_result
-from trigger_stack_engine.front_doors.http_api.routing import Match, split_stage
-from trigger_stack_engine.front_doors.http_api.uris import (
+from trigger_stack_engine.front_doors.core.time_limit import TimeLimit
+from trigger_stack_engine.front_doors.core.uris import (
     MAX_TIMEOUT_MILLIS,
     substitute_stage_variables,
 )
+from trigger_stack_engine.front_doors.http_api.api import Api, Resource, Snapshot, Stage
+from trigger_stack_engine.front_doors.http_api.authorizers import Authorizers
+from trigger_stack_engine.front_doors.http_api.authorizers import Call as AuthorizedCall
+from trigger_stack_engine.front_doors.http_api.events import CallContext, Event, build_event
+from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy
+from trigger_stack_engine.front_doors.http_api.json_web_tokens import JsonWebTokens
+from trigger_stack_engine.front_doors.http_api.responses import parse_result
+from trigger_stack_engine.front_doors.http_api.routing import Match, split_stage
 
 LOG = logging.getLogger(__name__)
 
+AWS_IAM: Final = "AWS_IAM"
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024
 MAX_HEADER_BYTES: Final = 10_240
 
@@ -64,19 +71,24 @@ class Invoker(Protocol):
     async def invoke(
         self, uri: str, payload: bytes, *, source_arn: str | None, account_id: str, trace_id: str
     ) -> bytes:
-        """Invoke a function; see ``door.FunctionInvoker.invoke``."""
+        """Invoke a function; see ``FunctionInvoker.invoke``."""
 
 
 class DataPlane:
     """Answers requests for HTTP APIs."""
 
     def __init__(
-        self, invoker: Invoker, proxy: HttpProxy, tokens: JsonWebTokens | None = None
+        self,
+        invoker: Invoker,
+        proxy: HttpProxy,
+        tokens: JsonWebTokens | None = None,
+        callers: Callers | None = None,
     ) -> None:
         self._invoker = invoker
+        self._callers = callers
         self._authorizers = Authorizers(self._ask_function, tokens or JsonWebTokens())
         self._proxy = proxy
-        self._running: set[asyncio.Future[HttpResponse]] = set()
+        self._limit = TimeLimit()
 
     async def handle(self, request: HttpRequest, api: Api) -> HttpResponse:
         """Answer a request."""
@@ -117,6 +129,8 @@ class DataPlane:
         authorization = call.snapshot.authorization(match.route.key)
         if authorization is None:
             return None
+        if authorization["type"] == AWS_IAM:
+            return await self._signer(call)
         if authorization["authorizer"] is None:
             raise internal_server_error()
         api, path = call.api, percent_decode(call.raw_path)
@@ -134,11 +148,50 @@ class DataPlane:
             ),
         )
 
+    async def _signer(self, call: _Call) -> Resource:
+        if self._callers is None:
+            raise internal_server_error()
+        try:
+            caller = await self._callers.signer(call.request, "execute-api", call.api.region)
+        except SignatureError as error:
+            LOG.warning("HTTP API %s: %s", call.api.api_id, error)
+            raise HttpError(403, "Forbidden") from None
+        if caller.account != call.api.account_id:  # an HTTP API has no resource policy
+            raise HttpError(403, "Forbidden")
+        return {
+            "iam": {
+                "accessKey": caller.access_key,
+                "accountId": caller.account,
+                "callerId": caller.user_id,
+                "cognitoIdentity": None,
+                "principalOrgId": None,
+                "userArn": caller.arn,
+                "userId": caller.user_id,
+            }
+        }
+
     async def _ask_function(self, uri: str, payload: bytes, source_arn: str) -> bytes:
         account = source_arn.split(":")[4]
-        return await self._invoker.invoke(
+        return await self._call(
             uri, payload, source_arn=source_arn, account_id=account, trace_id=new_trace_id()
         )
+
+    async def _call(
+        self, uri: str, payload: bytes, *, source_arn: str | None, account_id: str, trace_id: str
+    ) -> bytes:
+        """A function's result.
+
+        Raises:
+            HttpError: 413 when the event is too large, else 500.
+        """
+        try:
+            return await self._invoker.invoke(
+                uri, payload, source_arn=source_arn, account_id=account_id, trace_id=trace_id
+            )
+        except EventTooLargeError:
+            raise request_too_large() from None
+        except FunctionCallError:
+            raise internal_server_error() from None
 
     async def _limited(self, work: Awaitable[HttpResponse], seconds: float) -> HttpResponse:
         """Wait for an integration, but not for longer than it may take.
@@ -146,21 +199,10 @@ class DataPlane:
         Raises:
             HttpError: 503 when the time has passed, 500 when the integration failed unexpectedly.
         """
-        task = asyncio.ensure_future(work)
-        self._running.add(task)  # a task that nothing refers to may vanish
-        task.add_done_callback(self._running.discard)
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        timer = asyncio.get_running_loop().call_later(seconds, _release, waiter)
-        task.add_done_callback(lambda _: _release(waiter))
         try:
-            await waiter
-        finally:
-            timer.cancel()
-        if not task.done():
-            task.add_done_callback(_forget_outcome)
-            raise service_unavailable()
-        try:
-            return task.result()
+            return await self._limit.run(work, seconds)
+        except TimeoutError:
+            raise service_unavailable() from None
         except HttpError:
             raise
         except Exception:
@@ -183,11 +225,9 @@ class DataPlane:
         context = call.context()
         event = build_event(version, call.request, match, context)
         if authorizer is not None:
-            event["requestContext"]["authorizer"] = (
-                authorizer if version == "2.0" else next(iter(authorizer.values()))
-            )
+            _add_authorizer(event, version, authorizer)
         payload = dump_json(event)
-        result = await self._invoker.invoke(
+        result = await self._call(
             uri,
             payload,
             # With CredentialsArn the role is asked instead of the function's policy.
@@ -198,15 +238,21 @@ class DataPlane:
         return parse_result(version, result)
 
 
-def _release(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
-
-
-def _forget_outcome(task: asyncio.Future[HttpResponse]) -> None:
-    """The client has its answer already."""
-    if not task.cancelled():
-        task.exception()
+def _add_authorizer(event: Event, version: str, authorizer: Resource) -> None:
+    """Write into an event what an authorizer said of the caller."""
+    context = event["requestContext"]
+    if version == "2.0":
+        context["authorizer"] = authorizer
+    elif iam := authorizer.get("iam"):
+        context["identity"] |= {
+            "accessKey": iam["accessKey"],
+            "accountId": iam["accountId"],
+            "caller": iam["callerId"],
+            "user": iam["userId"],
+            "userArn": iam["userArn"],
+        }
+    else:
+        context["authorizer"] = next(iter(authorizer.values()))
 
 
 @dataclass(slots=True)

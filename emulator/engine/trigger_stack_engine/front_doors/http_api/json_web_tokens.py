@@ -50,8 +50,13 @@ class JsonWebTokens:
         file = os.environ.get("HTTP_API_JWKS_FILE", "").strip()
         return cls(Path(file) if file else None)
 
-    async def claims(self, token: str, issuer: str, audience: list[str]) -> dict[str, Any]:
+    async def claims(self, token: str, issuer: str, audience: list[str] | None) -> dict[str, Any]:
         """The claims of a token.
+
+        Args:
+            token: The token.
+            issuer: Who must have signed it.
+            audience: Any of whom it must be for; ``None``: do not ask.
 
         Raises:
             TokenError: It is malformed, not signed by ``issuer``, for nobody of ``audience``, or
@@ -83,7 +88,8 @@ class JsonWebTokens:
             raise TokenError("the signature does not belong to the token") from None
         except jwt.PyJWTError as error:
             raise TokenError(str(error).replace('"', "'")) from None
-        _check_audience(claims, audience)
+        if audience is not None:
+            _check_audience(claims, audience)
         return claims
 
     async def _key(self, issuer: str, key_id: str) -> Any:

@@ -13,7 +13,6 @@ Test: ``tests/unit/plugin/test_open_release.py::test_the_open_release_still_lack
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -24,10 +23,8 @@ from rolo.gateway import HandlerChain
 from trigger_stack.localstack.apigatewayv2.store import apis
 from trigger_stack.services.apigatewayv2.models import Api
 from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
+from trigger_stack_engine.front_doors.http_api import door
 from trigger_stack_engine.front_doors.http_api.execute import MAX_BODY_BYTES, refuse
-
-_HOST = re.compile(r"([a-z0-9-]+)\.execute-api\.", re.IGNORECASE)
-_PATH = re.compile(r"/_aws/execute-api/([A-Za-z0-9-]+)(/.*)?", re.DOTALL)
 
 
 class EdgeHandler:
@@ -66,14 +63,9 @@ def send(response: Response, answer: HttpResponse) -> None:
 
 def locate(host: str, raw_path: str) -> tuple[Api, str] | None:
     """The API a request on the edge port is for, and the path below its address."""
-    if match := _HOST.match(host):
-        api_id, path = match[1], raw_path
-    elif match := _PATH.fullmatch(raw_path):
-        api_id, path = match[1], match[2] or "/"
-    else:
-        return None
-    api = apis.find(api_id)
-    return (api, path) if api else None
+    found = door.locate(host, raw_path)
+    api = apis.find(found[0]) if found else None
+    return (api, found[1]) if found and api else None
 
 
 def to_http_request(request: Request, raw_path: str) -> HttpRequest:
@@ -83,6 +75,7 @@ def to_http_request(request: Request, raw_path: str) -> HttpRequest:
     return HttpRequest(
         method=request.method,
         raw_path=raw_path,
+        sent_path=get_raw_path(request),
         raw_query=request.query_string.decode("latin-1"),
         headers=[(k.decode("latin-1"), v.decode("latin-1")) for k, v in headers]
         if headers is not None

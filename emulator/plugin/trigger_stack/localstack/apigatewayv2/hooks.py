@@ -9,6 +9,7 @@ Test: ``tests/apigatewayv2/test_http_api_data_plane.py``.
 from __future__ import annotations
 
 import dataclasses
+import sys
 from typing import Any
 
 from localstack import config
@@ -52,7 +53,25 @@ def start_http_apis() -> None:
         raise LocalstackExit(str(error), code=1) from None
     preprocess_request.append(EdgeHandler(_forward))
     preprocess_request.append(function_urls.answer)
+    preprocess_request.append(_answer_rest_api)
     run_custom_response_handlers.append(_push_changes)
+    run_custom_response_handlers.append(_push_rest_apis)
+
+
+def _answer_rest_api(chain: Any, context: Any, response: Any) -> None:
+    """Request handler. LocalStack's service is loaded when it is used first, and so is this."""
+    if "localstack.services.apigateway.models" in sys.modules:
+        from trigger_stack.localstack.apigateway import edge
+
+        edge.answer(chain, context, response)
+
+
+def _push_rest_apis(chain: Any, context: Any, response: Any) -> None:
+    """Response handler."""
+    if context.service is not None and context.service.service_name == "apigateway":
+        from trigger_stack.localstack.apigateway import control_plane
+
+        control_plane.push_changes(chain, context, response)
 
 
 def _forward(api: Api, request: HttpRequest) -> HttpResponse:

@@ -31,6 +31,8 @@ from trigger_stack_engine.invoke.function import FunctionSettings, FunctionVersi
 from trigger_stack_engine.wire import ConnectionLostError, Header, Message, RemoteError
 
 LOG = logging.getLogger(__name__)
+#: Calls of the engine that may take long.
+_SIDE_BY_SIDE = frozenset({"send", "rest_integration"})
 _READS = ("Get", "List", "Invoke")
 
 
@@ -45,7 +47,9 @@ class ControlPlane:
         self._pushing = threading.Lock()  # from reading a state until the engine has it
         self._logs = LogStore()
         self.supervisor = Supervisor(
-            self._handle, self._push_everything, side_by_side=frozenset({"send"})
+            self._handle,
+            self._push_everything,
+            side_by_side=_SIDE_BY_SIDE,
         )
 
     # -- functions ----------------------------------------------------------------------------
@@ -138,6 +142,11 @@ class ControlPlane:
                 add_metrics(header["counts"])
             case "send":
                 send(header, body)
+            case "rest_integration":
+                # Imported here: only an API with such an integration needs it.
+                from trigger_stack.localstack.apigateway import integration
+
+                return integration.answer(header, body)
             case "access_key":
                 return {"key": access_keys.find(header["access_key"])}, b""
             case other:

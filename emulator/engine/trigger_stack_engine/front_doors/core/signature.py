@@ -1,4 +1,4 @@
-"""Checks the signature of a request to a function URL with ``AWS_IAM``.
+"""Checks the signature of a request to a front door with ``AWS_IAM``.
 
 AWS topic: AWS Identity and Access Management User Guide, "AWS Signature Version 4 for API
 requests"; a signature counts for five minutes before and after its time. botocore computes it.
@@ -18,6 +18,11 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from trigger_stack_engine.front_doors.core.callers import (
+    SignatureError,
+    UnknownKeyError,
+    UnsignedError,
+)
 from trigger_stack_engine.front_doors.core.message import HttpRequest
 
 _AUTHORIZATION = re.compile(
@@ -25,15 +30,11 @@ _AUTHORIZATION = re.compile(
     r" *SignedHeaders=([a-z0-9;-]+), *Signature=([0-9a-f]{64})"
 )
 _VALID_S = 300.0
-_SERVICE = "lambda"
-
-
-class SignatureError(Exception):
-    """A request is not signed, or not as it is; the text says why, for the log."""
 
 
 def check(
     request: HttpRequest,
+    service: str,
     region: str,
     secret_of: Callable[[str], str | None],
     now: Callable[[], float] = time.time,
@@ -42,25 +43,26 @@ def check(
 
     Args:
         request: The request as it came, with its whole path.
-        region: Of the function.
+        service: Signing name of the service: ``lambda`` for function URLs, else ``execute-api``.
+        region: Of the function or API.
         secret_of: The secret key of an access key; ``None`` when there is no such key.
         now: Seconds since 1970.
 
     Raises:
         SignatureError: It is not signed by that key for this URL and this time.
     """
-    access_key, date, scope_region, service, names, signature = _parts(request)
-    if (scope_region, service) != (region, _SERVICE):
-        scope = f"{scope_region}/{service}"
-        raise SignatureError(f"it is signed for {scope} and not for {region}/{_SERVICE}")
+    access_key, date, scope_region, scope_service, names, signature = _parts(request)
+    if (scope_region, scope_service) != (region, service):
+        scope = f"{scope_region}/{scope_service}"
+        raise SignatureError(f"it is signed for {scope} and not for {region}/{service}")
     timestamp = _fresh(request, date, now())
     signed = names.split(";")
     if "host" not in signed:
         raise SignatureError("the host is not signed")
     secret = secret_of(access_key)
     if secret is None:
-        raise SignatureError(f"there is no access key {access_key}")
-    wanted = _signature(request, access_key, secret, region, timestamp, signed)
+        raise UnknownKeyError(f"there is no access key {access_key}")
+    wanted = _signature(request, access_key, secret, service, region, timestamp, signed)
     if not hmac.compare_digest(wanted, signature):
         raise SignatureError("the signature does not belong to this request")
     return access_key
@@ -78,7 +80,7 @@ def access_key_of(request: HttpRequest) -> str:
 def _parts(request: HttpRequest) -> tuple[str, ...]:
     header = request.header("authorization")
     if header is None:
-        raise SignatureError("the request is not signed")
+        raise UnsignedError("the request is not signed")
     match = _AUTHORIZATION.fullmatch(header.strip())
     if match is None:
         raise SignatureError("the Authorization header is no AWS4-HMAC-SHA256 signature")
@@ -102,6 +104,7 @@ def _signature(
     request: HttpRequest,
     access_key: str,
     secret: str,
+    service: str,
     region: str,
     timestamp: str,
     signed: list[str],
@@ -111,9 +114,10 @@ def _signature(
     if claimed not in (None, digest, "UNSIGNED-PAYLOAD"):
         raise SignatureError("X-Amz-Content-SHA256 is not that of the body")
     query = f"?{request.raw_query}" if request.raw_query else ""
+    path = request.sent_path or request.raw_path
     rebuilt = AWSRequest(
         request.method,
-        f"{request.scheme}://{request.header('host')}{request.raw_path}{query}",
+        f"{request.scheme}://{request.header('host')}{path}{query}",
         data=request.body,
     )
     for name in signed:
@@ -124,7 +128,7 @@ def _signature(
     if claimed is not None and "x-amz-content-sha256" not in signed:
         raise SignatureError("X-Amz-Content-SHA256 is not signed")
     rebuilt.context["timestamp"] = timestamp
-    auth = _Sha256OfBody(Credentials(access_key, secret), _SERVICE, region)
+    auth = _Sha256OfBody(Credentials(access_key, secret), service, region)
     text = auth.string_to_sign(rebuilt, auth.canonical_request(rebuilt))
     computed: str = auth.signature(text, rebuilt)
     return computed

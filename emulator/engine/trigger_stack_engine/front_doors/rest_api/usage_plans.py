@@ -1,0 +1,159 @@
+"""API keys and usage plans: who may call how often.
+
+AWS topic: API Gateway Developer Guide, "Usage plans and API keys for REST APIs". A key counts when
+it is enabled and in a usage plan of the stage. Plans have a rate with a burst (a token bucket for
+each key) and a quota for each day, week or month in UTC.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from trigger_stack_engine.front_doors.rest_api.gateway_responses import GatewayError
+
+Resource = dict[str, Any]
+
+_MOST_BUCKETS: Final = 10_000
+
+
+class TokenBucket:
+    """Lets ``rate`` requests a second through, and up to ``burst`` at once.
+
+    Args:
+        rate: Requests per second.
+        burst: Most requests at once.
+    """
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self.limits = (rate, burst)
+        self._tokens = float(burst)
+        self._at: float | None = None
+
+    def take(self, now: float) -> bool:
+        """Whether a request may pass.
+
+        Args:
+            now: Monotonic time in seconds.
+        """
+        rate, burst = self.limits
+        if self._at is not None:
+            self._tokens = min(burst, self._tokens + (now - self._at) * rate)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class Throttles:
+    """Token buckets by name; a bucket whose limits change starts full.
+
+    Args:
+        clock: Monotonic time in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._buckets: dict[tuple[str, ...], TokenBucket] = {}
+
+    def check(self, name: tuple[str, ...], limits: tuple[float, int] | None) -> None:
+        """Count a request.
+
+        Args:
+            name: What is limited.
+            limits: Rate per second and burst; ``None``: no limit.
+
+        Raises:
+            GatewayError: 429: there are too many.
+        """
+        if limits is None:
+            return
+        bucket = self._buckets.get(name)
+        if bucket is None or bucket.limits != limits:
+            if len(self._buckets) > _MOST_BUCKETS:
+                self._buckets.clear()
+            bucket = self._buckets[name] = TokenBucket(*limits)
+        if not bucket.take(self._clock()):
+            raise GatewayError("THROTTLED")
+
+
+class UsagePlans:
+    """All usage plans, and what their keys have used.
+
+    Args:
+        throttles: Token buckets.
+        now: The time in UTC.
+    """
+
+    def __init__(
+        self,
+        throttles: Throttles,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._throttles = throttles
+        self._now = now
+        self._plans: list[Resource] = []
+        self._used: dict[tuple[str, str], tuple[str, int]] = {}
+
+    def replace(self, plans: list[Resource]) -> None:
+        """Know these plans: ``UsagePlan`` shapes with ``keys``, a list of ``ApiKey`` shapes."""
+        self._plans = plans
+
+    def admit(
+        self, value: str | None, api_id: str, stage: str, method_key: str
+    ) -> tuple[str, str] | None:
+        """Let a request with an API key pass, and count it.
+
+        Args:
+            value: The key.
+            api_id: Id of the API.
+            stage: Name of the stage.
+            method_key: ``/brand/{brandId}/GET``, for which a plan may have a limit of its own.
+
+        Returns:
+            Id and value of the key.
+
+        Raises:
+            GatewayError: 403 without a key that counts, 429 when it is used up.
+        """
+        for plan in self._plans:
+            for served in plan.get("apiStages") or []:
+                if (served.get("apiId"), served.get("stage")) != (api_id, stage):
+                    continue
+                for key in plan["keys"]:
+                    if key["value"] == value and key["enabled"]:
+                        self._count(plan, served, key, method_key)
+                        return key["id"], key["value"]
+        raise GatewayError("INVALID_API_KEY")
+
+    def _count(self, plan: Resource, served: Resource, key: Resource, method_key: str) -> None:
+        name = (plan["id"], key["id"])
+        own = (served.get("throttle") or {}).get(method_key)
+        self._throttles.check((*name, method_key if own else ""), _limits(own or plan))
+        quota = plan.get("quota") or {}
+        if quota.get("limit") is None:
+            return
+        period = self._period(quota)
+        known, used = self._used.get(name, (period, 0))
+        used = used + 1 if known == period else 1
+        if used > int(quota["limit"]):
+            raise GatewayError("QUOTA_EXCEEDED")
+        self._used[name] = (period, used)
+
+    def _period(self, quota: Resource) -> str:
+        today = self._now().date()
+        match quota.get("period"):
+            case "WEEK":
+                today -= timedelta(days=today.weekday())
+            case "MONTH":
+                today = today.replace(day=1)
+        return f"{quota.get('period')} {today}"
+
+
+def _limits(settings: Resource) -> tuple[float, int] | None:
+    throttle = settings.get("throttle", settings)
+    rate, burst = throttle.get("rateLimit"), throttle.get("burstLimit")
+    return (float(rate), int(burst)) if rate and burst else None

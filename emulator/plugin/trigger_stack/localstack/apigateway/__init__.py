@@ -1,0 +1,1 @@
+"""REST APIs (``apigateway``) inside LocalStack."""
