@@ -57,6 +57,25 @@ def http_route_id(method: str, path: str) -> str:
     return f"HttpApiRoute{verb}{''.join(parts)}"
 
 
+def rest_resource_id(path: str) -> str:
+    """``brand/{brandId}`` → ``ApiGatewayResourceBrandBrandidVar``."""
+    return f"ApiGatewayResource{_path_parts(path)}"
+
+
+def rest_method_id(path: str, method: str) -> str:
+    """``brand/{brandId}``, ``get`` → ``ApiGatewayMethodBrandBrandidVarGet``."""
+    return f"ApiGatewayMethod{_path_parts(path)}{method.capitalize()}"
+
+
+def content_type(name: str) -> str:
+    """``application/json`` → ``ApplicationJson``."""
+    return "".join(alphanumeric(part) for part in re.split(r"[/.+-]", name))
+
+
+def _path_parts(path: str) -> str:
+    return "".join(_path_part(part) for part in path.split("/") if part)
+
+
 def _path_part(part: str) -> str:
     words = part.lower().replace("-", "Dash")
     return alphanumeric(re.sub(r"\{(.*)\}", r"\1Var", words))

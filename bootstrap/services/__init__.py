@@ -1,6 +1,7 @@
 """How each resource type is created: one AWS service, one module."""
 
 from bootstrap.services import (
+    apigateway,
     apigatewayv2,
     cloudfront,
     dynamodb,
@@ -19,6 +20,7 @@ from bootstrap.services.base import ResourceType
 RESOURCE_TYPES: dict[str, ResourceType] = {
     name: resource_type
     for module in (
+        apigateway,
         apigatewayv2,
         cloudfront,
         dynamodb,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import zipfile
@@ -127,7 +128,8 @@ def packaged(
 def theirs(output: Path) -> dict[str, Any]:
     template = json.loads((output / "cloudformation-template-update-stack.json").read_text())
     resources: dict[str, Any] = template["Resources"]
-    return resources
+    # The id of a REST API's deployment has the time of packaging in it.
+    return {re.sub(r"^(ApiGatewayDeployment)\d+$", r"\1", name): v for name, v in resources.items()}
 
 
 def ours(project: Path) -> Template:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bootstrap.definition.events import event_bridge, http_api, s3, sns, sqs, stream, url
+from bootstrap.definition.events import event_bridge, http, http_api, s3, sns, sqs, stream, url
 from bootstrap.definition.events.base import EventType
 from bootstrap.definition.events.failures import FailurePath
 
@@ -17,6 +17,7 @@ EVENT_TYPES: dict[str, EventType[Any]] = {
         sns.Sns(),
         event_bridge.EventBridge(),
         http_api.HttpApi(),
+        http.Http(),
         s3.S3(),
         stream.Stream(),
         url.Url(),

@@ -11,11 +11,11 @@ from pydantic import Field
 from bootstrap.definition import naming
 from bootstrap.definition.document import Document
 from bootstrap.definition.events.base import (
-    ANY_BODY,
     Endpoint,
     EventType,
     Example,
     Trigger,
+    body_for,
     invoke_permission,
 )
 from bootstrap.definition.parsing import Model, Reference
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 API_ID = "HttpApi"
 _AUTHORIZER = "AWS::ApiGatewayV2::Authorizer"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY", "*")
-_BRAND = '{"name": "Acme", "contactEmail": "brand@acme.example", "colors": {"primary": "#0b5fff"}}'
 
 
 class HttpApiCors(Model):
@@ -163,8 +162,7 @@ class HttpApi(EventType[HttpApiEvent]):
             return Example(f"HTTP API {text}", f"curl -i {url}")
         if method in ("DELETE", "HEAD", "OPTIONS"):
             return Example(f"HTTP API {text}", f"curl -i -X {method} {url}")
-        data = _BRAND if path == "/brand/{brandId}" else ANY_BODY
-        return Example(f"HTTP API {text}", f"curl -X {method} {url} -d '{data}'")
+        return Example(f"HTTP API {text}", f"curl -X {method} {url} -d '{body_for(path)}'")
 
     @override
     def endpoint(self, settings: Settings) -> Endpoint:

@@ -28,6 +28,7 @@ PACKAGE = Path(bootstrap.__file__).parent
 #: One event of each type, as short as the type allows. A new type needs one here.
 SHORTEST = {
     "eventBridge": "{schedule: rate(1 hour)}",
+    "http": "GET /",
     "httpApi": "GET /orders/{id}",
     "s3": "papers",
     "sns": "orders",
@@ -52,7 +53,7 @@ every_type = pytest.mark.parametrize("key", EVENT_TYPES)
 
 
 def test_each_module_of_the_package_is_registered_once() -> None:
-    shared = {"__init__", "base", "failures"}
+    shared = {"__init__", "base", "failures", "http_resources"}
     modules = {file.stem for file in Path(events.__file__).parent.glob("*.py")} - shared
 
     registered = [type(one).__module__.rsplit(".", 1)[-1] for one in EVENT_TYPES.values()]
@@ -164,7 +165,7 @@ def test_a_type_can_be_a_key_of_the_function(with_address: Any, project: Project
         ("    address: {port: 1}\n", "functions.greet.address.port: is not supported here. "
                                      "Supported: cors."),
         ("    events: [{address: true}]\n", "the event type “address” is not supported here. "
-                                            "Supported: eventBridge, httpApi, s3, sns, sqs, "
+                                            "Supported: eventBridge, http, httpApi, s3, sns, sqs, "
                                             "stream."),
     ],
 )  # fmt: skip

@@ -1,0 +1,70 @@
+"""``http`` events: what is refused, and what the resources hold beyond `osls package`."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import FUNCTION, Project
+
+from bootstrap.commands.status import triggers
+from bootstrap.definition.model import parse_service
+from bootstrap.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        ("http: FETCH /x", "“FETCH /x” is not a method of a REST API"),
+        ("http: GET /a b", "“GET /a b” is not a method of a REST API"),
+        ("http: {path: x}", "http.method: is required"),
+        ("http: {path: x, method: get, integration: lambda}", "integration"),
+        ("http: {path: x, method: get, timeoutInMillis: 29001}", "less than or equal to 29000"),
+        (
+            "http: {path: x, method: get, cors: {allowCredentials: true}}",
+            "allowCredentials needs an origin",
+        ),
+        ("http: {path: x, method: get, authorizer: nobody}", "is no function of this file: greet"),
+        (
+            "http: {path: x, method: get, authorizer: {type: COGNITO_USER_POOLS, name: p}}",
+            "needs name and arn",
+        ),
+        ("http: {path: x, method: get, async: true}", "async: is not supported here"),
+    ],
+)
+def test_what_is_refused(project: Project, event: str, said: str) -> None:
+    error = project.refused(f"{FUNCTION}    events:\n      - {event}\n")
+
+    assert said in str(error), str(error)
+    assert error.line == 10
+
+
+def test_a_bare_path_and_one_with_slashes_are_one_resource(project: Project) -> None:
+    events = "    events:\n      - http: GET a/b\n      - http: PUT /a/b/\n"
+
+    template = project.compile(FUNCTION + events)
+
+    kinds = [resource.type for resource in template.resources.values()]
+    assert kinds.count("AWS::ApiGateway::Resource") == 2
+    assert kinds.count("AWS::ApiGateway::Method") == 2
+    assert kinds.count("AWS::Lambda::Permission") == 1
+
+
+def test_how_to_call_what_is_guarded(project: Project) -> None:
+    events = """    events:
+      - http: {path: signed, method: get, authorizer: aws_iam}
+      - http: {path: keyed, method: post, private: true}
+      - http: {path: "files/{name+}", method: get, authorizer: greet}
+"""
+    template = project.compile(FUNCTION + events)
+
+    commands = [
+        command
+        for _, _, command in triggers(
+            parse_service(template.document), Settings.from_environment("us-east-1")
+        )
+    ]
+
+    assert "--aws-sigv4 aws:amz:us-east-1:execute-api" in commands[0]
+    assert "x-api-key" in commands[1]
+    assert "-d '{}'" in commands[1]
+    assert "Authorization: …" in commands[2]
+    assert commands[2].endswith("/files/name")
