@@ -691,6 +691,26 @@ def test_weights(stack: Stack, made: list[Balancer]) -> None:
     assert answers() == {"one", PAGE.format("503 Service Temporarily Unavailable")}
 
 
+def test_a_client_stays_with_its_target_group(stack: Stack, made: list[Balancer]) -> None:
+    code = "def handler(event, context): return {'statusCode': 200, 'body': '%s'}"
+    groups = [make_group(stack, stack.create(code % name)) for name in ("one", "two")]
+    action = forward(*((group, 1) for group in groups))
+    stickiness = {"Enabled": True, "DurationSeconds": 60}
+    action["ForwardConfig"]["TargetGroupStickinessConfig"] = stickiness
+    balancer = make_balancer(stack, action=action)
+    made.append(balancer)
+
+    seen = set()
+    for _ in range(12):
+        with requests.Session() as session:
+            answers = {session.get(balancer.url, timeout=20).text for _ in range(5)}
+            assert "AWSALBTG" in session.cookies
+        assert len(answers) == 1
+        seen |= answers
+
+    assert seen == {"one", "two"}, "the first request of each client goes by weight"
+
+
 @pytest.mark.parametrize(
     ("actions", "message"),
     [

@@ -92,6 +92,9 @@ def test_what_is_no_range_is_refused(monkeypatch: pytest.MonkeyPatch, text: str)
     [
         ([], "ValidationError"),
         ([{"Type": "forward"}, {"Type": "redirect"}], "ValidationError"),
+        ([{"Type": "forward"}], "ValidationError"),
+        ([{"Type": "forward", "ForwardConfig": {"TargetGroups": [{}]}}], "ValidationError"),
+        ([{"Type": "fixed-response"}], "ValidationError"),
         ([{"Type": "authenticate-oidc"}, {"Type": "forward"}], "UnsupportedFeature"),
         ([{"Type": "jwt-validation"}, {"Type": "forward"}], "UnsupportedFeature"),
     ],

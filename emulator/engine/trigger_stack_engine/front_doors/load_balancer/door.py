@@ -47,6 +47,10 @@ from trigger_stack_engine.front_doors.load_balancer.rules import (
     REDIRECT,
     Action,
 )
+from trigger_stack_engine.front_doors.load_balancer.stickiness import (
+    sticky_cookies,
+    sticky_target_group,
+)
 from trigger_stack_engine.invoke.concurrency import ThrottledError
 from trigger_stack_engine.invoke.invoker import NoSuchFunctionError, NotReadyError
 from trigger_stack_engine.invoke.synchronous import SynchronousInvoker
@@ -181,19 +185,21 @@ class LoadBalancers:
         if action.kind == REDIRECT:
             return redirect(action.configuration, request, listener.scheme)
         if action.kind == FORWARD:
-            group = self._choose(action)
+            chosen = sticky_target_group(action, request) or self._choose(action)
+            group = self._groups.get(chosen or "")
             if group is not None and group.targets:
-                return await self._forward(listener, group, random.choice(group.targets), request)  # noqa: S311  no secret
+                target = random.choice(group.targets)  # noqa: S311  no secret
+                response = await self._forward(listener, group, target, request)
+                response.headers += sticky_cookies(action, group.arn)
+                return response
         LOG.warning("load balancer %s: a rule has no target for a request", listener.balancer)
         return page(503)
 
-    def _choose(self, action: Action) -> TargetGroup | None:
+    def _choose(self, action: Action) -> str | None:
         """A target group by weight. Nothing changes a weight, not even that a group is empty."""
         arns = [arn for arn, _ in action.forward_to]
         weights = [weight for _, weight in action.forward_to]
-        if not any(weights):
-            return None
-        return self._groups.get(random.choices(arns, weights)[0])  # noqa: S311  no secret
+        return random.choices(arns, weights)[0] if any(weights) else None  # noqa: S311  no secret
 
     async def _forward(
         self, listener: Listener, group: TargetGroup, target: Target, request: HttpRequest

@@ -57,22 +57,32 @@ class Action:
         kind: ``forward``, ``redirect``, ``fixed-response``, or another, which is not served.
         forward_to: ARN and weight of each target group.
         configuration: Of a redirect or a fixed response.
+        sticky_s: Seconds for which a client stays with a target group; ``None``: it does not.
     """
 
     kind: str
     forward_to: tuple[tuple[str, int], ...]
     configuration: dict[str, Any]
+    sticky_s: int | None = None
 
     @classmethod
     def from_document(cls, actions: list[dict[str, Any]]) -> Action:
         """The action that ends a list of ``Action`` shapes; it is the last by its ``Order``."""
         last = max(actions, key=lambda action: int(action.get("Order") or 0))
-        groups = (last.get("ForwardConfig") or {}).get("TargetGroups") or []
+        forward = last.get("ForwardConfig") or {}
+        groups = forward.get("TargetGroups") or []
+        stickiness = forward.get("TargetGroupStickinessConfig") or {}
+        is_sticky = str(stickiness.get("Enabled")).lower() == "true"
         forward_to = [(group["TargetGroupArn"], _weight(group)) for group in groups]
         if not forward_to and last.get("TargetGroupArn"):
             forward_to = [(last["TargetGroupArn"], 1)]
         configuration = last.get("RedirectConfig") or last.get("FixedResponseConfig") or {}
-        return cls(last["Type"], tuple(forward_to), configuration)
+        return cls(
+            kind=last["Type"],
+            forward_to=tuple(forward_to),
+            configuration=configuration,
+            sticky_s=int(stickiness.get("DurationSeconds") or 3600) if is_sticky else None,
+        )
 
 
 def _weight(group: dict[str, Any]) -> int:

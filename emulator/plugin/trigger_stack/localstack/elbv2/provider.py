@@ -187,7 +187,7 @@ class LoadBalancing:
         answer = call_moto(context)
         arn = answer["Listeners"][0]["ListenerArn"]
         if balancer.listeners[arn].protocol == "HTTP":
-            balancer.listeners[arn].ssl_policy = None
+            balancer.listeners[arn].ssl_policy = None  # type: ignore[assignment]  # as on AWS
             answer["Listeners"][0].pop("SslPolicy", None)
         try:
             reply, _ = control_plane().call(

@@ -14,6 +14,7 @@ from trigger_stack_engine.front_doors.load_balancer.rules import (
     FIXED_RESPONSE,
     FORWARD,
     REDIRECT,
+    Action,
     condition_match,
 )
 
@@ -26,7 +27,7 @@ def check_actions(actions: list[dict[str, Any]]) -> None:
 
     Raises:
         ServiceError: They end in none that answers, or authenticate, which is not done here: the
-            function would be open by accident.
+            function would be open by accident. Or one is not complete.
     """
     kinds = [action.get("Type") for action in actions]
     for kind in kinds:
@@ -40,6 +41,13 @@ def check_actions(actions: list[dict[str, Any]]) -> None:
             "Each rule must include exactly one of the following types of actions: "
             f"{', '.join(_LAST)}",
         )
+    try:
+        action = Action.from_document(actions)
+        complete = action.forward_to if action.kind == FORWARD else action.configuration
+    except (KeyError, ValueError):
+        complete = None
+    if not complete:
+        raise ServiceError("ValidationError", "An action lacks its configuration.")
 
 
 def check_conditions(conditions: Iterable[dict[str, Any]]) -> None:
