@@ -296,6 +296,25 @@ def handler(event, context):
     assert get(balancer).text.endswith(f":function:{name}:live")
 
 
+def test_an_https_listener_is_served_without_tls(stack: Stack, made: list[Balancer]) -> None:
+    elb = stack.client("elbv2")
+    balancer = elb.create_load_balancer(Name=random_name("lb"), Subnets=subnets(stack))
+    arn, address = (balancer["LoadBalancers"][0][k] for k in ("LoadBalancerArn", "DNSName"))
+    group = make_group(stack, stack.create(ECHO))
+    certificate = "arn:aws:iam::000000000000:server-certificate/local"
+    listener = elb.create_listener(
+        LoadBalancerArn=arn,
+        Protocol="HTTPS",
+        Port=443,
+        Certificates=[{"CertificateArn": certificate}],
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": group}],
+    )["Listeners"][0]
+    made.append(Balancer(elb, arn, listener["ListenerArn"], group, f"http://{address}"))
+
+    assert listener["SslPolicy"] == "ELBSecurityPolicy-2016-08"
+    assert get(made[0]).json()["headers"]["x-forwarded-proto"] == "https"
+
+
 def test_a_head_request_has_no_body(echo: Balancer) -> None:
     answer = requests.head(echo.url, timeout=20)
 

@@ -8,12 +8,15 @@ function, and one that has only unhealthy targets gets its requests all the same
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from trigger_stack_engine.front_doors.load_balancer.balancer import Target, TargetGroup
+
+LOG = logging.getLogger(__name__)
 
 HEALTHY: Final = "healthy"
 
@@ -150,4 +153,9 @@ class HealthChecks:
         self._late.add(task)
         task.add_done_callback(self._late.discard)
         done, _ = await asyncio.wait({task}, timeout=group.health.timeout_s)
-        return task.result() if done else TIMED_OUT
+        if not done:
+            return TIMED_OUT
+        if error := task.exception():
+            LOG.error("a health check of %s could not be made: %r", target.arn, error)
+            return FAILED
+        return task.result()
