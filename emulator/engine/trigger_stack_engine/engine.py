@@ -42,6 +42,7 @@ from trigger_stack_engine.front_doors.http_api.door import HttpApis, listen
 from trigger_stack_engine.front_doors.http_api.execute import DataPlane
 from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy
 from trigger_stack_engine.front_doors.http_api.json_web_tokens import JsonWebTokens
+from trigger_stack_engine.front_doors.load_balancer.door import LoadBalancers
 from trigger_stack_engine.front_doors.rest_api.door import RestApis
 from trigger_stack_engine.front_doors.rest_api.execute import DataPlane as RestDataPlane
 from trigger_stack_engine.invoke.asynchronous import AcceptedEvent, AsynchronousInvoker
@@ -96,6 +97,7 @@ class Engine:
             RestDataPlane(invoker, callers, tokens, self._rest_integration), guard
         )
         self.function_urls = FunctionUrls(self.synchronous, callers, guard)
+        self.load_balancers = LoadBalancers(self.synchronous, guard)
         self.asynchronous = AsynchronousInvoker(
             self.invoker, self.journal, self._send, settings.retry_base_delay_s
         )
@@ -122,6 +124,7 @@ class Engine:
 
     def close(self) -> None:
         """End every environment, at once."""
+        self.load_balancers.close()
         for server in self._servers:
             server.close()
         for task in self._background:
@@ -356,6 +359,26 @@ class Engine:
         response = await self.http_apis.answer(header["api_id"], request)
         return {"status": response.status, "headers": response.headers}, response.body
 
+    async def _op_load_balancers(self, header: Header, _: bytes) -> Message:
+        """The load balancers that there are: ``{document}``, see ``LoadBalancers.replace``."""
+        await self.load_balancers.replace(header["document"])
+        return {}, _NOTHING
+
+    async def _op_load_balancer_port(self, header: Header, _: bytes) -> Message:
+        """Take a port for a listener: ``{listener, host, ports}``; returns ``{port}``."""
+        try:
+            port = await self.load_balancers.open(
+                header["listener"], header["host"], header["ports"]
+            )
+        except ListenError as error:
+            raise RemoteError("PortUnavailable", str(error)) from None
+        return {"port": port}, _NOTHING
+
+    async def _op_target_health(self, header: Header, _: bytes) -> Message:
+        """The health of targets: ``{target_group, targets}``; returns ``{health}``."""
+        verdicts = self.load_balancers.target_health(header["target_group"], header["targets"])
+        return {"health": [dataclasses.asdict(verdict) for verdict in verdicts]}, _NOTHING
+
     async def _op_hot_reload(self, header: Header, _: bytes) -> Message:
         """Run functions from a working tree: ``{document: folder or null}``."""
         self.machine.hot_reload.set_root(header["document"])
@@ -390,6 +413,7 @@ class Engine:
         """End every environment and store the logs that are still queued."""
         if not self._closing:
             self._closing = True
+            self.load_balancers.close()
             for server in self._servers:
                 server.close()
             await asyncio.to_thread(self.machine.runtimes.close)

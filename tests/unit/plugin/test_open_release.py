@@ -21,7 +21,7 @@ def providers(name: str) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("service", ["apigatewayv2", "cloudfront", "rekognition"])
+@pytest.mark.parametrize("service", ["apigatewayv2", "cloudfront", "elbv2", "rekognition"])
 def test_the_open_release_still_lacks(service: str) -> None:
     """When this fails, see what the service of the plugin still adds."""
     assert service in providers("trigger-stack-localstack")

@@ -34,3 +34,11 @@ def rekognition() -> Service:
     from trigger_stack.localstack.rekognition import create_service
 
     return create_service()
+
+
+@aws_provider()
+def elbv2() -> Service:
+    """Application Load Balancers: moto's control plane; the engine serves them."""
+    from trigger_stack.localstack.elbv2.provider import create_service
+
+    return create_service()

@@ -52,12 +52,14 @@ class HttpResponse:
         body: The body.
         stream: What follows ``body``, sent as it comes. An exception breaks the connection off, so
             that the client sees that something is missing.
+        reason: Reason phrase of the status line; ``None``: the standard's.
     """
 
     status: int
     headers: Headers = field(default_factory=list)
     body: bytes = b""
     stream: AsyncIterator[bytes] | None = None
+    reason: str | None = None
 
 
 class HttpError(Exception):

@@ -369,8 +369,12 @@ class _Connection(asyncio.Protocol):
 def _head(response: HttpResponse) -> list[bytes]:
     """Status line and headers, without what frames the body."""
     status = response.status
+    if response.reason is None:
+        reason = _REASONS.get(status, b"Unknown Status")
+    else:
+        reason = response.reason.encode("latin-1", "replace")
     parts = [
-        b"HTTP/1.1 %d %s\r\n" % (status, _REASONS.get(status, b"Unknown Status")),
+        b"HTTP/1.1 %d %s\r\n" % (status, reason),
         _date.line(),
     ]
     for name, value in response.headers:

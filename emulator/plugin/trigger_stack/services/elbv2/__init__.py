@@ -1,0 +1,1 @@
+"""Application Load Balancers: what their control plane decides without LocalStack."""
