@@ -53,7 +53,7 @@ def patch(request: Request) -> Response:
         correlation_id=request_id_of(request),
         conditions=conditions,
     )
-    written = writer.change(brand_id, lambda current: patched(current, data))
+    written = writer.change(brand_id, lambda current: patched(current, data), create=False)
     view = public_view(written.item)
     return respond(200, view, {"ETag": brand_tag(view)})
 

@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING, Any
 from functions.shared.brand_draft import draft_of
 from functions.shared.brand_view import PUBLIC_ATTRIBUTES
 from functions.shared.brand_writes import FIELDS
-from functions.shared.write_errors import (
-    BrandMissingError,
-    InvalidBrandError,
-    UnsupportedMediaTypeError,
-)
+from functions.shared.write_errors import InvalidBrandError, UnsupportedMediaTypeError
 
 if TYPE_CHECKING:
     from functions.shared.brand_draft import BrandDraft
@@ -52,19 +48,16 @@ def merge(target: Any, patch: Any) -> Any:
     return merged
 
 
-def patched(current: dict[str, Any] | None, patch: Any) -> BrandDraft:
+def patched(current: dict[str, Any], patch: Any) -> BrandDraft:
     """The brand that comes of a patch.
 
     Args:
-        current: The present item; None when there is no such brand.
+        current: The present item.
         patch: JSON. It may name what callers write, and nothing that the platform computes.
 
     Raises:
-        BrandMissingError: There is nothing to patch.
         InvalidBrandError: The result is no brand.
     """
-    if current is None:
-        raise BrandMissingError
     if isinstance(patch, dict) and (named := sorted(_READ_ONLY & patch.keys())):
         message = "is computed by the platform and cannot be changed"
         raise InvalidBrandError([{"field": name, "message": message} for name in named])

@@ -49,7 +49,7 @@ def put(request: Request) -> Response:
         correlation_id=request_id_of(request),
         conditions=conditions,
     )
-    written = writer.change(brand_id, lambda current: draft_of(data))
+    written = writer.change(brand_id, lambda current: draft_of(data), create=True)
     view = public_view(written.item)
     return respond(201 if written.created else 200, view, {"ETag": brand_tag(view)})
 

@@ -80,16 +80,22 @@ class BrandWriter:
     conditions: Conditions = field(default_factory=Conditions)
 
     def change(
-        self, brand_id: str, draft_of: Callable[[dict[str, Any] | None], BrandDraft]
+        self,
+        brand_id: str,
+        draft_of: Callable[[dict[str, Any]], BrandDraft],
+        *,
+        create: bool,
     ) -> Written:
         """Make the brand what `draft_of` says, and publish every change the bus has not heard.
 
         Args:
             brand_id: A valid brand id.
-            draft_of: The wanted brand, from the present item (None when there is none). What it
+            draft_of: The wanted brand, from the present item ({} when there is none). What it
                 raises passes through.
+            create: Whether a brand that is not there is created.
 
         Raises:
+            BrandMissingError: There is no such brand, and none is to be created.
             ConflictError: The item changed under each of the attempts.
             PreconditionFailedError: The conditions do not hold.
             PublishError: The brand is written, the bus did not take the event.
@@ -100,8 +106,10 @@ class BrandWriter:
             if stored is not None and current is None and self._announce(stored):
                 stored = self._read(brand_id)
                 current = living(stored)
+            if current is None and not create:
+                raise BrandMissingError
             self._check(current)
-            changes = _changes(current or {}, draft_of(current))
+            changes = _changes(current or {}, draft_of(current or {}))
             item = current
             if item is None or changes:
                 item = self._write(brand_id, stored, changes)
