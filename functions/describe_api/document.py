@@ -60,7 +60,7 @@ _BRAND_ID: Part = {
 
 
 def _condition(name: str, description: str) -> Part:
-    schema = {"type": "string", "pattern": ENTITY_TAGS, "maxLength": 1024}
+    schema = {"type": "string", "pattern": ENTITY_TAGS}
     return {"name": name, "in": "header", "description": description, "schema": schema}
 
 
@@ -246,7 +246,7 @@ _LIST: Part = {
             "name": "cursor",
             "in": "query",
             "description": "The `nextCursor` of the page before. Opaque: nothing else is accepted.",
-            "schema": {"type": "string", "pattern": CURSOR, "maxLength": 4096},
+            "schema": {"type": "string", "pattern": CURSOR},
         },
     ],
     "responses": {
