@@ -7,6 +7,7 @@ own; what is not is sent as the document allows any brand, and must change nothi
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -61,13 +62,21 @@ def schema_of(document: dict[str, Any], api: str, mode: GenerationMode) -> Any:
 
 
 @pytest.fixture
-def of_own_brands(document: dict[str, Any], api: str, brand_id: str, cleanup: ExitStack) -> Any:
-    """The API with two brand ids, of this test alone."""
+def of_own_brands(
+    document: dict[str, Any],
+    api: str,
+    brand_id: str,
+    brand_body: dict[str, Any],
+    put_brand: Callable[..., requests.Response],
+    cleanup: ExitStack,
+) -> Any:
+    """The API with two brands, of this test alone."""
     own = copy.deepcopy(document)
     ids = [brand_id, f"{brand_id}-other"]
     own["paths"]["/brand/{brandId}"]["parameters"][0]["schema"] = {"enum": ids}
     for one in ids:
         cleanup.callback(requests.delete, f"{api}/brand/{one}", timeout=30)
+        assert put_brand(one, brand_body).status_code == 201
     return schema_of(own, api, GenerationMode.POSITIVE)
 
 
