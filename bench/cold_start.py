@@ -35,6 +35,7 @@ HARMLESS: dict[str, dict[str, Any]] = {
         "body": "{}",
         "isBase64Encoded": False,
     },
+    "list_brands": json.loads((EVENTS / "http-api-list-brands.json").read_text()),
     "process_logo": {"Event": "s3:TestEvent"},
     "hourly_metrics": json.loads((EVENTS / "eventbridge-scheduled.json").read_text()),
     "notify_brand": {"Records": []},

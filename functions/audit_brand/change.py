@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from functions.shared.brand_view import DELETED_AT
 from functions.shared.clock import iso
 from functions.shared.names import is_brand_id
 
@@ -40,13 +41,21 @@ def entry_of(record: DynamoDBRecord) -> dict[str, Any]:
     return {
         "brandId": brand_id,
         "changeId": str(change.sequence_number).zfill(40),
-        "what": _WHAT[record.event_name.name] if record.event_name else "changed",
+        "what": _what(record, before, after),
         "who": _who(record, before, after),
         "fields": different,
         "before": {name: before[name] for name in different if name in before},
         "after": {name: after[name] for name in different if name in after},
         "changedAt": _time(change.approximate_creation_date_time),
     }
+
+
+def _what(record: DynamoDBRecord, before: dict[str, Any], after: dict[str, Any]) -> str:
+    """What happened. A deleted brand leaves an item for a while, which may become a brand again."""
+    was, is_deleted = DELETED_AT in before, DELETED_AT in after
+    if record.event_name is None or record.event_name.name != "MODIFY" or was == is_deleted:
+        return _WHAT[record.event_name.name] if record.event_name else "changed"
+    return "deleted" if is_deleted else "created"
 
 
 def _who(record: DynamoDBRecord, before: dict[str, Any], after: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.shared.brand_view import public_view
+from functions.shared.brand_view import living, public_view
 from functions.shared.names import is_brand_id
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def read_brand(brands: Table, brand_id: str) -> dict[str, Any] | None:
     """The brand as the outside sees it, or None when there is no such brand."""
     if not is_brand_id(brand_id):
         return None  # No such brand can exist, and DynamoDB refuses some of these as a key.
-    item = brands.get_item(Key={"brandId": brand_id}).get("Item")
+    item = living(brands.get_item(Key={"brandId": brand_id}).get("Item"))
     return None if item is None else public_view(item)
 
 

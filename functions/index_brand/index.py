@@ -26,11 +26,16 @@ def search_name(name: str) -> str:
 
 
 def entry_of(update: Update) -> dict[str, Any]:
-    """The item of the index for an update that has a name.
+    """The item of the index for an update that has a name, or for a deleted brand.
+
+    A deleted brand stays in the index without a name: an older update that comes late must not
+    bring it back.
 
     Raises:
         BadUpdateError: The new name is no text.
     """
+    if update.deleted:
+        return {"brandId": update.brand_id, "updatedAt": update.updated_at}
     name = update.changes.get("name")
     if not isinstance(name, str) or not name.strip():
         raise BadUpdateError("changes.name is not a text")

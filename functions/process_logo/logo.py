@@ -14,6 +14,7 @@ from boto3.dynamodb.conditions import Attr
 from botocore.exceptions import ClientError
 
 from functions.shared.brand_events import brand_updated
+from functions.shared.brand_view import DELETED_AT, living
 from functions.shared.clock import iso
 from functions.shared.dynamodb import is_condition_failure
 
@@ -36,9 +37,9 @@ def process_upload(
 ) -> dict[str, Any]:
     """Store the upload's labels, make it its brand's logo, publish `BrandUpdated`.
 
-    A logo may be uploaded before its brand exists: then there is no address to notify, and no item
-    to update. A logo that is older than the brand's present one is labelled but does not replace
-    it.
+    A logo may be uploaded before its brand exists, or after it was deleted: then there is no
+    address to notify, and no item to update. A logo that is older than the brand's present one is
+    labelled but does not replace it.
 
     Returns:
         `{brandId, objectVersion, logoUrl, current}`: `current` is False for such an older logo.
@@ -58,7 +59,8 @@ def process_upload(
     logos.put_item(Item=row)
 
     url = upload.url(assets_base_url)
-    brand = brands.get_item(Key={"brandId": upload.brand_id}, ConsistentRead=True).get("Item")
+    stored = brands.get_item(Key={"brandId": upload.brand_id}, ConsistentRead=True).get("Item")
+    brand = living(stored)
     current = brand is None or _set_logo(brands, upload, url)
     if current:
         email = None if brand is None else str(brand["contactEmail"])
@@ -88,6 +90,7 @@ def _set_logo(brands: Table, upload: Upload, url: str) -> bool:
             Key={"brandId": upload.brand_id},
             UpdateExpression="SET #logoUrl = :logoUrl, #logoUploadedAt = :logoUploadedAt",
             ConditionExpression=Attr("brandId").exists()
+            & Attr(DELETED_AT).not_exists()
             & (
                 Attr("logoUploadedAt").not_exists() | Attr("logoUploadedAt").lte(upload.uploaded_at)
             ),

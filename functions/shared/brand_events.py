@@ -1,4 +1,7 @@
-"""The event `BrandUpdated` on the bus (AWS documentation: EventBridge, "PutEvents")."""
+"""The events of a brand on the bus: `BrandUpdated` and `BrandDeleted`.
+
+AWS documentation: EventBridge, "PutEvents".
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
 
 SOURCE = "brand-platform"
 DETAIL_TYPE = "BrandUpdated"
+DELETED = "BrandDeleted"
 
 
 class PublishError(Exception):
@@ -26,7 +30,7 @@ def brand_updated(
     correlation_id: str,
     notify_email: str | None = None,
 ) -> dict[str, Any]:
-    """The detail of one event.
+    """The detail of a `BrandUpdated`.
 
     Args:
         changes: Exactly the fields that differ, each with its new value (None when removed).
@@ -41,8 +45,25 @@ def brand_updated(
     return detail if notify_email is None else detail | {"notifyEmail": notify_email}
 
 
-def publish(events: EventBridgeClient, bus_name: str, detail: dict[str, Any]) -> str:
-    """Put one `BrandUpdated` on the bus and return its event id.
+def brand_deleted(
+    brand_id: str, *, deleted_at: str, correlation_id: str, notify_email: str | None = None
+) -> dict[str, Any]:
+    """The detail of a `BrandDeleted`.
+
+    Args:
+        deleted_at: ISO 8601, UTC. In `updatedAt`, so that consumers put it in order with updates.
+    """
+    detail = {"brandId": brand_id, "updatedAt": deleted_at, "correlationId": correlation_id}
+    return detail if notify_email is None else detail | {"notifyEmail": notify_email}
+
+
+def publish(
+    events: EventBridgeClient,
+    bus_name: str,
+    detail: dict[str, Any],
+    detail_type: str = DETAIL_TYPE,
+) -> str:
+    """Put one event on the bus and return its id.
 
     Raises:
         PublishError: The call failed, or it succeeded and reported the entry as failed: PutEvents
@@ -54,15 +75,15 @@ def publish(events: EventBridgeClient, bus_name: str, detail: dict[str, Any]) ->
                 {
                     "EventBusName": bus_name,
                     "Source": SOURCE,
-                    "DetailType": DETAIL_TYPE,
+                    "DetailType": detail_type,
                     "Detail": json.dumps(detail),
                 }
             ]
         )
     except (BotoCoreError, ClientError) as error:
-        raise PublishError(f"{DETAIL_TYPE} was not published: {error}") from error
+        raise PublishError(f"{detail_type} was not published: {error}") from error
     entry = answer["Entries"][0]
     if answer["FailedEntryCount"]:
         reason = f"{entry.get('ErrorCode')}: {entry.get('ErrorMessage')}"
-        raise PublishError(f"{DETAIL_TYPE} was not published: {reason}")
+        raise PublishError(f"{detail_type} was not published: {reason}")
     return entry["EventId"]

@@ -15,8 +15,15 @@ PUBLIC_ATTRIBUTES = (
     "createdAt",
     "updatedAt",
 )
+#: An item with this attribute is what a deleted brand leaves behind, for a while.
+DELETED_AT = "deletedAt"
 
 
 def public_view(item: dict[str, Any]) -> dict[str, Any]:
     """`item` without the platform's own attributes (`unpublished` and the like)."""
     return {name: item[name] for name in PUBLIC_ATTRIBUTES if name in item}
+
+
+def living(item: dict[str, Any] | None) -> dict[str, Any] | None:
+    """`item` when it is a brand; None when there is none, or only what a deleted one left."""
+    return None if item is None or DELETED_AT in item else item

@@ -40,7 +40,8 @@ def test_curl_with_its_default_content_type_is_understood(api, brand_id, brand_b
 def test_an_unknown_brand_is_404(api, brand_id):
     answer = requests.get(f"{api}/brand/{brand_id}", timeout=30)
     assert answer.status_code == 404
-    assert "error" in answer.json()
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["status"] == 404
 
 
 def test_a_read_leaves_one_usage_record(api, aws, put_brand, brand_id, brand_body):
@@ -61,7 +62,7 @@ def test_an_invalid_brand_is_422_with_every_reason(put_brand, brand_id):
         brand_id, {"name": "", "contactEmail": "nobody", "colors": {"primary": "blue"}}
     )
     assert answer.status_code == 422
-    fields = {reason["field"] for reason in answer.json()["reasons"]}
+    fields = {reason["field"] for reason in answer.json()["errors"]}
     assert fields == {"name", "contactEmail", "colors.primary"}
 
 

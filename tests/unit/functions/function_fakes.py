@@ -52,6 +52,7 @@ class FakeTable:
         self.key = key
         self.page_size = page_size
         self.items: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self.scans: list[int] = []
         self.queries: list[dict[str, Any]] = []
         self.fail_with: Exception | None = None
         self.before_write: list[Any] = []
@@ -109,6 +110,25 @@ class FakeTable:
                 item.pop(names[name], None)
             self.items[self._key(Key)] = item
         return {"Attributes": copy.deepcopy(item)} if ReturnValues == "ALL_NEW" else {}
+
+    def scan(
+        self,
+        Limit: int,
+        FilterExpression: Any,
+        ExclusiveStartKey: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """In the order of the keys; as DynamoDB does it, the limit counts before the filter."""
+        self._check()
+        assert Limit >= 1
+        assert ExclusiveStartKey is None or set(ExclusiveStartKey) == set(self.key)
+        self.scans.append(Limit)
+        after = self._key(ExclusiveStartKey) if ExclusiveStartKey else None
+        left = [key for key in sorted(self.items) if after is None or key > after]
+        page = left[:Limit]
+        found = [self.items[key] for key in page if holds(FilterExpression, self.items[key])]
+        last = dict(zip(self.key, page[-1], strict=True)) if len(page) == Limit else None
+        more = {} if last is None else {"LastEvaluatedKey": last}
+        return {"Items": copy.deepcopy(found), "Count": len(found), **more}
 
     def query(
         self,

@@ -44,6 +44,32 @@ def test_a_brands_life_is_three_entries(audit, event, context):
     assert created["changedAt"] == "2026-11-23T05:40:00.000000Z"
 
 
+def test_a_deletion_a_new_beginning_and_a_removal_are_told_apart(audit, event, context):
+    batch = event(EVENT)
+    (_, pattern, removal) = batch["Records"]
+    brand, anew = pattern["dynamodb"]["OldImage"], pattern["dynamodb"]["NewImage"]
+    left = {"brandId": brand["brandId"], "contactEmail": brand["contactEmail"]}
+    left["deletedAt"] = {"S": "2026-11-23T05:40:00.000000Z"}
+    told = {key: left[key] for key in ("brandId", "deletedAt")} | {"expiresAt": {"N": "1"}}
+    steps = [(brand, left), (left, told), (told, anew), (anew, left)]
+    batch["Records"] = []
+    for number, (before, after) in enumerate(steps):
+        record = copy.deepcopy(pattern)
+        record["dynamodb"] |= {"OldImage": before, "NewImage": after, "SequenceNumber": f"{number}"}
+        batch["Records"].append(record)
+    removal["dynamodb"] |= {"OldImage": told, "SequenceNumber": "9"}
+    batch["Records"].append(removal)
+
+    assert failed(audit_brand.handler(batch, context)) == []
+    whats = [entry["what"] for entry in entries(audit)]
+    assert whats == ["deleted", "changed", "created", "deleted", "removed"]
+    first, *_, last = entries(audit)
+    assert first["who"] == "brand@acme.example"
+    assert first["before"]["name"] == "Acme"
+    assert "name" not in first["after"]
+    assert last["who"] == "time to live"
+
+
 def test_a_record_that_arrives_twice_is_one_entry(audit, event, context):
     audit_brand.handler(event(EVENT), context)
     before = copy.deepcopy(audit.items)

@@ -98,6 +98,41 @@ def test_the_latest_name_wins_in_any_order(index, event, context, order):
     assert index.get_item(Key={"brandId": "acme"})["Item"]["name"] == "New"
 
 
+def deletion(**detail):
+    """A message body: a `BrandDeleted` as the bus sends it."""
+    body = update(**detail) | {"detail-type": "BrandDeleted"}
+    del body["detail"]["changes"]
+    return body
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (1, 0, 1, 0)])
+def test_a_deleted_brand_is_found_no_longer_in_any_order(index, event, context, order):
+    bodies = [update(), deletion(updatedAt="2026-11-23T05:00:00.000001Z")]
+
+    response = index_brand.handler(batch_of(event, *(bodies[one] for one in order)), context)
+
+    assert failed(response) == []
+    item = index.get_item(Key={"brandId": "acme"})["Item"]
+    assert item == {"brandId": "acme", "updatedAt": "2026-11-23T05:00:00.000001Z"}
+
+
+def test_a_brand_made_anew_is_found_again(index, event, context):
+    anew = update(updatedAt="2026-11-23T05:00:00.000002Z")
+    bodies = [deletion(updatedAt="2026-11-23T05:00:00.000001Z"), anew]
+
+    assert failed(index_brand.handler(batch_of(event, *bodies), context)) == []
+    assert index.get_item(Key={"brandId": "acme"})["Item"]["searchName"] == "acme"
+
+
+def test_a_deletion_is_archived_beside_the_updates(bucket, event, context):
+    late = deletion(updatedAt="2026-11-23T06:00:00.000000Z")
+
+    assert failed(archive_brand.handler(batch_of(event, update(), late), context)) == []
+    keys = [one["Key"] for one in bucket.list_objects_v2(Bucket="brand-archive-bucket")["Contents"]]
+    stored = bucket.get_object(Bucket="brand-archive-bucket", Key=keys[1])
+    assert json.loads(stored["Body"].read()) == late
+
+
 def test_every_update_is_an_object_and_the_same_one_twice_is_one(bucket, event, context):
     other = update(updatedAt="2026-11-23T06:00:00.000000Z")
 

@@ -75,7 +75,13 @@ def test_an_unknown_brand_is_404_and_is_not_counted(brand_id, brands, metrics, e
     response = get_brand.handler(request, context)
 
     assert response["statusCode"] == 404
-    assert set(json.loads(response["body"])) == {"error"}
+    assert response["headers"]["Content-Type"] == "application/problem+json"
+    assert json.loads(response["body"]) == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "There is no such brand",
+    }
     assert "Cache-Control" not in response["headers"]
     assert not metrics.items
 

@@ -137,6 +137,28 @@ def test_a_logo_may_come_before_its_brand(world, upload):
     assert not world.brands.items
 
 
+def test_a_logo_of_a_deleted_brand_is_as_one_without_a_brand(world, upload):
+    left = {"brandId": "acme", "version": 2, "deletedAt": "2026-11-23T05:00:00.000000Z"}
+    world.brands.put_item(Item=left)
+
+    world.deliver(upload())
+
+    (detail,) = world.heard
+    assert "notifyEmail" not in detail
+    assert world.brands.items["acme",] == left
+
+
+def test_a_brand_that_is_deleted_while_its_logo_is_processed_gets_none(world, upload):
+    world.add_brand()
+    left = {"brandId": "acme", "deletedAt": "2026-11-23T05:00:00.000000Z"}
+    world.brands.before_write.append(lambda: world.brands.put_item(Item=left))
+
+    world.deliver(upload())
+
+    assert world.brands.items["acme",] == left
+    assert world.heard == []
+
+
 def test_the_same_event_again_gives_the_same_result_and_runs_nothing(world, upload):
     first = world.deliver(upload())
     second = world.deliver(upload())

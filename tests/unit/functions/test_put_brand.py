@@ -42,6 +42,10 @@ def put(event, context, brands, bus):
         request["pathParameters"]["brandId"] = brand_id
         request["body"] = body if isinstance(body, str) else json.dumps(body)
         response = put_brand.handler(request | request_fields, context)
+        problem = response["statusCode"] >= 400
+        media_type = "application/problem+json" if problem else "application/json"
+        assert response["headers"]["Content-Type"] == media_type
+        assert ("ETag" in response["headers"]) is not problem
         return response["statusCode"], json.loads(response["body"])
 
     return send
@@ -139,7 +143,8 @@ def test_a_publish_that_fails_after_the_write_is_503_and_the_next_put_makes_up_f
 
     # GIVEN the write happened and the event did not
     assert status == 503
-    assert set(body) == {"error"}
+    assert body["type"] == "/docs#problem-not-announced"
+    assert set(body) == {"type", "title", "status", "detail"}
     assert "exception" in lines.at("ERROR")[0]
     assert brands.items["acme",]["name"] == "Acme Corp"
     assert brands.items["acme",]["unpublished"] == {"name": "Acme Corp"}
@@ -212,7 +217,8 @@ def test_a_race_lost_again_and_again_is_409(put, brands, bus):
     status, body = put(ACME | {"name": "Acme Corp"})
 
     assert status == 409
-    assert set(body) == {"error"}
+    assert body["type"] == "/docs#problem-conflict"
+    assert set(body) == {"type", "title", "status", "detail"}
     assert brands.items["acme",]["name"] == "Acme"
     assert len(bus.entries) == 1
 
@@ -259,7 +265,8 @@ def test_what_is_not_json_is_400(body, is_base64, put, brands):
     status, answer = put(body, isBase64Encoded=is_base64)
 
     assert status == 400
-    assert set(answer) == {"error"}
+    assert answer["type"] == "about:blank"
+    assert set(answer) == {"type", "title", "status", "detail"}
     assert not brands.items
 
 
@@ -297,9 +304,10 @@ def test_a_request_without_body_is_400(put, event, context):
 def test_an_invalid_brand_is_422_with_the_field(change, field, put, brands, bus):
     status, answer = put(ACME | change)
 
-    assert status == 422
-    assert [reason["field"] for reason in answer["reasons"]] == [field]
-    assert all(reason["message"] for reason in answer["reasons"])
+    assert status == answer["status"] == 422
+    assert answer["type"] == "/docs#problem-invalid-brand"
+    assert [reason["field"] for reason in answer["errors"]] == [field]
+    assert all(reason["message"] for reason in answer["errors"])
     assert not brands.items
     assert not bus.entries
 
@@ -307,7 +315,7 @@ def test_an_invalid_brand_is_422_with_the_field(change, field, put, brands, bus)
 def test_every_wrong_field_is_named_at_once(put):
     _, answer = put({"name": "", "colors": {"primary": "red"}})
 
-    fields = {reason["field"] for reason in answer["reasons"]}
+    fields = {reason["field"] for reason in answer["errors"]}
     assert fields == {"name", "contactEmail", "colors.primary"}
 
 
@@ -316,7 +324,7 @@ def test_json_that_is_no_object_is_422(body, put):
     status, answer = put(json.dumps(body))
 
     assert status == 422
-    assert [reason["field"] for reason in answer["reasons"]] == ["body"]
+    assert [reason["field"] for reason in answer["errors"]] == ["body"]
 
 
 @pytest.mark.parametrize("brand_id", ["", "-acme", "ACME", "a b", "a/b", "x" * 64, "acme\n"])
@@ -324,5 +332,5 @@ def test_an_invalid_brand_id_is_422(brand_id, put, brands):
     status, answer = put(ACME, brand_id=brand_id)
 
     assert status == 422
-    assert [reason["field"] for reason in answer["reasons"]] == ["brandId"]
+    assert [reason["field"] for reason in answer["errors"]] == ["brandId"]
     assert not brands.items

@@ -53,6 +53,14 @@ def test_a_stale_event_changes_nothing(brands, event, context, logged):
     assert "Stale event: no palette" in [line["message"] for line in lines]
 
 
+def test_an_event_of_a_brand_that_was_deleted_since_is_stale(brands, event, context):
+    left = {"brandId": "acme", "version": Decimal(2), "deletedAt": "2026-11-23T05:00:00.000000Z"}
+    brands.put_item(Item=left)
+
+    assert regenerate_palette.handler(event(EVENT), context)["stored"] is False
+    assert brands.items["acme",] == left
+
+
 def test_a_missing_brand_is_raised_and_not_created(brands, event, context):
     with pytest.raises(BrandMissingError):
         regenerate_palette.handler(event(EVENT), context)

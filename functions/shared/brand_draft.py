@@ -1,4 +1,4 @@
-"""The body of `PUT /brand/{brandId}`: what it may be, and what is said when it is not."""
+"""A brand as callers write it: what it may be, and what is said when it is not."""
 
 from __future__ import annotations
 
@@ -12,26 +12,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from functions.shared.names import is_email
+from functions.shared.write_errors import InvalidBrandError, MalformedBodyError
 
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}", re.ASCII)
 _COLOR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}", re.ASCII)
 _WEBSITE = re.compile(r"https?://[^\s/?#@]+([/?#]\S*)?")
-
-
-class MalformedBodyError(ValueError):
-    """The body is no JSON. The message is a sentence for the caller."""
-
-
-class InvalidBrandError(ValueError):
-    """The body is JSON but no brand.
-
-    Attributes:
-        reasons: One `{"field": "colors.primary", "message": "…"}` for each thing wrong.
-    """
-
-    def __init__(self, reasons: list[dict[str, str]]) -> None:
-        super().__init__(f"{len(reasons)} invalid fields")
-        self.reasons = reasons
 
 
 def _printable(value: str) -> str:
@@ -88,7 +73,7 @@ class BrandDraft(BaseModel):
     website: Annotated[str, Field(max_length=2048), AfterValidator(_website)] | None = None
 
 
-def parse_draft(body: str | None, is_base64_encoded: bool) -> BrandDraft:
+def parse_json(body: str | None, is_base64_encoded: bool) -> Any:
     """Read a request body.
 
     Args:
@@ -98,13 +83,20 @@ def parse_draft(body: str | None, is_base64_encoded: bool) -> BrandDraft:
 
     Raises:
         MalformedBodyError: The body is not base64, not UTF-8 or not JSON.
-        InvalidBrandError: The JSON is no brand.
     """
     try:
         text = base64.b64decode(body or "", validate=True) if is_base64_encoded else body or ""
-        data: Any = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise MalformedBodyError("The body must be JSON in UTF-8") from error
+
+
+def draft_of(data: Any) -> BrandDraft:
+    """The brand that JSON describes.
+
+    Raises:
+        InvalidBrandError: The JSON is no brand.
+    """
     try:
         return BrandDraft.model_validate(data)
     except ValidationError as error:

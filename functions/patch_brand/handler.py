@@ -1,0 +1,68 @@
+"""`PATCH /brand/{brandId}`: merge, validate, store, publish."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from aws_lambda_powertools.logging import Logger, correlation_paths
+
+from functions.shared.brand_draft import parse_json
+from functions.shared.brand_events import publish
+from functions.shared.brand_view import public_view
+from functions.shared.brand_writes import BrandWriter
+from functions.shared.clock import utc_now
+from functions.shared.conditions import Conditions, brand_tag
+from functions.shared.http import (
+    Request,
+    Response,
+    brand_id_of,
+    for_front_door,
+    header_of,
+    method_not_allowed,
+    request_id_of,
+    request_of,
+    respond,
+)
+from functions.shared.write_answers import answer_write, require_brand_id
+
+from .merge import patched, require_media_type
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger()
+brands = boto3.resource("dynamodb").Table(os.environ["BRANDS_TABLE"])
+events = boto3.client("events")
+bus_name = os.environ["EVENT_BUS_NAME"]
+
+
+def patch(request: Request) -> Response:
+    """Answer 200 with the brand; what refuses it raises."""
+    brand_id = brand_id_of(request)
+    require_brand_id(brand_id)
+    require_media_type(header_of(request, "Content-Type"))
+    conditions = Conditions.of(request)
+    data = parse_json(request.body, bool(request.is_base64_encoded))
+    writer = BrandWriter(
+        brands,
+        partial(publish, events, bus_name),
+        clock=utc_now,
+        correlation_id=request_id_of(request),
+        conditions=conditions,
+    )
+    written = writer.change(brand_id, lambda current: patched(current, data), create=False)
+    view = public_view(written.item)
+    return respond(200, view, {"ETag": brand_tag(view)})
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
+def handler(event: dict[str, Any], context: LambdaContext) -> Response:
+    """Answer 200 with the brand, or say why not: 400, 404, 405, 409, 412, 415, 422, 503."""
+    request = request_of(event)
+    response = method_not_allowed(request, ["PATCH"]) or answer_write(
+        logger, brand_id_of(request), partial(patch, request)
+    )
+    return for_front_door(request, response)
