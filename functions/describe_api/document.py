@@ -71,8 +71,8 @@ _IF_MATCH = _condition(
 )
 _IF_NONE_MATCH = _condition(
     "If-None-Match",
-    "Entity tags, or `*`. The method is not performed when one of them is the present one. Compared "
-    "weakly: `W/` does not count.",
+    "Entity tags, or `*`. The method is not performed when one of them is the present one. "
+    "Compared weakly: `W/` does not count.",
 )
 
 
@@ -228,7 +228,8 @@ _LIST: Part = {
     "operationId": "listBrands",
     "summary": "List brands",
     "description": "In an order of the table's own. A brand that is there all the time is listed "
-    "once. A page may have fewer brands than `limit`; the `nextCursor` of the last one, and of no other, is null.",
+    "once. A page may have fewer brands than `limit`; the `nextCursor` of the last one, "
+    "and of no other, is null.",
     "tags": ["brands"],
     "parameters": [
         {
