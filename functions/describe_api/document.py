@@ -66,13 +66,13 @@ def _condition(name: str, description: str) -> Part:
 
 _IF_MATCH = _condition(
     "If-Match",
-    "Entity tags, or `*`. 412 when the brand has none of them. Compared strongly: a weak tag "
+    "Entity tags, or `*`. 412 when none of them is the present one. Compared strongly: a weak tag "
     "equals nothing.",
 )
 _IF_NONE_MATCH = _condition(
     "If-None-Match",
-    "Entity tags, or `*`. The method is not performed when the brand has one of them. Compared "
-    "weakly: `W/` does not count.",
+    "Entity tags, or `*`. The method is not performed when one of them is the present one. "
+    "Compared weakly: `W/` does not count.",
 )
 
 
@@ -228,7 +228,8 @@ _LIST: Part = {
     "operationId": "listBrands",
     "summary": "List brands",
     "description": "In an order of the table's own. A brand that is there all the time is listed "
-    "once. A page may have fewer brands than `limit`; the last one alone has no `nextCursor`.",
+    "once. A page may have fewer brands than `limit`; the `nextCursor` of the last one, "
+    "and of no other, is null.",
     "tags": ["brands"],
     "parameters": [
         {

@@ -13,10 +13,12 @@ from typing import Any
 Part = dict[str, Any]
 
 _STYLE = """
-:root { color-scheme: light dark; --text: light-dark(#1c2024, #e6e8eb);
-  --soft: light-dark(#5b646d, #9ba3ab); --line: light-dark(#d9dee3, #343a41);
-  --back: light-dark(#fff, #16191d); --block: light-dark(#f4f6f8, #1f2429);
-  --link: light-dark(#0550c8, #7fb2ff) }
+:root { color-scheme: light dark; --text: #1c2024; --soft: #5b646d; --line: #d9dee3;
+  --back: #fff; --block: #f4f6f8; --link: #0550c8 }
+@media (prefers-color-scheme: dark) {
+  :root { --text: #e6e8eb; --soft: #9ba3ab; --line: #343a41;
+    --back: #16191d; --block: #1f2429; --link: #7fb2ff }
+}
 * { box-sizing: border-box }
 body { margin: 0; background: var(--back); color: var(--text);
   font: 16px/1.55 system-ui, sans-serif }

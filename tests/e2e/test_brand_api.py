@@ -242,6 +242,11 @@ def test_a_deleted_brand_is_gone_everywhere(
     (event,) = eventually(seen)
     assert event["detail-type"] == "BrandDeleted"
     assert event["detail"]["notifyEmail"] == brand_body["contactEmail"]
+    key = {"brandId": {"S": brand_id}}
+    left = aws("dynamodb").get_item(TableName="brands", Key=key, ConsistentRead=True)["Item"]
+    assert left.keys() == {"brandId", "version", "updatedAt", "deletedAt", "expiresAt"}
+    ttl = aws("dynamodb").describe_time_to_live(TableName="brands")["TimeToLiveDescription"]
+    assert ttl == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expiresAt"}
     # The search forgets it, the history has it, the archive keeps it.
     assert eventually(lambda: entry() and "name" not in entry(), seconds=30)
     assert eventually(lambda: "deleted" in history(), seconds=30)
@@ -277,7 +282,11 @@ def test_an_enterprise_brand_is_told_of_its_end(call, put_brand, mails, brand_bo
 
 def test_a_colour_that_comes_after_the_end_is_no_failure(aws, call, settled, brand_id, logs_of):
     assert call("DELETE", f"/brand/{brand_id}").status_code == 204
-    detail = {"brandId": brand_id, "changes": {"colors": {"primary": "#00ff00"}}}
+    detail = {
+        "brandId": brand_id,
+        "changes": {"colors": {"primary": "#00ff00"}},
+        "updatedAt": settled.json()["updatedAt"],
+    }
     entry = {
         "EventBusName": "brand-platform-bus",
         "Source": "brand-platform",

@@ -586,6 +586,27 @@ def test_a_front_door_without_routes_gets_405(method, event, context, brands, bu
     assert not bus.entries
 
 
+@pytest.mark.parametrize("door", ["rest-api-get-brand", "function-url-get-brand", "alb-get-brand"])
+def test_every_front_door_writes(door, event, context, brands, bus):
+    def request(method, body=None):
+        sent = event(door) | {"body": body}
+        if "httpMethod" in sent:
+            sent["httpMethod"] = method
+        else:
+            sent["requestContext"]["http"]["method"] = method
+        headers = {"Content-Type": "application/merge-patch+json"}
+        sent["headers"] |= headers
+        if "multiValueHeaders" in sent:
+            sent["multiValueHeaders"] |= {name: [value] for name, value in headers.items()}
+        return HANDLERS[method].handler(sent, context)["statusCode"]
+
+    assert request("PUT", json.dumps(ACME)) == 201
+    assert request("PATCH", '{"name": "Acme Ltd"}') == 200
+    assert brands.items["acme",]["name"] == "Acme Ltd"
+    assert request("DELETE") == 204
+    assert kinds(bus) == ["BrandUpdated", "BrandUpdated", "BrandDeleted"]
+
+
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
 def test_a_table_that_fails_fails_the_function(method, send, brands, bus):
     brands.fail_with = client_error("InternalServerError", "GetItem")

@@ -189,6 +189,7 @@ def test_the_page_is_for_light_and_dark_screens_and_its_policy_allows_its_style_
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
 
     assert "color-scheme: light dark" in style
+    assert "@media (prefers-color-scheme: dark)" in style
     policy = SECURITY_HEADERS["Content-Security-Policy"]
     assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}'")
 
