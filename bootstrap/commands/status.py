@@ -86,8 +86,8 @@ def run(file: Path) -> None:
 
 def _print_endpoints(event_types: Iterable[EventType[Any]], settings: Settings) -> None:
     for event_type in event_types:
-        if endpoint := event_type.endpoint(settings):
-            out.print(f"{endpoint.name:<10}{endpoint.url}")
+        for endpoint in event_type.endpoints(settings):
+            out.print(f"{endpoint.name:<10}{endpoint.url}", highlight=False)
 
 
 def _print_functions(template: Template, settings: Settings) -> None:

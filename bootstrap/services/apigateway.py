@@ -507,7 +507,7 @@ RESOURCE_TYPES = {
             "DisableExecuteApiEndpoint": shapes.flag,
             "EndpointConfiguration": shapes.mapping({"Types": _TEXTS}),
             "MinimumCompressionSize": shapes.number(0, 10_485_760),
-            "Policy": shapes.any_mapping,
+            "Policy": shapes.text_or_mapping,
             "Tags": shapes.list_of(shapes.mapping({"Key": shapes.text, "Value": shapes.text})),
         },
         keys=_api_keys_of,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bootstrap.definition.events import event_bridge, http, http_api, s3, sns, sqs, stream, url
+from bootstrap.definition.events import alb, event_bridge, http, http_api, s3, sns, sqs, stream, url
 from bootstrap.definition.events.base import EventType
 from bootstrap.definition.events.failures import FailurePath
 
@@ -21,6 +21,7 @@ EVENT_TYPES: dict[str, EventType[Any]] = {
         s3.S3(),
         stream.Stream(),
         url.Url(),
+        alb.Alb(),
     )
 }
 

@@ -154,9 +154,9 @@ class EventType[E: Model](ABC):
     def example(self, trigger: Trigger[E], service: Service, settings: Settings) -> Example:
         """How ``status`` shows a trigger, and how to try it."""
 
-    def endpoint(self, settings: Settings) -> Endpoint | None:
-        """The address that all triggers of this type share, or None."""
-        return None
+    def endpoints(self, settings: Settings) -> list[Endpoint]:
+        """The addresses that triggers of this type are reached at."""
+        return []
 
     def resource_problem(self, kind: str, properties: dict[str, Any]) -> tuple[str, str] | None:
         """The problem of a resource of the file that this type's triggers may use, or None.

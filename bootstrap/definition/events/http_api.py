@@ -162,11 +162,12 @@ class HttpApi(EventType[HttpApiEvent]):
             return Example(f"HTTP API {text}", f"curl -i {url}")
         if method in ("DELETE", "HEAD", "OPTIONS"):
             return Example(f"HTTP API {text}", f"curl -i -X {method} {url}")
-        return Example(f"HTTP API {text}", f"curl -X {method} {url} -d '{body_for(path)}'")
+        data = f"-H 'Content-Type: application/json' -d '{body_for(path)}'"
+        return Example(f"HTTP API {text}", f"curl -X {method} {url} {data}")
 
     @override
-    def endpoint(self, settings: Settings) -> Endpoint:
-        return Endpoint("HTTP API", settings.http_api_url)
+    def endpoints(self, settings: Settings) -> list[Endpoint]:
+        return [Endpoint("HTTP API", settings.http_api_url)]
 
 
 def _first_of_each_function(

@@ -58,9 +58,8 @@ def rest_api(service: Service, settings: RestApiSettings) -> Resource:
     properties |= {key: value for key, value in more.items() if value is not None}
     if provider.tags:
         properties["Tags"] = [{"Key": key, "Value": tag} for key, tag in provider.tags.items()]
-    if settings.resourcePolicy:
-        document = {"Version": "2012-10-17", "Statement": settings.resourcePolicy}
-        properties["Policy"] = document
+    document = {"Version": "2012-10-17", "Statement": settings.resourcePolicy}
+    properties["Policy"] = document if settings.resourcePolicy else ""
     return Resource(API_ID, "AWS::ApiGateway::RestApi", properties, ("provider", "apiGateway"))
 
 

@@ -27,6 +27,10 @@ SETTINGS = Settings(4566, 8080, "us-east-1")
 PACKAGE = Path(bootstrap.__file__).parent
 #: One event of each type, as short as the type allows. A new type needs one here.
 SHORTEST = {
+    "alb": (
+        "{listenerArn: 'arn:aws:elasticloadbalancing:us-east-1:000000000000:listener/app/a/b/c',"
+        " priority: 1, conditions: {path: /}}"
+    ),
     "eventBridge": "{schedule: rate(1 hour)}",
     "http": "GET /",
     "httpApi": "GET /orders/{id}",
@@ -165,8 +169,8 @@ def test_a_type_can_be_a_key_of_the_function(with_address: Any, project: Project
         ("    address: {port: 1}\n", "functions.greet.address.port: is not supported here. "
                                      "Supported: cors."),
         ("    events: [{address: true}]\n", "the event type “address” is not supported here. "
-                                            "Supported: eventBridge, http, httpApi, s3, sns, sqs, "
-                                            "stream."),
+                                            "Supported: alb, eventBridge, http, httpApi, s3, "
+                                            "sns, sqs, stream."),
     ],
 )  # fmt: skip
 def test_a_key_of_the_function_is_checked(
