@@ -15,7 +15,9 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
+from tests.apigatewayv2.http_api_emulator import free_port, start_emulator, stop_emulator
 from tests.engine.lambda_stack import Stack, engine, kill, start_stack
+from tests.support.journal import Journal
 from tests.support.waiting import eventually
 
 ECHO = """
@@ -313,6 +315,20 @@ def test_an_https_listener_is_served_without_tls(stack: Stack, made: list[Balanc
 
     assert listener["SslPolicy"] == "ELBSecurityPolicy-2016-08"
     assert get(made[0]).json()["headers"]["x-forwarded-proto"] == "https"
+
+
+def test_the_journal_names_the_load_balancer(stack: Stack, made: list[Balancer]) -> None:
+    name = stack.create(ECHO)
+    balancer = make_balancer(stack, make_group(stack, name))
+    made.append(balancer)
+    own = balancer.arn.split("/")[2]
+
+    event = get(balancer).json()
+
+    journal = Journal(f"http://127.0.0.1:{stack.port}")
+    (row,) = eventually(lambda: journal.find(function=name))
+    assert (row["kind"], row["source"]) == ("HTTP request", f"load balancer {own}")
+    assert row["trace"] in event["headers"]["x-amzn-trace-id"]
 
 
 def test_a_head_request_has_no_body(echo: Balancer) -> None:
@@ -912,6 +928,20 @@ def test_when_no_port_is_left_a_listener_is_not_made(stack: Stack, made: list[Ba
     made_ones = balancer.elb.describe_listeners(LoadBalancerArn=balancer.arn)["Listeners"]
     assert 1 < len(made_ones) <= PORTS
     assert get(balancer).text == "first"
+
+
+def test_ports_that_are_no_range_end_the_emulator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOAD_BALANCER_PORTS", "8081")
+    process = start_emulator(tmp_path, free_port(), 0)
+    try:
+        assert process.wait(60) == 1
+    finally:
+        stop_emulator(process)
+    log = (tmp_path / "log").read_text()
+    assert "LOAD_BALANCER_PORTS=8081 is no range of ports such as 8081-8099" in log
+    assert "Traceback" not in log
 
 
 def test_names_and_protection(stack: Stack, made: list[Balancer]) -> None:
