@@ -7,6 +7,7 @@ import json
 import secrets
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,11 @@ TEXT = {"Content-Type": "text/plain"}
 
 @pytest.fixture(scope="module")
 def first_port() -> int:
-    """Of a range of ports of its own: tests in other workers have load balancers too."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return min(int(server.getsockname()[1]), 65_000)
+    """Of a range of its own: tests in other workers have load balancers too.
+
+    It lies below the ports that the system gives to clients, which would take some of it.
+    """
+    return 20_000 + secrets.randbelow(10_000)
 
 
 @pytest.fixture(scope="module")
@@ -928,6 +931,20 @@ def test_when_no_port_is_left_a_listener_is_not_made(stack: Stack, made: list[Ba
     made_ones = balancer.elb.describe_listeners(LoadBalancerArn=balancer.arn)["Listeners"]
     assert 1 < len(made_ones) <= PORTS
     assert get(balancer).text == "first"
+
+
+def test_many_are_made_at_a_time(stack: Stack, made: list[Balancer]) -> None:
+    texts = [random_name("text") for _ in range(6)]
+
+    with ThreadPoolExecutor(len(texts)) as pool:
+        balancers = list(pool.map(lambda text: make_balancer(stack, action=fixed(text)), texts))
+        made += balancers
+
+    assert [get(balancer).text for balancer in balancers] == texts
+    with ThreadPoolExecutor(len(texts)) as pool:
+        rules = list(pool.map(lambda one: one.rule(paths("/a"), one.url), balancers))
+    assert len(rules) == len(texts)
+    assert [get(one, "/a").text for one in balancers] == [one.url for one in balancers]
 
 
 def test_ports_that_are_no_range_end_the_emulator(
