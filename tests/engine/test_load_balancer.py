@@ -7,6 +7,7 @@ import json
 import secrets
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
+from tests.apigatewayv2.http_api_emulator import free_port, start_emulator, stop_emulator
 from tests.engine.lambda_stack import Stack, engine, kill, start_stack
+from tests.support.journal import Journal
 from tests.support.waiting import eventually
 
 ECHO = """
@@ -35,9 +38,11 @@ TEXT = {"Content-Type": "text/plain"}
 
 @pytest.fixture(scope="module")
 def first_port() -> int:
-    """Of a range of ports of its own: tests in other workers have load balancers too."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return min(int(server.getsockname()[1]), 65_000)
+    """Of a range of its own: tests in other workers have load balancers too.
+
+    It lies below the ports that the system gives to clients, which would take some of it.
+    """
+    return 20_000 + secrets.randbelow(10_000)
 
 
 @pytest.fixture(scope="module")
@@ -313,6 +318,20 @@ def test_an_https_listener_is_served_without_tls(stack: Stack, made: list[Balanc
 
     assert listener["SslPolicy"] == "ELBSecurityPolicy-2016-08"
     assert get(made[0]).json()["headers"]["x-forwarded-proto"] == "https"
+
+
+def test_the_journal_names_the_load_balancer(stack: Stack, made: list[Balancer]) -> None:
+    name = stack.create(ECHO)
+    balancer = make_balancer(stack, make_group(stack, name))
+    made.append(balancer)
+    own = balancer.arn.split("/")[2]
+
+    event = get(balancer).json()
+
+    journal = Journal(f"http://127.0.0.1:{stack.port}")
+    (row,) = eventually(lambda: journal.find(function=name))
+    assert (row["kind"], row["source"]) == ("HTTP request", f"load balancer {own}")
+    assert row["trace"] in event["headers"]["x-amzn-trace-id"]
 
 
 def test_a_head_request_has_no_body(echo: Balancer) -> None:
@@ -912,6 +931,34 @@ def test_when_no_port_is_left_a_listener_is_not_made(stack: Stack, made: list[Ba
     made_ones = balancer.elb.describe_listeners(LoadBalancerArn=balancer.arn)["Listeners"]
     assert 1 < len(made_ones) <= PORTS
     assert get(balancer).text == "first"
+
+
+def test_many_are_made_at_a_time(stack: Stack, made: list[Balancer]) -> None:
+    texts = [random_name("text") for _ in range(6)]
+
+    with ThreadPoolExecutor(len(texts)) as pool:
+        balancers = list(pool.map(lambda text: make_balancer(stack, action=fixed(text)), texts))
+        made += balancers
+
+    assert [get(balancer).text for balancer in balancers] == texts
+    with ThreadPoolExecutor(len(texts)) as pool:
+        rules = list(pool.map(lambda one: one.rule(paths("/a"), one.url), balancers))
+    assert len(rules) == len(texts)
+    assert [get(one, "/a").text for one in balancers] == [one.url for one in balancers]
+
+
+def test_ports_that_are_no_range_end_the_emulator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOAD_BALANCER_PORTS", "8081")
+    process = start_emulator(tmp_path, free_port(), 0)
+    try:
+        assert process.wait(60) == 1
+    finally:
+        stop_emulator(process)
+    log = (tmp_path / "log").read_text()
+    assert "LOAD_BALANCER_PORTS=8081 is no range of ports such as 8081-8099" in log
+    assert "Traceback" not in log
 
 
 def test_names_and_protection(stack: Stack, made: list[Balancer]) -> None:

@@ -9,6 +9,7 @@ Test: ``tests/engine/test_load_balancer.py::test_the_address_leads_to_the_listen
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,28 +36,33 @@ class Document:
     Args:
         settings: Where listeners are served.
         ports: The ports that they have.
+
+    Attributes:
+        lock: Held from looking at what there is until the ports are changed accordingly.
     """
 
     def __init__(self, settings: Settings, ports: Ports) -> None:
         self._settings = settings
         self._ports = ports
+        self.lock = threading.RLock()
 
     def describe(self) -> dict[str, Any]:
         """The document of ``LoadBalancers.replace`` in the engine."""
-        self.refresh()
-        return {
-            "host": self._settings.listen,
-            "listeners": [
-                _listener(balancer, listener, port)
-                for balancer, listener in _listeners()
-                if (port := self._ports.of_listener(listener.arn)) is not None
-            ],
-            "target_groups": [
-                _target_group(group)
-                for backend in backends()
-                for group in list(backend.target_groups.values())
-            ],
-        }
+        with self.lock:
+            self.refresh()
+            return {
+                "host": self._settings.listen,
+                "listeners": [
+                    _listener(balancer, listener, port)
+                    for balancer, listener in _listeners()
+                    if (port := self._ports.of_listener(listener.arn)) is not None
+                ],
+                "target_groups": [
+                    _target_group(group)
+                    for backend in backends()
+                    for group in list(backend.target_groups.values())
+                ],
+            }
 
     def addresses(self) -> list[dict[str, Any]]:
         """Where each listener is served: for people."""
@@ -72,17 +78,20 @@ class Document:
 
     def refresh(self) -> None:
         """Give the ports of what is gone back, and keep moto's fields right."""
-        balancers = [
-            balancer for backend in backends() for balancer in list(backend.load_balancers.values())
-        ]
-        listeners = {arn for balancer in balancers for arn in list(balancer.listeners)}
-        self._ports.keep(listeners, {balancer.arn for balancer in balancers})
-        for balancer in balancers:
-            if balancer.type == APPLICATION:
-                port = self._ports.of_balancer(balancer.arn)
-                balancer.dns_name = f"localhost:{port}" if port else "localhost"
-        for backend in backends():
-            _refresh_uses(backend)
+        with self.lock:
+            balancers = [
+                balancer
+                for backend in backends()
+                for balancer in list(backend.load_balancers.values())
+            ]
+            listeners = {arn for balancer in balancers for arn in list(balancer.listeners)}
+            self._ports.keep(listeners, {balancer.arn for balancer in balancers})
+            for balancer in balancers:
+                if balancer.type == APPLICATION:
+                    port = self._ports.of_balancer(balancer.arn)
+                    balancer.dns_name = f"localhost:{port}" if port else "localhost"
+            for backend in backends():
+                _refresh_uses(backend)
 
 
 def backends() -> list[ELBv2Backend]:

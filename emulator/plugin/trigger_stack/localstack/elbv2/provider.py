@@ -158,8 +158,9 @@ class LoadBalancing:
         balancer = backend.load_balancers[made["LoadBalancerArn"]]
         balancer.scheme = made["Scheme"] = balancer.scheme or "internet-facing"
         if balancer.type == APPLICATION:
-            self._ports.promise(balancer.arn)
-            self._document.refresh()
+            with self._document.lock:
+                self._ports.promise(balancer.arn)
+                self._document.refresh()
             made["DNSName"] = balancer.dns_name
         return answer
 
@@ -190,14 +191,7 @@ class LoadBalancing:
             balancer.listeners[arn].ssl_policy = None  # type: ignore[assignment]  # as on AWS
             answer["Listeners"][0].pop("SslPolicy", None)
         try:
-            reply, _ = control_plane().call(
-                {
-                    "op": "load_balancer_port",
-                    "listener": arn,
-                    "host": self._settings.listen,
-                    "ports": self._ports.candidates(balancer.arn, int(request["Port"])),
-                }
-            )
+            self._serve(balancer, arn, int(request["Port"]))
         except (EngineUnavailableError, RemoteError) as error:
             balancer.listeners.pop(arn, None)
             ports = self._settings.ports
@@ -206,8 +200,25 @@ class LoadBalancing:
                 f"{error} LOAD_BALANCER_PORTS is {ports.start}-{ports.stop - 1}: delete a load"
                 " balancer, or give it more.",
             ) from None
-        self._ports.take(arn, balancer.arn, reply["port"])
         return answer
+
+    def _serve(self, balancer: FakeLoadBalancer, listener: str, wanted: int) -> None:
+        """Have the engine take a port for a new listener.
+
+        Raises:
+            EngineUnavailableError: There is no engine.
+            RemoteError: No port is left.
+        """
+        with self._document.lock:
+            reply, _ = control_plane().call(
+                {
+                    "op": "load_balancer_port",
+                    "listener": listener,
+                    "host": self._settings.listen,
+                    "ports": self._ports.candidates(balancer.arn, wanted),
+                }
+            )
+            self._ports.take(listener, balancer.arn, reply["port"])
 
     def modify_listener(self, context: RequestContext, request: Any) -> Any:
         """It stays on its port of this machine."""
