@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -19,6 +20,7 @@ from bootstrap.settings import Settings
 
 _PEEK_SECONDS = 20
 _PEEK_LIMIT = 1000
+_POLL_S = 0.2
 
 
 class _Unknown(FailurePath):
@@ -71,8 +73,13 @@ def dead_letter_queues(settings: Settings) -> dict[str, str]:
 
 
 @contextmanager
-def _received(sqs: Any, url: str) -> Iterator[list[dict[str, Any]]]:
-    """Messages of a queue, hidden from others meanwhile and given back afterwards."""
+def _received(sqs: Any, url: str, *, wait_s: float = 0) -> Iterator[list[dict[str, Any]]]:
+    """Messages of a queue, hidden from others meanwhile and given back afterwards.
+
+    Args:
+        wait_s: Seconds to wait for messages that somebody else hides, when there are no others.
+    """
+    _wait_for_hidden(sqs, url, wait_s)
     messages: dict[str, dict[str, Any]] = {}
     while len(messages) < _PEEK_LIMIT:
         batch = sqs.receive_message(
@@ -98,6 +105,18 @@ def _received(sqs: Any, url: str) -> Iterator[list[dict[str, Any]]]:
                     for number, handle in enumerate(handles[start : start + 10])
                 ],
             )
+
+
+def _wait_for_hidden(sqs: Any, url: str, wait_s: float) -> None:
+    """Another command that looks into the queue gives its messages back soon."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    deadline = time.monotonic() + wait_s
+    while time.monotonic() < deadline:
+        counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        visible, hidden = (int(counts[name]) for name in names)
+        if visible or not hidden:
+            return
+        time.sleep(_POLL_S)
 
 
 def _connected(settings: Settings) -> dict[str, str]:
@@ -148,7 +167,7 @@ def redrive(queue: str) -> None:
         )
     sqs, url = settings.client("sqs"), queues[queue]
     moved, stuck = 0, []
-    with _received(sqs, url) as messages:
+    with _received(sqs, url, wait_s=_PEEK_SECONDS + _POLL_S) as messages:
         for path, letter in map(_read, messages):
             try:
                 path.send_back(settings, letter)

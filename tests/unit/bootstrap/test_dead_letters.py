@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
+from bootstrap.commands import dlq
 from bootstrap.commands.dlq import _short, dead_letter_queues, describe
 from bootstrap.settings import Settings
 
@@ -202,3 +203,25 @@ def test_a_topics_dead_letter_is_told_from_a_functions() -> None:
 
     assert (topic.origin, topic.reason) == ("topic", "there is no function x")
     assert function.origin == "function"
+
+
+def test_messages_that_somebody_looks_at_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = [("0", "2"), ("0", "2"), ("2", "0")]
+    waited: list[float] = []
+
+    class Queue:
+        def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
+            visible, hidden = counts.pop(0)
+            return {
+                "Attributes": {
+                    "ApproximateNumberOfMessages": visible,
+                    "ApproximateNumberOfMessagesNotVisible": hidden,
+                }
+            }
+
+    monkeypatch.setattr(dlq.time, "sleep", waited.append)
+
+    dlq._wait_for_hidden(Queue(), "url", 10)
+
+    assert len(waited) == 2
+    assert not counts
