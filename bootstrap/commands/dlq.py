@@ -79,20 +79,11 @@ def _received(sqs: Any, url: str, *, wait_s: float = 0) -> Iterator[list[dict[st
     Args:
         wait_s: Seconds to wait for messages that somebody else hides, when there are no others.
     """
-    _wait_for_hidden(sqs, url, wait_s)
-    messages: dict[str, dict[str, Any]] = {}
-    while len(messages) < _PEEK_LIMIT:
-        batch = sqs.receive_message(
-            QueueUrl=url,
-            MaxNumberOfMessages=10,
-            VisibilityTimeout=_PEEK_SECONDS,
-            WaitTimeSeconds=0,
-            MessageSystemAttributeNames=["All"],
-            MessageAttributeNames=["All"],
-        ).get("Messages", [])
-        if not batch:
-            break
-        messages.update({message["MessageId"]: message for message in batch})
+    messages = _receive_all(sqs, url)
+    deadline = time.monotonic() + wait_s
+    while not messages and time.monotonic() < deadline and _waiting(sqs, url):
+        time.sleep(_POLL_S)
+        messages = _receive_all(sqs, url)
     try:
         yield list(messages.values())
     finally:
@@ -107,16 +98,29 @@ def _received(sqs: Any, url: str, *, wait_s: float = 0) -> Iterator[list[dict[st
             )
 
 
-def _wait_for_hidden(sqs: Any, url: str, wait_s: float) -> None:
-    """Another command that looks into the queue gives its messages back soon."""
+def _receive_all(sqs: Any, url: str) -> dict[str, dict[str, Any]]:
+    """Every message that can be received now, by its id."""
+    messages: dict[str, dict[str, Any]] = {}
+    while len(messages) < _PEEK_LIMIT:
+        batch = sqs.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=_PEEK_SECONDS,
+            WaitTimeSeconds=0,
+            MessageSystemAttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        ).get("Messages", [])
+        if not batch:
+            break
+        messages.update({message["MessageId"]: message for message in batch})
+    return messages
+
+
+def _waiting(sqs: Any, url: str) -> bool:
+    """Whether there are messages, also such that another command hides for a moment."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    deadline = time.monotonic() + wait_s
-    while time.monotonic() < deadline:
-        counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-        visible, hidden = (int(counts[name]) for name in names)
-        if visible or not hidden:
-            return
-        time.sleep(_POLL_S)
+    counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return any(int(counts[name]) for name in names)
 
 
 def _connected(settings: Settings) -> dict[str, str]:

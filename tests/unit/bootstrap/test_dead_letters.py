@@ -206,10 +206,15 @@ def test_a_topics_dead_letter_is_told_from_a_functions() -> None:
 
 
 def test_messages_that_somebody_looks_at_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    counts = [("0", "2"), ("0", "2"), ("2", "0")]
-    waited: list[float] = []
+    """The other command may even take them again between the two questions."""
+    letter = {"MessageId": "1", "ReceiptHandle": "r"}
+    answers: list[list[dict[str, str]]] = [[], [], [letter], []]
+    counts = [("0", "1"), ("1", "0")]
 
     class Queue:
+        def receive_message(self, **_: Any) -> dict[str, Any]:
+            return {"Messages": answers.pop(0)}
+
         def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
             visible, hidden = counts.pop(0)
             return {
@@ -219,9 +224,24 @@ def test_messages_that_somebody_looks_at_are_waited_for(monkeypatch: pytest.Monk
                 }
             }
 
-    monkeypatch.setattr(dlq.time, "sleep", waited.append)
+        def change_message_visibility_batch(self, **_: Any) -> None:
+            pass
 
-    dlq._wait_for_hidden(Queue(), "url", 10)
+    monkeypatch.setattr(dlq.time, "sleep", lambda _: None)
 
-    assert len(waited) == 2
+    with dlq._received(Queue(), "url", wait_s=10) as messages:
+        assert messages == [letter]
+
     assert not counts
+
+
+def test_an_empty_queue_is_not_waited_for() -> None:
+    class Empty:
+        def receive_message(self, **_: Any) -> dict[str, Any]:
+            return {}
+
+        def get_queue_attributes(self, AttributeNames: list[str], **_: Any) -> dict[str, Any]:
+            return {"Attributes": dict.fromkeys(AttributeNames, "0")}
+
+    with dlq._received(Empty(), "url", wait_s=60) as messages:
+        assert messages == []
