@@ -240,8 +240,8 @@ def test_an_empty_queue_is_not_waited_for() -> None:
         def receive_message(self, **_: Any) -> dict[str, Any]:
             return {}
 
-        def get_queue_attributes(self, AttributeNames: list[str], **_: Any) -> dict[str, Any]:
-            return {"Attributes": dict.fromkeys(AttributeNames, "0")}
+        def get_queue_attributes(self, **asked: Any) -> dict[str, Any]:
+            return {"Attributes": dict.fromkeys(asked["AttributeNames"], "0")}
 
     with dlq._received(Empty(), "url", wait_s=60) as messages:
         assert messages == []
