@@ -67,6 +67,8 @@ def check(file: File = DEFAULT_FILE) -> None:
 
     template = up.load_template(file)
     resources = check(template)
+    for note in template.document.notes_as_text():
+        console.out.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     console.out.print(f"{file}: fine, {len(resources)} resources")
 
 

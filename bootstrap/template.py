@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -108,6 +109,10 @@ _FORMS = {
     "Fn::GetAtt": "[<logical id>, <attribute>]",
     "Fn::Sub": "text, or [<text>, {<name>: <value>}]",
     "Fn::Join": "[<separator>, [<value>, …]]",
+    "Fn::Select": "[<index>, <list>]",
+    "Fn::Split": "[<separator>, <text>]",
+    "Fn::Base64": "text",
+    "Fn::GetAZs": "a region, or nothing",
 }
 
 
@@ -136,7 +141,13 @@ def _well_formed(function: str, value: Any) -> bool:
             return True
         case "Fn::Sub", str() | [str(), dict()]:
             return True
-        case "Fn::Join", [str(), list()]:
+        case "Fn::Join", [str(), list()] | [str(), dict()]:
+            return True
+        case "Fn::Select", [int() | str(), list() | dict()]:
+            return str(value[0]).isdecimal()
+        case "Fn::Split", [str(), str() | dict()]:
+            return True
+        case (("Fn::Base64" | "Fn::GetAZs"), str() | dict()):
             return True
     return False
 
@@ -193,6 +204,16 @@ def resolve(node: Any, created: dict[str, Physical], pseudo: dict[str, str]) -> 
             return _attribute(f"{value[0]}.{value[1]}", created, pseudo)
         if key == "Fn::Join":
             return str(value[0]).join(str(part) for part in resolve(value[1], created, pseudo))
+        if key == "Fn::Select":
+            return _selected(int(value[0]), resolve(value[1], created, pseudo))
+        if key == "Fn::Split":
+            return str(resolve(value[1], created, pseudo)).split(value[0])
+        if key == "Fn::Base64":
+            text = str(resolve(value, created, pseudo))
+            return base64.b64encode(text.encode()).decode("ascii")
+        if key == "Fn::GetAZs":
+            region = resolve(value, created, pseudo) or pseudo["AWS::Region"]
+            return [f"{region}{letter}" for letter in "abc"]
         if key == "Fn::Sub":
             text, extra = value if isinstance(value, list) else (value, {})
             own = {name: str(resolve(v, created, pseudo)) for name, v in extra.items()}
@@ -200,6 +221,12 @@ def resolve(node: Any, created: dict[str, Physical], pseudo: dict[str, str]) -> 
                 lambda m: own[m[1]] if m[1] in own else _attribute(m[1], created, pseudo), text
             ).replace("${!", "${")
     return {key: resolve(value, created, pseudo) for key, value in node.items()}
+
+
+def _selected(index: int, items: list[Any]) -> Any:
+    if index >= len(items):
+        raise UnknownAttributeError(f"Fn::Select: there is no item {index} in {items}.")
+    return items[index]
 
 
 def _attribute(name: str, created: dict[str, Physical], pseudo: dict[str, str]) -> str:

@@ -21,6 +21,8 @@ def check(template: Template) -> None:
     """
     for resource in template.resources.values():
         if resource.type == "AWS::Lambda::Function" and resource.path[0] == "functions":
+            if "Archive" in resource.properties["Code"]:
+                continue
             wanted = resource.properties
             check_handler(
                 str(resource.path[1]),

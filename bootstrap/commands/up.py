@@ -10,7 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from bootstrap.checks import check
 from bootstrap.console import out
 from bootstrap.definition.compile import compile_template
+from bootstrap.definition.conditions import evaluate
 from bootstrap.definition.document import load_document
+from bootstrap.definition.normalise import normalise
 from bootstrap.definition.variables import resolve_variables
 from bootstrap.deploy import Deployment, apply
 from bootstrap.lock import one_at_a_time
@@ -28,6 +30,8 @@ def load_template(file: Path, stage: str | None = None) -> Template:
     """
     document = load_document(file)
     resolve_variables(document, options={"stage": stage} if stage else {})
+    normalise(document)
+    evaluate(document)
     return compile_template(document)
 
 
@@ -48,6 +52,9 @@ def run(file: Path, *, quiet: bool = False, start: bool = False) -> Deployment:
 
 
 def _run(template: Template, *, quiet: bool, start: bool) -> Deployment:
+    if template.document.notes and not quiet:
+        count = len(template.document.notes)
+        out.print(f"{count} keys are read otherwise here: make check says which, and why")
     settings = Settings.from_environment(template.region)
     context = Context(settings, template.service)
     if start:

@@ -146,10 +146,7 @@ def _compile_function(key: str, function: Function, service: Service, template: 
     template.add(Resource(naming.log_group_id(key), "AWS::Logs::LogGroup", log_group, path))
 
     properties: dict[str, Any] = {
-        "Code": {
-            "Root": str(template.document.root),
-            "Patterns": _patterns(service, function),
-        },
+        "Code": _code(key, function, service, template),
         "Handler": function.handler,
         "Runtime": runtime,
         "FunctionName": name,
@@ -182,6 +179,21 @@ def _compile_function(key: str, function: Function, service: Service, template: 
         )
     )
     _compile_invoke_config(key, function, template)
+
+
+def _code(key: str, function: Function, service: Service, template: Template) -> dict[str, Any]:
+    """What the function's package is made of: files, or an archive that is there already."""
+    root = template.document.root
+    own = function.package.artifact
+    artifact = own or (None if function.package.individually else service.package.artifact)
+    if artifact is None:
+        return {"Root": str(root), "Patterns": _patterns(service, function)}
+    if not (root / artifact).is_file():
+        path = ("functions", key, "package") if own else ("package",)
+        template.document.fail(
+            f"functions.{key}: there is no {artifact}. Build it before.", *path, "artifact"
+        )
+    return {"Archive": str(root / artifact)}
 
 
 def _patterns(service: Service, function: Function) -> list[str]:

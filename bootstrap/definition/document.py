@@ -24,6 +24,20 @@ INTRINSIC_TAGS = {
     "!GetAtt": "Fn::GetAtt",
     "!Sub": "Fn::Sub",
     "!Join": "Fn::Join",
+    "!Select": "Fn::Select",
+    "!Split": "Fn::Split",
+    "!Base64": "Fn::Base64",
+    "!GetAZs": "Fn::GetAZs",
+    "!FindInMap": "Fn::FindInMap",
+    "!If": "Fn::If",
+    "!Equals": "Fn::Equals",
+    "!And": "Fn::And",
+    "!Or": "Fn::Or",
+    "!Not": "Fn::Not",
+    "!Condition": "Condition",
+    "!ImportValue": "Fn::ImportValue",
+    "!Cidr": "Fn::Cidr",
+    "!Transform": "Fn::Transform",
 }
 
 _YAML = "tag:yaml.org,2002:"
@@ -34,6 +48,19 @@ _MAX_VALUES = 200_000
 _MAX_BITS = 1024
 
 
+@dataclass(frozen=True)
+class Note:
+    """Something that is read otherwise than it is written, or not at all.
+
+    Attributes:
+        path: where it stands.
+        text: what is done with it; its key is the subject.
+    """
+
+    path: KeyPath
+    text: str
+
+
 @dataclass
 class Document:
     """A definition file as plain data.
@@ -42,11 +69,13 @@ class Document:
         path: where it was read from.
         data: the content, CloudFormation's short forms written out (``{"Ref": …}``).
         lines: 1-based line of every key and list item, by its path from the root.
+        notes: what was left out of ``data``, or read otherwise, and why.
     """
 
     path: Path
     data: dict[str, Any]
     lines: dict[KeyPath, int] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
 
     @property
     def root(self) -> Path:
@@ -59,6 +88,19 @@ class Document:
             if found := self.lines.get(tuple(path[:length])):
                 return found
         return None
+
+    def note(self, text: str, *path: str | int) -> None:
+        """Remember what is done with the key at ``path``."""
+        self.notes.append(Note(path, text))
+
+    def notes_as_text(self) -> list[str]:
+        """One line for each note, in the order of the file."""
+        ordered = sorted(self.notes, key=lambda note: self.line(note.path) or 0)
+        return [
+            f"{self.path.name}:{self.line(note.path) or 1}: {'.'.join(map(str, note.path))}:"
+            f" {note.text}"
+            for note in ordered
+        ]
 
     def fail(self, message: str, *path: str | int) -> NoReturn:
         """Refuse what stands at ``path``.
@@ -112,10 +154,30 @@ def load_document(path: Path) -> Document:
         document.fail(f"cannot be read: {error.strerror}.")
     except UnicodeDecodeError as error:
         document.fail(f"is not UTF-8 text ({error.reason} at byte {error.start}).")
+    reader, root = _compose(document, text)
+    if not isinstance(root, MappingNode) or root.tag != f"{_YAML}map":
+        document.fail("must be a mapping with the keys service, provider, functions, resources.")
+    document.data = _Values(document, reader).mapping(root, (), 0)
+    return document
+
+
+def load_value(path: Path, text: str) -> Any:
+    """Read a YAML file that a definition takes values from: it may hold any value.
+
+    Raises:
+        DefinitionError: not YAML.
+    """
+    document = Document(path=path, data={})
+    reader, root = _compose(document, text)
+    return None if root is None else _Values(document, reader).value(root, (), 0)
+
+
+def _compose(document: Document, text: str) -> tuple[YAML, Node | None]:
+    path = document.path
     reader = YAML(typ="safe", pure=True)
     reader.Scanner = _ShallowScanner
     try:
-        root = reader.compose(text)
+        return reader, reader.compose(text)
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise DefinitionError(
@@ -132,10 +194,6 @@ def load_document(path: Path) -> Document:
         ) from None
     except (YAMLError, ValueError, RecursionError) as error:
         document.fail(f"is not valid YAML: {error}.")
-    if not isinstance(root, MappingNode) or root.tag != f"{_YAML}map":
-        document.fail("must be a mapping with the keys service, provider, functions, resources.")
-    document.data = _Values(document, reader).mapping(root, (), 0)
-    return document
 
 
 class _Values:

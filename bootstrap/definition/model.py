@@ -37,10 +37,11 @@ EnvironmentValue = Annotated[str | dict[str, Any], BeforeValidator(_scalar_to_te
 
 
 class Package(Model):
-    """``package``: which files belong to a deployment package, as glob patterns."""
+    """``package``: which files belong to a deployment package, or the package itself."""
 
     individually: bool = False
     patterns: list[str] = []
+    artifact: str | None = None
 
 
 class Layer(Model):

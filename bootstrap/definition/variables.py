@@ -1,4 +1,4 @@
-"""Serverless Framework variables: ``${self:…}``, ``${env:…}``, ``${opt:…}``, ``${sls:…}``.
+"""Serverless Framework variables: ``${self:…}``, ``${env:…}``, ``${file(…):…}`` and others.
 
 Follows the Serverless Framework guide, "Variables". ``${AWS::Region}`` and ``${Resource.Attr}``
 belong to CloudFormation's ``Fn::Sub`` and are left alone.
@@ -8,17 +8,36 @@ from __future__ import annotations
 
 import os
 import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bootstrap.definition.document import Document, KeyPath
+from bootstrap.definition.variable_sources import (
+    MISSING,
+    SourceError,
+    parameter,
+    read_file,
+    stack_output,
+)
 
 _OPEN = re.compile(r"(\\*)\$\{")
 _TYPE = re.compile(r"[a-z][a-zA-Z0-9.-]*(?=\(|:(?!:))")
 _LITERAL = re.compile(r"""\s*('[^']*'|"(?:[^"\\]|\\.)*")\s*""")
-_SUPPORTED = ("self", "env", "opt", "sls")
-_MISSING = object()
+_SOURCE = re.compile(r"([a-z][a-zA-Z0-9.-]*)(\(.*\))?(?::(.*))?", re.DOTALL)
+_SUPPORTED = ("self", "env", "opt", "sls", "param", "file", "aws", "ssm", "cf", "strToBool")
+_MISSING = MISSING
+#: What the framework takes when nothing says otherwise.
+_FALLBACKS = {
+    "opt:stage": "dev",
+    "self:provider.stage": "dev",
+    "opt:region": "us-east-1",
+    "self:provider.region": "us-east-1",
+}
+#: Of LocalStack.
+_ACCOUNT = "000000000000"
 #: Deeper than anyone writes, and shallow enough for Python's stack.
 _MAX_DEPTH = 80
 #: A short file can ask for more values than memory holds, by naming values that name values.
@@ -65,6 +84,8 @@ class _Resolver:
         self.options = options
         self.values = 0
         self.under_way: list[tuple[str, str]] = []
+        self.files: dict[str, Any] = {}
+        self.instance_id = uuid.uuid4().hex
 
     def walk(self, node: Any, path: KeyPath, depth: int = 0) -> Any:
         self.values += 1
@@ -143,46 +164,86 @@ class _Resolver:
         for source in variable.sources:
             if not _TYPE.match(source):
                 return self.literal(source, variable, path)
-            kind, _, address = source.partition(":")
+            match = _SOURCE.fullmatch(source)
+            kind, argument, address = match.groups() if match else (source, None, None)
             if kind not in _SUPPORTED:
                 self.document.fail(
                     f"{_short(variable.text)}: the variable source “{kind}” is not supported here. "
                     f"Supported: {', '.join(_SUPPORTED)}.",
                     *path,
                 )
-            address = str(self.walk(address.strip(), path, depth))
-            value = self.found(kind, address, variable, path, depth)
+            argument = str(self.walk(argument[1:-1].strip(), path, depth)) if argument else ""
+            address = str(self.walk((address or "").strip(), path, depth))
+            value = self.found(kind, argument, address, variable, path, depth)
             if value is not _MISSING and value is not None:
                 return value
+        for source in variable.sources:
+            if source in _FALLBACKS:
+                return _FALLBACKS[source]
         raise self.document.error(
             f"{_short(variable.text)} has no value. Set it, or give a default: "
             f"{_short(variable.text[:-1])}, 'default'}}.",
             *path,
         )
 
-    def found(self, kind: str, address: str, variable: _Variable, path: KeyPath, depth: int) -> Any:
+    def found(
+        self,
+        kind: str,
+        argument: str,
+        address: str,
+        variable: _Variable,
+        path: KeyPath,
+        depth: int,
+    ) -> Any:
         """The value that a source has at ``address``, with its own variables resolved."""
-        here = (kind, address)
+        here = (f"{kind}({argument})", address)
         if here in self.under_way:
             self.document.fail(f"{_short(variable.text)}: the variable refers to itself.", *path)
         self.under_way.append(here)
-        value = self.lookup(kind, address, path, depth)
+        try:
+            value = self.lookup(kind, argument, address, path, depth)
+        except SourceError as error:
+            self.document.fail(f"{_short(variable.text)}: {error}.", *path)
         if value is not _MISSING:
             value = self.walk(value, path, depth)
         self.under_way.pop()
         return value
 
-    def lookup(self, kind: str, address: str, path: KeyPath, depth: int) -> Any:
-        if kind == "env":
-            return self.environment.get(address, _MISSING)
-        if kind == "opt":
-            return self.options.get(address, _MISSING)
-        if kind == "sls":
-            if address != "stage":
-                self.document.fail(f"sls:{address} is not supported here. Supported: stage.", *path)
-            stage = self.options.get("stage") or self.lookup("self", "provider.stage", path, depth)
-            return "dev" if stage in (None, _MISSING) else stage
-        node: Any = self.document.data
+    def lookup(self, kind: str, argument: str, address: str, path: KeyPath, depth: int) -> Any:
+        match kind:
+            case "env":
+                return self.environment.get(address, _MISSING)
+            case "opt":
+                return self.options.get(address, _MISSING)
+            case "sls":
+                if address == "instanceId":
+                    return self.instance_id
+                if address != "stage":
+                    self.document.fail(
+                        f"sls:{address} is not supported here. Supported: stage, instanceId.", *path
+                    )
+                return self.stage(path, depth)
+            case "param":
+                return self.parameter(address, path, depth)
+            case "aws":
+                if address not in ("region", "accountId"):
+                    self.document.fail(
+                        f"aws:{address} is not supported here. Supported: region, accountId.", *path
+                    )
+                return self.region(path, depth) if address == "region" else _ACCOUNT
+            case "file":
+                return self.descend(self.file(argument), address, path, depth)
+            case "ssm":
+                return parameter(self.region(path, depth), address)
+            case "cf":
+                stack, _, output = address.partition(".")
+                return stack_output(argument or self.region(path, depth), stack, output)
+            case "strToBool":
+                return self.to_bool(argument, path)
+        return self.descend(self.document.data, address, path, depth)
+
+    def descend(self, node: Any, address: str, path: KeyPath, depth: int) -> Any:
+        """The value at ``a.b.0`` below a node; variables on the way are resolved."""
         for part in address.split(".") if address else []:
             if isinstance(node, str):  # a variable that stands for a mapping
                 node = self.walk(node, path, depth + 1)
@@ -193,6 +254,55 @@ class _Resolver:
             else:
                 return _MISSING
         return node
+
+    def of_provider(self, name: str, path: KeyPath, depth: int) -> Any:
+        """An option, or what the provider says."""
+        given = self.options.get(name)
+        if given is not None:
+            return given
+        value = self.descend(self.document.data, f"provider.{name}", path, depth)
+        here = ("self", f"provider.{name}")
+        if isinstance(value, str) and "${" in value:
+            if here in self.under_way:
+                return _MISSING
+            self.under_way.append(here)
+            value = self.walk(value, path, depth + 1)
+            self.under_way.pop()
+        return _MISSING if value is None else value
+
+    def stage(self, path: KeyPath, depth: int) -> str:
+        value = self.of_provider("stage", path, depth)
+        return "dev" if value is _MISSING else str(value)
+
+    def region(self, path: KeyPath, depth: int) -> str:
+        value = self.of_provider("region", path, depth)
+        return "us-east-1" if value is _MISSING else str(value)
+
+    def parameter(self, name: str, path: KeyPath, depth: int) -> Any:
+        """A stage parameter: of the stage, else of ``default`` (guide, "Parameters")."""
+        stage = self.stage(path, depth)
+        for address in (
+            *(f"stages.{stage}.params", f"params.{stage}"),
+            *("stages.default.params", "params.default"),
+        ):
+            value = self.descend(self.document.data, address, path, depth)
+            if isinstance(value, dict) and value.get(name) is not None:
+                return value[name]
+        return _MISSING
+
+    def file(self, name: str) -> Any:
+        """The content of another file, read once."""
+        file = Path(name.strip("'\"")).expanduser()
+        if name not in self.files:
+            self.files[name] = read_file(self.document.root / file)
+        return self.files[name]
+
+    def to_bool(self, text: str, path: KeyPath) -> bool:
+        if text.strip("'\"").lower() in ("true", "1"):
+            return True
+        if text.strip("'\"").lower() in ("false", "0"):
+            return False
+        raise self.document.error(f"strToBool: “{_short(text)}” is neither true nor false.", *path)
 
     def literal(self, text: str, variable: _Variable, path: KeyPath) -> Any:
         """A static default: quoted text, a number, true, false or null."""

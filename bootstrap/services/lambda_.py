@@ -73,16 +73,23 @@ def _same_layer(wanted: Properties, actual: dict[str, Any]) -> bool:
     )
 
 
+def _archive(name: str, code: dict[str, Any]) -> bytes:
+    """The deployment package."""
+    if "Archive" in code:
+        return Path(code["Archive"]).read_bytes()
+    root = Path(code["Root"])
+    files = select(root, code["Patterns"])
+    if not files:
+        raise FunctionFailedError(f"package.patterns pick no file for {name}")
+    return zip_files(root, files)
+
+
 def _function(
     context: Context, logical_id: str, properties: Properties
 ) -> tuple[Outcome, Physical]:
     client = context.client("lambda")
     name = properties["FunctionName"]
-    root = Path(properties["Code"]["Root"])
-    files = select(root, properties["Code"]["Patterns"])
-    if not files:
-        raise FunctionFailedError(f"package.patterns pick no file for {name}")
-    archive = zip_files(root, files)
+    archive = _archive(name, properties["Code"])
     wanted = _DEFAULTS | {key: properties[key] for key in _CONFIGURATION if key in properties}
     architectures = properties.get("Architectures", _ARCHITECTURES)
     tags = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
@@ -408,7 +415,9 @@ RESOURCE_TYPES = {
         _function,
         {
             "FunctionName": shapes.text,
-            "Code": shapes.mapping({"Root": shapes.text, "Patterns": _TEXTS}),
+            "Code": shapes.mapping(
+                {}, {"Archive": shapes.text, "Root": shapes.text, "Patterns": _TEXTS}
+            ),
             "Handler": shapes.text,
             "Runtime": shapes.text,
             "Role": shapes.text,

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, override
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, override
 
 import requests
 from pydantic import Field
@@ -105,11 +105,19 @@ class _Undelivered(FailurePath):
             raise RuntimeError(answer.text)
 
 
+class EventBridgeSettings(Model):
+    """``provider.eventBridge``."""
+
+    useCloudFormation: bool = True
+
+
 class EventBridge(EventType[EventBridgeEvent]):
     """A rule invokes the function asynchronously; what it cannot deliver is a failure, too."""
 
     key = "eventBridge"
     model = EventBridgeEvent
+    # How the framework makes buses and rules; here they are made one way.
+    provider_settings: ClassVar = {"eventBridge": (EventBridgeSettings, EventBridgeSettings())}
     failures = (_Undelivered(), ASYNCHRONOUS_INVOCATION)
 
     def long_form(self, body: Any) -> Any:

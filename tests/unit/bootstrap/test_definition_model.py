@@ -11,8 +11,8 @@ from conftest import FUNCTION, PROVIDER, Project
     [
         ("plugins: [x]\n", 6, "plugins: is not supported here. Supported: service, framework"),
         ("provider2: x\n", 6, "provider2: is not supported here"),
-        ("package:\n  exclude: [a]\n", 7, "package.exclude: is not supported here. Supported: "
-                                          "individually, patterns."),
+        ("package:\n  exclude_: [a]\n", 7, "package.exclude_: is not supported here. Supported: "
+                                          "individually, patterns, artifact."),
         ("package:\n  patterns: all\n", 7, "package.patterns: input should be a valid list "
                                            "(found 'all')."),
         ("functions:\n  greet:\n    timeout: 3\n", 7, "functions.greet.handler: is required."),

@@ -15,7 +15,10 @@ SETTINGS = Settings(4566, 8080, "us-east-1")
 @pytest.mark.parametrize(
     ("events", "command"),
     [
-        ("- httpApi: POST /orders", "curl -X POST http://localhost:8080/orders -d '{}'"),
+        (
+            "- httpApi: POST /orders",
+            "-X POST http://localhost:8080/orders -H 'Content-Type: application/json' -d '{}'",
+        ),
         ("- httpApi: DELETE /o/{id}", "curl -i -X DELETE http://localhost:8080/o/id"),
         ("- httpApi: GET /files/{path+}", "curl -i http://localhost:8080/files/path"),
         ("- httpApi: '*'", "curl -i http://localhost:8080/"),

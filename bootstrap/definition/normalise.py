@@ -1,0 +1,244 @@
+"""Brings what other projects write into the form that the model checks.
+
+Keys that only matter for a deploy to AWS are taken out with a note; older spellings are written as
+the framework reads them today. Nothing is taken out without a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from bootstrap.definition.document import Document, KeyPath
+
+_DEPLOY: Final = "only matters for a deploy to AWS"
+_ELSEWHERE: Final = "only matters to the Serverless Framework"
+_TRACING: Final = "is not done here: no traces are sent"
+_NETWORK: Final = "has no effect here: functions use this machine's network"
+_KEYS: Final = "has no effect here: nothing is encrypted"
+_ROLE: Final = "has no effect here: functions run with the role that the stack makes"
+
+_TOP: Final = {
+    **dict.fromkeys(
+        (
+            *("app", "org", "tenant", "console", "dashboard", "licenseKey", "outputs"),
+            *(
+                "disabledDeprecations",
+                "deprecationNotificationMode",
+                "enableLegacyDeploymentBucket",
+            ),
+            *("unresolvedVariablesNotificationMode", "variablesResolutionMode", "build"),
+        ),
+        _ELSEWHERE,
+    ),
+    "useDotenv": "is what the stack does in any case: it reads .env",
+    "stepFunctions": "is not made: state machines are not part of the stack",
+    "constructs": "is not made: constructs are a plugin's",
+}
+_PROVIDER: Final = {
+    **dict.fromkeys(
+        (
+            *("cfnRole", "deploymentBucket", "deploymentMethod", "deploymentPrefix"),
+            *("disableRollback", "enableLegacyDeploymentBucket", "lambdaHashingVersion"),
+            *("notificationArns", "profile", "rollbackConfiguration", "stackName"),
+            *("stackParameters", "stackPolicy", "stackTags", "versionFunctions"),
+            *("runtimeManagement", "websocketsApiName"),
+            *("websocketsApiRouteSelectionExpression", "websocketsDescription", "logs"),
+        ),
+        _DEPLOY,
+    ),
+    **dict.fromkeys(("tracing",), _TRACING),
+    **dict.fromkeys(("vpc", "vpcEndpointIds"), _NETWORK),
+    **dict.fromkeys(("kmsKeyArn", "logDataProtectionPolicy"), _KEYS),
+    **dict.fromkeys(("role", "iamManagedPolicies", "rolePermissionsBoundary"), _ROLE),
+}
+_FUNCTION: Final = {
+    **dict.fromkeys(("tracing",), _TRACING),
+    **dict.fromkeys(("vpc", "fileSystemConfig"), _NETWORK),
+    **dict.fromkeys(("kmsKeyArn", "awsKmsKeyArn"), _KEYS),
+    **dict.fromkeys(("role", "iamRoleStatements", "iamRoleStatementsInherit"), _ROLE),
+    **dict.fromkeys(
+        (
+            *("versionFunction", "disableLogs", "runtimeManagement", "snapStart", "dependsOn"),
+            *("condition", "logs", "provisionedConcurrency", "logDataProtectionPolicy"),
+        ),
+        _DEPLOY,
+    ),
+    **dict.fromkeys(("warmup", "prewarm", "alarms", "dashboard"), "belongs to a plugin"),
+}
+_API_GATEWAY: Final = {
+    **dict.fromkeys(
+        ("metrics", "stage", "websocketApiId", "websocketApiRouteSelectionExpression"), _DEPLOY
+    ),
+}
+_PACKAGE: Final = {"excludeDevDependencies": _ELSEWHERE, "path": _DEPLOY}
+_ROLE_KEYS: Final = (
+    *("name", "path", "managedPolicies", "permissionsBoundary", "permissionBoundary", "tags"),
+)
+
+#: What a plugin would have done, for those that change what functions are or get.
+_PLUGINS: Final = {
+    "serverless-webpack": "it bundles the handlers; here they run as they are",
+    "serverless-bundle": "it bundles the handlers; here they run as they are",
+    "serverless-esbuild": "it compiles and bundles the handlers; here they run as they are",
+    "serverless-plugin-typescript": "it compiles TypeScript; compile it before",
+    "serverless-iam-roles-per-function": "each function would have a role of its own",
+    "serverless-step-functions": "it makes state machines, which are not part of the stack",
+    "serverless-appsync-plugin": "it makes GraphQL APIs, which are not part of the stack",
+    "serverless-wsgi": "it wraps WSGI applications in a handler; that handler is missing here",
+    "serverless-apigw-binary": "use provider.apiGateway.binaryMediaTypes",
+    "serverless-domain-manager": "custom domain names are not used here",
+    "serverless-lift": "constructs are not read",
+    "serverless-plugin-warmup": "it calls functions on a schedule to keep them warm",
+    "serverless-finch": "it uploads a web site to a bucket",
+    "serverless-s3-sync": "it uploads files to buckets",
+    "serverless-dynamodb-local": "it starts a database of its own; the stack has one",
+    "serverless-python-requirements": "it adds the packages of requirements.txt to the functions;"
+    " here they come from layers or from the folder",
+}
+_HARMLESS: Final = "it only matters elsewhere"
+_KNOWN_HARMLESS: Final = ("offline", "dotenv", "prune", "deployment-bucket", "localstack")
+
+
+def normalise(document: Document) -> None:
+    """Change ``document.data`` in place, after its variables are resolved."""
+    data = document.data
+    _note_and_drop(document, data, (), _TOP)
+    _plugins(document)
+    for name in ("stages", "params"):
+        data.pop(name, None)  # their variables have been read
+    if isinstance(data.get("service"), dict) and "name" in data["service"]:
+        document.note("is written as a mapping: its name counts", "service")
+        data["service"] = data["service"]["name"]
+    for name in ("functions", "resources"):
+        if isinstance(data.get(name), list):
+            data[name] = _merged(data[name])
+    for name in ("functions", "layers", "custom", "resources"):
+        if name in data and data[name] is None:
+            del data[name]
+    _provider(document, data.get("provider"))
+    _package(document, data.get("package"), ("package",))
+    _functions(document, data)
+    _resources(document, data.get("resources"))
+
+
+def _note_and_drop(
+    document: Document, mapping: Any, path: KeyPath, keys: Mapping[str, str]
+) -> None:
+    if not isinstance(mapping, dict):
+        return
+    for key in [key for key in mapping if key in keys]:
+        document.note(keys[key], *path, key)
+        del mapping[key]
+
+
+def _plugins(document: Document) -> None:
+    plugins = document.data.pop("plugins", None)
+    if isinstance(plugins, dict):
+        plugins = plugins.get("modules")
+    for index, plugin in enumerate(plugins if isinstance(plugins, list) else []):
+        name = str(plugin)
+        said = _PLUGINS.get(name)
+        if said is None and any(word in name for word in _KNOWN_HARMLESS):
+            said = _HARMLESS
+        document.note(
+            f"the plugin {name} does not run here: {said or 'what it does is not known here'}",
+            *("plugins", index),
+        )
+
+
+def _merged(parts: list[Any]) -> Any:
+    """A list of mappings as one; what is not a mapping is left for the model to refuse."""
+    if not all(isinstance(part, dict) for part in parts):
+        return parts
+    result: dict[str, Any] = {}
+    for part in parts:
+        for key, value in part.items():
+            known = result.get(key)
+            both = isinstance(known, dict) and isinstance(value, dict)
+            result[key] = {**known, **value} if both else value  # type: ignore[dict-item]  # see both
+    return result
+
+
+def _provider(document: Document, provider: Any) -> None:
+    if not isinstance(provider, dict):
+        return
+    path: KeyPath = ("provider",)
+    statements = provider.pop("iamRoleStatements", None)
+    if statements is not None:
+        document.note("is read as provider.iam.role.statements", *path, "iamRoleStatements")
+        iam = provider.setdefault("iam", {})
+        role = iam.setdefault("role", {}) if isinstance(iam, dict) else None
+        if isinstance(role, dict):
+            role["statements"] = [*(role.get("statements") or []), *statements]
+    _note_and_drop(document, provider, path, _PROVIDER)
+    _note_and_drop(document, provider.get("apiGateway"), (*path, "apiGateway"), _API_GATEWAY)
+    iam = provider.get("iam")
+    if isinstance(iam, dict):
+        _note_and_drop(document, iam, (*path, "iam"), {"deploymentRole": _DEPLOY})
+        role = iam.get("role")
+        if isinstance(role, str) or (isinstance(role, dict) and _is_intrinsic(role)):
+            document.note(_ROLE, *path, "iam", "role")
+            del iam["role"]
+        _note_and_drop(
+            document, iam.get("role"), (*path, "iam", "role"), dict.fromkeys(_ROLE_KEYS, _ROLE)
+        )
+    for name in ("tags", "environment"):
+        if name in provider and provider[name] is None:
+            del provider[name]
+
+
+def _is_intrinsic(value: dict[str, Any]) -> bool:
+    return len(value) == 1 and next(iter(value)).startswith(("Ref", "Fn::"))
+
+
+def _package(document: Document, package: Any, path: KeyPath) -> None:
+    if not isinstance(package, dict):
+        return
+    _note_and_drop(document, package, path, _PACKAGE)
+    old = {name: package.pop(name) for name in ("exclude", "include") if name in package}
+    if not old:
+        return
+    document.note("is read as package.patterns, as the framework did", *path, next(iter(old)))
+    excluded = [f"!{pattern}" for pattern in old.get("exclude") or []]
+    package["patterns"] = [
+        *excluded,
+        *(old.get("include") or []),
+        *(package.get("patterns") or []),
+    ]
+
+
+def _functions(document: Document, data: dict[str, Any]) -> None:
+    functions = data.get("functions")
+    if not isinstance(functions, dict):
+        return
+    provider = data.get("provider")
+    layers = provider.pop("layers", None) if isinstance(provider, dict) else None
+    for key, function in functions.items():
+        if not isinstance(function, dict):
+            continue
+        path = ("functions", key)
+        _note_and_drop(document, function, path, _FUNCTION)
+        _package(document, function.get("package"), (*path, "package"))
+        if layers is not None and "layers" not in function:
+            function["layers"] = layers
+        for name in ("environment", "events", "tags", "layers"):
+            if name in function and function[name] is None:
+                del function[name]
+
+
+def _resources(document: Document, resources: Any) -> None:
+    if not isinstance(resources, dict):
+        return
+    for name in ("Resources", "Outputs"):
+        if isinstance(resources.get(name), list):
+            resources[name] = _merged(resources[name])
+        if name in resources and resources[name] is None:
+            del resources[name]
+    said = "is not read: CloudFormation's own"
+    keys = ("AWSTemplateFormatVersion", "Description", "Metadata", "Transform")
+    for key in keys:
+        if key in resources:
+            if key in ("Transform",):
+                document.note(said, "resources", key)
+            del resources[key]
