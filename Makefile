@@ -142,6 +142,11 @@ bench-http: setup ## Requests through the HTTP API (wrk), with serverless-offlin
 	@sh bench/peers.sh
 	@$(PY) -m bench.http
 
+.PHONY: bench-doors
+bench-doors: setup ## Every front door (wrk): rates, a JWT, 6 MB bodies, streaming, memory [SOAK=1000000]
+	@sh bench/peers.sh
+	@$(PY) -m bench.doors $(if $(SOAK),--soak "$(SOAK)")
+
 .PHONY: bench-soak
 bench-soak: setup ## Many invocations through the AWS port: what LocalStack and the engine keep of them (wrk)
 	@sh bench/peers.sh

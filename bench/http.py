@@ -15,7 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from bench.servers import (
@@ -41,7 +41,7 @@ CONNECTIONS = (1, 8, 64)
 _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
 
-def deploy(server: Server, code: str) -> str:
+def deploy(server: Server, code: str, methods: Sequence[str] = ("GET",)) -> str:
     """Put a function behind an HTTP API; returns the API's id."""
     arn = create_function(server.edge, "bench", code)
     client(server.edge, "lambda").add_permission(
@@ -58,7 +58,9 @@ def deploy(server: Server, code: str) -> str:
         IntegrationUri=arn,
         PayloadFormatVersion="2.0",
     )["IntegrationId"]
-    apis.create_route(ApiId=api_id, RouteKey="GET /x", Target=f"integrations/{integration}")
+    for method in methods:
+        target = f"integrations/{integration}"
+        apis.create_route(ApiId=api_id, RouteKey=f"{method} /x", Target=target)
     apis.create_stage(ApiId=api_id, StageName="$default", AutoDeploy=True)
     return api_id
 
@@ -71,13 +73,14 @@ def milliseconds(text: str) -> float:
 
 
 def load(
-    server: Server, path: str, connections: int, seconds: int
+    server: Server, path: str, connections: int, seconds: int, headers: Sequence[str] = ()
 ) -> tuple[float, float, float, str, float]:
     """p50 and p99 in ms, requests a second, what went wrong, CPU seconds for 1000 requests."""
     before = server.cpu_seconds()
     done = subprocess.run(
         [
             "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "--latency",
+            *(part for header in headers for part in ("-H", header)),
             "-H", f"Host: {server.host}", f"http://127.0.0.1:{server.port}{path}",
         ],
         capture_output=True,
@@ -103,10 +106,11 @@ def load(
     )
 
 
-def settle(server: Server) -> None:
+def settle(server: Server, path: str = "/x", headers: Sequence[str] = ()) -> None:
     """Wait until a server has worked off what it was sent: a minute for one answer."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-    connection.request("GET", "/x", headers={"Host": server.host})
+    more = dict(header.split(": ", 1) for header in headers)
+    connection.request("GET", path, headers={"Host": server.host} | more)
     connection.getresponse().read()
     connection.close()
 

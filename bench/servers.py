@@ -87,26 +87,26 @@ def client(edge: int, service: Any) -> Any:
     )
 
 
-def package(code: str) -> bytes:
+def package(code: str, name: str = "app.py") -> bytes:
     """A deployment package."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
-        info = zipfile.ZipInfo("app.py")
+        info = zipfile.ZipInfo(name)
         info.external_attr = 0o644 << 16
         file.writestr(info, code)
     return archive.getvalue()
 
 
-def create_function(edge: int, name: str, code: str) -> str:
+def create_function(edge: int, name: str, code: str, *, node: bool = False) -> str:
     """Create a function and wait until it can be invoked; returns its ARN."""
     functions = client(edge, "lambda")
     arn: str = functions.create_function(
         FunctionName=name,
-        Runtime=PYTHON,
+        Runtime="nodejs20.x" if node else PYTHON,
         Handler="app.handler",
         Role=ROLE,
         MemorySize=256,
-        Code={"ZipFile": package(code)},
+        Code={"ZipFile": package(code, "app.js" if node else "app.py")},
     )["FunctionArn"]
     waiter = functions.get_waiter("function_active_v2")
     waiter.wait(FunctionName=name, WaiterConfig={"Delay": 1})
