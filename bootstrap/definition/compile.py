@@ -6,6 +6,7 @@ through CloudFormation needs (its bucket and function versions); a test compares
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from bootstrap.definition import naming
@@ -255,12 +256,38 @@ def _compile_resources(service: Service, template: Template) -> None:
                 *path,
                 "DependsOn",
             )
-        template.add(
-            Resource(
-                logical_id,
-                kind,
-                properties,
-                path,
-                tuple(depends),
-            )
-        )
+        named = {**_generated_name(logical_id, kind, properties, service), **properties}
+        template.add(Resource(logical_id, kind, named, path, tuple(depends)))
+
+
+#: The property that names a resource, where CloudFormation makes a name up when it is missing.
+_NAMES = {
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": "Name",
+    "AWS::ElasticLoadBalancingV2::TargetGroup": "Name",
+    "AWS::Events::Rule": "Name",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::Kinesis::Stream": "Name",
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::SQS::Queue": "QueueName",
+}
+_LONGEST_NAME = {"Name": 32, "RoleName": 64, "BucketName": 63, "QueueName": 80}
+
+
+def _generated_name(
+    logical_id: str, kind: str, properties: dict[str, Any], service: Service
+) -> dict[str, str]:
+    """A name for a resource that has none: always the same, unlike CloudFormation's."""
+    name = _NAMES.get(kind)
+    if name is None or name in properties:
+        return {}
+    text = f"{service.service}-{service.provider.stage}-{logical_id}"
+    if kind == "AWS::S3::Bucket":
+        text = text.lower()
+    fifo = ".fifo" if properties.get("FifoQueue") is True or properties.get("FifoTopic") else ""
+    longest = _LONGEST_NAME.get(name, 128) - len(fifo)
+    if len(text) > longest:  # the end tells resources of one service apart
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        text = f"{text[: longest - 9]}-{digest}"
+    return {name: text + fifo}

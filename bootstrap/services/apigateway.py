@@ -15,6 +15,7 @@ from bootstrap.services.base import (
     Properties,
     ReplacementError,
     ResourceType,
+    found,
     gone,
     outcome_of,
     subset,
@@ -292,6 +293,24 @@ def _model(context: Context, logical_id: str, properties: Properties) -> tuple[O
         schema=text,
     )
     return Outcome.CREATED, Physical(name)
+
+
+def _gateway_response(
+    context: Context, logical_id: str, properties: Properties
+) -> tuple[Outcome, Physical]:
+    gateway = context.client("apigateway")
+    place = {"restApiId": properties["RestApiId"], "responseType": properties["ResponseType"]}
+    wanted = {
+        "responseParameters": properties.get("ResponseParameters", {}),
+        "responseTemplates": properties.get("ResponseTemplates", {}),
+        **({"statusCode": properties["StatusCode"]} if "StatusCode" in properties else {}),
+    }
+    current = found(lambda: gateway.get_gateway_response(**place), _NOT_FOUND) or {}
+    is_own = not current.get("defaultResponse", True)
+    if is_own and subset(wanted, current):
+        return Outcome.UNCHANGED, Physical(place["responseType"])
+    gateway.put_gateway_response(**place, **wanted)
+    return outcome_of(not is_own, True), Physical(place["responseType"])
 
 
 # -- deployments -------------------------------------------------------------------------------
@@ -583,6 +602,19 @@ RESOURCE_TYPES = {
             "Name": shapes.text,
             "Schema": shapes.text_or_mapping,
         },
+    ),
+    "AWS::ApiGateway::GatewayResponse": ResourceType(
+        _gateway_response,
+        {"ResponseType": shapes.text, "RestApiId": shapes.text},
+        {
+            "ResponseParameters": _TEXT_MAP,
+            "ResponseTemplates": _TEXT_MAP,
+            "StatusCode": shapes.text,
+        },
+        keys=lambda _, properties, __: [
+            {"restApiId": properties["RestApiId"], "responseType": properties["ResponseType"]}
+        ],
+        remove=_remover("delete_gateway_response", redeploy=True),
     ),
     "AWS::ApiGateway::Deployment": ResourceType(
         _deployment,

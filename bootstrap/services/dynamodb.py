@@ -51,10 +51,24 @@ def _table(context: Context, logical_id: str, properties: Properties) -> tuple[O
         changes.append(_stream(dynamodb, name, stream, table.get("StreamSpecification", {})))
     changes.append(_time_to_live(dynamodb, name, properties.get("TimeToLiveSpecification")))
     table = dynamodb.describe_table(TableName=name)["Table"]
+    changes.append(_tags(dynamodb, table["TableArn"], properties.get("Tags", [])))
     attributes = {"Arn": table["TableArn"]}
     if table.get("LatestStreamArn"):
         attributes["StreamArn"] = table["LatestStreamArn"]
     return outcome_of(existing is None, *changes), Physical(name, attributes)
+
+
+def _tags(dynamodb: Any, arn: str, given: list[dict[str, str]]) -> bool:
+    wanted = {tag["Key"]: tag["Value"] for tag in given}
+    listed = dynamodb.list_tags_of_resource(ResourceArn=arn).get("Tags", [])
+    current = {tag["Key"]: tag["Value"] for tag in listed}
+    stale = sorted(current.keys() - wanted.keys())
+    if stale:
+        dynamodb.untag_resource(ResourceArn=arn, TagKeys=stale)
+    new = [{"Key": k, "Value": v} for k, v in wanted.items() if current.get(k) != v]
+    if new:
+        dynamodb.tag_resource(ResourceArn=arn, Tags=new)
+    return bool(stale or new)
 
 
 @retry(
@@ -240,6 +254,7 @@ RESOURCE_TYPES = {
                     )
                 }
             ),
+            "Tags": shapes.list_of(shapes.mapping({"Key": shapes.text, "Value": shapes.text})),
             "TimeToLiveSpecification": shapes.mapping(
                 {"AttributeName": shapes.text, "Enabled": shapes.flag}
             ),

@@ -25,11 +25,25 @@ def _role(context: Context, logical_id: str, properties: Properties) -> tuple[Ou
     existing = found(lambda: iam.get_role(RoleName=name), "NoSuchEntity")
     changes: list[bool] = []
     if existing is None:
-        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+        more = {key: properties[key] for key in ("Description", "Path") if key in properties}
+        document = json.dumps(trust)
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document, **more)["Role"]
     else:
         role = existing["Role"]
         if _document(role["AssumeRolePolicyDocument"]) != trust:
             iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
+            changes.append(True)
+    attached = {
+        policy["PolicyArn"]
+        for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+    }
+    managed = set(properties.get("ManagedPolicyArns", []))
+    for arns, change in (
+        (managed - attached, iam.attach_role_policy),
+        (attached - managed, iam.detach_role_policy),
+    ):
+        for arn in sorted(arns):
+            change(RoleName=name, PolicyArn=arn)
             changes.append(True)
     policies = {
         policy["PolicyName"]: policy["PolicyDocument"] for policy in properties.get("Policies", [])
@@ -67,7 +81,11 @@ RESOURCE_TYPES = {
         {
             "Policies": shapes.list_of(
                 shapes.mapping({"PolicyName": shapes.text, "PolicyDocument": shapes.any_mapping})
-            )
+            ),
+            "Description": shapes.text,
+            "ManagedPolicyArns": shapes.list_of(shapes.text),
+            "MaxSessionDuration": shapes.number(3600, 43_200),
+            "Path": shapes.text,
         },
         exists=_exists,
         delete_with="iam delete-role --role-name {Ref}",

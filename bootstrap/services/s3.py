@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from bootstrap.services import shapes
@@ -12,7 +15,10 @@ from bootstrap.services.base import (
     Properties,
     ResourceType,
     found,
+    gone,
     outcome_of,
+    same_json,
+    subset,
 )
 from bootstrap.template import Physical
 
@@ -32,8 +38,131 @@ def _bucket(context: Context, logical_id: str, properties: Properties) -> tuple[
     changed = [
         _versioning(s3, name, properties.get("VersioningConfiguration", {}).get("Status")),
         _notifications(s3, name, properties.get("NotificationConfiguration", {})),
+        *(_configuration(s3, name, one, properties) for one in _CONFIGURATIONS),
     ]
     return outcome_of(missing, *changed), physical
+
+
+@dataclass(frozen=True)
+class _Configuration:
+    """One of a bucket's configurations that have operations of their own.
+
+    Attributes:
+        property: its name in CloudFormation.
+        operation: name of the operations: ``get_<name>``, ``put_<name>``, ``delete_<name>``.
+        argument: name of the argument of ``put``.
+        to_api: CloudFormation's value to the API's.
+        shown: what ``get`` returns, without what is not the configuration.
+        missing: the error when there is none.
+    """
+
+    property: str
+    operation: str
+    argument: str
+    to_api: Callable[[Any], Any]
+    shown: Callable[[dict[str, Any]], Any]
+    missing: str
+
+
+def _cors(value: dict[str, Any]) -> dict[str, Any]:
+    names = {"ExposedHeaders": "ExposeHeaders", "MaxAge": "MaxAgeSeconds", "Id": "ID"}
+    return {
+        "CORSRules": [
+            {names.get(key, key): entry for key, entry in rule.items()}
+            for rule in value["CorsRules"]
+        ]
+    }
+
+
+def _website(value: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    if "IndexDocument" in value:
+        result["IndexDocument"] = {"Suffix": value["IndexDocument"]}
+    if "ErrorDocument" in value:
+        result["ErrorDocument"] = {"Key": value["ErrorDocument"]}
+    if "RedirectAllRequestsTo" in value:
+        result["RedirectAllRequestsTo"] = value["RedirectAllRequestsTo"]
+    return result
+
+
+def _part(name: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda answer: answer.get(name)
+
+
+_CONFIGURATIONS = (
+    _Configuration(
+        property="CorsConfiguration",
+        operation="bucket_cors",
+        argument="CORSConfiguration",
+        to_api=_cors,
+        shown=lambda answer: {"CORSRules": answer.get("CORSRules")},
+        missing="NoSuchCORSConfiguration",
+    ),
+    _Configuration(
+        property="WebsiteConfiguration",
+        operation="bucket_website",
+        argument="WebsiteConfiguration",
+        to_api=_website,
+        shown=lambda answer: {k: v for k, v in answer.items() if k != "ResponseMetadata"},
+        missing="NoSuchWebsiteConfiguration",
+    ),
+    _Configuration(
+        property="OwnershipControls",
+        operation="bucket_ownership_controls",
+        argument="OwnershipControls",
+        to_api=dict,
+        shown=_part("OwnershipControls"),
+        missing="OwnershipControlsNotFoundError",
+    ),
+    _Configuration(
+        property="PublicAccessBlockConfiguration",
+        operation="public_access_block",
+        argument="PublicAccessBlockConfiguration",
+        to_api=dict,
+        shown=_part("PublicAccessBlockConfiguration"),
+        missing="NoSuchPublicAccessBlockConfiguration",
+    ),
+    _Configuration(
+        property="Tags",
+        operation="bucket_tagging",
+        argument="Tagging",
+        to_api=lambda tags: {"TagSet": tags},
+        shown=lambda answer: {"TagSet": answer.get("TagSet")},
+        missing="NoSuchTagSet",
+    ),
+)
+
+
+def _configuration(s3: Any, bucket: str, one: _Configuration, properties: Properties) -> bool:
+    if one.property not in properties:
+        return False  # what is not described stays as it is: S3 has defaults of its own
+    wanted = one.to_api(properties[one.property])
+    get = getattr(s3, f"get_{one.operation}")
+    current = found(lambda: get(Bucket=bucket), one.missing)
+    if current is not None and subset(wanted, one.shown(current)):
+        return False
+    getattr(s3, f"put_{one.operation}")(Bucket=bucket, **{one.argument: wanted})
+    return True
+
+
+def _bucket_policy(
+    context: Context, logical_id: str, properties: Properties
+) -> tuple[Outcome, Physical]:
+    s3, bucket, wanted = context.client("s3"), properties["Bucket"], properties["PolicyDocument"]
+    current = found(lambda: s3.get_bucket_policy(Bucket=bucket), "NoSuchBucketPolicy")
+    if current is not None and same_json(current["Policy"], wanted):
+        return Outcome.UNCHANGED, Physical(bucket)
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(wanted))
+    return outcome_of(current is None, True), Physical(bucket)
+
+
+def _remove_bucket_policy(context: Context, key: Key) -> bool:
+    s3 = context.client("s3")
+    was_there = (
+        found(lambda: s3.get_bucket_policy(Bucket=key["Ref"]), "NoSuchBucketPolicy", "NoSuchBucket")
+        is not None
+    )
+    return was_there and gone(lambda: s3.delete_bucket_policy(Bucket=key["Ref"]), "NoSuchBucket")
 
 
 def _exists(context: Context, key: Key) -> bool:
@@ -106,6 +235,11 @@ RESOURCE_TYPES = {
         _bucket,
         {"BucketName": shapes.text},
         {
+            "CorsConfiguration": shapes.mapping({"CorsRules": shapes.list_of(shapes.any_mapping)}),
+            "OwnershipControls": shapes.mapping({"Rules": shapes.list_of(shapes.any_mapping)}),
+            "PublicAccessBlockConfiguration": shapes.mapping_of(shapes.flag),
+            "Tags": shapes.list_of(shapes.mapping({"Key": shapes.text, "Value": shapes.text})),
+            "WebsiteConfiguration": shapes.any_mapping,
             "VersioningConfiguration": shapes.mapping(
                 {"Status": shapes.one_of("Enabled", "Suspended")}
             ),
@@ -138,5 +272,10 @@ RESOURCE_TYPES = {
         remove=_remove_notifications,
         exists=_exists,
         delete_with="s3 rb --force s3://{Ref}",
+    ),
+    "AWS::S3::BucketPolicy": ResourceType(
+        _bucket_policy,
+        {"Bucket": shapes.text, "PolicyDocument": shapes.any_mapping},
+        remove=_remove_bucket_policy,
     ),
 }

@@ -501,3 +501,77 @@ def test_a_bucket_a_role_and_a_log_group(account: Account) -> None:
     assert iam.list_role_policies(RoleName=name)["PolicyNames"] == []
     (group,) = logs.describe_log_groups(logGroupNamePrefix=f"/{name}")["logGroups"]
     assert "retentionInDays" not in group
+
+
+def test_a_bucket_with_configurations(account: Account) -> None:
+    name = f"reconcile-{account.name}"
+    account.cleanup.callback(account.client("s3").delete_bucket, Bucket=name)
+    full = {
+        "BucketName": name,
+        "CorsConfiguration": {
+            "CorsRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "MaxAge": 5}]
+        },
+        "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerPreferred"}]},
+        "PublicAccessBlockConfiguration": {"BlockPublicAcls": False},
+        "Tags": [{"Key": "a", "Value": "b"}],
+        "WebsiteConfiguration": {"IndexDocument": "index.html", "ErrorDocument": "error.html"},
+    }
+
+    outcomes = [account.ensure("AWS::S3::Bucket", full)[0] for _ in range(2)]
+
+    assert outcomes == [CREATED, UNCHANGED]
+    s3 = account.client("s3")
+    assert s3.get_bucket_cors(Bucket=name)["CORSRules"][0]["MaxAgeSeconds"] == 5
+    website = s3.get_bucket_website(Bucket=name)
+    assert website["IndexDocument"] == {"Suffix": "index.html"}
+    statement = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{name}/*",
+    }
+    policy = {
+        "Bucket": name,
+        "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+    }
+    outcomes = [account.ensure("AWS::S3::BucketPolicy", policy)[0] for _ in range(2)]
+    assert outcomes == [CREATED, UNCHANGED]
+    assert RESOURCE_TYPES["AWS::S3::BucketPolicy"].remove
+    assert RESOURCE_TYPES["AWS::S3::BucketPolicy"].remove(account.context, {"Ref": name})
+
+
+def test_the_tags_of_a_table(account: Account) -> None:
+    name = f"reconcile-{account.name}"
+    account.cleanup.callback(account.client("dynamodb").delete_table, TableName=name)
+    bare = {
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    }
+
+    account.reconcile("AWS::DynamoDB::Table", {**bare, "Tags": [{"Key": "a", "Value": "b"}]}, bare)
+
+
+def test_managed_policies_of_a_role(account: Account) -> None:
+    name = f"reconcile-{account.name}"
+    account.cleanup.callback(account.client("iam").delete_role, RoleName=name)
+    bare = {
+        "RoleName": name,
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []},
+    }
+    arn = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+
+    account.reconcile("AWS::IAM::Role", {**bare, "ManagedPolicyArns": [arn]}, bare)
+
+
+def test_a_gateway_response(account: Account) -> None:
+    gateway = account.client("apigateway")
+    api = gateway.create_rest_api(name=f"reconcile-{account.name}")["id"]
+    account.cleanup.callback(gateway.delete_rest_api, restApiId=api)
+    bare = {"RestApiId": api, "ResponseType": "UNAUTHORIZED", "StatusCode": "401"}
+    full = {**bare, "ResponseParameters": {"gatewayresponse.header.X": "'y'"}}
+
+    outcomes = [account.ensure("AWS::ApiGateway::GatewayResponse", full)[0] for _ in range(2)]
+
+    assert outcomes == [CREATED, UNCHANGED]

@@ -223,7 +223,7 @@ class Stack:
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         self.process.send_signal(how)
-        self.process.wait(30)
+        self.process.wait(120)  # several end at once, on a busy machine
 
 
 #: A free port may be taken by another program before the emulator listens on it.

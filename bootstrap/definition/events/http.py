@@ -290,7 +290,12 @@ class Http(EventType[HttpEvent]):
         for resource in made.preflights(triggers):
             methods.append(resource.logical_id)
             yield resource
-        yield made.deployment(service, methods)
+        own = [
+            name
+            for name, body in service.resources.Resources.items()
+            if str(body.get("Type")).startswith("AWS::ApiGateway::")
+        ]
+        yield made.deployment(service, [*methods, *own])
         yield from made.usage_plan(service, settings)
 
     @override

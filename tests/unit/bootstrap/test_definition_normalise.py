@@ -220,3 +220,20 @@ def test_conditions_that_cannot_be_decided(project: Project, old: str, new: str,
     assert old in CONDITIONAL
     with pytest.raises(DefinitionError, match=said):
         load(project, HEAD + GREET + CONDITIONAL.replace(old, new, 1))
+
+
+def test_resources_without_names_get_one_that_stays(project: Project) -> None:
+    long_id = "A" * 60
+    text = f"""{HEAD}{GREET}resources:
+  Resources:
+    Jobs: {{Type: AWS::SQS::Queue, Properties: {{FifoQueue: true}}}}
+    Files: {{Type: AWS::S3::Bucket}}
+    {long_id}: {{Type: AWS::S3::Bucket}}
+"""
+    made, again = load(project, text).resources, load(project, text).resources
+
+    assert made["Jobs"].properties["QueueName"] == "greetings-dev-Jobs.fifo"
+    assert made["Files"].properties == {"BucketName": "greetings-dev-files"}
+    name = made[long_id].properties["BucketName"]
+    assert len(name) <= 63
+    assert name == again[long_id].properties["BucketName"]
