@@ -144,7 +144,7 @@ def _change(keys: re.Pattern[str], sources: re.Pattern[str], key: str, value: st
         parts += [value[end : found.start()], expression]
         end = found.end()
     parts.append(value[end:])
-    if any(re.search(r"\$[{A-Za-z]", text) for text in parts[::2]):
+    if any(re.search(r"\$[{A-Za-z]|^\.\.", text) for text in parts[::2]):
         raise _invalid(f"Invalid source: {value} specified for destination: {key}")
     if place == "statuscode" and len(parts) == 1 and not _STATUS.fullmatch(value):
         raise _invalid(f"Invalid source: {value} specified for destination: {key}")
