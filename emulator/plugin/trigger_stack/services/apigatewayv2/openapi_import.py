@@ -18,6 +18,7 @@ import yaml  # type: ignore[import-untyped]  # it has no types, and its stubs ar
 
 from trigger_stack.services.apigatewayv2.errors import BadRequestError
 from trigger_stack.services.apigatewayv2.models import Resource
+from trigger_stack.services.apigatewayv2.openapi_shapes import check
 from trigger_stack_engine.front_doors.http_api.routing import DEFAULT
 
 MAX_BODY_BYTES: Final = 6 * 1024 * 1024
@@ -159,8 +160,9 @@ def _parse(body: str) -> Resource:
     if not re.fullmatch(r"3\.0(\.\d+)?", version):
         raise BadRequestError(f"Unsupported OpenAPI version {version or '(none)'}: use OpenAPI 3.0")
     for name in ("info", "paths"):
-        if not isinstance(document.get(name), dict):
+        if name not in document:
             raise BadRequestError(f"Invalid OpenAPI input: attribute {name} is missing")
+    check("document", document, "the definition")
     return document
 
 
@@ -168,15 +170,12 @@ def _prefix(document: Resource, mode: str) -> str:
     """What comes before each path."""
     if mode == "ignore":
         return ""
-    servers = document.get("servers") or []
-    server = servers[0] if isinstance(servers, list) and servers else {}
-    if not isinstance(server, dict):
-        raise BadRequestError("Invalid OpenAPI input: servers must be objects")
+    server = next(iter(document.get("servers") or []), {})
     variable = (server.get("variables") or {}).get("basePath")
-    if isinstance(variable, dict):
-        path = str(variable.get("default") or "")
+    if variable is not None:
+        path = variable.get("default") or ""
     else:
-        path = urlsplit(str(server.get("url") or "")).path
+        path = urlsplit(server.get("url") or "").path
     parts = [part for part in path.split("/") if part]
     if mode == "split":
         parts = parts[1:]  # the first one is the stage's or mapping's
@@ -204,8 +203,6 @@ class _Reader:
     def _api(self) -> Resource:
         document = self._document
         info = document["info"]
-        if not info.get("title"):
-            raise BadRequestError("Invalid OpenAPI input: attribute info.title is missing")
         api: Resource = {"Name": str(info["title"]), "ProtocolType": "HTTP"}
         for name, member in (("description", "Description"), ("version", "Version")):
             if info.get(name):
@@ -218,14 +215,14 @@ class _Reader:
         tags = {
             tag["name"]: str(tag[TAG_VALUE])
             for tag in document.get("tags") or []
-            if isinstance(tag, dict) and TAG_VALUE in tag
+            if TAG_VALUE in tag
         }
         if tags:
             api["Tags"] = tags
         return api
 
     def _name_ignored(self) -> None:
-        for name in self._document:
+        for name in map(str, self._document):
             if name.startswith("x-amazon-apigateway-") and name not in _KNOWN_AT_TOP:
                 self._result.info.append(f"{name} {_NOT_FOR_HTTP}")
         for name in self._document.get("components") or {}:
@@ -243,6 +240,7 @@ class _Reader:
                 )
 
     def _route(self, path: str, method: str, operation: Resource) -> None:
+        check("operation", operation, f"{method} of path {path}")
         if path.lstrip("/") == DEFAULT:
             key = DEFAULT
         else:
@@ -262,7 +260,8 @@ class _Reader:
     # -- integrations -----------------------------------------------------------------------
 
     def _integration(self, extension: Any, key: str) -> int:
-        reference = extension.get("$ref") if isinstance(extension, dict) else None
+        check("integration", extension, f"{INTEGRATION} of {key}")
+        reference = extension.get("$ref")
         if reference is not None and reference in self._referenced:
             return self._referenced[reference]
         given = self._resolved(extension, f"{INTEGRATION} of {key}")
@@ -271,19 +270,17 @@ class _Reader:
                 "Unable to parse API definition because of a malformed integration at path "
                 f"{key.partition(' ')[2] or key}"
             )
+        check("integration", given, f"{INTEGRATION} of {key}")
         members = _renamed(given, INTEGRATION_MEMBERS, f"{INTEGRATION} of {key}", self._result.info)
         members["IntegrationType"] = str(members["IntegrationType"]).upper()
         for name in ("PayloadFormatVersion", "IntegrationUri"):
             if name in members:
                 members[name] = str(members[name])  # YAML has 2.0 as a number
         if "RequestParameters" in members:
-            members["RequestParameters"] = _texts(members["RequestParameters"], key)
+            members["RequestParameters"] = _texts(members["RequestParameters"])
         if "ResponseParameters" in members:
-            responses = members["ResponseParameters"]
-            if not isinstance(responses, dict):
-                raise BadRequestError(f"responseParameters of {key} must be an object")
             members["ResponseParameters"] = {
-                str(status): _texts(one, key) for status, one in responses.items()
+                str(status): _texts(one) for status, one in members["ResponseParameters"].items()
             }
         self._result.integrations.append(members)
         index = len(self._result.integrations) - 1
@@ -328,7 +325,8 @@ class _Reader:
         if known is not None:
             return known
         given = self._resolved(scheme[AUTHORIZER], f"{AUTHORIZER} of {name}")
-        kind = str(given.get("type") or "").lower()
+        check("authorizer", given, f"{AUTHORIZER} of {name}")
+        kind = (given.get("type") or "").lower()
         if kind not in ("jwt", "request"):
             raise BadRequestError(
                 f"Invalid authorizer type {kind or '(none)'} of security scheme {name}: expected"
@@ -380,10 +378,8 @@ class _Reader:
 
 
 def _renamed(
-    given: Any, members: Mapping[str, str], what: str, ignored: list[str] | None = None
+    given: Resource, members: Mapping[str, str], what: str, ignored: list[str] | None = None
 ) -> Resource:
-    if not isinstance(given, dict):
-        raise BadRequestError(f"Invalid OpenAPI input: {what} must be an object")
     if ignored is not None:
         ignored += [f"{name} in {what} {_NOT_FOR_HTTP}" for name in given if name not in members]
     return {
@@ -393,7 +389,5 @@ def _renamed(
     }
 
 
-def _texts(given: Any, key: str) -> dict[str, str]:
-    if not isinstance(given, dict):
-        raise BadRequestError(f"The parameters of {key} must be objects")
+def _texts(given: Resource) -> dict[str, str]:
     return {str(name): str(value) for name, value in given.items()}
