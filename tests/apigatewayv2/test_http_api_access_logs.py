@@ -12,6 +12,10 @@ import pytest
 from botocore.exceptions import ClientError
 from http_api_emulator import ACCOUNT, REGION, Emulator, HttpApi
 
+from bootstrap.services import RESOURCE_TYPES
+from bootstrap.services.base import Context, Outcome
+from bootstrap.settings import Settings
+
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
 
@@ -234,3 +238,26 @@ def test_route_settings_that_are_refused(
         apigatewayv2.update_stage(ApiId=api_id, StageName="$default", **settings)
     found = error.value.response["Error"]
     assert (found["Code"], found["Message"]) == (code, message)
+
+
+def test_a_deployed_stage_logs_and_stops_to_log(emulator: Emulator, make_api: MakeApi) -> None:
+    """Not with moto as the other resources: it cannot change a stage."""
+    context = Context(Settings(emulator.edge, emulator.port, REGION), "shop")
+    stage = {"ApiId": make_api(stage=None).api_id, "StageName": "dev", "AutoDeploy": True}
+    log = {
+        "DestinationArn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/http-api/a:*",
+        "Format": "$context.requestId",
+    }
+    other = log | {"Format": "$context.requestId $context.status"}
+    resource_type = RESOURCE_TYPES["AWS::ApiGatewayV2::Stage"]
+
+    outcomes = []
+    for settings in (log, log, other, None, None):
+        properties = stage | ({"AccessLogSettings": settings} if settings else {})
+        assert resource_type.problem(properties) is None
+        outcomes.append(resource_type.ensure(context, "Thing", properties)[0])
+
+    assert outcomes == [
+        *(Outcome.CREATED, Outcome.UNCHANGED, Outcome.CHANGED),
+        *(Outcome.CHANGED, Outcome.UNCHANGED),
+    ]

@@ -290,7 +290,7 @@ class Http(EventType[HttpEvent]):
         for resource in made.preflights(triggers):
             methods.append(resource.logical_id)
             yield resource
-        yield made.deployment(service, methods)
+        yield from made.deployment(service, methods)
         yield from made.usage_plan(service, settings)
 
     @override

@@ -170,7 +170,7 @@ def _prefix(document: Resource, mode: str) -> str:
     """What comes before each path."""
     if mode == "ignore":
         return ""
-    server = next(iter(document.get("servers") or []), {})
+    server: Resource = next(iter(document.get("servers") or []), {})
     variable = (server.get("variables") or {}).get("basePath")
     if variable is not None:
         path = variable.get("default") or ""
