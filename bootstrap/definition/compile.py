@@ -141,9 +141,7 @@ def _compile_function(key: str, function: Function, service: Service, template: 
             *owner,
         )
     name = service.function_name(key)
-    log_group: dict[str, Any] = {"LogGroupName": f"/aws/lambda/{name}"}
-    if provider.logRetentionInDays:
-        log_group["RetentionInDays"] = provider.logRetentionInDays
+    log_group = provider.log_group(f"/aws/lambda/{name}")
     template.add(Resource(naming.log_group_id(key), "AWS::Logs::LogGroup", log_group, path))
 
     properties: dict[str, Any] = {

@@ -6,6 +6,7 @@ here is refused, because a setting that is silently ignored is a trap.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -18,6 +19,36 @@ from bootstrap.definition.document import Document, KeyPath
 from bootstrap.definition.events import EVENT_TYPES
 from bootstrap.definition.events.base import Trigger
 from bootstrap.definition.parsing import Model, Reference, parse
+
+#: The Serverless Framework's default formats.
+_HTTP_API_FORMAT = json.dumps(
+    {
+        "requestId": "$context.requestId",
+        "ip": "$context.identity.sourceIp",
+        "requestTime": "$context.requestTime",
+        "httpMethod": "$context.httpMethod",
+        "routeKey": "$context.routeKey",
+        "status": "$context.status",
+        "protocol": "$context.protocol",
+        "responseLength": "$context.responseLength",
+    },
+    separators=(",", ":"),
+)
+_REST_API_FORMAT = ", ".join(
+    f"{name}: $context.{variable}"
+    for name, variable in (
+        ("requestId", "requestId"),
+        ("ip", "identity.sourceIp"),
+        ("caller", "identity.caller"),
+        ("user", "identity.user"),
+        ("requestTime", "requestTime"),
+        ("httpMethod", "httpMethod"),
+        ("resourcePath", "resourcePath"),
+        ("status", "status"),
+        ("protocol", "protocol"),
+        ("responseLength", "responseLength"),
+    )
+)
 
 
 @cache
@@ -67,6 +98,42 @@ class Iam(Model):
     role: IamRole = IamRole()
 
 
+class HttpApiLogs(Model):
+    """``provider.logs.httpApi``."""
+
+    format: str | None = None
+
+
+class RestApiLogs(Model):
+    """``provider.logs.restApi``; of execution logs only that there are none can be said."""
+
+    accessLogging: bool = True
+    executionLogging: Literal[False] | None = None
+    format: str | None = None
+    roleManagedExternally: bool | None = None
+
+
+class Logs(Model):
+    """``provider.logs``: the access logs of APIs."""
+
+    httpApi: HttpApiLogs | bool = False
+    restApi: RestApiLogs | bool = False
+
+    @property
+    def http_api_format(self) -> str | None:
+        """The format of the HTTP API's lines; ``None``: there is no log."""
+        if isinstance(self.httpApi, HttpApiLogs):
+            return self.httpApi.format or _HTTP_API_FORMAT
+        return _HTTP_API_FORMAT if self.httpApi else None
+
+    @property
+    def rest_api_format(self) -> str | None:
+        """The format of the REST API's lines; ``None``: there is no log."""
+        if isinstance(self.restApi, RestApiLogs):
+            return (self.restApi.format or _REST_API_FORMAT) if self.restApi.accessLogging else None
+        return _REST_API_FORMAT if self.restApi else None
+
+
 class _Provider(Model):
     name: Literal["aws"]
     region: str = "us-east-1"
@@ -76,8 +143,16 @@ class _Provider(Model):
     memorySize: int = Field(1024, ge=128, le=10240)
     timeout: int = Field(6, ge=1, le=900)
     logRetentionInDays: int | None = None
+    logs: Logs = Logs()
     environment: dict[str, EnvironmentValue] = {}
     tags: dict[str, str] = {}
+
+    def log_group(self, name: str) -> dict[str, Any]:
+        """Properties of a log group of the service."""
+        properties: dict[str, Any] = {"LogGroupName": name}
+        if self.logRetentionInDays:
+            properties["RetentionInDays"] = self.logRetentionInDays
+        return properties
 
     def setting(self, key: str) -> Any:
         """The settings that all triggers of a type share, under one of the type's own keys."""

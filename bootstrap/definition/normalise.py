@@ -43,7 +43,7 @@ _PROVIDER: Final = {
             *("notificationArns", "profile", "rollbackConfiguration", "stackName"),
             *("stackParameters", "stackPolicy", "stackTags", "versionFunctions"),
             *("runtimeManagement", "websocketsApiName"),
-            *("websocketsApiRouteSelectionExpression", "websocketsDescription", "logs"),
+            *("websocketsApiRouteSelectionExpression", "websocketsDescription"),
         ),
         _DEPLOY,
     ),

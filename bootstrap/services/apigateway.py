@@ -353,7 +353,27 @@ def _deployment(
     served = _deployed(gateway, api, stage)
     if state != served:
         gateway.create_deployment(restApiId=api, stageName=stage, description=state)
-    return outcome_of(served is None, state != served), Physical(stage)
+    logged = _access_log(gateway, api, stage, properties.get("StageDescription", {}))
+    return outcome_of(served is None, state != served, logged), Physical(stage)
+
+
+def _access_log(gateway: Any, api: str, stage: str, description: Properties) -> bool:
+    """Set or remove the access log of a stage; whether something changed."""
+    log = _lower_first(description.get("AccessLogSetting", {}))
+    known = gateway.get_stage(restApiId=api, stageName=stage).get("accessLogSettings") or {}
+    if log:
+        # API Gateway writes the ARN without what stands for all streams.
+        log["destinationArn"] = log["destinationArn"].removesuffix(":*")
+        changes = [
+            {"op": "replace", "path": f"/accessLogSettings/{name}", "value": value}
+            for name, value in log.items()
+            if known.get(name) != value
+        ]
+    else:
+        changes = [{"op": "remove", "path": "/accessLogSettings"}] if known else []
+    if changes:
+        gateway.update_stage(restApiId=api, stageName=stage, patchOperations=changes)
+    return bool(changes)
 
 
 def _redeploy(gateway: Any, api: str) -> None:
@@ -619,7 +639,17 @@ RESOURCE_TYPES = {
     "AWS::ApiGateway::Deployment": ResourceType(
         _deployment,
         {"RestApiId": shapes.text, "StageName": shapes.text},
-        {"Description": shapes.text},
+        {
+            "Description": shapes.text,
+            "StageDescription": shapes.mapping(
+                {},
+                {
+                    "AccessLogSetting": shapes.mapping(
+                        {"DestinationArn": shapes.text, "Format": shapes.text}
+                    )
+                },
+            ),
+        },
     ),
     "AWS::ApiGateway::ApiKey": ResourceType(
         _api_key,

@@ -92,16 +92,23 @@ def _stage(context: Context, logical_id: str, properties: Properties) -> tuple[O
         return Outcome.CREATED, Physical(name)
     variables = properties.get("StageVariables", {})
     automatic = properties.get("AutoDeploy", False)
-    if existing.get("StageVariables", {}) == variables and automatic == existing.get(
-        "AutoDeploy", False
+    log, logged = properties.get("AccessLogSettings"), existing.get("AccessLogSettings")
+    dropped_log = bool(logged and not log)
+    if dropped_log:
+        gateway.delete_access_log_settings(ApiId=properties["ApiId"], StageName=name)
+    if (
+        existing.get("StageVariables", {}) == variables
+        and automatic == existing.get("AutoDeploy", False)
+        and (not log or log == logged)
     ):
-        return Outcome.UNCHANGED, Physical(name)
+        return outcome_of(False, dropped_log), Physical(name)
     dropped = dict.fromkeys(existing.get("StageVariables", {}).keys() - variables.keys(), "")
     gateway.update_stage(
         ApiId=properties["ApiId"],
         StageName=name,
         AutoDeploy=automatic,
         StageVariables={**dropped, **variables},  # an empty value deletes a variable
+        **({"AccessLogSettings": log} if log else {}),
     )
     return Outcome.CHANGED, Physical(name)
 
@@ -241,7 +248,13 @@ RESOURCE_TYPES = {
     "AWS::ApiGatewayV2::Stage": ResourceType(
         _stage,
         {"ApiId": shapes.text, "StageName": shapes.text},
-        {"AutoDeploy": shapes.flag, "StageVariables": shapes.mapping_of(shapes.text)},
+        {
+            "AccessLogSettings": shapes.mapping(
+                {"DestinationArn": shapes.text, "Format": shapes.text}
+            ),
+            "AutoDeploy": shapes.flag,
+            "StageVariables": shapes.mapping_of(shapes.text),
+        },
         keys=_stage_keys,
         remove=_remover("delete_stage"),
     ),

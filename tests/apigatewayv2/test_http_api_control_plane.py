@@ -19,6 +19,19 @@ INTEGRATION: dict[str, Any] = {
     "IntegrationUri": FUNCTION,
     "PayloadFormatVersion": "2.0",
 }
+REQUEST_AUTHORIZER: dict[str, Any] = {
+    "Name": "ask",
+    "AuthorizerType": "REQUEST",
+    "AuthorizerUri": FUNCTION,
+    "AuthorizerPayloadFormatVersion": "2.0",
+    "IdentitySource": ["$request.header.x"],
+}
+JWT_AUTHORIZER: dict[str, Any] = {
+    "Name": "members",
+    "AuthorizerType": "JWT",
+    "IdentitySource": ["$request.header.Authorization"],
+    "JwtConfiguration": {"Issuer": "https://i.example", "Audience": ["a"]},
+}
 
 
 def refused(call: Callable[..., Any], **parameters: Any) -> tuple[int, str, str]:
@@ -219,6 +232,57 @@ def test_an_id_can_be_chosen_once(apigatewayv2: ApiGatewayV2Client, make_api: Ma
         ("create_stage", {"StageName": "a", "StageVariables": {"a-b": "c"}}, "a-b"),
         ("update_api", {"RouteKey": "GET /x"}, "quick-create"),
         (
+            "create_integration",
+            INTEGRATION | {"RequestParameters": {"append:header.via": "y"}},
+            "Operations on header via are restricted",
+        ),
+        (
+            "create_integration",
+            INTEGRATION | {"ResponseParameters": {"200": {"append:header.x": "$request.path"}}},
+            "Invalid mapping expression specified: Validation Result: warnings : [], errors : "
+            "[Invalid source: $request.path specified for destination: append:header.x]",
+        ),
+        (
+            "create_integration",
+            INTEGRATION | {"PassthroughBehavior": "NEVER"},
+            "PassthroughBehavior is not currently supported for HTTP APIs",
+        ),
+        ("create_integration", INTEGRATION | {"ConnectionId": "x"}, "ConnectionId"),
+        ("create_integration", INTEGRATION | {"CredentialsArn": "role"}, "credentials ARN role"),
+        (
+            "create_route",
+            {"RouteKey": "GET /x", "ApiKeyRequired": True},
+            "ApiKeyRequired is not currently supported for HTTP APIs",
+        ),
+        ("create_stage", {"StageName": "a", "ClientCertificateId": "x"}, "ClientCertificateId"),
+        (
+            "create_authorizer",
+            REQUEST_AUTHORIZER | {"AuthorizerPayloadFormatVersion": None},
+            "AuthorizerPayloadFormatVersion is a required parameter for REQUEST authorizer",
+        ),
+        (
+            "create_authorizer",
+            REQUEST_AUTHORIZER
+            | {"AuthorizerPayloadFormatVersion": "1.0", "EnableSimpleResponses": True},
+            "EnableSimpleResponses",
+        ),
+        (
+            "create_authorizer",
+            REQUEST_AUTHORIZER
+            | {"JwtConfiguration": {"Issuer": "https://i.example", "Audience": ["a"]}},
+            "JwtConfiguration",
+        ),
+        (
+            "create_authorizer",
+            JWT_AUTHORIZER | {"AuthorizerResultTtlInSeconds": 5},
+            "AuthorizerResultTtlInSeconds",
+        ),
+        (
+            "create_authorizer",
+            JWT_AUTHORIZER | {"AuthorizerCredentialsArn": "arn:aws:iam::000000000000:role/a"},
+            "AuthorizerCredentialsArn",
+        ),
+        (
             "update_api",
             {"CorsConfiguration": {"AllowOrigins": ["*"], "AllowCredentials": True}},
             "allow-credentials is not supported if 'allow-origin' is *",
@@ -235,9 +299,19 @@ def test_what_is_refused_as_a_bad_request(
     sentence: str,
 ) -> None:
     call = getattr(apigatewayv2, operation)
-    status, code, message = refused(call, ApiId=make_api().api_id, **parameters)
+    given = {name: value for name, value in parameters.items() if value is not None}
+    status, code, message = refused(call, ApiId=make_api().api_id, **given)
     assert (status, code) == (400, "BadRequestException")
     assert sentence in message
+
+
+def test_members_of_quick_create_need_a_target(apigatewayv2: ApiGatewayV2Client) -> None:
+    for more in ({"RouteKey": "GET /x"}, {"CredentialsArn": "arn:aws:iam::000000000000:role/a"}):
+        status, code, message = refused(
+            apigatewayv2.create_api, Name="quick", ProtocolType="HTTP", **more
+        )
+        assert (status, code) == (400, "BadRequestException")
+        assert "Target" in message
 
 
 @pytest.mark.parametrize(
@@ -265,7 +339,6 @@ def test_what_does_not_exist_is_not_found(
 @pytest.mark.parametrize(
     ("operation", "parameters"),
     [
-        ("create_integration", INTEGRATION | {"RequestParameters": {"append:header.x": "y"}}),
         (
             "create_integration",
             INTEGRATION | {"ConnectionType": "VPC_LINK", "ConnectionId": "x"},

@@ -26,6 +26,7 @@ from tests.engine.rest_apis import (
     make_api,
     policy,
 )
+from tests.support.waiting import eventually
 
 RESULT = "import json\ndef handler(event, context):\n    return json.loads(event['body'])\n"
 
@@ -724,3 +725,71 @@ def handler(event, context):
 
     stack.messages(function, until="finished anyway")
     assert sum(one.startswith("START") for one in stack.messages(function, until="REPORT")) == 1
+
+
+def test_access_logs_have_a_line_for_each_request(stack: Stack) -> None:
+    api = make_api(stack)
+    echo, broken = stack.create(ECHO), stack.create("def handler(event, context):\n    return 1\n")
+    for path, function in (("/brand/{brandId}", echo), ("/broken", broken)):
+        api.method("GET", path, function)
+        api.let_call(function)
+    api.method("GET", "/signed", echo, authorizationType="AWS_IAM")
+    api.deploy()
+    group = f"/rest/{secrets.token_hex(4)}"
+    logs = stack.client("logs")
+    logs.create_log_group(logGroupName=group)
+    names = (
+        *("requestId", "extendedRequestId", "resourcePath", "resourceId", "httpMethod", "path"),
+        *("protocol", "status", "responseLength", "integrationErrorMessage", "integration.status"),
+        *("error.message", "error.responseType", "identity.sourceIp", "stage", "apiId"),
+        *("accountId", "requestTimeEpoch", "awsEndpointRequestId", "nonsense", "domainName"),
+        *("responseLatency", "integrationLatency", "identity.userAgent", "requestTime"),
+    )
+    line = json.dumps({name: f"$context.{name}" for name in names})
+    changes = {"destinationArn": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group}"}
+    changes["format"] = line
+    api.client.update_stage(
+        restApiId=api.api_id,
+        stageName="live",
+        patchOperations=[
+            {"op": "replace", "path": f"/accessLogSettings/{name}", "value": value}
+            for name, value in changes.items()
+        ],
+    )
+    good = api.call("GET", "/brand/a%2Fb", headers={"User-Agent": 'a "quoted" one'})
+    for path in ("/broken", "/signed", "/nothing"):
+        api.call("GET", path)
+
+    found = eventually(lambda: _lines(logs, group, 4))
+    by_path = {one["path"]: one for one in found}
+    served = by_path["/live/brand/a%2Fb"]
+    assert served["requestId"] == good.headers["x-amzn-requestid"]
+    assert served["extendedRequestId"] == good.headers["x-amz-apigw-id"]
+    assert served["requestTimeEpoch"] == str(good.json()["requestContext"]["requestTimeEpoch"])
+    assert served["requestTime"] == good.json()["requestContext"]["requestTime"]
+    assert (served["status"], served["integration.status"]) == ("200", "200")
+    assert (served["resourcePath"], served["httpMethod"]) == ("/brand/{brandId}", "GET")
+    assert served["resourceId"] == api.resources["/brand/{brandId}"]
+    assert served["responseLength"] == str(len(good.content))
+    assert served["identity.userAgent"] == 'a "quoted" one'
+    assert (served["identity.sourceIp"], served["domainName"]) == ("127.0.0.1", "127.0.0.1")
+    assert (served["apiId"], served["stage"]) == (api.api_id, "live")
+    assert (served["accountId"], served["protocol"]) == (ACCOUNT, "HTTP/1.1")
+    assert 0 <= int(served["integrationLatency"]) <= int(served["responseLatency"])
+    assert len(served["awsEndpointRequestId"]) == 36
+    for name in ("nonsense", "error.message", "error.responseType", "integrationErrorMessage"):
+        assert served[name] == "-", name
+    broken_line = by_path["/live/broken"]
+    assert (broken_line["status"], broken_line["error.responseType"]) == ("502", "DEFAULT_5XX")
+    assert "Malformed Lambda proxy response" in broken_line["integrationErrorMessage"]
+    signed = by_path["/live/signed"]
+    assert (signed["status"], signed["integrationLatency"]) == ("403", "-")
+    assert signed["error.responseType"] == "MISSING_AUTHENTICATION_TOKEN"
+    nothing = by_path["/live/nothing"]
+    assert (nothing["status"], nothing["resourcePath"]) == ("403", "-")
+    assert nothing["error.message"] == "Missing Authentication Token"
+
+
+def _lines(logs: Any, group: str, count: int) -> list[dict[str, str]] | None:
+    events = logs.filter_log_events(logGroupName=group)["events"]
+    return [json.loads(one["message"]) for one in events] if len(events) >= count else None

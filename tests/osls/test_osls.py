@@ -40,6 +40,8 @@ NOT_COMPARED = {
     # AWS's own defaults, written out; and tags that only a bill reads.
     "AWS::ApiGatewayV2::Stage": {"DefaultRouteSettings", "Tags"},
     "AWS::IAM::Role": {"Path"},
+    # osls sets it through the API after the deployment.
+    "AWS::ApiGateway::Deployment": {"StageDescription"},
 }
 
 

@@ -295,7 +295,7 @@ class Http(EventType[HttpEvent]):
             for name, body in service.resources.Resources.items()
             if str(body.get("Type")).startswith("AWS::ApiGateway::")
         ]
-        yield made.deployment(service, [*methods, *own])
+        yield from made.deployment(service, [*methods, *own])
         yield from made.usage_plan(service, settings)
 
     @override

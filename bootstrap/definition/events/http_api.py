@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bootstrap.definition.model import Service
 
 API_ID = "HttpApi"
+_LOG_GROUP_ID = "HttpApiLogGroup"
 _AUTHORIZER = "AWS::ApiGatewayV2::Authorizer"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY", "*")
 
@@ -187,7 +188,17 @@ def _api(settings: HttpApiSettings, service: Service) -> Iterator[Resource]:
     if settings.cors:
         properties["CorsConfiguration"] = _cors(settings.cors)
     yield Resource(API_ID, "AWS::ApiGatewayV2::Api", properties, path)
-    stage = {"ApiId": {"Ref": API_ID}, "StageName": "$default", "AutoDeploy": True}
+    stage: dict[str, Any] = {"ApiId": {"Ref": API_ID}, "StageName": "$default", "AutoDeploy": True}
+    line = service.provider.logs.http_api_format
+    if line is not None:
+        group = service.provider.log_group(
+            f"/aws/http-api/{service.service}-{service.provider.stage}"
+        )
+        yield Resource(_LOG_GROUP_ID, "AWS::Logs::LogGroup", group, ("provider", "logs", "httpApi"))
+        stage["AccessLogSettings"] = {
+            "DestinationArn": {"Fn::GetAtt": [_LOG_GROUP_ID, "Arn"]},
+            "Format": line,
+        }
     yield Resource("HttpApiStage", "AWS::ApiGatewayV2::Stage", stage, path)
 
 

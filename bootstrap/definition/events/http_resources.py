@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 API_ID = "ApiGatewayRestApi"
 DEPLOYMENT_ID = "ApiGatewayDeployment"
+_LOG_GROUP_ID = "ApiGatewayLogGroup"
 _API = {"Ref": API_ID}
 _HEADERS = [
     "Content-Type",
@@ -298,15 +299,23 @@ def permission(identity: str, function: Any, trigger: Trigger[HttpEvent]) -> Res
 # -- deployment, keys --------------------------------------------------------------------------
 
 
-def deployment(service: Service, methods: Sequence[str]) -> Resource:
-    """The deployment, after all methods."""
-    properties = {"RestApiId": _API, "StageName": service.provider.stage}
+def deployment(service: Service, methods: Sequence[str]) -> Iterator[Resource]:
+    """The deployment, after all methods, and the log group of its stage."""
+    provider = service.provider
+    properties: dict[str, Any] = {"RestApiId": _API, "StageName": provider.stage}
+    line = provider.logs.rest_api_format
+    if line is not None:
+        group = provider.log_group(f"/aws/api-gateway/{service.service}-{provider.stage}")
+        logs = ("provider", "logs", "restApi")
+        yield Resource(_LOG_GROUP_ID, "AWS::Logs::LogGroup", group, logs)
+        settings = {"DestinationArn": {"Fn::GetAtt": [_LOG_GROUP_ID, "Arn"]}, "Format": line}
+        properties["StageDescription"] = {"AccessLogSetting": settings}
     description = service.provider.setting("apiGateway").description
     if description:
         properties["Description"] = description
     path = ("provider", "apiGateway")
     kind = "AWS::ApiGateway::Deployment"
-    return Resource(DEPLOYMENT_ID, kind, properties, path, tuple(methods))
+    yield Resource(DEPLOYMENT_ID, kind, properties, path, tuple(methods))
 
 
 def usage_plan(service: Service, settings: RestApiSettings) -> Iterator[Resource]:

@@ -31,6 +31,7 @@ from trigger_stack_engine.environments.isolation import describe_isolation
 from trigger_stack_engine.environments.machine import Machine
 from trigger_stack_engine.environments.runtimes import RuntimeUnavailableError
 from trigger_stack_engine.environments.spawner import SpawnError
+from trigger_stack_engine.front_doors.core.access_logs import writer
 from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings
 from trigger_stack_engine.front_doors.core.callers import Callers
 from trigger_stack_engine.front_doors.core.function_calls import FunctionInvoker
@@ -92,9 +93,12 @@ class Engine:
         guard = GuardSettings.from_environment()
         invoker, tokens = FunctionInvoker(self.synchronous), JsonWebTokens.from_environment()
         callers = Callers(self._find_key)
-        self.http_apis = HttpApis(DataPlane(invoker, HttpProxy(), tokens, callers), guard)
+        write_log = writer(self.logs)
+        self.http_apis = HttpApis(
+            DataPlane(invoker, HttpProxy(), tokens, callers, write_log), guard
+        )
         self.rest_apis = RestApis(
-            RestDataPlane(invoker, callers, tokens, self._rest_integration), guard
+            RestDataPlane(invoker, callers, tokens, self._rest_integration, write_log), guard
         )
         self.function_urls = FunctionUrls(self.synchronous, callers, guard)
         self.load_balancers = LoadBalancers(self.synchronous, guard)

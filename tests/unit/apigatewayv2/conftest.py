@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from tests.support.loop import LoopThread
+from tests.unit.apigatewayv2.http_api_plane import FakeLambda, Plane
 from trigger_stack_engine.front_doors.http_api.events import CallContext
 
 
@@ -29,3 +32,38 @@ def loop() -> Iterator[LoopThread]:
     running = LoopThread()
     yield running
     running.close()
+
+
+@pytest.fixture
+def function() -> FakeLambda:
+    return FakeLambda()
+
+
+@pytest.fixture
+def plane(function: FakeLambda, loop: LoopThread) -> Plane:
+    return Plane(function, loop)
+
+
+@pytest.fixture
+def upstream() -> Iterator[str]:
+    """An HTTP server that answers with what it was asked."""
+
+    class Echo(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"] or 0))
+            value = (self.headers["x-a"] or "").encode("latin-1").decode()
+            text = f"{self.command} {self.path} {value} {body.decode()}"
+            self.send_response(302)
+            self.send_header("location", "http://elsewhere.invalid/")
+            self.send_header("x-host", self.headers["host"])
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()

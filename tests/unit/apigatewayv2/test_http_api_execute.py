@@ -2,96 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import threading
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 
-from tests.support.loop import LoopThread
-from trigger_stack.services.apigatewayv2.models import Api
-from trigger_stack_engine.front_doors.core.message import (
-    HttpRequest,
-    HttpResponse,
-    internal_server_error,
+from tests.unit.apigatewayv2.http_api_plane import (
+    FUNCTION,
+    FakeLambda,
+    Plane,
+    header,
+    make_api,
+    message,
 )
-from trigger_stack_engine.front_doors.http_api.api import Stage
-from trigger_stack_engine.front_doors.http_api.execute import MAX_BODY_BYTES, DataPlane
-from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy, target_url
+from trigger_stack_engine.front_doors.core.message import HttpRequest
+from trigger_stack_engine.front_doors.http_api.execute import MAX_BODY_BYTES
+from trigger_stack_engine.front_doors.http_api.http_proxy import target_url
 from trigger_stack_engine.front_doors.http_api.routing import Match, parse_route_key
-
-ACCOUNT, REGION = "000000000000", "us-east-1"
-FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
-
-
-class FakeLambda:
-    """Records calls and answers with ``handler``; no function named ``missing`` exists."""
-
-    def __init__(self) -> None:
-        self.calls: list[dict[str, Any]] = []
-        self.handler: Callable[[dict[str, Any]], Any] = lambda event: event
-
-    async def invoke(self, uri: str, payload: bytes, **details: Any) -> bytes:
-        event = json.loads(payload)
-        self.calls.append({"uri": uri, "event": event, **details})
-        if uri.endswith(":missing"):
-            raise internal_server_error()
-        return json.dumps(await asyncio.to_thread(self.handler, event)).encode()
-
-
-@pytest.fixture
-def function() -> FakeLambda:
-    return FakeLambda()
-
-
-class Plane:
-    """The data plane, for tests that block."""
-
-    def __init__(self, function: FakeLambda, loop: LoopThread) -> None:
-        self._loop = loop
-        self._inner = DataPlane(function, HttpProxy())
-
-    def handle(self, request: HttpRequest, api: Api) -> HttpResponse:
-        return self._loop.run(self._inner.handle(request, api))
-
-
-@pytest.fixture
-def plane(function: FakeLambda, loop: LoopThread) -> Plane:
-    return Plane(function, loop)
-
-
-def make_api(
-    routes: dict[str, dict[str, Any] | None],
-    stages: dict[str, dict[str, str]] | None = None,
-    **attributes: Any,
-) -> Api:
-    api = Api(ACCOUNT, REGION, {"ApiId": "abc", "CreatedDate": datetime.now(UTC)} | attributes)
-    for number, (key, integration) in enumerate(routes.items()):
-        route = {"RouteId": f"r{number}", "RouteKey": key}
-        if integration is not None:
-            api.integrations[f"i{number}"] = {
-                "IntegrationType": "AWS_PROXY",
-                "IntegrationUri": FUNCTION + "echo",
-                "PayloadFormatVersion": "2.0",
-                "TimeoutInMillis": 30_000,
-            } | integration
-            route["Target"] = f"integrations/i{number}"
-        api.routes[route["RouteId"]] = route
-    for name, variables in (stages or {"$default": {}}).items():
-        api.stages[name] = Stage({"StageName": name, "StageVariables": variables}, api.freeze())
-    return api
-
-
-def header(response: HttpResponse, name: str) -> str | None:
-    return next((v for k, v in response.headers if k.lower() == name), None)
-
-
-def message(response: HttpResponse) -> tuple[int, str]:
-    return response.status, json.loads(response.body)["message"]
 
 
 def test_a_request_reaches_the_function_and_its_reply_the_client(
@@ -249,29 +175,6 @@ def test_errors_of_the_api_carry_cors_headers_too(plane: Plane) -> None:
         response = plane.handle(HttpRequest("GET", path, headers=[ORIGIN]), api)
         assert response.status == status
         assert header(response, "access-control-allow-origin") == "https://a.example"
-
-
-@pytest.fixture
-def upstream() -> Iterator[str]:
-    """An HTTP server that answers with what it was asked."""
-
-    class Echo(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"] or 0))
-            text = f"{self.command} {self.path} {self.headers['x-a']} {body.decode()}"
-            self.send_response(302)
-            self.send_header("location", "http://elsewhere.invalid/")
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
 
 
 def test_http_proxy_passes_request_and_answer_on(plane: Plane, upstream: str) -> None:

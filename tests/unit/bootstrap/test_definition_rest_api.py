@@ -68,3 +68,39 @@ def test_how_to_call_what_is_guarded(project: Project) -> None:
     assert "-d '{}'" in commands[1]
     assert "Authorization: …" in commands[2]
     assert commands[2].endswith("/files/name")
+
+
+@pytest.mark.parametrize(
+    ("logs", "line"),
+    [
+        ("true", "requestId: $context.requestId, ip: $context.identity.sourceIp"),
+        ("{format: $context.requestId}", "$context.requestId"),
+        ("{accessLogging: false}", None),
+        ("false", None),
+    ],
+)
+def test_the_stage_logs_where_the_definition_says(
+    project: Project, logs: str, line: str | None
+) -> None:
+    events = "    events:\n      - http: GET a\n"
+    text = (FUNCTION + events).replace("provider:\n", f"provider:\n  logs: {{restApi: {logs}}}\n")
+
+    resources = project.compile(text).resources
+
+    properties = resources["ApiGatewayDeployment"].properties
+    if line is None:
+        assert "StageDescription" not in properties
+        assert "ApiGatewayLogGroup" not in resources
+        return
+    setting = properties["StageDescription"]["AccessLogSetting"]
+    assert setting["Format"].startswith(line)
+    assert setting["DestinationArn"] == {"Fn::GetAtt": ["ApiGatewayLogGroup", "Arn"]}
+    group = resources["ApiGatewayLogGroup"].properties["LogGroupName"]
+    assert group.startswith("/aws/api-gateway/")
+
+
+def test_execution_logs_are_refused(project: Project) -> None:
+    logs = "provider:\n  logs: {restApi: {executionLogging: true}}\n"
+    error = project.refused(FUNCTION.replace("provider:\n", logs))
+
+    assert "executionLogging" in str(error)

@@ -497,6 +497,38 @@ def test_an_http_api_with_a_route(context: Context, function: dict[str, Any]) ->
     assert all_of_it(9000) == [UNCHANGED, CHANGED, UNCHANGED]
 
 
+def test_a_stage_of_a_rest_api_logs_and_stops_to_log(context: Context) -> None:
+    gateway = context.client("apigateway")
+    _, api = ensure(context, "AWS::ApiGateway::RestApi", Name="logged")
+    gateway.put_method(
+        restApiId=api.ref,
+        resourceId=api.attributes["RootResourceId"],
+        httpMethod="GET",
+        authorizationType="NONE",
+    )
+    gateway.put_integration(
+        restApiId=api.ref,
+        resourceId=api.attributes["RootResourceId"],
+        httpMethod="GET",
+        type="MOCK",
+    )
+    deployment = {"RestApiId": api.ref, "StageName": "live"}
+    arn = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/api-gateway/a"
+    log = {"DestinationArn": f"{arn}:*", "Format": "$context.requestId"}
+
+    outcomes = [
+        ensure(context, "AWS::ApiGateway::Deployment", **deployment, **settings)[0]
+        for settings in (
+            {"StageDescription": {"AccessLogSetting": log}},
+            {"StageDescription": {"AccessLogSetting": log}},
+            {},
+            {},
+        )
+    ]
+
+    assert outcomes == [CREATED, UNCHANGED, CHANGED, UNCHANGED]
+
+
 def test_a_subscription_with_all_its_settings_and_with_none(context: Context) -> None:
     _, topic = ensure(context, "AWS::SNS::Topic", TopicName="t")
     bare = {"TopicArn": topic.ref, "Protocol": "sqs", "Endpoint": DLQ}

@@ -57,7 +57,14 @@ class FunctionInvoker:
         self._targets: dict[str, FunctionArn | None] = {}
 
     async def invoke(
-        self, uri: str, payload: bytes, *, source_arn: str | None, account_id: str, trace_id: str
+        self,
+        uri: str,
+        payload: bytes,
+        *,
+        source_arn: str | None,
+        account_id: str,
+        trace_id: str,
+        request_id: str | None = None,
     ) -> bytes:
         """Invoke a function.
 
@@ -67,6 +74,7 @@ class FunctionInvoker:
             source_arn: ARN that the function's policy must allow; ``None``: do not ask the policy.
             account_id: Account of the API.
             trace_id: Value of ``X-Amzn-Trace-Id``.
+            request_id: Id of the invocation; ``None``: a new one.
 
         Returns:
             The function's result as JSON.
@@ -93,7 +101,7 @@ class FunctionInvoker:
             result = await self._synchronous.invoke(
                 self._invoker.find(arn, target.qualifier),
                 Invocation(
-                    request_id=_request_id(),
+                    request_id=request_id or new_request_id(),
                     payload=payload,
                     invoked_arn=f"{arn}:{target.qualifier}" if target.qualifier else arn,
                     trace_id=trace_id,
@@ -130,5 +138,6 @@ class FunctionInvoker:
         return known[1]
 
 
-def _request_id() -> str:
+def new_request_id() -> str:
+    """Id of an invocation."""
     return str(uuid.UUID(int=random.getrandbits(128), version=4))

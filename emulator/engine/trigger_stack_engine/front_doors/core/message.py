@@ -67,11 +67,15 @@ class HttpError(Exception):
 
     Attributes:
         response: What the client gets: ``{"message": …}`` as API Gateway words it.
+        message: The message in it.
+        reason: Why, for the access log and not for the client; may be empty.
     """
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, reason: str = "") -> None:
         super().__init__(f"{status} {message}")
         self.response = error_response(status, message)
+        self.message = message
+        self.reason = reason
 
 
 def error_response(status: int, message: str) -> HttpResponse:
@@ -90,14 +94,27 @@ def not_found() -> HttpError:
     return HttpError(404, "Not Found")
 
 
-def internal_server_error() -> HttpError:
-    """500: the integration failed, may not be called, or answered something malformed."""
-    return HttpError(500, "Internal Server Error")
+def internal_server_error(reason: str = "") -> HttpError:
+    """500: the integration failed, may not be called, or answered something malformed.
+
+    Args:
+        reason: Why, for the access log.
+    """
+    return HttpError(500, "Internal Server Error", reason)
 
 
-def service_unavailable() -> HttpError:
-    """503: the integration took longer than its ``TimeoutInMillis``."""
-    return HttpError(503, "Service Unavailable")
+def service_unavailable(reason: str = "") -> HttpError:
+    """503: the integration took longer than its ``TimeoutInMillis``.
+
+    Args:
+        reason: Why, for the access log.
+    """
+    return HttpError(503, "Service Unavailable", reason)
+
+
+def too_many_requests() -> HttpError:
+    """429: more requests than the stage's throttling lets through."""
+    return HttpError(429, "Too Many Requests")
 
 
 def request_too_large() -> HttpError:

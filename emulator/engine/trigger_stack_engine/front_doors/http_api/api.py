@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
+from trigger_stack_engine.front_doors.core.access_logs import AccessLog
 from trigger_stack_engine.front_doors.core.cors import Cors
+from trigger_stack_engine.front_doors.core.throttles import Limits
+from trigger_stack_engine.front_doors.http_api.parameter_mapping import ParameterMapping
 from trigger_stack_engine.front_doors.http_api.routing import RouteTable, parse_route_key
 
 Resource = dict[str, Any]
 
 LOCAL_PORT_TAG: Final = "trigger-stack:local-port"
 """Tag (value ``true``) of the API that the extra port serves."""
+
+_STAGE_SETTINGS: Final = ("AccessLogSettings", "DefaultRouteSettings", "RouteSettings")
+_ACCOUNT_RATE: Final = 10_000.0
+_ACCOUNT_BURST: Final = 5_000
+"""API Gateway's quota for an account: what counts when only the other limit is set."""
 
 
 class Snapshot:
@@ -33,12 +42,16 @@ class Snapshot:
         self._cors = dict(cors) if cors else None
         self._integrations: dict[str, Resource | None] = {}
         self._authorization: dict[str, Resource] = {}
+        self._mappings: dict[str, ParameterMapping] = {}
         for route in routes:
             integration = integrations.get(
                 (route.get("Target") or "").removeprefix("integrations/")
             )
             key = route["RouteKey"]
             self._integrations[key] = dict(integration) if integration is not None else None
+            mapping = ParameterMapping.of(integration) if integration is not None else None
+            if mapping is not None:
+                self._mappings[key] = mapping
             kind = route.get("AuthorizationType") or "NONE"
             if kind != "NONE":
                 authorizer = (authorizers or {}).get(route.get("AuthorizerId") or "")
@@ -51,6 +64,20 @@ class Snapshot:
     def integration(self, route_key: str) -> Resource | None:
         """The integration behind a route, ``None`` for a route without one."""
         return self._integrations.get(route_key)
+
+    def mapping(self, route_key: str) -> ParameterMapping | None:
+        """What the integration behind a route changes in requests and responses."""
+        return self._mappings.get(route_key)
+
+    @property
+    def route_keys(self) -> list[str]:
+        """The keys of all routes, in order of creation."""
+        return list(self._integrations)
+
+    @property
+    def cors_configuration(self) -> Resource | None:
+        """The ``CorsConfiguration``."""
+        return self._cors
 
     def authorization(self, route_key: str) -> Resource | None:
         """``{type, authorizer, scopes}`` of a route, ``None`` for one that is open."""
@@ -93,6 +120,40 @@ class Stage:
         """The stage variables."""
         return self.attributes.get("StageVariables") or {}
 
+    # The engine gets a stage anew with every change, so that both can be kept.
+
+    @cached_property
+    def limits(self) -> dict[str, Limits] | None:
+        """Rate and burst by route key, ``""`` for all other routes; ``None``: no limits."""
+        limits: dict[str, Limits] = {}
+        routes = self.attributes.get("RouteSettings") or {}
+        for key, settings in {"": self.attributes.get("DefaultRouteSettings"), **routes}.items():
+            found = _limits(settings or {})
+            if found is not None:
+                limits[key] = found
+        return limits or None
+
+    @cached_property
+    def access_log(self) -> AccessLog | None:
+        """Where and how requests are logged."""
+        settings = self.attributes.get("AccessLogSettings") or {}
+        return AccessLog.from_settings(
+            settings.get("DestinationArn"),
+            settings.get("Format"),
+            self.attributes.get("ApiId", ""),
+            self.attributes["StageName"],
+        )
+
+
+def _limits(settings: Mapping[str, Any]) -> Limits | None:
+    rate, burst = settings.get("ThrottlingRateLimit"), settings.get("ThrottlingBurstLimit")
+    if rate is None and burst is None:
+        return None
+    return (
+        _ACCOUNT_RATE if rate is None else float(rate),
+        _ACCOUNT_BURST if burst is None else int(burst),
+    )
+
 
 @dataclass
 class Api:
@@ -133,8 +194,10 @@ class Api:
         stages = [
             {
                 "attributes": {
+                    "ApiId": self.api_id,
                     "StageName": name,
                     "StageVariables": stage.variables,
+                    **{key: stage.attributes.get(key) for key in _STAGE_SETTINGS},
                 },
                 "snapshot": stage.snapshot.document() if stage.snapshot else None,
             }

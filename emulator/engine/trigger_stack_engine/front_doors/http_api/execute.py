@@ -13,23 +13,20 @@ import asyncio
 import base64
 import logging
 import random
+import time
 from collections.abc import Awaitable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final, Protocol
 
+from trigger_stack_engine.front_doors.core.access_logs import AccessLog, Write
 from trigger_stack_engine.front_doors.core.callers import Callers, SignatureError
-from trigger_stack_engine.front_doors.core.cors import (
-    apply_cors,
-    is_preflight,
-    preflight_response,
-)
+from trigger_stack_engine.front_doors.core.cors import is_preflight, preflight_response
 from trigger_stack_engine.front_doors.core.encoding import percent_decode
 from trigger_stack_engine.front_doors.core.event_parts import new_trace_id
-from trigger_stack_engine.front_doors.core.execution_policy import source_arn
 from trigger_stack_engine.front_doors.core.function_calls import (
     EventTooLargeError,
     FunctionCallError,
+    FunctionFailedError,
+    NotCallableError,
 )
 from trigger_stack_engine.front_doors.core.json_text import dump_json
 from trigger_stack_engine.front_doors.core.message import (
@@ -43,18 +40,32 @@ from trigger_stack_engine.front_doors.core.message import (
     not_found,
     request_too_large,
     service_unavailable,
+    too_many_requests,
 )
+from trigger_stack_engine.front_doors.core.throttles import Limits, Throttles
 from trigger_stack_engine.front_doors.core.time_limit import TimeLimit
 from trigger_stack_engine.front_doors.core.uris import (
     MAX_TIMEOUT_MILLIS,
     substitute_stage_variables,
 )
-from trigger_stack_engine.front_doors.http_api.api import Api, Resource, Snapshot, Stage
+from trigger_stack_engine.front_doors.http_api.api import Api, Resource
 from trigger_stack_engine.front_doors.http_api.authorizers import Authorizers
 from trigger_stack_engine.front_doors.http_api.authorizers import Call as AuthorizedCall
-from trigger_stack_engine.front_doors.http_api.events import CallContext, Event, build_event
+from trigger_stack_engine.front_doors.http_api.call import (
+    Call,
+    Notes,
+    variables,
+    with_request_id,
+)
+from trigger_stack_engine.front_doors.http_api.events import Event, build_event
 from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy
 from trigger_stack_engine.front_doors.http_api.json_web_tokens import JsonWebTokens
+from trigger_stack_engine.front_doors.http_api.parameter_mapping import (
+    MappedRequest,
+    ParameterMapping,
+    map_request,
+    map_response,
+)
 from trigger_stack_engine.front_doors.http_api.responses import parse_result
 from trigger_stack_engine.front_doors.http_api.routing import Match, split_stage
 
@@ -63,19 +74,47 @@ LOG = logging.getLogger(__name__)
 AWS_IAM: Final = "AWS_IAM"
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024
 MAX_HEADER_BYTES: Final = 10_240
+#: Values of ``$context.integrationErrorMessage``.
+_NOT_CALLABLE: Final = (
+    "The IAM role configured on the integration or API Gateway doesn't have permissions to call"
+    " the integration. Check the permissions and try again."
+)
+_FAILED: Final = (
+    "The Lambda function returned the following error: Unhandled. Check your Lambda function code"
+    " and try again."
+)
+_MALFORMED: Final = (
+    "The response from the Lambda function doesn't match the format that API Gateway expects."
+)
+_TIMED_OUT: Final = "Endpoint request timed out"
 
 
 class Invoker(Protocol):
     """Calls a function and waits for its result."""
 
     async def invoke(
-        self, uri: str, payload: bytes, *, source_arn: str | None, account_id: str, trace_id: str
+        self,
+        uri: str,
+        payload: bytes,
+        *,
+        source_arn: str | None,
+        account_id: str,
+        trace_id: str,
+        request_id: str | None = None,
     ) -> bytes:
         """Invoke a function; see ``FunctionInvoker.invoke``."""
 
 
 class DataPlane:
-    """Answers requests for HTTP APIs."""
+    """Answers requests for HTTP APIs.
+
+    Args:
+        invoker: Calls functions.
+        proxy: Sends requests on to other servers.
+        tokens: Checks JSON Web Tokens.
+        callers: Finds who signed a request; ``None``: nobody may be asked.
+        write_log: Writes a line of an access log; ``None``: nothing is logged.
+    """
 
     def __init__(
         self,
@@ -83,8 +122,11 @@ class DataPlane:
         proxy: HttpProxy,
         tokens: JsonWebTokens | None = None,
         callers: Callers | None = None,
+        write_log: Write | None = None,
     ) -> None:
         self._invoker = invoker
+        self._write_log = write_log
+        self._throttles = Throttles()
         self._callers = callers
         self._authorizers = Authorizers(self._ask_function, tokens or JsonWebTokens())
         self._proxy = proxy
@@ -97,30 +139,88 @@ class DataPlane:
             check_size(request)
             call = _locate(request, api, call_id)
         except HttpError as error:
-            return _with_request_id(error.response, call_id)
+            return with_request_id(error.response, call_id)
         try:
-            return await self._route(call)
+            response = await self._route(call)
         except HttpError as error:
-            return call.finish(error.response)
+            if call.notes is not None:
+                call.notes.error = error
+            response = call.finish(error.response)
+        if call.notes is not None and call.stage.access_log is not None:
+            self._log(call, call.stage.access_log, response)
+        return response
 
-    async def _route(self, call: _Call) -> HttpResponse:
+    def _log(self, call: Call, log: AccessLog, response: HttpResponse) -> None:
+        if self._write_log is None:
+            return
+        values = variables(call, response)
+        # Not now: the response goes first.
+        write = self._write_log
+        asyncio.get_running_loop().call_soon(lambda: write(log.stream, log.line(values)))
+
+    async def _route(self, call: Call) -> HttpResponse:
         cors = call.snapshot.cors
         if cors and is_preflight(call.request):
-            return _with_request_id(preflight_response(cors, call.request), call.call_id)
-        match = call.snapshot.table.match(call.request.method, call.raw_path)
+            return with_request_id(preflight_response(cors, call.request), call.call_id)
+        match = call.match = call.snapshot.table.match(call.request.method, call.raw_path)
         if match is None:
             raise not_found()
+        if call.stage.limits is not None:
+            self._throttle(call, match, call.stage.limits)
         integration = call.snapshot.integration(match.route.key)
         if integration is None:
             raise internal_server_error()
-        authorizer = await self._authorize(call, match)
+        call.authorizer = await self._authorize(call, match)
+        mapping = call.snapshot.mapping(match.route.key)
+        if mapping is not None or call.notes is not None:
+            return call.finish(await self._noted(call, match, integration, mapping))
         if integration["IntegrationType"] == "HTTP_PROXY":
-            work = self._proxying(call, match, integration)
+            work = self._proxying(call, match, integration, MappedRequest(call.request))
         else:
-            work = self._invoking(call, match, integration, authorizer)
+            work = self._invoking(call, match, integration, call.request)
         return call.finish(await self._limited(work, _timeout(integration)))
 
-    async def _authorize(self, call: _Call, match: Match) -> Resource | None:
+    def _throttle(self, call: Call, match: Match, limits: dict[str, Limits]) -> None:
+        """Count a request against the limits of its route, or else those of the stage.
+
+        Raises:
+            HttpError: 429: there are too many.
+        """
+        key = match.route.key if match.route.key in limits else ""
+        # A route without limits of its own has a bucket of its own with those of the stage.
+        name = (call.api.api_id, call.stage_name, match.route.key)
+        if not self._throttles.take(name, limits.get(key)):
+            raise too_many_requests()
+
+    async def _noted(
+        self,
+        call: Call,
+        match: Match,
+        integration: Resource,
+        mapping: ParameterMapping | None,
+    ) -> HttpResponse:
+        """Ask an integration that has a parameter mapping, or whose stage has an access log."""
+        notes = call.notes = call.notes or Notes()
+        mapped = MappedRequest(call.request)
+        if mapping is not None and mapping.request:
+            mapped = map_request(mapping.request, call.request, call.lookup)
+        if integration["IntegrationType"] == "HTTP_PROXY":
+            work = self._proxying(call, match, integration, mapped)
+        else:
+            if mapped.path is not None:
+                stage = call.request.raw_path.removesuffix(call.raw_path)
+                mapped.request.raw_path = stage + mapped.path
+            work = self._invoking(call, match, integration, mapped.request)
+        started = time.perf_counter()
+        try:
+            response = await self._limited(work, _timeout(integration))
+        finally:
+            notes.integration_ms = int((time.perf_counter() - started) * 1000)
+        notes.integration_status = response.status
+        changes = mapping.response.get(str(response.status)) if mapping is not None else None
+        return map_response(changes, response, call.lookup) if changes else response
+
+    async def _authorize(self, call: Call, match: Match) -> Resource | None:
         """What an authorizer says of the caller; None for an open route.
 
         Raises:
@@ -129,6 +229,16 @@ class DataPlane:
         authorization = call.snapshot.authorization(match.route.key)
         if authorization is None:
             return None
+        try:
+            return await self._ask_authorizer(call, match, authorization)
+        except HttpError as error:
+            if call.notes is not None:
+                call.notes.authorizer_error = error.reason or error.message
+            raise
+
+    async def _ask_authorizer(
+        self, call: Call, match: Match, authorization: Resource
+    ) -> Resource | None:
         if authorization["type"] == AWS_IAM:
             return await self._signer(call)
         if authorization["authorizer"] is None:
@@ -148,7 +258,7 @@ class DataPlane:
             ),
         )
 
-    async def _signer(self, call: _Call) -> Resource:
+    async def _signer(self, call: Call) -> Resource:
         if self._callers is None:
             raise internal_server_error()
         try:
@@ -177,7 +287,14 @@ class DataPlane:
         )
 
     async def _call(
-        self, uri: str, payload: bytes, *, source_arn: str | None, account_id: str, trace_id: str
+        self,
+        uri: str,
+        payload: bytes,
+        *,
+        source_arn: str | None,
+        account_id: str,
+        trace_id: str,
+        request_id: str | None = None,
     ) -> bytes:
         """A function's result.
 
@@ -186,12 +303,21 @@ class DataPlane:
         """
         try:
             return await self._invoker.invoke(
-                uri, payload, source_arn=source_arn, account_id=account_id, trace_id=trace_id
+                uri,
+                payload,
+                source_arn=source_arn,
+                account_id=account_id,
+                trace_id=trace_id,
+                request_id=request_id,
             )
         except EventTooLargeError:
             raise request_too_large() from None
-        except FunctionCallError:
-            raise internal_server_error() from None
+        except NotCallableError:
+            raise internal_server_error(_NOT_CALLABLE) from None
+        except FunctionFailedError:
+            raise internal_server_error(_FAILED) from None
+        except FunctionCallError as error:
+            raise internal_server_error(str(error)) from None
 
     async def _limited(self, work: Awaitable[HttpResponse], seconds: float) -> HttpResponse:
         """Wait for an integration, but not for longer than it may take.
@@ -202,30 +328,30 @@ class DataPlane:
         try:
             return await self._limit.run(work, seconds)
         except TimeoutError:
-            raise service_unavailable() from None
+            raise service_unavailable(_TIMED_OUT) from None
         except HttpError:
             raise
         except Exception:
             LOG.exception("HTTP API: an integration ended unexpectedly")
             raise internal_server_error() from None
 
-    async def _proxying(self, call: _Call, match: Match, integration: Resource) -> HttpResponse:
+    async def _proxying(
+        self, call: Call, match: Match, integration: Resource, mapped: MappedRequest
+    ) -> HttpResponse:
         uri = substitute_stage_variables(integration["IntegrationUri"], call.stage.variables)
         method = integration.get("IntegrationMethod") or "ANY"
         timeout = _timeout(integration)
-        return await asyncio.to_thread(
-            self._proxy.forward, call.request, match, uri, method, timeout
-        )
+        return await asyncio.to_thread(self._proxy.forward, mapped, match, uri, method, timeout)
 
     async def _invoking(
-        self, call: _Call, match: Match, integration: Resource, authorizer: Resource | None
+        self, call: Call, match: Match, integration: Resource, request: HttpRequest
     ) -> HttpResponse:
         uri = substitute_stage_variables(integration["IntegrationUri"], call.stage.variables)
         version = integration["PayloadFormatVersion"]
         context = call.context()
-        event = build_event(version, call.request, match, context)
-        if authorizer is not None:
-            _add_authorizer(event, version, authorizer)
+        event = build_event(version, request, match, context)
+        if call.authorizer is not None:
+            _add_authorizer(event, version, call.authorizer)
         payload = dump_json(event)
         result = await self._call(
             uri,
@@ -234,8 +360,13 @@ class DataPlane:
             source_arn=None if integration.get("CredentialsArn") else call.source_arn(match),
             account_id=context.account_id,
             trace_id=context.trace_id,
+            request_id=call.notes.function_request_id if call.notes else None,
         )
-        return parse_result(version, result)
+        try:
+            return parse_result(version, result)
+        except HttpError as error:
+            error.reason = _MALFORMED
+            raise
 
 
 def _add_authorizer(event: Event, version: str, authorizer: Resource) -> None:
@@ -255,54 +386,15 @@ def _add_authorizer(event: Event, version: str, authorizer: Resource) -> None:
         context["authorizer"] = next(iter(authorizer.values()))
 
 
-@dataclass(slots=True)
-class _Call:
-    """A request with the API, stage and deployment that serve it."""
-
-    request: HttpRequest
-    api: Api
-    stage: Stage
-    snapshot: Snapshot
-    raw_path: str
-    call_id: str
-
-    @property
-    def stage_name(self) -> str:
-        return str(self.stage.attributes["StageName"])
-
-    def context(self) -> CallContext:
-        return CallContext(
-            account_id=self.api.account_id,
-            api_id=self.api.api_id,
-            stage=self.stage_name,
-            stage_variables=self.stage.variables,
-            request_id=self.call_id,
-            trace_id=self.request.header("x-amzn-trace-id") or new_trace_id(),
-            time=datetime.now(UTC),
-        )
-
-    def source_arn(self, match: Match) -> str:
-        return source_arn(
-            region=self.api.region,
-            account_id=self.api.account_id,
-            api_id=self.api.api_id,
-            stage=self.stage_name,
-            method=self.request.method,
-            route_path=match.route.path or match.route.key,
-        )
-
-    def finish(self, response: HttpResponse) -> HttpResponse:
-        if self.snapshot.cors:
-            response = apply_cors(self.snapshot.cors, self.request, response)
-        return _with_request_id(response, self.call_id)
-
-
-def _locate(request: HttpRequest, api: Api, call_id: str) -> _Call:
+def _locate(request: HttpRequest, api: Api, call_id: str) -> Call:
     found = split_stage(request.raw_path, api.stages)
     stage = api.stages.get(found[0]) if found else None
     if found is None or stage is None or stage.snapshot is None:
         raise not_found()
-    return _Call(request, api, stage, stage.snapshot, found[1], call_id)
+    call = Call(request, api, stage, stage.snapshot, found[1], call_id)
+    if stage.access_log is not None:
+        call.notes = Notes()
+    return call
 
 
 def _timeout(integration: Resource) -> float:
@@ -330,12 +422,7 @@ def check_size(request: HttpRequest) -> None:
 
 def refuse(status: int, message: str) -> HttpResponse:
     """An error of the gateway itself, with a request id as every reply."""
-    return _with_request_id(error_response(status, message), _extended_request_id())
-
-
-def _with_request_id(response: HttpResponse, call_id: str) -> HttpResponse:
-    headers = [*response.headers, ("apigw-requestid", call_id)]
-    return HttpResponse(response.status, headers, response.body)
+    return with_request_id(error_response(status, message), _extended_request_id())
 
 
 def _extended_request_id() -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from trigger_stack_engine.front_doors.core.access_logs import AccessLog, parse_log_group
 from trigger_stack_engine.front_doors.core.execution_policy import source_arn
 from trigger_stack_engine.front_doors.http_api.routing import (
     InvalidRouteKeyError,
@@ -125,11 +126,22 @@ class Stage:
         attributes: The ``Stage`` shape.
         deployment: What it serves.
         canary: What it serves to a part of the requests.
+        access_log: Where and how its requests are logged.
     """
 
     attributes: Resource
     deployment: Deployment
     canary: Deployment | None = None
+    access_log: AccessLog | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings = self.attributes.get("accessLogSettings") or {}
+        destination, text = settings.get("destinationArn"), settings.get("format")
+        if text and destination and parse_log_group(destination) is None:
+            LOG.warning("access log of a REST API: %s is no log group", destination)
+        self.access_log = AccessLog.from_settings(
+            destination, text, self.attributes.get("apiId", ""), self.name
+        )
 
     @property
     def name(self) -> str:
@@ -197,7 +209,8 @@ class RestApi:
             deployment = deployments.get(attributes.get("deploymentId"))
             canary = (attributes.get("canarySettings") or {}).get("deploymentId")
             if deployment is not None:
-                stage = Stage(attributes, deployment, deployments.get(canary))
+                named = {**attributes, "apiId": document["id"]}
+                stage = Stage(named, deployment, deployments.get(canary))
                 stages[stage.name] = stage
         return cls(
             document["id"],

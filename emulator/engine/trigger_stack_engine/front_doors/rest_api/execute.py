@@ -10,15 +10,22 @@ and "Gateway response types". Nobody retries: the caller sees the error.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import logging
 import random
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from trigger_stack_engine.front_doors.core.access_logs import (
+    AccessLog,
+    Write,
+    error_variables,
+)
 from trigger_stack_engine.front_doors.core.callers import (
     Callers,
     SignatureError,
@@ -31,6 +38,7 @@ from trigger_stack_engine.front_doors.core.function_calls import (
     EventTooLargeError,
     FunctionCallError,
     FunctionFailedError,
+    new_request_id,
 )
 from trigger_stack_engine.front_doors.core.json_text import dump_json
 from trigger_stack_engine.front_doors.core.message import (
@@ -41,6 +49,7 @@ from trigger_stack_engine.front_doors.core.message import (
 )
 from trigger_stack_engine.front_doors.core.policy import covers, verdict
 from trigger_stack_engine.front_doors.core.responses import FRAMING
+from trigger_stack_engine.front_doors.core.throttles import Throttles
 from trigger_stack_engine.front_doors.core.time_limit import TimeLimit
 from trigger_stack_engine.front_doors.core.uris import substitute_stage_variables
 from trigger_stack_engine.front_doors.http_api.execute import Invoker, check_size
@@ -61,12 +70,14 @@ from trigger_stack_engine.front_doors.rest_api.gateway_responses import (
     gateway_response,
 )
 from trigger_stack_engine.front_doors.rest_api.mock import mock_response
-from trigger_stack_engine.front_doors.rest_api.usage_plans import Throttles, UsagePlans
+from trigger_stack_engine.front_doors.rest_api.usage_plans import UsagePlans
 from trigger_stack_engine.front_doors.rest_api.validation import validate
 
 LOG = logging.getLogger(__name__)
 
 AWS_IAM: Final = "AWS_IAM"
+_FAILED: Final = "The function failed"
+_MALFORMED: Final = "Execution failed due to configuration error: Malformed Lambda proxy response"
 #: LocalStack's, which are set here too.
 _OWN_HEADERS: Final = FRAMING | {"x-amzn-requestid", "x-amz-apigw-id", "x-amzn-trace-id", "date"}
 
@@ -83,11 +94,18 @@ class DataPlane:
         callers: Finds who signed a request.
         tokens: Checks JSON Web Tokens.
         elsewhere: Answers for integrations that are not answered here.
+        write_log: Writes a line of an access log; ``None``: nothing is logged.
     """
 
     def __init__(
-        self, invoker: Invoker, callers: Callers, tokens: JsonWebTokens, elsewhere: Elsewhere
+        self,
+        invoker: Invoker,
+        callers: Callers,
+        tokens: JsonWebTokens,
+        elsewhere: Elsewhere,
+        write_log: Write | None = None,
     ) -> None:
+        self._write_log = write_log
         self._invoker = invoker
         self._callers = callers
         self._elsewhere = elsewhere
@@ -122,11 +140,15 @@ class DataPlane:
             path=path,
         )
         call = _Call(request, api, stage, deployment, context)
+        error: GatewayError | None = None
         try:
             response = await self._execute(call)
-        except GatewayError as error:
+        except GatewayError as raised:
+            error = raised
             response = gateway_response(error, deployment.gateway_responses, call.lookup)
         response.headers = [*response.headers, *_ids(context)]
+        if stage.access_log is not None and self._write_log is not None:
+            _log(self._write_log, stage.access_log, call, response, error)
         return response
 
     async def _execute(self, call: _Call) -> HttpResponse:
@@ -139,17 +161,28 @@ class DataPlane:
         integration = method.integration
         if integration is None:
             raise GatewayError("API_CONFIGURATION_ERROR")
+        call.asked_at = time.perf_counter()
+        try:
+            response = await self._integrate(call, method, integration)
+        finally:
+            call.integration_s = time.perf_counter() - call.asked_at
+        call.integration_status = response.status
+        return response
+
+    async def _integrate(self, call: _Call, method: Method, integration: Resource) -> HttpResponse:
         if integration["type"] == "MOCK":
             mocked = mock_response(call.request, integration)
             if mocked is not None:
                 return mocked
         if integration["type"] == "AWS_PROXY" and ":lambda:" in (integration.get("uri") or ""):
+            call.function_request_id = new_request_id()
             work = self._invoking(call, method, integration)
         else:
             work = self._leaving(call)
         try:
             return await self._limit.run(work, method.timeout_s)
         except TimeoutError:
+            call.problem = "Execution failed due to a timeout error"
             raise GatewayError("INTEGRATION_TIMEOUT") from None
         except GatewayError:
             raise
@@ -219,7 +252,8 @@ class DataPlane:
                 value, call.api.api_id, call.stage.name, f"{method.resource_path}/{method.name}"
             )
         name = (call.api.api_id, call.stage.name, method.resource_path, method.name)
-        self._throttles.check(name, call.stage.throttle(method))
+        if not self._throttles.take(name, call.stage.throttle(method)):
+            raise GatewayError("THROTTLED")
 
     # -- integrations -------------------------------------------------------------------------
 
@@ -235,6 +269,7 @@ class DataPlane:
                 else call.api.source_arn(call.stage.name, method),
                 account_id=call.api.account,
                 trace_id=call.context.trace_id,
+                request_id=call.function_request_id,
             )
             return parse_result(
                 result, call.request.header("accept"), call.deployment.binary_media_types
@@ -242,10 +277,13 @@ class DataPlane:
         except EventTooLargeError:
             raise GatewayError("REQUEST_TOO_LARGE") from None
         except FunctionFailedError:
+            call.problem = _FAILED
             raise GatewayError("DEFAULT_5XX") from None
-        except FunctionCallError:
+        except FunctionCallError as error:
+            call.problem = str(error)
             raise GatewayError("API_CONFIGURATION_ERROR") from None
         except MalformedResultError:
+            call.problem = _MALFORMED
             LOG.warning("REST API %s: the result of %s describes no response", call.api.api_id, uri)
             raise GatewayError("DEFAULT_5XX") from None
 
@@ -279,6 +317,13 @@ class _Call:
         self.deployment = deployment
         self.context = context
         self.named_key: str | None = None
+        self.started = time.perf_counter()
+        #: What the access log says of the integration.
+        self.asked_at: float | None = None
+        self.integration_s = 0.0
+        self.integration_status: int | None = None
+        self.function_request_id: str | None = None
+        self.problem: str | None = None
 
     def check_request(self) -> None:
         """Refuse what is too large or malformed."""
@@ -366,6 +411,40 @@ class _Call:
             case "body":
                 return self.request.body.decode("utf-8", errors="replace") or None
         return None
+
+
+def _log(
+    write: Write, log: AccessLog, call: _Call, response: HttpResponse, error: GatewayError | None
+) -> None:
+    """Write the line of a request, after the response has been sent."""
+    values = request_context(call.request, call.context)
+    latency_ms = int((time.perf_counter() - call.started) * 1000)
+    values |= {
+        "responseLatency": latency_ms,
+        "responseLength": len(response.body),
+        "status": response.status,
+    }
+    if call.asked_at is not None:
+        is_function = call.function_request_id is not None
+        own, waited_ms = call.integration_status, int(call.integration_s * 1000)
+        # Lambda's own status is 200 also when the function's result cannot be used.
+        service = 200 if is_function and own is not None else own
+        values |= {
+            "awsEndpointRequestId": call.function_request_id,
+            "integration": {
+                "error": call.problem,
+                "integrationStatus": own,
+                "latency": waited_ms,
+                "requestId": call.function_request_id,
+                "status": service,
+            },
+            "integrationErrorMessage": call.problem,
+            "integrationLatency": waited_ms,
+            "integrationStatus": service,
+        }
+    if error is not None:
+        values["error"] = error_variables(error.message, error.kind)
+    asyncio.get_running_loop().call_soon(lambda: write(log.stream, log.line(values)))
 
 
 def _ids(context: CallContext) -> Headers:

@@ -7,77 +7,14 @@ each key) and a quota for each day, week or month in UTC.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
+from trigger_stack_engine.front_doors.core.throttles import Throttles
 from trigger_stack_engine.front_doors.rest_api.gateway_responses import GatewayError
 
 Resource = dict[str, Any]
-
-_MOST_BUCKETS: Final = 10_000
-
-
-class TokenBucket:
-    """Lets ``rate`` requests a second through, and up to ``burst`` at once.
-
-    Args:
-        rate: Requests per second.
-        burst: Most requests at once.
-    """
-
-    def __init__(self, rate: float, burst: int) -> None:
-        self.limits = (rate, burst)
-        self._tokens = float(burst)
-        self._at: float | None = None
-
-    def take(self, now: float) -> bool:
-        """Whether a request may pass.
-
-        Args:
-            now: Monotonic time in seconds.
-        """
-        rate, burst = self.limits
-        if self._at is not None:
-            self._tokens = min(burst, self._tokens + (now - self._at) * rate)
-        self._at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
-
-
-class Throttles:
-    """Token buckets by name; a bucket whose limits change starts full.
-
-    Args:
-        clock: Monotonic time in seconds.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._buckets: dict[tuple[str, ...], TokenBucket] = {}
-
-    def check(self, name: tuple[str, ...], limits: tuple[float, int] | None) -> None:
-        """Count a request.
-
-        Args:
-            name: What is limited.
-            limits: Rate per second and burst; ``None``: no limit.
-
-        Raises:
-            GatewayError: 429: there are too many.
-        """
-        if limits is None:
-            return
-        bucket = self._buckets.get(name)
-        if bucket is None or bucket.limits != limits:
-            if len(self._buckets) > _MOST_BUCKETS:
-                self._buckets.clear()
-            bucket = self._buckets[name] = TokenBucket(*limits)
-        if not bucket.take(self._clock()):
-            raise GatewayError("THROTTLED")
 
 
 class UsagePlans:
@@ -132,7 +69,8 @@ class UsagePlans:
     def _count(self, plan: Resource, served: Resource, key: Resource, method_key: str) -> None:
         name = (plan["id"], key["id"])
         own = (served.get("throttle") or {}).get(method_key)
-        self._throttles.check((*name, method_key if own else ""), _limits(own or plan))
+        if not self._throttles.take((*name, method_key if own else ""), _limits(own or plan)):
+            raise GatewayError("THROTTLED")
         quota = plan.get("quota") or {}
         if quota.get("limit") is None:
             return

@@ -32,7 +32,14 @@ LOG = logging.getLogger(__name__)
 _CHANGES = re.compile(
     r"(Create|Update|Delete|Put|Import)(Stage|Deployment|RestApi|UsagePlan|UsagePlanKey|ApiKeys?)"
 )
-_STAGE = ("stageName", "deploymentId", "variables", "methodSettings", "canarySettings")
+_STAGE = (
+    "accessLogSettings",
+    "canarySettings",
+    "deploymentId",
+    "methodSettings",
+    "stageName",
+    "variables",
+)
 _API = ("id", "binaryMediaTypes", "apiKeySource")
 _documents: weakref.WeakKeyDictionary[RestApiDeployment, dict[str, Any]] = (
     weakref.WeakKeyDictionary()

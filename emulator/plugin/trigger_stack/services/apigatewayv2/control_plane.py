@@ -13,7 +13,7 @@ import string
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from trigger_stack.services.apigatewayv2 import validation
+from trigger_stack.services.apigatewayv2 import openapi_export, openapi_import, validation
 from trigger_stack.services.apigatewayv2.errors import (
     BadRequestError,
     ConflictError,
@@ -21,6 +21,7 @@ from trigger_stack.services.apigatewayv2.errors import (
     unknown,
 )
 from trigger_stack.services.apigatewayv2.models import Api, Apis, Deployment, Resource, now
+from trigger_stack.services.apigatewayv2.openapi_import import Definition
 from trigger_stack.services.operations import Caller, operation
 from trigger_stack_engine.front_doors.http_api.api import Stage
 from trigger_stack_engine.front_doors.http_api.routing import DEFAULT
@@ -109,6 +110,9 @@ class ControlPlane:
         """Create an API; with ``Target`` also its integration, route and ``$default`` stage."""
         _require(request, "Name", "ProtocolType")
         validation.check_api(request)
+        for name in ("CredentialsArn", "RouteKey"):
+            if request.get(name) and not request.get("Target"):
+                raise BadRequestError(f"{name} is part of quick create: Target is required with it")
         with self._apis.lock:
             api = Api(caller.account_id, caller.region, self._new_api(request))
             if request.get("Target"):
@@ -147,6 +151,61 @@ class ControlPlane:
         with self._apis.lock:
             del self._apis.by_id[self._api(caller, request).api_id]
 
+    @operation("ImportApi")
+    def import_api(self, caller: Caller, request: Resource) -> Resource:
+        """Create an API from an OpenAPI 3.0 document."""
+        _require(request, "Body")
+        definition = openapi_import.read(request["Body"], request.get("Basepath"))
+        with self._apis.lock:
+            validation.check_api(definition.api)
+            api = Api(caller.account_id, caller.region, self._new_api(definition.api))
+            _define(api, definition, fail=bool(request.get("FailOnWarnings")))
+            self._apis.by_id[api.api_id] = api
+            return _imported(api, definition)
+
+    @operation("ReimportApi")
+    def reimport_api(self, caller: Caller, request: Resource) -> Resource:
+        """Replace routes, integrations, authorizers and CORS of an API by a document's."""
+        _require(request, "Body")
+        definition = openapi_import.read(request["Body"], request.get("Basepath"))
+        with self._apis.lock:
+            api = self._api(caller, request)
+            validation.check_api(definition.api)
+            made = Api(api.account_id, api.region, dict(api.attributes))
+            for name in ("CorsConfiguration", "Description", "Version"):
+                made.attributes.pop(name, None)
+            made.attributes |= definition.api
+            _define(made, definition, fail=bool(request.get("FailOnWarnings")))
+            api.attributes.clear()
+            api.attributes.update(made.attributes)
+            api.routes, api.integrations = made.routes, made.integrations
+            api.authorizers = made.authorizers
+            _deploy_changes(api)
+            return _imported(api, definition)
+
+    @operation("ExportApi")
+    def export_api(self, caller: Caller, request: Resource) -> Resource:
+        """The OpenAPI 3.0 document of an API, or of what one of its stages serves."""
+        for name, allowed in (
+            ("Specification", ("OAS30",)),
+            ("OutputType", ("JSON", "YAML")),
+            ("ExportVersion", ("1.0",)),
+        ):
+            given = request.get(name) or ("1.0" if name == "ExportVersion" else None)
+            if given not in allowed:
+                raise BadRequestError(f"Invalid {name} {given}: must be {' or '.join(allowed)}")
+        with self._apis.lock:
+            api = self._api(caller, request)
+            stage = request.get("StageName")
+            snapshot = _stage(api, stage).snapshot if stage else api.freeze()
+            if snapshot is None:
+                raise NotFoundError(f"Stage {stage} has no deployment")
+            extensions = request.get("IncludeExtensions")
+            document = openapi_export.export(
+                api, snapshot, stage, extensions=extensions is None or bool(extensions)
+            )
+        return {"body": openapi_export.as_text(document, request["OutputType"]).encode()}
+
     @operation("DeleteCorsConfiguration")
     def delete_cors_configuration(self, caller: Caller, request: Resource) -> None:
         """Switch CORS off."""
@@ -184,7 +243,9 @@ class ControlPlane:
             api = self._api(caller, request)
             integration = _integration(api, request["IntegrationId"])
             changed = integration | _pick(request, _INTEGRATION_MEMBERS)
-            validation.check_integration(changed)
+            _merge_parameters(changed, integration, request)
+            validation.check_integration(changed | _foreign(request, changed))
+            integration.clear()
             integration.update(changed)
             _deploy_changes(api)
             return _describe(integration)
@@ -237,7 +298,7 @@ class ControlPlane:
         with self._apis.lock:
             api = self._api(caller, request)
             route = _route(api, request["RouteId"])
-            validation.check_route(route | _pick(request, _ROUTE_MEMBERS), api.authorizers)
+            validation.check_route(route | request, api.authorizers)
             if "RouteKey" in request:
                 _check_new_route_key(api, request["RouteKey"], route["RouteId"])
             _check_target(api, request.get("Target"))
@@ -319,6 +380,7 @@ class ControlPlane:
             api = self._api(caller, request)
             if request["StageName"] in api.stages:
                 raise ConflictError("Stage already exists")
+            validation.check_route_settings(request, _route_keys(api))
             stage = _new_stage(request)
             _attach_deployment(api, stage, request.get("DeploymentId"))
             api.stages[request["StageName"]] = stage
@@ -346,12 +408,33 @@ class ControlPlane:
             api = self._api(caller, request)
             stage = _stage(api, request["StageName"])
             validation.check_stage({"AutoDeploy": stage.attributes.get("AutoDeploy")} | request)
+            routes = stage.attributes["RouteSettings"] | (request.get("RouteSettings") or {})
+            if request.get("RouteSettings"):  # all of them then, also those of before
+                request = request | {"RouteSettings": routes}
+            validation.check_route_settings(request, _route_keys(api))
             _attach_deployment(api, stage, request.get("DeploymentId"))
             variables = stage.attributes["StageVariables"] | (request.get("StageVariables") or {})
             stage.attributes.update(_pick(request, _STAGE_MEMBERS), LastUpdatedDate=now())
             stage.attributes["StageVariables"] = {k: v for k, v in variables.items() if v}
+            stage.attributes["RouteSettings"] = routes
             _deploy_changes(api)
             return _describe(stage.attributes)
+
+    @operation("DeleteAccessLogSettings")
+    def delete_access_log_settings(self, caller: Caller, request: Resource) -> None:
+        """Switch the access log of a stage off."""
+        with self._apis.lock:
+            stage = _stage(self._api(caller, request), request["StageName"])
+            stage.attributes.pop("AccessLogSettings", None)
+
+    @operation("DeleteRouteSettings")
+    def delete_route_settings(self, caller: Caller, request: Resource) -> None:
+        """Remove the settings of one route from a stage."""
+        with self._apis.lock:
+            stage = _stage(self._api(caller, request), request["StageName"])
+            if request["RouteKey"] not in stage.attributes["RouteSettings"]:
+                raise NotFoundError(f"Unable to find Route by key {request['RouteKey']}")
+            del stage.attributes["RouteSettings"][request["RouteKey"]]
 
     @operation("DeleteStage")
     def delete_stage(self, caller: Caller, request: Resource) -> None:
@@ -530,8 +613,34 @@ def _new_integration(request: Resource) -> Resource:
     if integration.get("IntegrationType") == "AWS_PROXY":
         integration.setdefault("IntegrationMethod", "POST")
     integration.setdefault("TimeoutInMillis", validation.MAX_TIMEOUT_MILLIS)
-    validation.check_integration(integration)
+    _merge_parameters(integration, {}, request)
+    validation.check_integration(integration | _foreign(request, integration))
     return integration
+
+
+def _merge_parameters(integration: Resource, before: Resource, request: Resource) -> None:
+    """Add parameter mappings to those that are there; one without a value is removed."""
+    if request.get("RequestParameters") is not None:
+        merged = (before.get("RequestParameters") or {}) | request["RequestParameters"]
+        integration["RequestParameters"] = {key: value for key, value in merged.items() if value}
+    if request.get("ResponseParameters") is not None:
+        responses = dict(before.get("ResponseParameters") or {})
+        for status, given in request["ResponseParameters"].items():
+            merged = (responses.get(status) or {}) | given if given else {}
+            responses[status] = {key: value for key, value in merged.items() if value}
+        integration["ResponseParameters"] = {key: one for key, one in responses.items() if one}
+    for name in ("RequestParameters", "ResponseParameters"):
+        if not integration.get(name):
+            integration.pop(name, None)
+
+
+def _foreign(request: Resource, integration: Resource) -> Resource:
+    """Members of a request that no integration of an HTTP API has."""
+    return {name: value for name, value in request.items() if name not in integration}
+
+
+def _route_keys(api: Api) -> list[str]:
+    return [route["RouteKey"] for route in api.routes.values()]
 
 
 def _new_route(request: Resource) -> Resource:
@@ -572,6 +681,46 @@ def _new_deployment(api: Api, description: str | None, *, auto_deployed: bool) -
     deployment = Deployment(attributes, api.freeze())
     api.deployments[attributes["DeploymentId"]] = deployment
     return deployment
+
+
+def _define(api: Api, definition: Definition, *, fail: bool) -> None:
+    """Fill an API that is empty with what a document defines.
+
+    Raises:
+        BadRequestError: Something in it is not valid, or, with ``fail``, there are warnings.
+        NotEmulatedError: Something in it is not emulated.
+    """
+    if fail and definition.warnings:
+        warnings = "".join(f"\n\t{warning}" for warning in definition.warnings)
+        raise BadRequestError(f"Warnings found during import:{warnings}")
+    authorizers: dict[str, str] = {}
+    for name, members in definition.authorizers.items():
+        validation.check_authorizer(members)
+        authorizers[name] = _new_id(6, api.authorizers)
+        api.authorizers[authorizers[name]] = {"AuthorizerId": authorizers[name]} | members
+    integrations = [_new_integration(members) for members in definition.integrations]
+    api.integrations = {one["IntegrationId"]: one for one in integrations}
+    for route in definition.routes:
+        request: Resource = {
+            "AuthorizationType": route.authorization_type,
+            "OperationName": route.operation_name,
+            "RouteKey": route.key,
+        }
+        if route.authorizer is not None:
+            request["AuthorizerId"] = authorizers[route.authorizer]
+            request["AuthorizationScopes"] = route.scopes or None
+        if route.integration is not None:
+            identifier = integrations[route.integration]["IntegrationId"]
+            request["Target"] = f"integrations/{identifier}"
+        validation.check_route(request, api.authorizers)
+        _check_new_route_key(api, route.key, None)
+        made = _new_route(request)
+        api.routes[made["RouteId"]] = made
+
+
+def _imported(api: Api, definition: Definition) -> Resource:
+    found = {"ImportInfo": definition.info, "Warnings": definition.warnings}
+    return _describe(api.attributes) | {name: texts for name, texts in found.items() if texts}
 
 
 def _quick_create(api: Api, request: Resource) -> None:

@@ -7,14 +7,23 @@ Stages. Every function raises ``BadRequestError`` unless it says otherwise.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from trigger_stack.services.apigatewayv2.errors import BadRequestError, NotEmulatedError
+from trigger_stack.services.apigatewayv2.errors import (
+    BadRequestError,
+    NotEmulatedError,
+    NotFoundError,
+)
+from trigger_stack_engine.front_doors.core.access_logs import parse_log_group
 from trigger_stack_engine.front_doors.core.uris import (
     MAX_TIMEOUT_MILLIS,
     STAGE_VARIABLE,
     parse_lambda_uri,
+)
+from trigger_stack_engine.front_doors.http_api.parameter_mapping import (
+    InvalidMappingError,
+    ParameterMapping,
 )
 from trigger_stack_engine.front_doors.http_api.routing import (
     DEFAULT,
@@ -27,6 +36,13 @@ from trigger_stack_engine.front_doors.http_api.routing import (
 MIN_TIMEOUT_MILLIS: Final = 50
 PAYLOAD_FORMAT_VERSIONS: Final = ("1.0", "2.0")
 
+_REQUEST_ONLY: Final = (
+    "AuthorizerCredentialsArn",
+    "AuthorizerPayloadFormatVersion",
+    "AuthorizerResultTtlInSeconds",
+    "AuthorizerUri",
+    "EnableSimpleResponses",
+)
 _IDENTITY_SOURCE = re.compile(
     r"\$(request\.(header|querystring)|context|stageVariables)\.[A-Za-z0-9._-]+"
 )
@@ -34,6 +50,36 @@ _STAGE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _STAGE_VARIABLE_NAME = re.compile(r"[A-Za-z0-9_]+")
 _STAGE_VARIABLE_VALUE = re.compile(r"[A-Za-z0-9\-._~:/?#&=,]*")
 _ORIGIN = re.compile(r"\*|https?://\*|[A-Za-z][A-Za-z0-9+.-]*://[^/\s*]+")
+
+
+_WEBSOCKET_ONLY: Final = {
+    "Api": ("DisableSchemaValidation",),
+    "Integration": (
+        "ContentHandlingStrategy",
+        "PassthroughBehavior",
+        "RequestTemplates",
+        "TemplateSelectionExpression",
+    ),
+    "Route": (
+        "ApiKeyRequired",
+        "ModelSelectionExpression",
+        "RequestModels",
+        "RequestParameters",
+        "RouteResponseSelectionExpression",
+    ),
+    "Stage": ("ClientCertificateId",),
+}
+"""Members that the model of the service calls "supported only for WebSocket APIs"."""
+
+_ROLE = re.compile(r"arn:[a-z-]+:iam::(\d{12}:role/\S+|\*:user/\*)")
+_MAX_FORMAT_LENGTH: Final = 1024
+
+
+def check_protocol(kind: str, request: Mapping[str, Any]) -> None:
+    """Refuse members of a resource that HTTP APIs do not have."""
+    for name in _WEBSOCKET_ONLY[kind]:
+        if request.get(name):
+            raise BadRequestError(f"{name} is not currently supported for HTTP APIs")
 
 
 def check_api(request: Mapping[str, Any]) -> None:
@@ -47,6 +93,7 @@ def check_api(request: Mapping[str, Any]) -> None:
         raise NotEmulatedError("WebSocket APIs are not emulated: use ProtocolType HTTP")
     if protocol != "HTTP":
         raise BadRequestError("Invalid protocol specified. Must be one of [HTTP, WEBSOCKET]")
+    check_protocol("Api", request)
     if "Name" in request and not 1 <= len(request["Name"] or "") <= 128:
         raise BadRequestError("Name must be between 1 and 128 characters")
     expression = request.get("RouteSelectionExpression")
@@ -92,6 +139,7 @@ def check_route_key(key: str) -> RouteKey:
 
 def check_route(route: Mapping[str, Any], authorizers: Mapping[str, Any]) -> None:
     """Check the authorization of a whole ``Route``."""
+    check_protocol("Route", route)
     kind = route.get("AuthorizationType") or "NONE"
     if kind not in ("NONE", "AWS_IAM", "CUSTOM", "JWT"):
         raise BadRequestError(f"Invalid authorization type {kind} specified")
@@ -141,7 +189,7 @@ def _check_jwt(authorizer: Mapping[str, Any], sources: list[str]) -> None:
         raise BadRequestError("Invalid issuer: it must be an address that begins with https://")
     if not settings.get("Audience"):
         raise BadRequestError("A JWT authorizer needs an audience")
-    for name in ("AuthorizerUri", "AuthorizerPayloadFormatVersion", "EnableSimpleResponses"):
+    for name in _REQUEST_ONLY:
         if authorizer.get(name):
             raise BadRequestError(f"{name} is not for authorizers of type JWT")
 
@@ -153,6 +201,10 @@ def _check_request_authorizer(authorizer: Mapping[str, Any]) -> None:
     if authorizer.get("AuthorizerCredentialsArn"):
         raise NotEmulatedError("AuthorizerCredentialsArn: let the function's policy allow the call")
     version = authorizer.get("AuthorizerPayloadFormatVersion")
+    if not version:
+        raise BadRequestError(
+            "AuthorizerPayloadFormatVersion is a required parameter for REQUEST authorizer"
+        )
     if version not in PAYLOAD_FORMAT_VERSIONS:
         raise BadRequestError("AuthorizerPayloadFormatVersion must be 1.0 or 2.0")
     if version == "1.0" and authorizer.get("EnableSimpleResponses"):
@@ -170,8 +222,7 @@ def check_integration(integration: Mapping[str, Any]) -> None:
     """Check a whole ``Integration``.
 
     Raises:
-        NotEmulatedError: A private integration, an AWS service integration or parameter
-            mapping.
+        NotEmulatedError: A private integration or an AWS service integration.
     """
     kind = integration.get("IntegrationType")
     if kind not in ("AWS_PROXY", "HTTP_PROXY"):
@@ -182,8 +233,17 @@ def check_integration(integration: Mapping[str, Any]) -> None:
         raise NotEmulatedError("AWS service integrations of HTTP APIs are not emulated")
     if integration.get("ConnectionType", "INTERNET") != "INTERNET":
         raise NotEmulatedError("Private integrations (VPC_LINK) are not emulated")
-    if integration.get("RequestParameters") or integration.get("ResponseParameters"):
-        raise NotEmulatedError("Parameter mapping of HTTP APIs is not emulated")
+    for name in ("ConnectionId", "TlsConfig"):
+        if integration.get(name):
+            raise BadRequestError(f"{name} is for private integrations (VPC_LINK) only")
+    check_protocol("Integration", integration)
+    credentials = integration.get("CredentialsArn")
+    if credentials and not _ROLE.fullmatch(credentials):
+        raise BadRequestError(f"Invalid credentials ARN {credentials}: expected that of a role")
+    try:
+        ParameterMapping.of(integration)
+    except InvalidMappingError as error:
+        raise BadRequestError(str(error)) from None
     _check_uri(kind, integration.get("IntegrationUri") or "")
     timeout = integration.get("TimeoutInMillis")
     if timeout is not None and not MIN_TIMEOUT_MILLIS <= timeout <= MAX_TIMEOUT_MILLIS:
@@ -213,6 +273,7 @@ def check_stage(request: Mapping[str, Any]) -> None:
         raise BadRequestError(
             "Stage name only allows alphanumeric characters, hyphens and underscores, or $default"
         )
+    check_protocol("Stage", request)
     for key, value in (request.get("StageVariables") or {}).items():
         if not _STAGE_VARIABLE_NAME.fullmatch(key):
             raise BadRequestError(f"Stage variable name {key!r} is not valid")
@@ -220,3 +281,50 @@ def check_stage(request: Mapping[str, Any]) -> None:
             raise BadRequestError(f"Value of stage variable {key} is not valid: {value!r}")
     if request.get("AutoDeploy") and request.get("DeploymentId"):
         raise BadRequestError("DeploymentId cannot be set while AutoDeploy is enabled")
+    _check_access_log(request.get("AccessLogSettings") or {})
+
+
+def check_route_settings(request: Mapping[str, Any], route_keys: Collection[str]) -> None:
+    """Check ``DefaultRouteSettings`` and ``RouteSettings`` of a stage.
+
+    Args:
+        request: With both.
+        route_keys: The keys of the API's routes.
+
+    Raises:
+        NotFoundError: Settings are for a route that is not there.
+    """
+    routes: Mapping[str, Any] = request.get("RouteSettings") or {}
+    for key in routes:
+        if key not in route_keys:
+            raise NotFoundError(
+                f"Unable to find Route by key {key} within the provided RouteSettings"
+            )
+    for settings in (request.get("DefaultRouteSettings") or {}, *routes.values()):
+        if settings.get("LoggingLevel", "OFF") != "OFF" or settings.get("DataTraceEnabled"):
+            raise BadRequestError("Execution logs are not supported on protocolType HTTP")
+        for name in ("ThrottlingBurstLimit", "ThrottlingRateLimit"):
+            if (settings.get(name) or 0) < 0:
+                raise BadRequestError(f"{name} must not be negative")
+
+
+def _check_access_log(settings: Mapping[str, Any]) -> None:
+    if not settings:
+        return
+    destination, text = settings.get("DestinationArn") or "", settings.get("Format") or ""
+    if parse_log_group(destination) is None:
+        raise BadRequestError(
+            f"Invalid access log destination ARN {destination!r}: expected that of a log group"
+        )
+    if not 1 <= len(text) <= _MAX_FORMAT_LENGTH:
+        raise BadRequestError("The format of access logs must have between 1 and 1024 characters")
+    if "\n" in text.rstrip("\r\n"):
+        raise BadRequestError(
+            "Access Log format must be single line, new line character is allowed only at end of "
+            "the format"
+        )
+    if not re.search(r"\$context\.(extendedR|r)equestId\b", text):
+        raise BadRequestError(
+            "The format of access logs must include at least $context.requestId or "
+            "$context.extendedRequestId"
+        )
