@@ -195,6 +195,8 @@ class _Connection(asyncio.Protocol):
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as upgrade:
+                if self._refused:  # CONNECT
+                    return
                 data = data[upgrade.args[0] :]
             else:
                 return
@@ -217,24 +219,29 @@ class _Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         self._url += url
+        self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_bytes += len(name) + len(value)
-        if self._header_bytes > MAX_HEAD_BYTES:
-            self._refuse(431, "Request Header Fields Too Large")
-            raise _RefusedError
+        self._count_head(len(name) + len(value))
         if self._in_head:  # a trailer (RFC 9110, section 6.5) must not pass for a header
             self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
+    def _count_head(self, size: int) -> None:
+        self._header_bytes += size
+        if self._header_bytes > MAX_HEAD_BYTES:
+            self._refuse(431, "Request Header Fields Too Large")
+            raise _RefusedError
+
     def on_headers_complete(self) -> None:
-        if self._parser.should_upgrade() and self._parser.get_method() != b"CONNECT":
+        is_connect = self._parser.get_method() == b"CONNECT"
+        if self._parser.should_upgrade() and not is_connect:
             return  # see _parse
         if self._plain_headers is not None:
             self._headers, self._plain_headers = self._plain_headers, None
         self._in_head = False
         self._head_size = 0
         version = self._parser.get_http_version()
-        if version not in ("1.0", "1.1"):
+        if is_connect or version not in ("1.0", "1.1"):
             self._refuse(400, "Bad Request")
             raise _RefusedError
         expects = False
