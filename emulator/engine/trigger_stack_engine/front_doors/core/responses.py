@@ -10,7 +10,7 @@ import re
 from trigger_stack_engine.front_doors.core.message import Headers, internal_server_error
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
-_FORBIDDEN_IN_VALUE = re.compile(r"[\0\r\n]")
+_FORBIDDEN_IN_VALUE = re.compile("[\0\r\n\ud800-\udfff]")  # half a character cannot be encoded
 # The server frames the message by itself: these would contradict it.
 FRAMING = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
 

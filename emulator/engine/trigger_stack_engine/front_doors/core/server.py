@@ -11,6 +11,7 @@ import asyncio
 import collections
 import http
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from email.utils import formatdate
@@ -27,12 +28,17 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 """More than any front door takes; each has its own, smaller limit."""
 
 IDLE_SECONDS: Final = 60
-"""A connection without a request under way is closed after this time."""
+"""A connection is closed after this time without a request under way, or when its client has read
+nothing of the response for so long."""
 
 LINGER_SECONDS: Final = 2
 """How long a refused client may take to read the answer."""
 
 _MAX_PIPELINED: Final = 16
+#: Absolute form (RFC 9112, section 3.2.2): authority, and path with query.
+_ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?]*)(.*)", re.DOTALL)
+#: RFC 9110, section 7.2, and RFC 3986, section 3.2.2; without user information.
+_HOST: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
 _REASONS: Final = {status.value: status.phrase.encode() for status in http.HTTPStatus}
 
 type Answer = Callable[[HttpRequest], Awaitable[HttpResponse]]
@@ -122,17 +128,18 @@ class _Connection(asyncio.Protocol):
         self._refused = False
         self._closed = False
         self._active = time.monotonic()
+        self._unsent = 0
+        self._plain_headers: Headers | None = None
         self._can_write = asyncio.Event()
         self._can_write.set()
         self._reset()
 
     def _reset(self) -> None:
         self._url = b""
+        self._path = self._query = b""
         self._headers: Headers = []
-        self._hosts = 0
         self._header_bytes = 0
-        self._body: list[bytes] = []
-        self._body_size = 0
+        self._body = bytearray()
         self._head_size = 0
         self._in_head = True
 
@@ -168,9 +175,7 @@ class _Connection(asyncio.Protocol):
         if self._in_head:
             self._head_size += len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._stop_reading()  # answered as an ordinary request, and nothing after it
+            self._parse(data)
         except (httptools.HttpParserError, httptools.HttpParserCallbackError) as error:
             if not isinstance(error.__context__, _RefusedError):
                 self._refuse(400, "Bad Request")
@@ -179,6 +184,31 @@ class _Connection(asyncio.Protocol):
             return
         if self._in_head and self._head_size > MAX_HEAD_BYTES:
             self._refuse(431, "Request Header Fields Too Large")
+
+    def _parse(self, data: bytes) -> None:
+        """Parse, and read a request for another protocol as an ordinary one (RFC 9110, 7.8).
+
+        httptools takes all that follows such a request's head as the other protocol, also its
+        body: so the head is parsed once more, without ``Upgrade``.
+        """
+        while data:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                if self._refused:  # CONNECT
+                    return
+                data = data[upgrade.args[0] :]
+            else:
+                return
+            self._plain_headers = self._headers
+            lines = [b"%b %b HTTP/1.1" % (self._parser.get_method(), self._url)]
+            lines += [
+                f"{name}: {value}".encode("latin-1")
+                for name, value in self._headers
+                if name.lower() != "upgrade"
+            ]
+            self._parser = httptools.HttpRequestParser(self)
+            self._parser.feed_data(b"\r\n".join([*lines, b"", b""]))
 
     # -- the parser -----------------------------------------------------------------------------
 
@@ -189,60 +219,90 @@ class _Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         self._url += url
+        self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == b"host":
-            self._hosts += 1
-        self._header_bytes += len(name) + len(value)
+        self._count_head(len(name) + len(value))
+        if self._in_head:  # a trailer (RFC 9110, section 6.5) must not pass for a header
+            self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+
+    def _count_head(self, size: int) -> None:
+        self._header_bytes += size
         if self._header_bytes > MAX_HEAD_BYTES:
             self._refuse(431, "Request Header Fields Too Large")
             raise _RefusedError
-        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
+        is_connect = self._parser.get_method() == b"CONNECT"
+        if self._parser.should_upgrade() and not is_connect:
+            return  # see _parse
+        if self._plain_headers is not None:
+            self._headers, self._plain_headers = self._plain_headers, None
         self._in_head = False
         self._head_size = 0
         version = self._parser.get_http_version()
+        if is_connect or version not in ("1.0", "1.1"):
+            self._refuse(400, "Bad Request")
+            raise _RefusedError
         expects = False
+        hosts = []
         for name, value in self._headers:
             key = name.lower()
             if key == "content-length" and value.isdigit() and int(value) > MAX_BODY_BYTES:
                 self._refuse(413, "Request Entity Too Large")
                 raise _RefusedError
-            if key == "transfer-encoding" and value.strip().lower() != "chunked":
+            if key == "transfer-encoding" and (
+                value.strip(" \t").lower() != "chunked" or version == "1.0"
+            ):
                 self._refuse(400, "Bad Request")
                 raise _RefusedError
+            if key == "host":
+                hosts.append(value.strip(" \t"))
             if key == "expect" and value.lower() == "100-continue":
                 expects = True
-        if self._hosts > 1 or (self._hosts == 0 and version == "1.1"):
+        if len(hosts) > 1 or (not hosts and version == "1.1") or not self._read_target(hosts):
             self._refuse(400, "Bad Request")
             raise _RefusedError
         if expects and not self._requests and self._task is None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
+    def _read_target(self, hosts: list[str]) -> bool:
+        """Take path and query of the request's target; whether it is one for a server.
+
+        A fragment, an authority (``CONNECT``), ``*``, and an absolute form that names another host
+        than ``Host`` does are none.
+        """
+        if hosts and not _HOST.fullmatch(hosts[0]):
+            return False
+        target = self._url
+        if absolute := _ABSOLUTE.fullmatch(target):
+            if hosts and absolute[1].lower() != hosts[0].lower().encode("latin-1"):
+                return False
+            target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
+        self._path, _, self._query = target.partition(b"?")
+        return self._path.startswith(b"/") and b"#" not in target
+
     def on_body(self, body: bytes) -> None:
-        self._body_size += len(body)
-        if self._body_size > MAX_BODY_BYTES:
+        self._body += body
+        if len(self._body) > MAX_BODY_BYTES:
             self._refuse(413, "Request Entity Too Large")
             raise _RefusedError
-        self._body.append(body)
 
     def on_message_complete(self) -> None:
-        path, _, query = self._url.partition(b"?")
-        if b"://" in path and not path.startswith(b"/"):  # absolute form, RFC 9112, 3.2.2
-            path = b"/" + path.split(b"://", 1)[1].partition(b"/")[2]
+        if self._in_head:
+            return  # see _parse
         version = self._parser.get_http_version()
         request = HttpRequest(
             method=self._parser.get_method().decode("latin-1"),
-            raw_path=path.decode("latin-1"),
-            raw_query=query.decode("latin-1"),
+            raw_path=self._path.decode("latin-1"),
+            raw_query=self._query.decode("latin-1"),
             headers=self._headers,
-            body=b"".join(self._body),
+            body=bytes(self._body),
             source_ip=self._peer,
             port=self._port,
             protocol=f"HTTP/{version}",
         )
-        keep_alive = self._parser.should_keep_alive() and not self._parser.should_upgrade()
+        keep_alive = self._parser.should_keep_alive()
         self._in_head = True
         self._head_size = 0
         self._requests.append((request, keep_alive))
@@ -254,6 +314,16 @@ class _Connection(asyncio.Protocol):
     # -- answering ------------------------------------------------------------------------------
 
     async def _answer_all(self) -> None:
+        try:
+            await self._answer_each()
+        except Exception:
+            LOG.exception("a response could not be sent")
+            self.abort()
+        finally:
+            self._task = None
+            self._active = time.monotonic()
+
+    async def _answer_each(self) -> None:
         while self._requests and not self._closed:
             request, keep_alive = self._requests.popleft()
             try:
@@ -266,8 +336,9 @@ class _Connection(asyncio.Protocol):
             if response.stream is None:
                 self._send(request, response, keep_alive=keep_alive)
             elif request.protocol == "HTTP/1.0" or request.method == "HEAD":
-                async for part in response.stream:
-                    response.body += part
+                if not await _collect(response, response.stream):
+                    self.abort()
+                    break
                 self._send(request, response, keep_alive=keep_alive)
             elif not await self._send_stream(response, response.stream, keep_alive=keep_alive):
                 self.abort()
@@ -280,8 +351,6 @@ class _Connection(asyncio.Protocol):
                 await self._can_write.wait()
             if len(self._requests) <= _MAX_PIPELINED:
                 self._transport.resume_reading()
-        self._task = None
-        self._active = time.monotonic()
 
     async def _send_stream(
         self, response: HttpResponse, stream: AsyncIterator[bytes], *, keep_alive: bool
@@ -345,25 +414,43 @@ class _Connection(asyncio.Protocol):
     async def _send_last(self, data: bytes) -> None:
         if self._task is not None:
             await asyncio.wait({self._task})
-        if self._closed:
+        if self._closed or self._transport.is_closing():
             return
         self._transport.write(data)
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._loop.call_later(LINGER_SECONDS, self.abort)
 
-    def _stop_reading(self) -> None:
-        self._refused = True
-
     def close_if_idle(self, limit: float) -> None:
-        """Close the connection unless a request is under way or came after ``limit``."""
-        if self._task is None and self._active < limit:
+        """Close the connection when nothing has happened since ``limit``.
+
+        Nothing: no request is under way, or its client does not read the response.
+        """
+        unsent = self._transport.get_write_buffer_size()
+        if unsent != self._unsent:
+            self._unsent = unsent
+            self._active = time.monotonic()
+        if self._active >= limit:
+            return
+        if unsent:
+            self.abort()
+        elif self._task is None:
             self._transport.close()
 
     def abort(self) -> None:
         """Drop the connection."""
         if not self._closed:
             self._transport.abort()
+
+
+async def _collect(response: HttpResponse, stream: AsyncIterator[bytes]) -> bool:
+    """Put all of a streamed body into the response; whether it came to its end."""
+    try:
+        response.body += b"".join([part async for part in stream])
+    except Exception as error:
+        LOG.warning("a streamed response ended before its end: %s", error)
+        return False
+    return True
 
 
 def _head(response: HttpResponse) -> list[bytes]:

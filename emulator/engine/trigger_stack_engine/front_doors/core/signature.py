@@ -1,7 +1,9 @@
 """Checks the signature of a request to a front door with ``AWS_IAM``.
 
 AWS topic: AWS Identity and Access Management User Guide, "AWS Signature Version 4 for API
-requests"; a signature counts for five minutes before and after its time. botocore computes it.
+requests" and "Authentication methods"; a signature in the ``Authorization`` header counts for five
+minutes before and after its time, one in the query string (a presigned URL) for as long as its
+``X-Amz-Expires`` says. botocore computes it.
 """
 
 from __future__ import annotations
@@ -11,8 +13,11 @@ import hmac
 import re
 import time
 from calendar import timegm
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.client import HTTPMessage
+from typing import Final
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -23,13 +28,55 @@ from trigger_stack_engine.front_doors.core.callers import (
     UnknownKeyError,
     UnsignedError,
 )
-from trigger_stack_engine.front_doors.core.message import HttpRequest
+from trigger_stack_engine.front_doors.core.encoding import parse_query
+from trigger_stack_engine.front_doors.core.message import HttpError, HttpRequest
 
-_AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256 +Credential=([^/,\s]+)/(\d{8})/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request,"
-    r" *SignedHeaders=([a-z0-9;-]+), *Signature=([0-9a-f]{64})"
+_ALGORITHM: Final = "AWS4-HMAC-SHA256"
+_SCOPE: Final = r"([^/,\s]+)/(\d{8})/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request"
+_NAMES: Final = r"([a-z0-9;-]+)"
+_SIGNATURE: Final = r"([0-9a-f]{64})"
+_AUTHORIZATION: Final = re.compile(
+    rf"{_ALGORITHM} +Credential={_SCOPE}, *SignedHeaders={_NAMES}, *Signature={_SIGNATURE}",
+    re.ASCII,
 )
-_VALID_S = 300.0
+#: The same of a presigned URL, its parameters joined by spaces.
+_PRESIGNED: Final = re.compile(rf"{_ALGORITHM} {_SCOPE} {_NAMES} {_SIGNATURE}", re.ASCII)
+_PRESIGNED_NAMES: Final = (
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Signature",
+)
+_IN_QUERY: Final = "X-Amz-Signature="
+_VALID_S: Final = 300.0
+_MOST_EXPIRES_S: Final = 604_800
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What a request says of its signature.
+
+    Attributes:
+        access_key: Who is said to have signed.
+        date: Day of the scope, ``YYYYMMDD``.
+        region: Region of the scope.
+        service: Service of the scope.
+        signed: Names of the signed headers.
+        signature: The signature, in hexadecimal digits.
+        timestamp: When it was signed, ``YYYYMMDDTHHMMSSZ``.
+        expires_s: For how many seconds it counts from then on, as text; ``None`` in a header.
+        payload_hash: ``X-Amz-Content-SHA256``, if there is one.
+    """
+
+    access_key: str
+    date: str
+    region: str
+    service: str
+    signed: list[str]
+    signature: str
+    timestamp: str
+    expires_s: str | None
+    payload_hash: str | None
 
 
 def check(
@@ -51,21 +98,19 @@ def check(
     Raises:
         SignatureError: It is not signed by that key for this URL and this time.
     """
-    access_key, date, scope_region, scope_service, names, signature = _parts(request)
-    if (scope_region, scope_service) != (region, service):
-        scope = f"{scope_region}/{scope_service}"
+    claim = _claim(request)
+    if (claim.region, claim.service) != (region, service):
+        scope = f"{claim.region}/{claim.service}"
         raise SignatureError(f"it is signed for {scope} and not for {region}/{service}")
-    timestamp = _fresh(request, date, now())
-    signed = names.split(";")
-    if "host" not in signed:
+    _check_time(claim, now())
+    if "host" not in claim.signed:
         raise SignatureError("the host is not signed")
-    secret = secret_of(access_key)
+    secret = secret_of(claim.access_key)
     if secret is None:
-        raise UnknownKeyError(f"there is no access key {access_key}")
-    wanted = _signature(request, access_key, secret, service, region, timestamp, signed)
-    if not hmac.compare_digest(wanted, signature):
+        raise UnknownKeyError(f"there is no access key {claim.access_key}")
+    if not hmac.compare_digest(_signature(request, claim, secret), claim.signature):
         raise SignatureError("the signature does not belong to this request")
-    return access_key
+    return claim.access_key
 
 
 def access_key_of(request: HttpRequest) -> str:
@@ -74,62 +119,111 @@ def access_key_of(request: HttpRequest) -> str:
     Raises:
         SignatureError: It is not signed.
     """
-    return _parts(request)[0]
+    return _claim(request).access_key
 
 
-def _parts(request: HttpRequest) -> tuple[str, ...]:
+def _claim(request: HttpRequest) -> _Claim:
     header = request.header("authorization")
+    if any(part.startswith(_IN_QUERY) for part in request.raw_query.split("&")):
+        if header is not None:
+            raise SignatureError("there is an Authorization header and a signature in the query")
+        return _presigned(request)
     if header is None:
         raise UnsignedError("the request is not signed")
     match = _AUTHORIZATION.fullmatch(header.strip())
     if match is None:
         raise SignatureError("the Authorization header is no AWS4-HMAC-SHA256 signature")
-    return match.groups()
+    access_key, date, region, service, names, signature = match.groups()
+    return _Claim(
+        access_key=access_key,
+        date=date,
+        region=region,
+        service=service,
+        signed=names.split(";"),
+        signature=signature,
+        timestamp=request.header("x-amz-date") or "",
+        expires_s=None,
+        payload_hash=request.header("x-amz-content-sha256"),
+    )
 
 
-def _fresh(request: HttpRequest, date: str, now: float) -> str:
-    timestamp = request.header("x-amz-date") or ""
+def _presigned(request: HttpRequest) -> _Claim:
+    try:
+        pairs = [pair for pair in parse_query(request.raw_query) if pair[0].startswith("X-Amz-")]
+    except HttpError:
+        raise SignatureError("the query string cannot be decoded") from None
+    twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
+    if twice:
+        raise SignatureError(f"{twice[0]} is there more than once")
+    given = dict(pairs)
+    match = _PRESIGNED.fullmatch(" ".join(given.get(name, "") for name in _PRESIGNED_NAMES))
+    if match is None:
+        raise SignatureError("the query string has no AWS4-HMAC-SHA256 signature")
+    access_key, date, region, service, names, signature = match.groups()
+    return _Claim(
+        access_key=access_key,
+        date=date,
+        region=region,
+        service=service,
+        signed=names.split(";"),
+        signature=signature,
+        timestamp=given.get("X-Amz-Date", ""),
+        expires_s=given.get("X-Amz-Expires", ""),
+        payload_hash=given.get("X-Amz-Content-Sha256") or request.header("x-amz-content-sha256"),
+    )
+
+
+def _check_time(claim: _Claim, now: float) -> None:
+    timestamp = claim.timestamp
     try:
         signed_at = timegm(time.strptime(timestamp, "%Y%m%dT%H%M%SZ"))
     except ValueError:
         raise SignatureError("there is no X-Amz-Date") from None
-    if not timestamp.startswith(date):
+    if not timestamp.startswith(claim.date):
         raise SignatureError("the date of the signature is not that of the request")
-    if abs(now - signed_at) > _VALID_S:
+    lasts_s = _VALID_S
+    if claim.expires_s is not None:
+        if not re.fullmatch("[0-9]{1,6}", claim.expires_s):
+            raise SignatureError("X-Amz-Expires is no number of seconds")
+        lasts_s = int(claim.expires_s)
+        if not 1 <= lasts_s <= _MOST_EXPIRES_S:
+            raise SignatureError("X-Amz-Expires is not between one second and one week")
+    if not signed_at - _VALID_S <= now <= signed_at + lasts_s:
         raise SignatureError(f"it was signed at {timestamp}, too long before or after now")
-    return timestamp
 
 
-def _signature(
-    request: HttpRequest,
-    access_key: str,
-    secret: str,
-    service: str,
-    region: str,
-    timestamp: str,
-    signed: list[str],
-) -> str:
+def _signature(request: HttpRequest, claim: _Claim, secret: str) -> str:
     digest = hashlib.sha256(request.body).hexdigest()
-    claimed = request.header("x-amz-content-sha256")
+    claimed = claim.payload_hash
     if claimed not in (None, digest, "UNSIGNED-PAYLOAD"):
         raise SignatureError("X-Amz-Content-SHA256 is not that of the body")
-    query = f"?{request.raw_query}" if request.raw_query else ""
+    parts = request.raw_query.split("&") if request.raw_query else []
+    if claim.expires_s is not None:
+        parts = [part for part in parts if not part.startswith(_IN_QUERY)]
+    query = f"?{'&'.join(parts)}" if parts else ""
     path = request.sent_path or request.raw_path
     rebuilt = AWSRequest(
         request.method,
         f"{request.scheme}://{request.header('host')}{path}{query}",
         data=request.body,
     )
-    for name in signed:
+    for name in claim.signed:
         values = [value for key, value in request.headers if key.lower() == name]
         if not values:
             raise SignatureError(f"the header {name} is signed and not there")
         rebuilt.headers[name] = ",".join(values)
-    if claimed is not None and "x-amz-content-sha256" not in signed:
-        raise SignatureError("X-Amz-Content-SHA256 is not signed")
-    rebuilt.context["timestamp"] = timestamp
-    auth = _Sha256OfBody(Credentials(access_key, secret), service, region)
-    text = auth.string_to_sign(rebuilt, auth.canonical_request(rebuilt))
+    if claimed is not None and "x-amz-content-sha256" not in claim.signed:
+        if claim.expires_s is None:
+            raise SignatureError("X-Amz-Content-SHA256 is not signed")
+        rebuilt.headers["X-Amz-Content-SHA256"] = claimed  # it is signed with the query
+    rebuilt.context["timestamp"] = claim.timestamp
+    auth = _Sha256OfBody(
+        Credentials(claim.access_key, secret), claim.service, claim.region, claim.signed
+    )
+    try:
+        text = auth.string_to_sign(rebuilt, auth.canonical_request(rebuilt))
+    except ValueError:  # of urllib, for a host in brackets that is no address
+        raise SignatureError("the URL cannot be read") from None
     computed: str = auth.signature(text, rebuilt)
     return computed
 
@@ -137,10 +231,17 @@ def _signature(
 class _Sha256OfBody(SigV4Auth):
     """Signs the headers that are named, and the body also over HTTPS."""
 
+    def __init__(
+        self, credentials: Credentials, service: str, region: str, signed: list[str]
+    ) -> None:
+        super().__init__(credentials, service, region)
+        self._signed = signed
+
     def headers_to_sign(self, request: AWSRequest) -> HTTPMessage:
         headers = HTTPMessage()
         for name, value in request.headers.items():
-            headers[name.lower()] = value
+            if name.lower() in self._signed:
+                headers[name.lower()] = value
         return headers
 
     def _should_sha256_sign_payload(self, request: AWSRequest) -> bool:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from trigger_stack_engine.front_doors.core.callers import Caller
-from trigger_stack_engine.front_doors.core.encoding import parse_query
+from trigger_stack_engine.front_doors.core.encoding import parse_query, percent_decode
 from trigger_stack_engine.front_doors.core.event_parts import (
     HOP_BY_HOP,
     encode_body,
@@ -64,8 +64,9 @@ def build_event(
         caller: Who signed it; ``None`` without ``AWS_IAM``.
 
     Raises:
-        HttpError: 400 when the query string cannot be decoded.
+        HttpError: 400 when the path or the query string cannot be decoded.
     """
+    percent_decode(path)
     query = parse_query(request.raw_query)
     body, is_base64_encoded = encode_body(request)
     headers = joined((name.lower(), value) for name, value in _headers(request, trace_id))

@@ -32,7 +32,7 @@ from trigger_stack_engine.front_doors.core.callers import (
     UnknownKeyError,
     UnsignedError,
 )
-from trigger_stack_engine.front_doors.core.encoding import parse_query
+from trigger_stack_engine.front_doors.core.encoding import parse_query, percent_decode
 from trigger_stack_engine.front_doors.core.event_parts import new_trace_id
 from trigger_stack_engine.front_doors.core.function_calls import (
     EventTooLargeError,
@@ -329,6 +329,7 @@ class _Call:
         """Refuse what is too large or malformed."""
         try:
             check_size(self.request)
+            percent_decode(self.request.raw_path)
             parse_query(self.request.raw_query)
         except HttpError as error:
             if error.response.status == 413:

@@ -1,0 +1,145 @@
+"""The four front doors of one emulator, each in front of a function of its own."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.apigatewayv2.http_api_emulator import free_port
+from tests.engine.lambda_stack import Stack, start_stack
+from tests.engine.rest_apis import make_api
+from tests.engine.test_function_url import let_everybody
+from tests.engine.test_load_balancer import function_arn, make_balancer, make_group
+
+HTTP_API, REST_API, FUNCTION_URL, LOAD_BALANCER = (
+    "HTTP API",
+    "REST API",
+    "function URL",
+    "load balancer",
+)
+DOORS = [HTTP_API, REST_API, FUNCTION_URL, LOAD_BALANCER]
+SERVICES = "apigateway,apigatewayv2,ec2,elbv2,lambda,logs,iam,sts,cloudwatch"
+
+
+@dataclass(frozen=True)
+class Door:
+    """One front door.
+
+    Attributes:
+        kind: One of ``DOORS``.
+        port: Where the engine serves it.
+        prefix: What comes before a path, such as ``/_function-url/name``.
+        function: Name of the function behind it.
+        resource: Id of the API, or ARN of the target group.
+    """
+
+    stack: Stack
+    kind: str
+    port: int
+    prefix: str
+    function: str
+    resource: str = ""
+
+    @property
+    def url(self) -> str:
+        """Its address, without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}{self.prefix}"
+
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Send a request; redirects are not followed."""
+        options = {"timeout": 30, "allow_redirects": False, **options}
+        return requests.request(method, f"{self.url}{path}", **options)
+
+    def connect(self, timeout: float = 20) -> socket.socket:
+        """A connection to its port."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
+
+
+@contextmanager
+def stack_with_doors(folder: Path, **settings: str) -> Iterator[Stack]:
+    """An emulator for all four doors; its log must stay free of tracebacks."""
+    # Load balancers' ports lie below those that the system gives to clients.
+    first = 20_000 + secrets.randbelow(10_000)
+    port = free_port()
+    stack = start_stack(
+        folder,
+        SERVICES=SERVICES,
+        HTTP_API_PORT=str(port),
+        LOAD_BALANCER_PORTS=f"{first}-{first + 19}",
+        **settings,
+    )
+    stack.http_port = port  # type: ignore[attr-defined]  # read by open_door
+    try:
+        yield stack
+        assert "Traceback (most recent call last)" not in stack.log, stack.log
+    finally:
+        stack.stop()
+
+
+def open_door(
+    stack: Stack, kind: str, code: str | dict[str, str | bytes], *, lasts_ms: int = 0, **config: Any
+) -> Door:
+    """Create a function, and a front door that leads all requests to it.
+
+    Args:
+        stack: The emulator.
+        kind: One of ``DOORS``.
+        code: As for ``Stack.create``.
+        lasts_ms: Time-out of the API's integration in milliseconds; 0: the API's default.
+        config: Of the function.
+    """
+    port: int = stack.http_port  # type: ignore[attr-defined]  # see stack_with_doors
+    match kind:
+        case "HTTP API":
+            name = stack.create(code, **config)
+            client = stack.client("apigatewayv2")
+            api = client.create_api(Name=f"api-{secrets.token_hex(4)}", ProtocolType="HTTP")[
+                "ApiId"
+            ]
+            client.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+            integration = client.create_integration(
+                ApiId=api,
+                IntegrationType="AWS_PROXY",
+                IntegrationUri=function_arn(name),
+                PayloadFormatVersion="2.0",
+                **({"TimeoutInMillis": lasts_ms} if lasts_ms else {}),
+            )["IntegrationId"]
+            client.create_route(
+                ApiId=api, RouteKey="$default", Target=f"integrations/{integration}"
+            )
+            stack.client("lambda").add_permission(
+                FunctionName=name,
+                StatementId="api",
+                Action="lambda:InvokeFunction",
+                Principal="apigateway.amazonaws.com",
+                SourceArn=f"arn:aws:execute-api:us-east-1:000000000000:{api}/*",
+            )
+            return Door(stack, kind, port, f"/_aws/execute-api/{api}", name, api)
+        case "REST API":
+            name = stack.create(code, **config)
+            rest = make_api(stack, binaryMediaTypes=["*/*"])
+            integration = {"timeoutInMillis": lasts_ms} if lasts_ms else {}
+            for path in ("/", "/{proxy+}"):
+                rest.method("ANY", path, name, integration=integration)
+            rest.let_call(name)
+            rest.deploy()
+            return Door(stack, kind, port, f"/_rest-api/{rest.api_id}/live", name, rest.api_id)
+        case "function URL":
+            name = stack.create(code, **config)
+            client = stack.client("lambda")
+            client.create_function_url_config(FunctionName=name, AuthType="NONE")
+            let_everybody(client, name)
+            return Door(stack, kind, port, f"/_function-url/{name}", name)
+        case _:
+            name = stack.create(code, **config)
+            group = make_group(stack, name)
+            balancer = make_balancer(stack, group)
+            port = int(balancer.url.rpartition(":")[2])
+            return Door(stack, kind, port, "", name, group)
