@@ -341,9 +341,7 @@ def test_a_time_zone_that_is_none(zone: str) -> None:
     start=st.datetimes(datetime(2024, 1, 1), datetime(2029, 12, 31)),
     fields=st.sampled_from(["0/30 * * * ?", "30 2 * * ?", "15 1 ? * SUN", "0 0 L * ?"]),
 )
-def test_in_a_time_zone_each_local_time_comes_once(
-    zone: str, start: datetime, fields: str
-) -> None:
+def test_in_a_time_zone_each_local_time_comes_once(zone: str, start: datetime, fields: str) -> None:
     schedule = parse_in_zone(f"cron({fields} *)", zone)
     assert isinstance(schedule, Cron)
     moment = start.replace(tzinfo=UTC)
