@@ -122,7 +122,7 @@ def _print_schedules(settings: Settings) -> None:
     due = sorted(clock["schedules"].items(), key=lambda item: item[1])
     if not due:
         return
-    table = Table("schedule", "due", box=None, pad_edge=False)
+    table = Table("next by the clock", "due", box=None, pad_edge=False)
     for arn, moment in due[:_SCHEDULES]:
         table.add_row(name_of(arn), moment)
     if len(due) > _SCHEDULES:
