@@ -46,7 +46,7 @@ shell: ## A shell beside the stack, with awslocal and python
 
 ##@ Fire and recover
 .PHONY: fire-schedule
-fire-schedule: ## Send the event of a scheduled rule now: RULE=hourly-metrics
+fire-schedule: ## Fire a scheduled rule or a schedule now: RULE=hourly-metrics
 	@$(STACK) fire-schedule "$(RULE)"
 
 .PHONY: chaos

@@ -98,9 +98,9 @@ def redrive(queue: Annotated[str, typer.Argument(help="Name of a dead-letter que
 
 @app.command("fire-schedule")
 def fire_schedule(
-    rule: Annotated[str, typer.Argument(help="Name of a rule with a schedule.")],
+    rule: Annotated[str, typer.Argument(help="A rule with a schedule, or [group/]schedule.")],
 ) -> None:
-    """Send the event that a schedule would send, now, through the rule's own targets."""
+    """Send what a scheduled rule or a schedule would send, now, to its own targets."""
     from bootstrap.commands import schedule
 
     schedule.fire(rule)

@@ -37,8 +37,14 @@ def run(at: str) -> None:
     shown = answer.json()
     moved_s = timedelta(seconds=shown["moved_s"])
     out.print(f"{shown['now']}{f' (moved by {moved_s})' if moved_s else ''}")
-    for rule, due in sorted(shown["schedules"].items(), key=lambda item: item[1]):
-        out.print(f"  {due}  {rule.rpartition('/')[2]}", markup=False)
+    for arn, due in sorted(shown["schedules"].items(), key=lambda item: item[1]):
+        out.print(f"  {due}  {name_of(arn)}", markup=False)
+
+
+def name_of(arn: str) -> str:
+    """The name of a rule, or group and name of a schedule."""
+    _, is_schedule, schedule = arn.partition(":schedule/")
+    return schedule if is_schedule else arn.rpartition("/")[2]
 
 
 def _target(at: str, clock: dict[str, Any]) -> str:

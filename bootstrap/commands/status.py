@@ -10,6 +10,7 @@ from typing import Any
 import requests
 from rich.table import Table
 
+from bootstrap.commands.clock import name_of
 from bootstrap.commands.up import load_template
 from bootstrap.console import out
 from bootstrap.definition.events import EVENT_TYPES
@@ -37,6 +38,7 @@ _SHOWN = {
     "AWS::SQS::Queue": ("queues", "QueueName"),
     "AWS::Events::EventBus": ("buses", "Name"),
     "AWS::Events::Rule": ("rules", "Name"),
+    "AWS::Scheduler::Schedule": ("schedules", "Name"),
 }
 
 
@@ -81,6 +83,7 @@ def run(file: Path) -> None:
     out.print(f"AWS API   {settings.endpoint_url}  (LocalStack {health.json().get('version')})")
     _print_endpoints(EVENT_TYPES.values(), settings)
     _print_functions(template, settings)
+    _print_schedules(settings)
     _print_queues(settings)
 
 
@@ -111,6 +114,25 @@ def _print_functions(template: Template, settings: Settings) -> None:
         )
     out.print()
     out.print(table)
+
+
+def _print_schedules(settings: Settings) -> None:
+    """What fires by the clock next, the first to fire first."""
+    clock = requests.get(f"{settings.endpoint_url}/_trigger_stack/clock", timeout=30).json()
+    due = sorted(clock["schedules"].items(), key=lambda item: item[1])
+    if not due:
+        return
+    table = Table("next by the clock", "due", box=None, pad_edge=False)
+    for arn, moment in due[:_SCHEDULES]:
+        table.add_row(name_of(arn), moment)
+    if len(due) > _SCHEDULES:
+        table.add_row(f"… {len(due) - _SCHEDULES} more: make clock", "")
+    out.print()
+    out.print(table)
+
+
+#: An application may have a schedule for each of its things.
+_SCHEDULES = 20
 
 
 def _print_queues(settings: Settings) -> None:

@@ -100,6 +100,10 @@ def _role(service: Service) -> Resource:
         for event_type in EVENT_TYPES.values():
             own = [t for t in service.triggers if t.key == key and t.type is event_type]
             statements += event_type.role_statements(own)
+    principals = ["lambda.amazonaws.com"]
+    for event_type in EVENT_TYPES.values():
+        triggers = [trigger for trigger in service.triggers if trigger.type is event_type]
+        principals += event_type.role_principals(triggers)
     properties = {
         "RoleName": {
             "Fn::Join": [
@@ -112,7 +116,7 @@ def _role(service: Service) -> Resource:
             "Statement": [
                 {
                     "Effect": "Allow",
-                    "Principal": {"Service": ["lambda.amazonaws.com"]},
+                    "Principal": {"Service": principals},
                     "Action": ["sts:AssumeRole"],
                 }
             ],

@@ -5,6 +5,7 @@ Kept in step with the framework by a test that packages ``serverless.yml`` with 
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 #: The execution role that all functions share.
@@ -70,6 +71,17 @@ def rest_method_id(path: str, method: str) -> str:
 def content_type(name: str) -> str:
     """``application/json`` → ``ApplicationJson``."""
     return "".join(alphanumeric(part) for part in re.split(r"[/.+-]", name))
+
+
+def generated(stack: str, logical_id: str) -> str:
+    """The physical name, of 64 characters at most, of a resource that the file gives none.
+
+    CloudFormation takes a name that begins alike, and makes it unique by chance.
+    """
+    name = f"{stack}-{logical_id}"
+    if len(name) <= 64:
+        return name
+    return f"{name[:31]}-{hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()}"
 
 
 def _path_parts(path: str) -> str:

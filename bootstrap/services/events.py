@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from bootstrap.definition import naming
 from bootstrap.services import shapes
 from bootstrap.services.base import (
     Context,
@@ -39,7 +40,7 @@ def _bus_exists(context: Context, key: Key) -> bool:
 
 def _rule(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
     events = context.client("events")
-    name = properties["Name"]
+    name = properties.get("Name") or naming.generated(context.service, logical_id)
     bus = {"EventBusName": properties["EventBusName"]} if "EventBusName" in properties else {}
     existing = found(lambda: events.describe_rule(Name=name, **bus), _GONE)
     different = existing is None or not _same_rule(properties, existing)
@@ -97,7 +98,7 @@ def _same_target(wanted: dict[str, Any], actual: dict[str, Any] | None) -> bool:
 
 def _rule_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
     bus = {"EventBusName": properties["EventBusName"]} if "EventBusName" in properties else {}
-    return [{"Name": properties["Name"], **bus}]
+    return [{"Name": physical.ref.rpartition("|")[2], **bus}]
 
 
 def _remove_rule(context: Context, key: Key) -> bool:
@@ -143,8 +144,9 @@ RESOURCE_TYPES = {
     ),
     "AWS::Events::Rule": ResourceType(
         _rule,
-        {"Name": shapes.text},
+        {},
         {
+            "Name": shapes.text,
             "Description": shapes.text,
             "EventBusName": shapes.text,
             "EventPattern": shapes.any_mapping,

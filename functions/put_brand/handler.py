@@ -1,4 +1,4 @@
-"""`PUT /brand/{brandId}`: validate, store, publish."""
+"""`PUT /brand/{brandId}`: validate, store, publish, set the reminder to review it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools.logging import Logger, correlation_paths
+from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.shared.brand_draft import draft_of, parse_json
 from functions.shared.brand_events import publish
@@ -27,6 +28,8 @@ from functions.shared.http import (
 )
 from functions.shared.write_answers import answer_write, require_brand_id
 
+from .reminder import Reminders
+
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -34,6 +37,7 @@ logger = Logger()
 brands = boto3.resource("dynamodb").Table(os.environ["BRANDS_TABLE"])
 events = boto3.client("events")
 bus_name = os.environ["EVENT_BUS_NAME"]
+reminders = Reminders.from_environment(boto3.client("scheduler"), os.environ)
 
 
 def put(request: Request) -> Response:
@@ -50,8 +54,17 @@ def put(request: Request) -> Response:
         conditions=conditions,
     )
     written = writer.change(brand_id, lambda current: draft_of(data), create=True)
+    remind(brand_id, created=written.created)
     view = public_view(written.item)
     return respond(201 if written.created else 200, view, {"ETag": brand_tag(view)})
+
+
+def remind(brand_id: str, *, created: bool) -> None:
+    """Set the brand's reminder; the PUT is done, and stands when this fails."""
+    try:
+        reminders.set(brand_id, utc_now(), created=created)
+    except (BotoCoreError, ClientError):
+        logger.exception("No reminder: the next PUT sets it", brand_id=brand_id)
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)

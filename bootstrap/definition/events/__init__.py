@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from bootstrap.definition.events import alb, event_bridge, http, http_api, s3, sns, sqs, stream, url
+from bootstrap.definition.events import (
+    alb,
+    event_bridge,
+    http,
+    http_api,
+    s3,
+    schedule,
+    sns,
+    sqs,
+    stream,
+    url,
+)
 from bootstrap.definition.events.base import EventType
 from bootstrap.definition.events.failures import FailurePath
 
@@ -22,6 +33,7 @@ EVENT_TYPES: dict[str, EventType[Any]] = {
         stream.Stream(),
         url.Url(),
         alb.Alb(),
+        schedule.Schedule(),
     )
 }
 

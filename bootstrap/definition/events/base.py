@@ -150,6 +150,14 @@ class EventType[E: Model](ABC):
             triggers: those of this type of one function, in the order of the file.
         """
 
+    def role_principals(self, triggers: Sequence[Trigger[E]]) -> Iterator[str]:
+        """The AWS services, beside Lambda, that must be able to assume the execution role.
+
+        Args:
+            triggers: those of this type of all functions.
+        """
+        yield from ()
+
     @abstractmethod
     def example(self, trigger: Trigger[E], service: Service, settings: Settings) -> Example:
         """How ``status`` shows a trigger, and how to try it."""

@@ -155,6 +155,9 @@ class Vanishing:
             return [{"Subscriptions": [{"SubscriptionArn": "gone"}, {"SubscriptionArn": "s"}]}]
         if self.operation == "list_event_source_mappings":
             return [{"EventSourceMappings": [{"UUID": "1", "DestinationConfig": {}}]}]
+        if self.operation == "list_schedules":
+            names = ("gone", "there")
+            return [{"Schedules": [{"Name": name, "GroupName": "default"} for name in names]}]
         return [{"Functions": [{"FunctionName": "gone"}, {"FunctionName": "there"}]}]
 
     def get_queue_attributes(self, *, QueueUrl: str, **_: Any) -> dict[str, Any]:  # noqa: N803  boto3
@@ -181,6 +184,11 @@ class Vanishing:
         self._refuse(Rule)
         arn = "arn:aws:sqs:us-east-1:000000000000:letters"
         return {"Targets": [{"DeadLetterConfig": {"Arn": arn}}]}
+
+    def get_schedule(self, *, Name: str, **_: Any) -> dict[str, Any]:  # noqa: N803  boto3
+        self._refuse(Name)
+        arn = "arn:aws:sqs:us-east-1:000000000000:letters"
+        return {"Target": {"DeadLetterConfig": {"Arn": arn}}}
 
     @staticmethod
     def _refuse(name: str, code: str = "ResourceNotFoundException") -> None:

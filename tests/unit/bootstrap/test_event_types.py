@@ -35,6 +35,7 @@ SHORTEST = {
     "http": "GET /",
     "httpApi": "GET /orders/{id}",
     "s3": "papers",
+    "schedule": "rate(1 hour)",
     "sns": "orders",
     "sqs": "arn:aws:sqs:us-east-1:000000000000:orders",
     "stream": "arn:aws:kinesis:us-east-1:000000000000:stream/orders",
@@ -170,7 +171,7 @@ def test_a_type_can_be_a_key_of_the_function(with_address: Any, project: Project
                                      "Supported: cors."),
         ("    events: [{address: true}]\n", "the event type “address” is not supported here. "
                                             "Supported: alb, eventBridge, http, httpApi, s3, "
-                                            "sns, sqs, stream."),
+                                            "schedule, sns, sqs, stream."),
     ],
 )  # fmt: skip
 def test_a_key_of_the_function_is_checked(

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.waiting import eventually
 from trigger_stack.delivery.schedules.expression import ExpressionError
-from trigger_stack.delivery.schedules.scheduler import Clock, Scheduler
+from trigger_stack.delivery.schedules.scheduler import Clock, Scheduler, Terms
 
 START = datetime(2026, 1, 1, 10, 0, 30, tzinfo=UTC)
 
@@ -23,7 +23,8 @@ class World:
         self.real = START.timestamp()
         self.fired: list[tuple[str, str]] = []
         self.failing = ""
-        self.scheduler = Scheduler(self.fire, Clock(lambda: self.real))
+        self.chance = 0.0
+        self.scheduler = Scheduler(self.fire, Clock(lambda: self.real), lambda: self.chance)
 
     def fire(self, key: str, due: datetime) -> None:
         if key == self.failing:
@@ -164,3 +165,99 @@ def test_it_fires_by_the_machines_clock() -> None:
     due, now = moments[0]
     assert due.second == 0
     assert now + scheduler.clock.offset >= due
+
+
+# --- EventBridge Scheduler
+
+
+def test_a_one_time_schedule_fires_once(world: World) -> None:
+    world.scheduler.put("once", "at(2026-01-01T12:00:00)", Terms("Europe/Berlin"))
+
+    world.forward(minutes=59)
+    assert world.fired == []
+    world.forward(days=400)
+
+    assert world.fired == [("once", "11:00:00")]
+    assert not world.scheduler.waits("once")
+
+
+def test_a_one_time_schedule_in_the_past_never_fires(world: World) -> None:
+    world.scheduler.put("past", "at(2026-01-01T10:00:29)", Terms())
+
+    assert not world.scheduler.waits("past")
+
+
+def test_a_one_time_schedule_has_no_start_and_end_date(world: World) -> None:
+    terms = Terms(start=START + timedelta(days=9), end=START)
+    world.scheduler.put("once", "at(2026-01-01T10:01:00)", terms)
+
+    world.forward(minutes=1)
+
+    assert world.fired == [("once", "10:01:00")]
+
+
+def test_a_rate_of_the_scheduler_fires_at_once(world: World) -> None:
+    world.scheduler.put("rate", "rate(1 minute)", Terms())
+    eventually(lambda: world.fired)
+
+    world.forward(minutes=2)
+
+    assert [time for _, time in world.fired] == ["10:00:30", "10:01:30", "10:02:30"]
+
+
+def test_start_and_end_date_of_a_recurring_schedule(world: World) -> None:
+    terms = Terms(start=START + timedelta(minutes=10), end=START + timedelta(minutes=12))
+    world.scheduler.put("rate", "rate(1 minute)", terms)
+    world.scheduler.put("cron", "cron(* * * * ? *)", terms)
+
+    world.forward(hours=1)
+
+    assert world.fired == [
+        ("rate", "10:10:30"),
+        ("cron", "10:11:00"),
+        ("rate", "10:11:30"),
+        ("cron", "10:12:00"),
+    ]
+    assert world.scheduler.due_times() == {}
+
+
+@pytest.mark.parametrize(("chance", "seconds"), [(0.0, 30), (0.5, 330), (1.0, 630)])
+def test_a_flexible_window_is_never_left(world: World, chance: float, seconds: int) -> None:
+    """Due at 10:01:00, within ten minutes: from 30 to 630 seconds from now."""
+    world.chance = chance
+    world.scheduler.put("flexible", "at(2026-01-01T10:01:00)", Terms(window=timedelta(minutes=10)))
+
+    world.forward(seconds=seconds - 1)
+    assert world.fired == []
+    world.forward(seconds=1)
+
+    assert world.fired == [("flexible", "10:01:00")], "the scheduled time is not the window's"
+
+
+def test_a_window_longer_than_the_period_leaves_nothing_out(world: World) -> None:
+    world.chance = 1.0
+    terms = Terms(start=START, window=timedelta(minutes=5))
+    world.scheduler.put("rate", "rate(1 minute)", terms)
+
+    world.forward(minutes=7)
+
+    assert [time for _, time in world.fired] == ["10:00:30", "10:01:30", "10:02:30"]
+
+
+def test_other_terms_count_anew(world: World) -> None:
+    world.scheduler.put("cron", "cron(0 12 * * ? *)", Terms("Europe/Berlin"))
+    world.scheduler.put("cron", "cron(0 12 * * ? *)", Terms("America/New_York"))
+
+    assert world.scheduler.due_times() == {"cron": datetime(2026, 1, 1, 17, tzinfo=UTC)}
+
+
+def test_the_real_clock_again_does_not_repeat_what_has_fired(world: World) -> None:
+    world.scheduler.put("once", "at(2026-01-01T12:00:00)", Terms())
+    start = START + timedelta(hours=1)
+    world.scheduler.put("later", "rate(1 hour)", Terms(start=start))
+    world.forward(hours=3)
+    assert len(world.fired) == 4
+
+    world.scheduler.move_to(None)
+
+    assert world.scheduler.due_times() == {"later": start}

@@ -37,6 +37,10 @@ SETTINGS = {
     "USAGE_TABLE": "brand_usage",
     "INDEX_TABLE": "brand_index",
     "ARCHIVE_BUCKET": "brand-archive-bucket",
+    "REVIEW_GROUP": "brand-review-reminders",
+    "REVIEW_FUNCTION_ARN": "arn:aws:lambda:us-east-1:000000000000:function:brand_review_reminder",
+    "REVIEW_ROLE_ARN": "arn:aws:iam::000000000000:role/review-reminder",
+    "REVIEW_DLQ_ARN": "arn:aws:sqs:us-east-1:000000000000:brand-review-reminder-dlq",
 }
 
 sys.path.insert(0, str(ROOT))
@@ -45,6 +49,7 @@ with patch.dict(os.environ, SETTINGS):
     for name in (
         "archive_brand",
         "audit_brand",
+        "brand_review_reminder",
         "count_usage",
         "delete_brand",
         "describe_api",

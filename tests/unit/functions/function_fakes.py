@@ -205,6 +205,29 @@ class FakeSes:
         return [address for mail in self.mails for address in mail["Destination"]["ToAddresses"]]
 
 
+class FakeScheduler:
+    """EventBridge Scheduler: one schedule for each group and name."""
+
+    def __init__(self) -> None:
+        self.schedules: dict[tuple[str, str], dict[str, Any]] = {}
+        self.fail_with: Exception | None = None
+
+    def create_schedule(self, **schedule: Any) -> dict[str, Any]:
+        return self._put(schedule, there=False)
+
+    def update_schedule(self, **schedule: Any) -> dict[str, Any]:
+        return self._put(schedule, there=True)
+
+    def _put(self, schedule: dict[str, Any], *, there: bool) -> dict[str, Any]:
+        if self.fail_with:
+            raise self.fail_with
+        key = (schedule["GroupName"], schedule["Name"])
+        if (key in self.schedules) is not there:
+            raise client_error("ResourceNotFoundException" if there else "ConflictException")
+        self.schedules[key] = schedule
+        return {"ScheduleArn": "arn"}
+
+
 class FakeCloudFront:
     """One invalidation for each caller reference, as CloudFront has it."""
 

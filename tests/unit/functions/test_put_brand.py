@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from function_fakes import FakeBus, FakeTable, client_error
+from botocore.exceptions import EndpointConnectionError
+from function_fakes import FakeBus, FakeScheduler, FakeTable, client_error
 
 from functions.put_brand import handler as put_brand
 
@@ -34,7 +37,16 @@ def bus(monkeypatch):
 
 
 @pytest.fixture
-def put(event, context, brands, bus):
+def scheduler(monkeypatch):
+    fake = FakeScheduler()
+    monkeypatch.setattr(
+        put_brand, "reminders", dataclasses.replace(put_brand.reminders, scheduler=fake)
+    )
+    return fake
+
+
+@pytest.fixture
+def put(event, context, brands, bus, scheduler):
     """PUT a body; returns the status and the body of the answer."""
 
     def send(body, brand_id="acme", **request_fields):
@@ -334,3 +346,84 @@ def test_an_invalid_brand_id_is_422(brand_id, put, brands):
     assert status == 422
     assert [reason["field"] for reason in answer["errors"]] == ["brandId"]
     assert not brands.items
+
+
+# --- The reminder to review the brand
+
+
+def test_each_put_sets_the_one_reminder_anew(put, scheduler, monkeypatch):
+    now = datetime(2026, 1, 31, 12, 0, 0, 500_000, tzinfo=UTC)
+    monkeypatch.setattr(put_brand, "utc_now", lambda: now)
+    put(ACME)
+    ((key, first),) = scheduler.schedules.items()
+    now += timedelta(days=1)
+    put(ACME)
+    (second,) = scheduler.schedules.values()
+
+    assert key == ("brand-review-reminders", "acme")
+    assert first["ScheduleExpression"] == "at(2026-03-02T12:00:01)"
+    assert second["ScheduleExpression"] == "at(2026-03-03T12:00:01)"
+    assert first["ActionAfterCompletion"] == "DELETE"
+    assert json.loads(first["Target"]["Input"]) == {
+        "brandId": "acme",
+        "scheduledTime": "<aws.scheduler.scheduled-time>",
+    }
+    assert first["Target"]["DeadLetterConfig"]["Arn"].endswith(":brand-review-reminder-dlq")
+
+
+def test_a_reminder_that_has_fired_is_made_again(put, scheduler):
+    put(ACME)
+    scheduler.schedules.clear()
+    put(ACME)
+
+    assert len(scheduler.schedules) == 1
+
+
+def test_a_new_brand_takes_over_the_reminder_of_a_deleted_one(put, brands, scheduler):
+    put(ACME)
+    brands.items.clear()
+    status, _ = put(ACME)
+
+    assert status == 201
+    assert len(scheduler.schedules) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("ThrottlingException", "CreateSchedule"),
+        EndpointConnectionError(endpoint_url="http://scheduler"),
+    ],
+)
+def test_without_a_reminder_the_put_stands(put, brands, bus, scheduler, logged, error):
+    lines = logged(put_brand)
+    scheduler.fail_with = error
+
+    status, body = put(ACME)
+
+    assert (status, body["name"]) == (201, "Acme")
+    assert "unpublished" not in brands.items["acme",]
+    assert len(bus.entries) == 1
+    (line,) = lines.at("ERROR")
+    assert (line["message"], line["brand_id"]) == ("No reminder: the next PUT sets it", "acme")
+
+
+@pytest.mark.parametrize("body", ["{", json.dumps({"name": ""})], ids=["malformed", "invalid"])
+def test_what_is_refused_sets_no_reminder(put, scheduler, body):
+    status, _ = put(body)
+
+    assert status in (400, 422)
+    assert scheduler.schedules == {}
+
+
+@pytest.mark.parametrize(("days", "hours"), [(None, 720), ("", 720), ("7", 168), ("0.5", 12)])
+def test_how_long_after_the_put(days, hours):
+    environment = dict.fromkeys(
+        ("REVIEW_GROUP", "REVIEW_FUNCTION_ARN", "REVIEW_ROLE_ARN", "REVIEW_DLQ_ARN"), "x"
+    )
+    if days is not None:
+        environment["REVIEW_AFTER_DAYS"] = days
+
+    made = put_brand.Reminders.from_environment(FakeScheduler(), environment)
+
+    assert made.after == timedelta(hours=hours)

@@ -1,4 +1,4 @@
-"""Rules with a schedule fire when they are due.
+"""Rules with a schedule fire when they are due; one clock for them and EventBridge Scheduler.
 
 What: ``JobScheduler.add_job`` does nothing any longer; ``RuleService._get_schedule_cron`` checks
 the whole expression; a handler in ``run_custom_response_handlers``, LocalStack's own list, keeps
@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,13 +67,22 @@ def synchronise() -> None:
         if rule.state != "DISABLED" and rule.targets
     }
     for arn in scheduler().due_times():
-        if arn not in wanted:
+        if _service(arn) == "events" and arn not in wanted:
             scheduler().remove(arn)
     for arn, expression in wanted.items():
         scheduler().put(arn, expression)
 
 
+def _service(arn: str) -> str:
+    return arn.split(":")[2]
+
+
 def _fire(arn: str, due: datetime) -> None:
+    """Fire what is due: a rule, or a schedule of EventBridge Scheduler."""
+    FIRES[_service(arn)](arn, due)
+
+
+def _fire_rule(arn: str, due: datetime) -> None:
     """Send the event of a schedule to the targets of its rule."""
     rule = _rules().get(arn)
     if rule is None:
@@ -90,6 +100,10 @@ def _fire(arn: str, due: datetime) -> None:
         sender.process_event(dict(event), trace_header=TraceHeader().ensure_root_exists())
 
 
+#: Fires what has an ARN of a service and was due.
+FIRES: dict[str, Callable[[str, datetime], None]] = {"events": _fire_rule}
+
+
 def _after_operation(chain: Any, context: Any, response: Any) -> None:
     """Response handler: a change of a rule counts when its caller has an answer."""
     del chain, response
@@ -104,7 +118,7 @@ class ClockRoutes:
 
     @route("/_trigger_stack/clock", methods=["GET", "POST"])
     def clock(self, request: Request, **_: Any) -> Response:
-        """``{"now": time, "moved_s": seconds, "schedules": {rule ARN: next time}}``."""
+        """``{"now": time, "moved_s": seconds, "schedules": {ARN: next time}}``."""
         if request.method == "POST":
             try:
                 scheduler().move_to(_moment(json.loads(request.data)["at"]))

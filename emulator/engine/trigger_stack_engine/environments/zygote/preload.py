@@ -39,6 +39,7 @@ WARM_SERVICES = (
     "rekognition",
     "cloudfront",
     "kinesis",
+    "scheduler",
     "ssm",
     "sts",
     "logs",

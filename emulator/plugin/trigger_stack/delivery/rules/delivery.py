@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
@@ -79,8 +79,32 @@ class Delivery:
     attempts: int = 0
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
+    #: For the journal.
+    kind: ClassVar[str] = "event of a rule"
+    #: How to get a dead-letter queue.
+    remedy: ClassVar[str] = "set deadLetterQueueArn"
+    #: Whether the journal has it from before the first try.
+    recorded_at_once: ClassVar[bool] = False
+
     def __str__(self) -> str:
-        return f"rule {self.sender.rule_arn}: {self.event}"
+        return f"{self.name}: {self.event}"
+
+    @property
+    def name(self) -> str:
+        """What it comes from, for the log."""
+        return f"rule {self.sender.rule_name}"
+
+    def content(self) -> dict[str, Any]:
+        """What one try may do with as it likes."""
+        return copy.deepcopy(self.event)
+
+    def cause(self, error: Exception) -> tuple[str, bool]:
+        """``ERROR_CODE`` for a failed try, and whether a retry may help."""
+        return error_code(error)
+
+    def attributes(self) -> dict[str, str]:
+        """The attributes of a dead letter that say where it comes from."""
+        return {"RULE_ARN": self.sender.rule_arn, "TARGET_ARN": self.sender.arn}
 
     @property
     def policy(self) -> tuple[int, float]:
@@ -100,7 +124,7 @@ class Delivery:
         """What the journal gets; see :class:`Outcome`."""
         trace = self.trace_header
         return Outcome(
-            "event of a rule",
+            self.kind,
             self.sender.rule_arn,
             self.sender.arn,
             state,
@@ -133,19 +157,24 @@ class Deliverer:
         """Deliver one event; a failure ends in a retry or in the dead-letter queue."""
         self.attempt(Delivery(sender, event, trace_header, self._clock()))
 
+    def begin(self, delivery: Delivery) -> None:
+        """Deliver what has a journal entry from before its first try."""
+        self._record(delivery.outcome("pending", "", time.time()))
+        self.attempt(delivery)
+
     def attempt(self, delivery: Delivery) -> None:
         """One try. Never raises: every outcome is recorded somewhere."""
         delivery.attempts += 1
         try:
-            self._send(delivery.sender, copy.deepcopy(delivery.event), delivery.trace_header)
+            self._send(delivery.sender, delivery.content(), delivery.trace_header)
         except Exception as error:  # whatever a target answers must not be lost
             self._failed(delivery, error)
         else:
-            if delivery.attempts > 1:
+            if delivery.attempts > 1 or delivery.recorded_at_once:
                 self._record(delivery.outcome("done", ""))
 
     def _failed(self, delivery: Delivery, error: Exception) -> None:
-        code, may_help = error_code(error)
+        code, may_help = delivery.cause(error)
         retries, age = delivery.policy
         # A CSPRNG buys nothing for jitter.
         delay = retry_delay(delivery.attempts, random.random())  # noqa: S311
@@ -158,8 +187,8 @@ class Deliverer:
             condition = "MaximumEventAgeInSeconds"
         else:
             LOG.warning(
-                "rule %s → %s: %s (%s); try %d of %d in %.1f s",
-                delivery.sender.rule_name,
+                "%s → %s: %s (%s); try %d of %d in %.1f s",
+                delivery.name,
                 delivery.sender.arn,
                 code,
                 error,
@@ -182,7 +211,7 @@ def dead_letter(
     message: str,
     condition: str,
 ) -> None:
-    """Send the untransformed event to the target's dead-letter queue, with AWS's attributes.
+    """Send the event, as it was accepted, to the target's dead-letter queue, with AWS's attributes.
 
     Never raises: an event that no queue takes is recorded as lost, in full.
 
@@ -201,12 +230,11 @@ def dead_letter(
         record(delivery.outcome(state, place))
 
     if not arn:
-        reason = "the target has no dead-letter queue: set deadLetterQueueArn"
+        reason = f"the target has no dead-letter queue: {delivery.remedy}"
         came_to("lost", f"{code}: {message}; {reason}")
         return
     attributes = {
-        "RULE_ARN": sender.rule_arn,
-        "TARGET_ARN": sender.arn,
+        **delivery.attributes(),
         "ERROR_CODE": code,
         "ERROR_MESSAGE": message or code,
         "RETRY_ATTEMPTS": str(delivery.attempts - 1),
@@ -227,6 +255,6 @@ def dead_letter(
         return
     came_to("dead-letter", arn)
     LOG.warning(
-        "rule %s → %s: %s: %s: sent to dead-letter queue %s",
-        *(sender.rule_name, sender.arn, code, message, arn),
+        "%s → %s: %s: %s: sent to dead-letter queue %s",
+        *(delivery.name, sender.arn, code, message, arn),
     )

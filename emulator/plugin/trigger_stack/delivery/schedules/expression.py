@@ -1,8 +1,11 @@
-"""Schedule expressions of EventBridge rules.
+"""Schedule expressions of EventBridge rules and of EventBridge Scheduler.
 
 AWS topics: Amazon EventBridge User Guide, "Setting a schedule pattern": ``rate(value unit)`` counts
 from when the rule was created or enabled; ``cron(minutes hours day-of-month month day-of-week
-year)`` is in UTC, with a precision of a minute.
+year)`` is in UTC, with a precision of a minute. EventBridge Scheduler User Guide, "Schedule types":
+a rate begins at once or with its start date, and there is ``at(yyyy-mm-ddThh:mm:ss)``; cron and at
+are in the time zone of the schedule. A time that daylight saving skips does not come, one that it
+repeats counts once.
 """
 
 from __future__ import annotations
@@ -11,9 +14,11 @@ import calendar
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
-_RATE = re.compile(r"rate\((\d{1,9}) (minutes?|hours?|days?)\)")
+_RATE = re.compile(r"rate\(([0-9]{1,9}) (minutes?|hours?|days?)\)")
+_AT = re.compile(r"at\(([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})\)")
 _CRON = re.compile(r"cron\(([^()]+)\)")
 _MONTHS = {name.upper(): number for number, name in enumerate(calendar.month_abbr) if name}
 _WEEKDAYS = {"SUN": 1, "MON": 2, "TUE": 3, "WED": 4, "THU": 5, "FRI": 6, "SAT": 7}
@@ -28,31 +33,67 @@ class ExpressionError(ValueError):
     """AWS would refuse the expression; the text says what is wrong with it."""
 
 
+class TimezoneError(ValueError):
+    """There is no time zone of that name."""
+
+
 @dataclass(frozen=True)
 class Rate:
-    """Every so many minutes, hours or days."""
+    """Every so many minutes, hours or days.
+
+    Attributes:
+        period: How far apart.
+        from_anchor: Whether the first time is the anchor itself.
+    """
 
     period: timedelta
+    from_anchor: bool = False
 
-    def next_after(self, moment: datetime, anchor: datetime) -> datetime:
+    def first(self, moment: datetime, anchor: datetime) -> datetime | None:
+        """The first time from ``moment`` on."""
+        if self.from_anchor and anchor >= moment:
+            return anchor
+        return self.next_after(moment, anchor)
+
+    def next_after(self, moment: datetime, anchor: datetime) -> datetime | None:
         """The first time after ``moment`` that is whole periods after ``anchor``."""
         periods = max((moment - anchor) // self.period, 0) + 1
-        return anchor + periods * self.period
+        try:
+            return anchor + periods * self.period
+        except OverflowError:  # after the year 9999
+            return None
 
 
 @dataclass(frozen=True)
 class Cron:
-    """At minutes of a calendar, in UTC."""
+    """At minutes of a calendar, in a time zone."""
 
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
     days: DayTest
     months: frozenset[int]
     years: frozenset[int]
+    zone: tzinfo = UTC
+
+    def first(self, moment: datetime, anchor: datetime) -> datetime | None:
+        """The first time from ``moment`` on."""
+        return self.next_after(moment - timedelta(microseconds=1), anchor)
 
     def next_after(self, moment: datetime, anchor: datetime) -> datetime | None:
         """The first time after ``moment``; ``None`` when there is none before the year 2200."""
-        start = moment.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
+        local = moment.astimezone(self.zone).replace(tzinfo=None, fold=0)
+        while (found := self._next_local(local)) is not None:
+            due = found.replace(tzinfo=self.zone).astimezone(UTC)
+            skipped = due.astimezone(self.zone).replace(tzinfo=None) != found
+            # Of a local time that comes twice, this is the first.
+            if due > moment and not skipped:
+                return due
+            local = found
+        return None
+
+    def _next_local(self, moment: datetime) -> datetime | None:
+        """The first time after a local time, whether the clocks show it or not."""
+        start = moment.replace(second=0, microsecond=0) + timedelta(minutes=1)
         day = start.date()
         while day.year <= _LAST_YEAR:
             if day.year not in self.years:
@@ -69,26 +110,87 @@ class Cron:
                 for hour in self.hours:
                     for minute in self.minutes:
                         if (hour, minute) >= earliest:
-                            return datetime(day.year, day.month, day.day, hour, minute, tzinfo=UTC)
+                            return datetime(day.year, day.month, day.day, hour, minute)
             day += timedelta(days=1)
         return None
 
 
-type Schedule = Rate | Cron
+@dataclass(frozen=True)
+class At:
+    """Once."""
+
+    time: datetime
+
+    def first(self, moment: datetime, anchor: datetime) -> datetime | None:
+        """The time, unless it is before ``moment``."""
+        return self.time if self.time >= moment else None
+
+    def next_after(self, moment: datetime, anchor: datetime) -> datetime | None:
+        """The time, unless it is not after ``moment``."""
+        return self.time if self.time > moment else None
 
 
-def parse(expression: str) -> Schedule:
-    """Read an expression.
+type Schedule = Rate | Cron | At
+
+
+def parse(expression: str) -> Rate | Cron:
+    """Read the expression of a rule.
 
     Raises:
         ExpressionError: AWS would refuse it.
     """
-    if match := _RATE.fullmatch(expression.strip()):
+    text = expression.strip()
+    if match := _RATE.fullmatch(text):
         value, unit = int(match[1]), match[2]
-        if value < 1 or (value == 1) == unit.endswith("s"):
-            raise ExpressionError("rate: the value must be positive, the unit singular for 1 only")
-        return Rate(timedelta(minutes=value * _MINUTES[unit.removesuffix("s")]))
-    if match := _CRON.fullmatch(expression.strip()):
+        if (value == 1) == unit.endswith("s"):
+            raise ExpressionError("rate: the unit must be singular for 1 only")
+        return Rate(_period(value, unit))
+    return _cron(text, UTC)
+
+
+def parse_in_zone(expression: str, zone: str) -> Schedule:
+    """Read the expression of a schedule of EventBridge Scheduler.
+
+    Args:
+        expression: ``rate(…)``, whose unit may be singular or plural, ``cron(…)`` or ``at(…)``.
+        zone: IANA name of its time zone, for example ``Europe/Berlin``.
+
+    Raises:
+        ExpressionError: AWS would refuse the expression.
+        TimezoneError: There is no such zone.
+    """
+    place = time_zone(zone)
+    if match := _RATE.fullmatch(expression):
+        return Rate(_period(int(match[1]), match[2]), from_anchor=True)
+    if match := _AT.fullmatch(expression):
+        try:
+            local = datetime.fromisoformat(match[1])
+            return At(local.replace(tzinfo=place).astimezone(UTC))
+        except (ValueError, OverflowError):
+            raise ExpressionError("at: there is no such time") from None
+    return _cron(expression, place)
+
+
+def time_zone(name: str) -> tzinfo:
+    """The time zone of an IANA name.
+
+    Raises:
+        TimezoneError: There is none.
+    """
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):  # a folder of names, no name at all, or an unknown one
+        raise TimezoneError(name) from None
+
+
+def _period(value: int, unit: str) -> timedelta:
+    if value < 1:
+        raise ExpressionError("rate: the value must be positive")
+    return timedelta(minutes=value * _MINUTES[unit.removesuffix("s")])
+
+
+def _cron(text: str, zone: tzinfo) -> Cron:
+    if match := _CRON.fullmatch(text):
         fields = match[1].split()
         if len(fields) != 6:
             raise ExpressionError("cron: six fields are needed")
@@ -101,6 +203,7 @@ def parse(expression: str) -> Schedule:
             days=_day_of_week(of_week) if of_month == "?" else _day_of_month(of_month),
             months=frozenset(_values(months, 1, 12, _MONTHS)),
             years=frozenset(_values(years, _FIRST_YEAR, _LAST_YEAR)),
+            zone=zone,
         )
     raise ExpressionError("neither rate(…) nor cron(…)")
 

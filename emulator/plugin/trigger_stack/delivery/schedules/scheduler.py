@@ -5,13 +5,14 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from trigger_stack.delivery.schedules.expression import Schedule, parse
+from trigger_stack.delivery.schedules.expression import At, Schedule, parse, parse_in_zone
 
 LOG = logging.getLogger(__name__)
 
@@ -33,15 +34,42 @@ class Clock:
         return datetime.fromtimestamp(self._real(), UTC) + self.offset
 
 
+@dataclass(frozen=True)
+class Terms:
+    """What a schedule of EventBridge Scheduler has beside its expression.
+
+    Attributes:
+        zone: IANA name of its time zone.
+        start: The earliest time at which a recurring one fires, None: at once.
+        end: The time before which a recurring one fires for the last time.
+        window: It fires at a random moment of so long a time after it is due.
+    """
+
+    zone: str = "UTC"
+    start: datetime | None = None
+    end: datetime | None = None
+    window: timedelta = timedelta()
+
+
 @dataclass
 class _Entry:
     """One schedule that is enabled."""
 
     key: str
     expression: str
+    terms: Terms | None
     schedule: Schedule
     anchor: datetime
-    due: datetime
+    due: datetime = field(init=False)
+    fires: datetime = field(init=False)
+
+    def is_due(self, due: datetime | None, chance: Callable[[], float]) -> bool:
+        """Set when it is due next, and when it fires; False when it never is."""
+        if due is None or (self.terms and self.terms.end and due >= self.terms.end):
+            return False
+        self.due = due
+        self.fires = due + (self.terms.window * chance() if self.terms else timedelta())
+        return True
 
 
 class Scheduler:
@@ -50,10 +78,17 @@ class Scheduler:
     Args:
         fire: Called with the key of a schedule and the time it was due, on the scheduler's thread.
         clock: The time.
+        chance: Gives a number from 0 to 1: where in a flexible time window a schedule fires.
     """
 
-    def __init__(self, fire: Callable[[str, datetime], None], clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        fire: Callable[[str, datetime], None],
+        clock: Clock | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
         self._fire = fire
+        self._chance = chance
         self.clock = clock or Clock()
         self._entries: dict[str, _Entry] = {}
         self._heap: list[tuple[datetime, int, _Entry]] = []
@@ -62,22 +97,35 @@ class Scheduler:
         self._catching_up = False
         self._thread: threading.Thread | None = None
 
-    def put(self, key: str, expression: str) -> None:
-        """Enable a schedule; one that is enabled with the same expression goes on.
+    def put(self, key: str, expression: str, terms: Terms | None = None) -> None:
+        """Enable a schedule; one that is enabled with the same expression and terms goes on.
+
+        Args:
+            key: Its ARN.
+            expression: When it is due.
+            terms: Those of EventBridge Scheduler; None: it is a rule.
 
         Raises:
             ExpressionError: AWS would refuse the expression.
+            TimezoneError: There is no such time zone.
         """
         with self._changed:
             known = self._entries.get(key)
-            if known is not None and known.expression == expression:
+            if known is not None and (known.expression, known.terms) == (expression, terms):
                 return
             now = self.clock.now()
-            schedule = parse(expression)
-            due = schedule.next_after(now, now)
             self._entries.pop(key, None)
-            if due is not None:
-                entry = _Entry(key, expression, schedule, now, due)
+            if terms is None:
+                rule = parse(expression)
+                entry = _Entry(key, expression, None, rule, now)
+                due: datetime | None = rule.next_after(now, now)
+            else:
+                schedule = parse_in_zone(expression, terms.zone)
+                terms = _for_recurring(schedule, terms)
+                anchor = terms.start or now
+                entry = _Entry(key, expression, terms, schedule, anchor)
+                due = schedule.first(max(now, anchor), anchor)
+            if entry.is_due(due, self._chance):
                 self._entries[key] = entry
                 self._push(entry)
             if self._thread is None:
@@ -89,6 +137,11 @@ class Scheduler:
         """Disable a schedule, if it is enabled."""
         with self._changed:
             self._entries.pop(key, None)
+
+    def waits(self, key: str) -> bool:
+        """Whether a schedule fires again."""
+        with self._changed:
+            return key in self._entries
 
     def due_times(self) -> dict[str, datetime]:
         """When each schedule fires next."""
@@ -111,13 +164,13 @@ class Scheduler:
                 self.clock.offset = timedelta()
                 real = self.clock.now()
                 for entry in list(self._entries.values()):
-                    entry.anchor = real
-                    due = entry.schedule.next_after(real, real)
-                    if due is None:
-                        del self._entries[entry.key]
+                    start = entry.terms.start if entry.terms else None
+                    entry.anchor = start or real
+                    if start and start > real:
+                        due = entry.schedule.first(start, start)
                     else:
-                        entry.due = due
-                        self._push(entry)
+                        due = entry.schedule.next_after(real, entry.anchor)
+                    self._go_on(entry, due)
             else:
                 if moment < now:
                     raise ValueError(f"{moment.isoformat()} is before the present time")
@@ -128,7 +181,14 @@ class Scheduler:
                 self._changed.wait(_LOOK_AGAIN_S)
 
     def _push(self, entry: _Entry) -> None:
-        heapq.heappush(self._heap, (entry.due, next(self._order), entry))
+        heapq.heappush(self._heap, (entry.fires, next(self._order), entry))
+
+    def _go_on(self, entry: _Entry, due: datetime | None) -> None:
+        """Wait for the next time of an entry, or forget it when there is none."""
+        if entry.is_due(due, self._chance):
+            self._push(entry)
+        else:
+            del self._entries[entry.key]
 
     def _run(self) -> None:
         while True:
@@ -157,12 +217,12 @@ class Scheduler:
             self._changed.wait(wait_s)
 
     def _is_stale(self, item: tuple[datetime, int, _Entry]) -> bool:
-        due, _, entry = item
-        return self._entries.get(entry.key) is not entry or entry.due != due
+        fires, _, entry = item
+        return self._entries.get(entry.key) is not entry or entry.fires != fires
 
     def _reschedule(self, entry: _Entry) -> None:
         after, now = entry.due, self.clock.now()
-        if not self._catching_up and now - after > _LATEST:
+        if not self._catching_up and now - entry.fires > _LATEST:
             LOG.warning(
                 "schedule %s was due at %s and fires only now; times until %s are left out",
                 entry.key,
@@ -170,9 +230,9 @@ class Scheduler:
                 now.isoformat(),
             )
             after = now
-        due = entry.schedule.next_after(after, entry.anchor)
-        if due is None:
-            del self._entries[entry.key]
-        else:
-            entry.due = due
-            self._push(entry)
+        self._go_on(entry, entry.schedule.next_after(after, entry.anchor))
+
+
+def _for_recurring(schedule: Schedule, terms: Terms) -> Terms:
+    """The terms that count: a one-time schedule has neither start nor end date."""
+    return replace(terms, start=None, end=None) if isinstance(schedule, At) else terms

@@ -17,8 +17,10 @@ def guard_event_delivery() -> None:
     from trigger_stack.localstack.events import replays
     from trigger_stack.localstack.events.routes import EventRoutes
     from trigger_stack.localstack.events.target_sender import install
+    from trigger_stack.localstack.scheduler.routes import SchedulerRoutes
 
     install()
     replays.install()
     schedules.install()
     ROUTER.add(EventRoutes())
+    ROUTER.add(SchedulerRoutes())

@@ -65,22 +65,39 @@ def send(sender: Any, event: dict[str, Any], trace_header: Any) -> None:
     """
     ready = transformed(sender, event)
     if isinstance(sender, LambdaTargetSender):
-        _to_function(sender, ready, trace_header)
+        payload = to_json_str(ready).encode()
+        invoke(sender.arn, payload, sender.rule_arn, trace_header, str(uuid.uuid4()))
     else:
         sender.send_event(ready, trace_header)
 
 
-def _to_function(sender: Any, event: Any, trace_header: Any) -> None:
-    """Have the engine accept the event, without a request to LocalStack."""
-    if not can_be_invoked(sender.arn):
-        message = f"Function not found: {sender.arn}"
-        answer: Any = {"Error": {"Code": "ResourceNotFoundException", "Message": message}}
+def invoke(
+    function_arn: str, payload: bytes, source: str, trace_header: Any, request_id: str
+) -> None:
+    """Have the engine accept an event, without a request to LocalStack.
+
+    Args:
+        function_arn: ARN, with a version or alias or without.
+        payload: The event as JSON.
+        source: ARN of the rule or schedule.
+        trace_header: Of the event, or None.
+        request_id: An event with an id that the engine knows is not accepted again.
+
+    Raises:
+        ClientError: There is no such function.
+    """
+    if not can_be_invoked(function_arn):
+        message = f"Function not found: {function_arn}"
+        answer: Any = {
+            "Error": {"Code": "ResourceNotFoundException", "Message": message},
+            "ResponseMetadata": {"HTTPStatusCode": 404},
+        }
         raise ClientError(answer, "Invoke")
     accept(
-        sender.arn,
-        to_json_str(event).encode(),
-        request_id=str(uuid.uuid4()),
-        source=sender.rule_arn,
+        function_arn,
+        payload,
+        request_id=request_id,
+        source=source,
         trace_id=trace_header.to_header_str() if trace_header else None,
     )
 

@@ -1,0 +1,158 @@
+"""Amazon EventBridge Scheduler: schedule groups and schedules."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from bootstrap.definition import naming
+from bootstrap.services import shapes
+from bootstrap.services.base import (
+    Context,
+    Key,
+    Outcome,
+    Properties,
+    ResourceType,
+    found,
+    gone,
+    outcome_of,
+    subset,
+)
+from bootstrap.template import Physical
+
+_GONE = "ResourceNotFoundException"
+_DATES = ("StartDate", "EndDate")
+#: What AWS fills in, and what a property that is taken away goes back to.
+_DEFAULTS: Properties = {
+    "Description": None,
+    "EndDate": None,
+    "KmsKeyArn": None,
+    "ScheduleExpressionTimezone": "UTC",
+    "StartDate": None,
+    "State": "ENABLED",
+}
+_DEFAULT_RETRIES = {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185}
+
+
+def _group(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
+    scheduler = context.client("scheduler")
+    name = properties.get("Name") or naming.generated(context.service, logical_id)
+    existing = found(lambda: scheduler.get_schedule_group(Name=name), _GONE)
+    if existing is None:
+        arn = scheduler.create_schedule_group(Name=name)["ScheduleGroupArn"]
+        return Outcome.CREATED, Physical(name, {"Arn": arn})
+    return Outcome.UNCHANGED, Physical(name, {"Arn": existing["Arn"]})
+
+
+def _group_exists(context: Context, key: Key) -> bool:
+    scheduler = context.client("scheduler")
+    return found(lambda: scheduler.get_schedule_group(Name=key["Ref"]), _GONE) is not None
+
+
+def _schedule(
+    context: Context, logical_id: str, properties: Properties
+) -> tuple[Outcome, Physical]:
+    scheduler = context.client("scheduler")
+    name = properties.get("Name") or naming.generated(context.service, logical_id)
+    group = properties.get("GroupName", "default")
+    request = {**properties, "Name": name, "GroupName": group}
+    existing = found(lambda: scheduler.get_schedule(Name=name, GroupName=group), _GONE)
+    different = existing is None or not _same(request, existing)
+    if existing is None:
+        arn = scheduler.create_schedule(**request)["ScheduleArn"]
+    elif different:
+        arn = scheduler.update_schedule(**request)["ScheduleArn"]
+    else:
+        arn = existing["Arn"]
+    return outcome_of(existing is None, different), Physical(name, {"Arn": arn})
+
+
+def _same(wanted: Properties, actual: dict[str, Any]) -> bool:
+    wanted = {**_DEFAULTS, **wanted}
+    wanted["Target"] = {"RetryPolicy": {}, **wanted["Target"]}
+    wanted["Target"]["RetryPolicy"] = {
+        name: int(wanted["Target"]["RetryPolicy"].get(name, default))
+        for name, default in _DEFAULT_RETRIES.items()
+    }
+    actual_target = {
+        **actual["Target"],
+        "RetryPolicy": {**_DEFAULT_RETRIES, **(actual["Target"].get("RetryPolicy") or {})},
+    }
+    for name in _DATES:
+        if _moment(wanted.pop(name)) != _moment(actual.get(name)):
+            return False
+    wanted_target = wanted.pop("Target")
+    plain = {name: actual.get(name) for name in wanted}
+    return (
+        subset(wanted, plain)
+        and subset(plain, wanted)
+        and subset(wanted_target, actual_target)
+        and subset(actual_target, wanted_target)
+    )
+
+
+def _moment(date: str | datetime | None) -> datetime | None:
+    moment = datetime.fromisoformat(date) if isinstance(date, str) else date
+    if moment is None:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _schedule_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
+    return [{"Name": physical.ref, "GroupName": properties.get("GroupName", "default")}]
+
+
+def _remove_schedule(context: Context, key: Key) -> bool:
+    return gone(lambda: context.client("scheduler").delete_schedule(**key), _GONE)
+
+
+_TARGET = shapes.mapping(
+    {"Arn": shapes.text, "RoleArn": shapes.text},
+    {
+        "DeadLetterConfig": shapes.mapping({"Arn": shapes.text}),
+        "EventBridgeParameters": shapes.mapping({"DetailType": shapes.text, "Source": shapes.text}),
+        "Input": shapes.text,
+        "KinesisParameters": shapes.mapping({"PartitionKey": shapes.text}),
+        "RetryPolicy": shapes.mapping(
+            {},
+            {
+                "MaximumEventAgeInSeconds": shapes.number(60, 86_400),
+                "MaximumRetryAttempts": shapes.number(0, 185),
+            },
+        ),
+        "SqsParameters": shapes.mapping({"MessageGroupId": shapes.text}),
+    },
+)
+
+RESOURCE_TYPES = {
+    "AWS::Scheduler::ScheduleGroup": ResourceType(
+        _group,
+        {},
+        {"Name": shapes.text},
+        exists=_group_exists,
+        delete_with="scheduler delete-schedule-group --name {Ref}",
+    ),
+    "AWS::Scheduler::Schedule": ResourceType(
+        _schedule,
+        {
+            "FlexibleTimeWindow": shapes.mapping(
+                {"Mode": shapes.one_of("OFF", "FLEXIBLE")},
+                {"MaximumWindowInMinutes": shapes.number(1, 1440)},
+            ),
+            "ScheduleExpression": shapes.text,
+            "Target": _TARGET,
+        },
+        {
+            "Description": shapes.text,
+            "EndDate": shapes.text,
+            "GroupName": shapes.text,
+            "KmsKeyArn": shapes.text,
+            "Name": shapes.text,
+            "ScheduleExpressionTimezone": shapes.text,
+            "StartDate": shapes.text,
+            "State": shapes.one_of("ENABLED", "DISABLED"),
+        },
+        keys=_schedule_keys,
+        remove=_remove_schedule,
+    ),
+}

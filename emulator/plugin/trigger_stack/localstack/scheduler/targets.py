@@ -1,0 +1,137 @@
+"""Invokes the targets of EventBridge Scheduler.
+
+What: no patch. A function's event goes to the engine, all else through LocalStack's internal
+clients, in the account of the schedule.
+Why: LocalStack stores schedules and never fires them.
+Until: LocalStack fires schedules.
+Test: ``tests/delivery/test_scheduler_targets.py``.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, override
+
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from localstack.aws.connect import connect_to
+from localstack.utils.aws.arns import sqs_queue_url_for_arn
+
+from trigger_stack.delivery.rules.delivery import Deliverer, Delivery, dead_letter
+from trigger_stack.delivery.schedules.delivery import Source, tick
+from trigger_stack.localstack.events.target_sender import invoke, send_message
+from trigger_stack.localstack.lambda_engine.outcomes import record
+from trigger_stack.services.scheduler.universal import PREFIX, operation
+
+#: The retry policy of the schedule counts, not the one of the client.
+_ONE_TRY = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60)
+#: For universal targets: ``lambda:invoke`` ends with the function.
+_POOL = ThreadPoolExecutor(16, thread_name_prefix="universal-targets")
+
+type Call = Callable[[Source, dict[str, Any], Any], None]
+
+
+def _client(source: Source, service: str, trace_header: Any) -> Any:
+    """LocalStack's client of a service, in the account of the schedule."""
+    _, _, _, region, account, _ = source.rule_arn.split(":", 5)
+    region = source.arn.split(":")[3] or region
+    clients: Any = connect_to(aws_access_key_id=account, region_name=region, config=_ONE_TRY)
+    client = clients.get_client(service).request_metadata(
+        source_arn=source.rule_arn, service_principal="scheduler"
+    )
+    return client.custom_headers({"X-Amzn-Trace-Id": trace_header.to_header_str()})
+
+
+def _to_function(source: Source, content: dict[str, Any], trace_header: Any) -> None:
+    payload = content["input"].encode()
+    invoke(source.arn, payload, source.rule_arn, trace_header, content["request_id"])
+
+
+def _to_queue(source: Source, content: dict[str, Any], trace_header: Any) -> None:
+    _client(source, "sqs", trace_header).send_message(
+        QueueUrl=sqs_queue_url_for_arn(source.arn),
+        MessageBody=content["input"],
+        **(source.target.get("SqsParameters") or {}),
+    )
+
+
+def _to_topic(source: Source, content: dict[str, Any], trace_header: Any) -> None:
+    client = _client(source, "sns", trace_header)
+    client.publish(TopicArn=source.arn, Message=content["input"])
+
+
+def _to_bus(source: Source, content: dict[str, Any], trace_header: Any) -> None:
+    entry = {
+        "EventBusName": source.arn.rpartition("/")[2],
+        "Detail": content["input"],
+        "Resources": [source.rule_arn],
+        "Time": source.scheduled,
+        **source.target["EventBridgeParameters"],
+    }
+    answer = _client(source, "events", trace_header).put_events(Entries=[entry])
+    if answer["FailedEntryCount"]:
+        (failed,) = answer["Entries"]
+        error = failed.get("ErrorMessage", "")
+        raise ClientError({"Error": {"Code": failed["ErrorCode"], "Message": error}}, "PutEvents")
+
+
+def _to_stream(source: Source, content: dict[str, Any], trace_header: Any) -> None:
+    _client(source, "kinesis", trace_header).put_record(
+        StreamARN=source.arn,
+        Data=content["input"].encode(),
+        PartitionKey=source.target["KinesisParameters"]["PartitionKey"],
+    )
+
+
+def _to_anything(source: Source, content: dict[str, Any], trace_header: Any) -> None:
+    service, name = operation(source.arn)
+    call = getattr(_client(source, service, trace_header), xform_name(name))
+    call(**json.loads(content["input"]))
+
+
+_CALLS: dict[str, Call] = {
+    "events": _to_bus,
+    "kinesis": _to_stream,
+    "lambda": _to_function,
+    "scheduler": _to_anything,
+    "sns": _to_topic,
+    "sqs": _to_queue,
+}
+
+
+def send(source: Source, content: dict[str, Any], trace_header: Any) -> None:
+    """Invoke a target, once.
+
+    Args:
+        source: The schedule.
+        content: ``input``, and the ``request_id`` of an invocation.
+        trace_header: Of the event.
+
+    Raises:
+        Exception: What the target's service answers.
+    """
+    _CALLS[source.arn.split(":")[2]](source, content, trace_header)
+
+
+class _Deliverer(Deliverer):
+    """Has an operation that may take its time wait for in a thread of its own."""
+
+    @override
+    def attempt(self, delivery: Delivery) -> None:
+        if delivery.sender.arn.startswith(PREFIX):
+            _POOL.submit(super().attempt, delivery)
+        else:
+            super().attempt(delivery)
+
+
+deliverer = _Deliverer(send, functools.partial(dead_letter, send_message, record), record)
+
+
+def deliver(source: Source, trace_header: Any) -> None:
+    """Invoke the target of a schedule; each failure ends in a retry or has its end."""
+    deliverer.begin(tick(source, trace_header, time.monotonic))

@@ -1,0 +1,1 @@
+"""Amazon EventBridge Scheduler: what a request must be like."""
