@@ -10,7 +10,7 @@ from typing import Any
 import requests
 from rich.table import Table
 
-from bootstrap.commands.up import load_template
+from bootstrap.commands.load import load_template
 from bootstrap.console import out
 from bootstrap.definition.events import EVENT_TYPES
 from bootstrap.definition.events.base import EventType
