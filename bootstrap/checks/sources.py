@@ -20,6 +20,40 @@ _MAX_MODULES = 500
 type Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+#: The nodes that :class:`_Reader` learns something from.
+_TOLD = frozenset(
+    (
+        ast.Assign,
+        ast.AsyncFunctionDef,
+        ast.Attribute,
+        ast.Call,
+        ast.Constant,
+        ast.FunctionDef,
+        ast.If,
+        ast.Import,
+        ast.ImportFrom,
+        ast.Name,
+        ast.keyword,
+    )
+)
+#: Fields whose nodes say nothing: loads and stores, operators.
+_SILENT = frozenset(("ctx", "op", "ops"))
+
+
+def _children(node: ast.AST) -> Iterator[ast.AST]:
+    for name in node._fields:
+        value = None if name in _SILENT else getattr(node, name, None)
+        if isinstance(value, list):
+            yield from (item for item in value if isinstance(item, ast.AST))
+        elif isinstance(value, ast.AST):
+            yield value
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    value = getattr(node, "value", None)
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
 @dataclass(frozen=True)
 class Call:
     """A call of a method: ``<receiver>.<method>(…)``.
@@ -102,33 +136,31 @@ class _Reader:
         self.walk(self.module.tree, None, typing_only=False)
 
     def walk(self, node: ast.AST, inside: Definition | None, *, typing_only: bool) -> None:
-        for child in ast.iter_child_nodes(node):
+        for child in _children(node):
             below, only = inside, typing_only
-            match child:
-                case ast.Expr(value=ast.Constant(value=str())):
-                    continue  # a docstring
-                case ast.If(
-                    test=ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING")
-                ):
-                    only = True
-                case ast.FunctionDef() | ast.AsyncFunctionDef():
-                    below = child
-                case ast.Constant(value=str(text)):
-                    self.module.texts.add(text)
-                case ast.Name(id=name):
-                    self.module.names.add(name)
-                case ast.Attribute(attr=name):
-                    self.module.names.add(name)
-                case ast.keyword(arg=str(name)):
-                    self.module.names.add(name)
-                case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    self.module.variables[name] = value
-                case ast.Import() | ast.ImportFrom():
-                    self.imports(child, typing_only=typing_only)
-                case ast.Call(func=ast.Attribute(attr=method, value=receiver)):
-                    self.module.calls.append(
-                        Call(self.module, child, method, receiver, inside, node)
-                    )
+            kind = type(child)
+            if kind is ast.Expr and _is_docstring(child):
+                continue
+            if kind in _TOLD:
+                match child:
+                    case ast.If(
+                        test=ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING")
+                    ):
+                        only = True
+                    case ast.FunctionDef() | ast.AsyncFunctionDef():
+                        below = child
+                    case ast.Constant(value=str(text)):
+                        self.module.texts.add(text)
+                    case ast.Name(id=name) | ast.Attribute(attr=name) | ast.keyword(arg=str(name)):
+                        self.module.names.add(name)
+                    case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                        self.module.variables[name] = value
+                    case ast.Import() | ast.ImportFrom():
+                        self.imports(child, typing_only=typing_only)
+                    case ast.Call(func=ast.Attribute(attr=method, value=receiver)):
+                        self.module.calls.append(
+                            Call(self.module, child, method, receiver, inside, node)
+                        )
             self.walk(child, below, typing_only=only)
 
     def imports(self, node: ast.Import | ast.ImportFrom, *, typing_only: bool) -> None:
@@ -177,6 +209,8 @@ class Sources:
         self.root = root
         self._modules: dict[Path, Module | None] = {}
         self._code: dict[str, Code] = {}
+        self._files: dict[str, Path | None] = {}
+        self._here: dict[str, bool] = {}
 
     def code(self, function: Resource) -> Code:
         """The code of a function; empty when it is not Python or not there."""
@@ -214,6 +248,20 @@ class Sources:
         return code
 
     def _find(self, dotted: str) -> Path | None:
+        """The file of a module by its dotted name; None when it is none of the project's."""
+        if dotted not in self._files:
+            # Most imports are of packages that are not in the project at all.
+            first = dotted.partition(".")[0]
+            known = dotted == first or self._is_here(first)
+            self._files[dotted] = self._look_for(dotted) if known else None
+        return self._files[dotted]
+
+    def _is_here(self, name: str) -> bool:
+        if name not in self._here:
+            self._here[name] = "\0" not in name and (self.root / name).is_dir()
+        return self._here[name]
+
+    def _look_for(self, dotted: str) -> Path | None:
         parts = [part for part in dotted.split(".") if part]
         if not parts or any("\0" in part for part in parts):
             return None

@@ -6,12 +6,9 @@ import sys
 from enum import StrEnum
 from pathlib import Path
 
-from rich.text import Text
-
 from bootstrap.checks import Report, examine, formats, unreadable
-from bootstrap.checks.findings import Severity
+from bootstrap.checks.findings import Finding, Severity
 from bootstrap.commands.load import load_template
-from bootstrap.console import out
 from bootstrap.errors import EXIT_FAILED, EXIT_WRONG_INPUT, DefinitionError
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
@@ -55,13 +52,33 @@ def _print(report: Report, file: Path, form: Format, resources: int) -> None:
         sys.stdout.write(f"{formats.as_json(report, file.name)}\n")
     elif form is Format.SARIF:
         sys.stdout.write(f"{formats.as_sarif(report)}\n")
+    elif sys.stdout.isatty():
+        _print_in_colour(report)
+        sys.stdout.write(f"{_summary(report, file, resources)}\n")
     else:
         for finding in report.findings:
-            severity = Text(finding.severity.value, _STYLES[finding.severity])
-            out.print(Text.assemble(f"{finding.place}: ", severity, f" {finding.rule_id} "), end="")
-            out.print(Text(finding.what))
-            if not finding.rule_id.startswith("TS0"):
-                out.print(Text(f"    {finding.why} {finding.mend}", "dim"))
-        silent = f", {len(report.suppressed)} suppressed" if report.suppressed else ""
-        counts = formats.counted(report) or "fine"
-        out.print(Text(f"{file}: {counts}, {resources} resources{silent}"))
+            sys.stdout.write(f"{finding.place}: {finding.severity} {_text(finding)}\n")
+        sys.stdout.write(f"{_summary(report, file, resources)}\n")
+
+
+def _text(finding: Finding) -> str:
+    """A finding behind its severity, with the reason and the remedy on a line of their own."""
+    what = f"{finding.rule_id} {finding.what}"
+    more = f"\n    {finding.why} {finding.mend}"
+    return what if finding.rule_id.startswith("TS0") else f"{what}{more}"
+
+
+def _summary(report: Report, file: Path, resources: int) -> str:
+    silent = f", {len(report.suppressed)} suppressed" if report.suppressed else ""
+    return f"{file}: {formats.counted(report) or 'fine'}, {resources} resources{silent}"
+
+
+def _print_in_colour(report: Report) -> None:
+    # A pipe has no use for it, and rich takes as long to import as all rules take to run.
+    from rich.text import Text
+
+    from bootstrap.console import out
+
+    for finding in report.findings:
+        severity = (finding.severity.value, _STYLES[finding.severity])
+        out.print(Text.assemble(f"{finding.place}: ", severity, f" {_text(finding)}"))

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import botocore.loaders
 from pydantic import BeforeValidator, Field, PrivateAttr, create_model
 
 from bootstrap.definition.destinations import Destinations
@@ -18,13 +17,13 @@ from bootstrap.definition.document import Document, KeyPath
 from bootstrap.definition.events import EVENT_TYPES
 from bootstrap.definition.events.base import Trigger
 from bootstrap.definition.parsing import Model, Reference, parse
+from bootstrap.services.api_models import enumeration
 
 
 @cache
 def known_runtimes() -> tuple[str, ...]:
     """Every runtime identifier that the Lambda API model of the installed SDK lists."""
-    model = botocore.loaders.Loader().load_service_model("lambda", "service-2")
-    return tuple(model["shapes"]["Runtime"]["enum"])
+    return enumeration("lambda", "Runtime")
 
 
 def _scalar_to_text(value: Any) -> Any:
