@@ -33,8 +33,8 @@ debug: ## Start the next environment under debugpy: FUNCTION=get_brand
 	@$(STACK) debug "$(FUNCTION)"
 
 .PHONY: check
-check: ## Check serverless.yml without creating anything
-	@$(STACK) check
+check: ## Say where an event could vanish, before anything is created [STRICT=1] [FORMAT=json|sarif]
+	@$(STACK) check $(if $(STRICT),--strict) $(if $(FORMAT),--format "$(FORMAT)")
 
 .PHONY: clean
 clean: down ## Stop and remove state, set-up and caches

@@ -60,16 +60,18 @@ def up(
 
 
 @app.command()
-def check(file: File = DEFAULT_FILE) -> None:
-    """Check serverless.yml without creating anything."""
-    from bootstrap.checks import check
-    from bootstrap.commands import up
+def check(
+    file: File = DEFAULT_FILE,
+    form: Annotated[str, typer.Option("--format", help="text, json or sarif.")] = "text",
+    *,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail for warnings, too.")] = False,
+) -> None:
+    """Say what is wrong in serverless.yml, and where an event could vanish; creates nothing."""
+    from bootstrap.commands import check
 
-    template = up.load_template(file)
-    resources = check(template)
-    for note in template.document.notes_as_text():
-        console.out.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
-    console.out.print(f"{file}: fine, {len(resources)} resources")
+    if form not in list(check.Format):
+        raise typer.BadParameter("must be text, json or sarif", param_hint="--format")
+    raise typer.Exit(check.run(file, check.Format(form), strict=strict))
 
 
 @app.command()

@@ -19,12 +19,24 @@ class DefinitionError(TriggerStackError):
         message: what is wrong and what to write instead.
         file: name of the definition file.
         line: 1-based line, or None when the whole file is meant.
+        column: 1-based column, as far as it is known.
+        path: path of the key from the root of the file, as far as it is known.
     """
 
     exit_code = EXIT_WRONG_INPUT
 
-    def __init__(self, message: str, *, file: str, line: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str,
+        line: int | None = None,
+        column: int | None = None,
+        path: tuple[str | int, ...] = (),
+    ) -> None:
         self.message = message
+        self.column = column
+        self.path = path
         self.file = file
         self.line = line
         super().__init__(f"{file}:{line}: {message}" if line else f"{file}: {message}")

@@ -6,14 +6,13 @@ Equal content gives an equal ``CodeSha256``, which is how a second run sees that
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from wcmatch import glob
-
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_FLAGS = glob.GLOBSTAR | glob.DOTGLOB | glob.BRACE | glob.EXTGLOB
+_MAGIC = re.compile(r"[^A-Za-z0-9_./-]")
 #: What the framework leaves out unless a pattern asks for it.
 _LEFT_OUT = (
     "!.git/**",
@@ -36,13 +35,16 @@ def select(root: Path, patterns: Iterable[str]) -> list[Path]:
     Returns:
         Paths relative to ``root``, sorted.
     """
+    from wcmatch import glob
+
+    flags = _flags()
     chosen: dict[str, None] = {}
     for pattern in _in_order(patterns):
         if pattern.startswith("!"):
-            matcher = glob.compile(pattern[1:], flags=_FLAGS)
+            matcher = glob.compile(pattern[1:], flags=flags)
             chosen = {name: None for name in chosen if not matcher.match(name)}
         else:
-            for name in glob.iglob(pattern, root_dir=root, flags=_FLAGS):
+            for name in glob.iglob(pattern, root_dir=root, flags=flags):
                 if (root / name).is_file() and "__pycache__" not in Path(name).parts:
                     chosen[name] = None
     return [Path(name) for name in sorted(chosen)]
@@ -52,9 +54,33 @@ def picks(name: str, patterns: Iterable[str]) -> bool:
     """Whether ``package.patterns`` picks the file ``name``; looks at no file."""
     picked = False
     for pattern in _in_order(patterns):
-        if glob.globmatch(name, pattern.removeprefix("!"), flags=_FLAGS):
+        if _matches(name, pattern.removeprefix("!")):
             picked = not pattern.startswith("!")
     return picked
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Whether a glob pattern matches a file; the usual ones are told without importing wcmatch."""
+    plain = pattern.removesuffix("/**").removeprefix("**/")
+    parts, steps = name.split("/"), plain.split("/")
+    usual = not _MAGIC.search(plain) and not {"", ".", ".."} & {*parts, *steps}
+    if usual and pattern == plain:
+        return name == plain
+    if usual and pattern == f"{plain}/**" and name != plain:
+        return parts[: len(steps)] == steps
+    if usual and len(steps) == 1 and pattern == f"**/{plain}/**":
+        return plain in parts[:-1]
+    if pattern == "**":
+        return True
+    from wcmatch import glob
+
+    return bool(glob.globmatch(name, pattern, flags=_flags()))
+
+
+def _flags() -> int:
+    from wcmatch import glob
+
+    return int(glob.GLOBSTAR | glob.DOTGLOB | glob.BRACE | glob.EXTGLOB)
 
 
 def _in_order(patterns: Iterable[str]) -> list[str]:

@@ -10,6 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, NoReturn
 
 from bootstrap.definition.document import Document, KeyPath
+from bootstrap.errors import DefinitionError
 
 _SUB = re.compile(r"\$\{([^}!]+)\}")
 PSEUDO_PARAMETERS = (
@@ -72,7 +73,26 @@ class Template:
         Raises:
             DefinitionError: always.
         """
-        self.document.fail(f"{resource.logical_id} ({resource.type}): {message}", *resource.path)
+        raise self.error(resource, message)
+
+    def error(self, resource: Resource, message: str) -> DefinitionError:
+        """What :meth:`fail` raises."""
+        sentence = f"{resource.logical_id} ({resource.type}): {message}"
+        return self.document.error(sentence, *resource.path)
+
+    def missing(self) -> Iterator[tuple[Resource, str]]:
+        """Every resource with a logical id that it refers to and that is not defined."""
+        for resource in self.resources.values():
+            for need in sorted(needs(resource) - self.resources.keys()):
+                yield resource, need
+
+    def unknown_reference(self, resource: Resource, need: str) -> DefinitionError:
+        """The error about a reference to ``need``, which is not defined."""
+        return self.error(
+            resource,
+            f"refers to {need}, which is not defined. Defined: "
+            f"{', '.join(sorted(self.resources))}.",
+        )
 
     def ordered(self) -> list[Resource]:
         """The resources, each after everything it refers to.
@@ -80,16 +100,9 @@ class Template:
         Raises:
             DefinitionError: a reference to nothing, or a cycle.
         """
-        graph: dict[str, set[str]] = {}
-        for resource in self.resources.values():
-            wanted = needs(resource)
-            for need in sorted(wanted - self.resources.keys()):
-                self.fail(
-                    resource,
-                    f"refers to {need}, which is not defined. Defined: "
-                    f"{', '.join(sorted(self.resources))}.",
-                )
-            graph[resource.logical_id] = wanted
+        for resource, need in self.missing():
+            raise self.unknown_reference(resource, need)
+        graph = {name: needs(resource) for name, resource in self.resources.items()}
         try:
             return [self.resources[name] for name in TopologicalSorter(graph).static_order()]
         except CycleError as error:

@@ -8,29 +8,28 @@ from pathlib import Path
 
 from bootstrap.definition.document import Document, KeyPath
 from bootstrap.packaging import picks
-from bootstrap.template import Template
+from bootstrap.template import Resource, Template
 
 _SUFFIXES = {"python": (".py",), "nodejs": (".js", ".mjs", ".cjs")}
 
 
-def check(template: Template) -> None:
-    """Check the handlers of all functions below ``functions:``.
+def check_function(template: Template, resource: Resource) -> None:
+    """Check the handler of a function below ``functions:``; anything else is fine.
 
     Raises:
         DefinitionError: see :func:`check_handler`.
     """
-    for resource in template.resources.values():
-        if resource.type == "AWS::Lambda::Function" and resource.path[0] == "functions":
-            if "Archive" in resource.properties["Code"]:
-                continue
-            wanted = resource.properties
-            check_handler(
-                str(resource.path[1]),
-                wanted["Handler"],
-                wanted["Runtime"],
-                wanted["Code"]["Patterns"],
-                template.document,
-            )
+    if resource.type == "AWS::Lambda::Function" and resource.path[0] == "functions":
+        wanted = resource.properties
+        if "Archive" in wanted["Code"]:  # made elsewhere
+            return
+        check_handler(
+            str(resource.path[1]),
+            wanted["Handler"],
+            wanted["Runtime"],
+            wanted["Code"]["Patterns"],
+            template.document,
+        )
 
 
 def check_handler(

@@ -7,21 +7,20 @@ from bootstrap.services.base import Properties, ResourceType
 from bootstrap.template import Resource, Template
 
 
-def check(template: Template) -> None:
-    """Check the types, and the names and shapes of the properties, of all resources.
+def check_resource(template: Template, resource: Resource) -> None:
+    """Check the type of a resource, and the names and shapes of its properties.
 
     Raises:
         DefinitionError: an unknown resource type or property, or a value of the wrong shape.
     """
-    for resource in template.resources.values():
-        kind = RESOURCE_TYPES.get(resource.type)
-        if kind is None:
-            template.fail(
-                resource,
-                f"the resource type is not supported here. Supported: "
-                f"{', '.join(sorted(RESOURCE_TYPES))}.",
-            )
-        check_properties(template, resource, kind, resource.properties)
+    kind = RESOURCE_TYPES.get(resource.type)
+    if kind is None:
+        template.fail(
+            resource,
+            f"the resource type is not supported here. Supported: "
+            f"{', '.join(sorted(RESOURCE_TYPES))}.",
+        )
+    check_properties(template, resource, kind, resource.properties)
 
 
 def check_properties(

@@ -11,7 +11,7 @@ import requests
 from rich.table import Table
 
 from bootstrap.commands.clock import name_of
-from bootstrap.commands.up import load_template
+from bootstrap.commands.load import load_template
 from bootstrap.console import out
 from bootstrap.definition.events import EVENT_TYPES
 from bootstrap.definition.events.base import EventType

@@ -7,32 +7,16 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from bootstrap.checks import check
+from bootstrap.checks import examine, refuse
+from bootstrap.checks.findings import Severity
+from bootstrap.commands.load import load_template
 from bootstrap.console import out
-from bootstrap.definition.compile import compile_template
-from bootstrap.definition.conditions import evaluate
-from bootstrap.definition.document import load_document
-from bootstrap.definition.normalise import normalise
-from bootstrap.definition.variables import resolve_variables
 from bootstrap.deploy import Deployment, apply
 from bootstrap.lock import one_at_a_time
 from bootstrap.runtime import choice
 from bootstrap.services.base import Context, Outcome
 from bootstrap.settings import Settings
 from bootstrap.template import Resource, Template
-
-
-def load_template(file: Path, stage: str | None = None) -> Template:
-    """Read a definition file and compile it.
-
-    Raises:
-        DefinitionError: anything wrong in it.
-    """
-    document = load_document(file)
-    resolve_variables(document, options={"stage": stage} if stage else {})
-    normalise(document)
-    evaluate(document)
-    return compile_template(document)
 
 
 def run(file: Path, *, quiet: bool = False, start: bool = False) -> Deployment:
@@ -46,7 +30,11 @@ def run(file: Path, *, quiet: bool = False, start: bool = False) -> Deployment:
         TriggerStackError: see :func:`bootstrap.deploy.deploy`.
     """
     template = load_template(file)
-    check(template)
+    report = examine(template)
+    refuse(report, template)
+    if warnings := report.count(Severity.WARNING):
+        many = "s" if warnings > 1 else ""
+        out.print(f"{warnings} warning{many} about events that could vanish: make check")
     with one_at_a_time():
         return _run(template, quiet=quiet, start=start)
 

@@ -17,6 +17,14 @@ _ACTIONS = {
     "function": "lambda:InvokeFunction",
 }
 
+#: CloudFormation resource types, by the type of a destination.
+DESTINATION_TYPES = {
+    "sqs": "AWS::SQS::Queue",
+    "sns": "AWS::SNS::Topic",
+    "eventBus": "AWS::Events::EventBus",
+    "function": "AWS::Lambda::Function",
+}
+
 
 class Destination(Model):
     """Where a result goes: a type and the ARN of a resource of that type."""

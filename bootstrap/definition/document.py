@@ -1,4 +1,4 @@
-"""A YAML document that remembers on which line each key stands."""
+"""A YAML document that remembers where each key stands."""
 
 from __future__ import annotations
 
@@ -70,12 +70,16 @@ class Document:
         data: the content, CloudFormation's short forms written out (``{"Ref": …}``).
         lines: 1-based line of every key and list item, by its path from the root.
         notes: what was left out of ``data``, or read otherwise, and why.
+        columns: 1-based column of the same.
+        text: the content as it was read, comments included.
     """
 
     path: Path
     data: dict[str, Any]
     lines: dict[KeyPath, int] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
+    columns: dict[KeyPath, int] = field(default_factory=dict)
+    text: str = ""
 
     @property
     def root(self) -> Path:
@@ -84,10 +88,14 @@ class Document:
 
     def line(self, path: Sequence[str | int]) -> int | None:
         """Line of the key at ``path``, or of the nearest key above it that has one."""
+        return self.lines.get(self.nearest(path))
+
+    def nearest(self, path: Sequence[str | int]) -> KeyPath:
+        """``path``, or the nearest path above it that stands in the file; () for none."""
         for length in range(len(path), 0, -1):
-            if found := self.lines.get(tuple(path[:length])):
+            if (found := tuple(path[:length])) in self.lines:
                 return found
-        return None
+        return ()
 
     def note(self, text: str, *path: str | int) -> None:
         """Remember what is done with the key at ``path``."""
@@ -112,7 +120,14 @@ class Document:
 
     def error(self, message: str, *path: str | int) -> DefinitionError:
         """What :meth:`fail` raises."""
-        return DefinitionError(message, file=self.path.name, line=self.line(path))
+        place = self.nearest(path)
+        return DefinitionError(
+            message,
+            file=self.path.name,
+            line=self.lines.get(place),
+            column=self.columns.get(place),
+            path=place,
+        )
 
 
 class _ShallowScanner(Scanner):
@@ -154,6 +169,7 @@ def load_document(path: Path) -> Document:
         document.fail(f"cannot be read: {error.strerror}.")
     except UnicodeDecodeError as error:
         document.fail(f"is not UTF-8 text ({error.reason} at byte {error.start}).")
+    document.text = text
     reader, root = _compose(document, text)
     if not isinstance(root, MappingNode) or root.tag != f"{_YAML}map":
         document.fail("must be a mapping with the keys service, provider, functions, resources.")
@@ -227,20 +243,22 @@ class _Values:
         if isinstance(node, SequenceNode):
             for index, item in enumerate(node.value):
                 self.document.lines[(*path, index)] = item.start_mark.line + 1
+                self.document.columns[(*path, index)] = item.start_mark.column + 1
             return [self.value(v, (*path, i), depth + 1) for i, v in enumerate(node.value)]
         assert isinstance(node, ScalarNode)
         return self.scalar(node, path)
 
     def mapping(self, node: MappingNode, path: KeyPath, depth: int) -> dict[str, Any]:
         items = dict(self.items(node, path, depth))
-        for key, (line, _) in items.items():
-            self.document.lines[(*path, key)] = line
+        for name, (key, _) in items.items():
+            self.document.lines[(*path, name)] = key.start_mark.line + 1
+            self.document.columns[(*path, name)] = key.start_mark.column + 1
         return {k: self.value(v, (*path, k), depth + 1) for k, (_, v) in items.items()}
 
     def items(
         self, node: MappingNode, path: KeyPath, depth: int
-    ) -> Iterator[tuple[str, tuple[int, Node]]]:
-        """Every key with its line and value; merged keys (``<<``) first, so that own keys win."""
+    ) -> Iterator[tuple[str, tuple[Node, Node]]]:
+        """Every key with its node and value; merged keys (``<<``) first, so that own keys win."""
         merged = [v for key, v in node.value if key.tag == f"{_YAML}merge"]
         own = [(key, v) for key, v in node.value if key.tag != f"{_YAML}merge"]
         if depth > _MAX_DEPTH:
@@ -267,7 +285,7 @@ class _Values:
                     name,
                 )
             seen[name] = line
-            yield name, (line, value)
+            yield name, (key, value)
 
     def scalar(self, node: ScalarNode, path: KeyPath) -> Any:
         kind = _tag(node).removeprefix(_YAML)

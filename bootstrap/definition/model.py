@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import botocore.loaders
 from pydantic import BeforeValidator, Field, PrivateAttr, create_model
 
 from bootstrap.definition.destinations import Destinations
@@ -19,6 +18,7 @@ from bootstrap.definition.document import Document, KeyPath
 from bootstrap.definition.events import EVENT_TYPES
 from bootstrap.definition.events.base import Trigger
 from bootstrap.definition.parsing import Model, Reference, parse
+from bootstrap.services.api_models import enumeration
 
 #: The Serverless Framework's default formats.
 _HTTP_API_FORMAT = json.dumps(
@@ -54,8 +54,7 @@ _REST_API_FORMAT = ", ".join(
 @cache
 def known_runtimes() -> tuple[str, ...]:
     """Every runtime identifier that the Lambda API model of the installed SDK lists."""
-    model = botocore.loaders.Loader().load_service_model("lambda", "service-2")
-    return tuple(model["shapes"]["Runtime"]["enum"])
+    return enumeration("lambda", "Runtime")
 
 
 def _scalar_to_text(value: Any) -> Any:

@@ -15,7 +15,8 @@ type Reference = str | dict[str, Any]
 class Model(BaseModel):
     """A mapping of the file. A key that it does not list is refused: ignored keys are traps."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=True)
+    # Deferred: most files have triggers of a few types, and need the validators of those alone.
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=True, defer_build=True)
 
 
 def parse[M: BaseModel](

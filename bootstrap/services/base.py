@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
-
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING, Any
 
 from bootstrap.services.shapes import Finding, Shape
 from bootstrap.settings import Settings
 from bootstrap.template import Physical
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
 
 type Properties = dict[str, Any]
 
@@ -134,6 +135,8 @@ def error_code(error: ClientError) -> str:
 
 def found(call: Callable[[], Any], *missing: str) -> Any | None:
     """The result of ``call``, or None when AWS answers with one of the codes ``missing``."""
+    from botocore.exceptions import ClientError  # reading a definition needs no SDK
+
     try:
         return call()
     except ClientError as error:

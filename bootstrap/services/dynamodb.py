@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
-
 from bootstrap.services import shapes
 from bootstrap.services.base import (
     Context,
@@ -18,6 +16,7 @@ from bootstrap.services.base import (
     outcome_of,
     subset,
 )
+from bootstrap.services.waiting import until_true
 from bootstrap.template import Physical
 
 _TABLE_KEYS = (
@@ -71,11 +70,7 @@ def _tags(dynamodb: Any, arn: str, given: list[dict[str, str]]) -> bool:
     return bool(stale or new)
 
 
-@retry(
-    retry=retry_if_result(lambda active: not active),
-    wait=wait_fixed(0.05),  # boto3's own waiter sleeps a second
-    stop=stop_after_delay(60),
-)
+@until_true(60)
 def _wait_until_active(dynamodb: Any, name: str) -> bool:
     """Wait until the table and its indexes can be changed (decorated: called until then)."""
     table = dynamodb.describe_table(TableName=name)["Table"]

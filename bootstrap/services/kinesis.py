@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
-
 from bootstrap.services import shapes
 from bootstrap.services.base import (
     Context,
@@ -16,6 +14,7 @@ from bootstrap.services.base import (
     found,
     outcome_of,
 )
+from bootstrap.services.waiting import until_true
 from bootstrap.template import Physical
 
 _GONE = "ResourceNotFoundException"
@@ -47,11 +46,7 @@ def _summary(kinesis: Any, name: str) -> dict[str, Any] | None:
     return answer and dict(answer["StreamDescriptionSummary"])
 
 
-@retry(
-    retry=retry_if_result(lambda summary: summary is None),
-    wait=wait_fixed(0.05),
-    stop=stop_after_delay(60),
-)
+@until_true(60)
 def _wait(kinesis: Any, name: str) -> Any:
     """The stream's description once it is active (decorated: called until then)."""
     summary = _summary(kinesis, name)

@@ -8,8 +8,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
-
 from bootstrap.packaging import select, zip_files, zip_folder
 from bootstrap.services import shapes
 from bootstrap.services.base import (
@@ -24,6 +22,7 @@ from bootstrap.services.base import (
     outcome_of,
     subset,
 )
+from bootstrap.services.waiting import until_true
 from bootstrap.template import Physical
 
 _GONE = "ResourceNotFoundException"
@@ -167,11 +166,7 @@ def _wait(client: Any, name: str) -> dict[str, Any]:
     return configuration
 
 
-@retry(
-    retry=retry_if_result(lambda configuration: configuration is None),
-    wait=wait_fixed(0.05),  # boto3's own waiter sleeps a second; a function is ready in 50 ms
-    stop=stop_after_delay(120),  # the first Node.js function waits for npm: 2 x 50 s at most
-)
+@until_true(120)  # the first Node.js function waits for npm: 2 x 50 s at most
 def wait_until_settled(client: Any, name: str) -> Any:
     """The function's configuration once nothing is pending (decorated: called until then)."""
     configuration: dict[str, Any] = client.get_function_configuration(FunctionName=name)
@@ -378,11 +373,7 @@ def _remove_mapping(context: Context, key: Key) -> bool:
     return removed
 
 
-@retry(
-    retry=retry_if_result(lambda unmapped: not unmapped),
-    wait=wait_fixed(0.05),
-    stop=stop_after_delay(120),  # the first Node.js function waits for npm: 2 x 50 s at most
-)
+@until_true(120)  # the first Node.js function waits for npm: 2 x 50 s at most
 def _wait_until_unmapped(client: Any, uuid: str) -> bool:
     """Wait until a deleted mapping no longer reads its source (decorated: called until then)."""
     return found(lambda: client.get_event_source_mapping(UUID=uuid), _GONE) is None

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 import requests
 
+from bootstrap.commands.load import load_template
 from bootstrap.commands.status import triggers
-from bootstrap.commands.up import load_template
 from bootstrap.definition.events import EVENT_TYPES
 from bootstrap.definition.model import parse_service
 from bootstrap.settings import Settings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import requests
 
+from bootstrap.commands.load import load_template
 from bootstrap.commands.status import triggers
-from bootstrap.commands.up import load_template
 from bootstrap.definition.model import parse_service
 from tests.e2e.conftest import ROOT
 

@@ -13,8 +13,8 @@ import pytest
 import requests
 import yaml
 
+from bootstrap.commands.load import load_template
 from bootstrap.commands.status import triggers
-from bootstrap.commands.up import load_template
 from bootstrap.definition.model import parse_service
 from bootstrap.deploy import apply
 from bootstrap.services.base import Context, Outcome

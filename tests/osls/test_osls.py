@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from bootstrap.commands.up import load_template
+from bootstrap.commands.load import load_template
 from bootstrap.packaging import select
 from bootstrap.template import Physical, Template, resolve
 

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, override
 
-import requests
 from pydantic import Field
 
 from bootstrap.definition import naming
@@ -222,6 +221,8 @@ class Alb(EventType[AlbEvent]):
     @override
     def endpoints(self, settings: Settings) -> list[Endpoint]:
         """Every listener of the running stack; none when it does not answer."""
+        import requests
+
         try:
             url = f"{settings.endpoint_url}/_trigger_stack/load-balancers"
             answer = requests.get(url, timeout=5)

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, override
 
-import requests
 from pydantic import Field
 
 from bootstrap.definition import naming
@@ -91,6 +90,8 @@ class _Undelivered(FailurePath):
         return DeadLetter(origin, reason, message["Body"], message)
 
     def send_back(self, settings: Settings, letter: DeadLetter) -> None:
+        import requests
+
         attributes = letter.message["MessageAttributes"]
         answer = requests.post(
             f"{settings.endpoint_url}/_trigger_stack/events/deliver",

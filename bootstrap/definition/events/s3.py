@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, override
 
-import botocore.loaders
-
 from bootstrap.definition import naming
 from bootstrap.definition.document import Document, KeyPath
 from bootstrap.definition.events.base import (
@@ -21,6 +19,7 @@ from bootstrap.definition.events.base import (
 )
 from bootstrap.definition.events.failures import ASYNCHRONOUS_INVOCATION
 from bootstrap.definition.parsing import Model
+from bootstrap.services.api_models import enumeration
 from bootstrap.settings import Settings
 from bootstrap.template import Resource
 
@@ -55,8 +54,7 @@ def bucket_name_problem(name: str) -> str | None:
 @cache
 def known_s3_events() -> tuple[str, ...]:
     """Every event type that the S3 API model of the installed SDK lists."""
-    model = botocore.loaders.Loader().load_service_model("s3", "service-2")
-    return tuple(model["shapes"]["Event"]["enum"])
+    return enumeration("s3", "Event")
 
 
 class S3Bucket(Model):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import Project
 
-from bootstrap.commands.up import load_template
+from bootstrap.commands.load import load_template
 from bootstrap.errors import DefinitionError
 from bootstrap.template import Template
 

@@ -1,0 +1,155 @@
+"""Asynchronous invocations and deliveries: whether their failures land anywhere.
+
+AWS Lambda, "How Lambda handles errors and retries with asynchronous invocation"; EventBridge,
+"Using dead-letter queues"; Amazon SNS, "Amazon SNS dead-letter queues".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bootstrap.checks.findings import Hit, Severity, rule
+from bootstrap.checks.view import (
+    INVOKE_CONFIG,
+    SUBSCRIPTION,
+    View,
+    arn_type,
+    own_name,
+    whole,
+    within,
+)
+from bootstrap.definition.destinations import DESTINATION_TYPES
+
+
+@rule(
+    "TS201",
+    Severity.WARNING,
+    mend="Give the function destinations.onFailure with a queue.",
+)
+def no_destination(view: View) -> Iterator[Hit]:
+    """An asynchronous event that failed three times is dropped, and nothing says so."""
+    for invocation in view.invocations:
+        if not view.on_failure(invocation.function):
+            yield Hit(
+                f"{own_name(invocation.function)} is invoked asynchronously and has no place for "
+                "failures.",
+                invocation.at,
+            )
+
+
+@rule(
+    "TS202",
+    Severity.WARNING,
+    mend="Give it deadLetterQueueArn (in resources: DeadLetterConfig of the target).",
+)
+def no_dead_letter_queue_of_target(view: View) -> Iterator[Hit]:
+    """An event that EventBridge cannot deliver within its retries is dropped."""
+    for target in view.targets:
+        if not within(target.body, "DeadLetterConfig", "Arn"):
+            name = target.body.get("Id")
+            yield Hit(
+                f"The target {name} of the rule {view.name(target.rule)} has no dead-letter queue.",
+                target.at,
+            )
+
+
+@rule("TS203", Severity.WARNING, mend="Give the subscription a redrivePolicy with a queue.")
+def no_redrive_policy_of_subscription(view: View) -> Iterator[Hit]:
+    """A message that SNS cannot deliver to the endpoint is dropped."""
+    for subscription in view.of(SUBSCRIPTION):
+        policy = subscription.properties.get("RedrivePolicy")
+        if not within(policy, "deadLetterTargetArn"):
+            yield Hit(
+                f"The subscription {subscription.logical_id} has no dead-letter queue.",
+                view.at(subscription),
+            )
+    for invocation in view.invocations:
+        if invocation.principal == "sns.amazonaws.com" and invocation.sender.type != SUBSCRIPTION:
+            yield Hit(
+                f"The subscription of {own_name(invocation.function)} has no dead-letter queue.",
+                invocation.at,
+            )
+
+
+@rule(
+    "TS204",
+    Severity.WARNING,
+    mend="Allow retries, or name a queue that gets what failed.",
+)
+def one_try(view: View) -> Iterator[Hit]:
+    """One failure, be it a throttle, and the event is dropped."""
+    for config in view.of(INVOKE_CONFIG):
+        tries = whole(config.properties.get("MaximumRetryAttempts"))
+        if tries == 0 and not within(config.properties, "DestinationConfig", "OnFailure"):
+            yield Hit(
+                "There are no retries, and no destination.", view.at(config, "MaximumRetryAttempts")
+            )
+    for target in view.targets:
+        tries = whole(within(target.body, "RetryPolicy", "MaximumRetryAttempts"))
+        if tries == 0 and not within(target.body, "DeadLetterConfig", "Arn"):
+            keys = ("Targets", target.index, "RetryPolicy", "MaximumRetryAttempts")
+            yield Hit(
+                "The target has no retries, and no dead-letter queue.", view.at(target.rule, *keys)
+            )
+
+
+@rule(
+    "TS205",
+    Severity.WARNING,
+    mend="Remove it; failures of a queue or stream go to the place that its trigger names.",
+)
+def unused_destination(view: View) -> Iterator[Hit]:
+    """Only asynchronous invocations have destinations: what fails otherwise never gets there."""
+    invoked = {invocation.function.logical_id for invocation in view.invocations}
+    if any(_invokes_unknown(view, function.logical_id) for function in view.functions):
+        return
+    for config in view.of(INVOKE_CONFIG):
+        function = view.function(config.properties["FunctionName"])
+        if function is None or function.logical_id in invoked:
+            continue
+        if within(config.properties, "DestinationConfig", "OnFailure"):
+            yield Hit(
+                f"{own_name(function)} has an on-failure destination, and nothing invokes it "
+                "asynchronously.",
+                view.at(config, "DestinationConfig", "OnFailure"),
+            )
+
+
+def _invokes_unknown(view: View, logical_id: str) -> bool:
+    """Whether the code of a function invokes functions asynchronously: which ones is unknown."""
+    code = view.sources.code(view.resources[logical_id])
+    return any(
+        view.sources.constant(call.module, call.argument("InvocationType")) == "Event"
+        for call in code.calls
+        if call.method == "invoke"
+    )
+
+
+@rule("TS206", Severity.ERROR, mend="Write the type of the resource that arn refers to.")
+def wrong_destination_type(view: View) -> Iterator[Hit]:
+    """The execution role gets the permission for another service, and every record is refused."""
+    for function in view.functions:
+        if function.path[:1] != ("functions",):
+            continue
+        given = within(view.written(function.path), "destinations")
+        for name in ("onSuccess", "onFailure"):
+            body = within(given, name)
+            kind = DESTINATION_TYPES.get(str(within(body, "type")))
+            arn = within(body, "arn")
+            found = view.target(arn)
+            actual = found.type if found else arn_type(arn) if isinstance(arn, str) else None
+            if kind and actual and kind != actual:
+                yield Hit(
+                    f"{own_name(function)}: the destination is an {actual}, not of type "
+                    f"{body['type']}.",
+                    (*function.path, "destinations", name, "type"),
+                )
+    for mapping in view.mappings:
+        target = within(view.written(mapping.resource.path), "destinations", "onFailure")
+        kind = DESTINATION_TYPES.get(str(within(target, "type")))
+        found = view.target(within(target, "arn"))
+        if kind and found is not None and found.type != kind:
+            yield Hit(
+                f"The destination is an {found.type}, not of type {target['type']}.",
+                (*mapping.resource.path, "destinations", "onFailure", "type"),
+            )

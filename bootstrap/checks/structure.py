@@ -1,0 +1,78 @@
+"""What no definition can be created without: handlers, types and properties, references."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from bootstrap.checks import handlers, resources
+from bootstrap.checks.findings import Hit, Rule, Severity
+from bootstrap.definition.document import KeyPath
+from bootstrap.errors import DefinitionError
+from bootstrap.template import Resource, Template
+
+DEFINITION = Rule(
+    "TS001",
+    Severity.ERROR,
+    "The definition cannot be read, or says something that cannot be done.",
+    "Correct what the sentence names.",
+)
+HANDLER = Rule(
+    "TS002",
+    Severity.ERROR,
+    "Lambda cannot import the handler.",
+    "Name a file and a function in it that the package has.",
+)
+RESOURCE = Rule(
+    "TS003",
+    Severity.ERROR,
+    "The stack cannot create a resource of this type, or with this property.",
+    "Use a type, property and shape that AWS CloudFormation documents and the stack supports.",
+)
+REFERENCE = Rule(
+    "TS004",
+    Severity.ERROR,
+    "A resource refers to nothing, or to itself.",
+    "Refer to the logical id of another resource.",
+)
+OTHERWISE = Rule(
+    "TS005",
+    Severity.NOTE,
+    "A key that only matters elsewhere has no effect here, or an old spelling is read as today's.",
+    "Nothing, unless you counted on it.",
+)
+RULES = (DEFINITION, HANDLER, RESOURCE, REFERENCE, OTHERWISE)
+
+
+def examine(template: Template) -> Iterator[tuple[Rule, Hit, Resource | None]]:
+    """Everything that is wrong, each with its rule, and the resource that cannot be looked at."""
+    for resource in template.resources.values():
+        if problem := _problem(resources.check_resource, template, resource):
+            yield RESOURCE, problem, resource
+        elif problem := _problem(handlers.check_function, template, resource):
+            yield HANDLER, problem, None
+    for note in template.document.notes:
+        name = ".".join(str(part) for part in note.path)
+        yield OTHERWISE, Hit(f"{name}: {note.text}.", note.path), None
+    missing = False
+    for resource, need in template.missing():
+        missing = True
+        yield REFERENCE, _hit(template.unknown_reference(resource, need), resource.path), None
+    if not missing:
+        try:
+            template.ordered()
+        except DefinitionError as error:
+            yield REFERENCE, _hit(error, error.path), None
+
+
+def _problem(
+    check: Callable[[Template, Resource], None], template: Template, resource: Resource
+) -> Hit | None:
+    try:
+        check(template, resource)
+    except DefinitionError as error:
+        return _hit(error, error.path)
+    return None
+
+
+def _hit(error: DefinitionError, path: KeyPath) -> Hit:
+    return Hit(error.message, path)

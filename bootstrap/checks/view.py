@@ -1,0 +1,436 @@
+"""A template as rules look at it: what refers to what, who invokes whom, where a key stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bootstrap.checks.sources import Sources
+from bootstrap.definition.document import Document, KeyPath
+from bootstrap.template import Resource, Template
+
+FUNCTION = "AWS::Lambda::Function"
+MAPPING = "AWS::Lambda::EventSourceMapping"
+INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
+PERMISSION = "AWS::Lambda::Permission"
+QUEUE = "AWS::SQS::Queue"
+QUEUE_POLICY = "AWS::SQS::QueuePolicy"
+TOPIC = "AWS::SNS::Topic"
+TOPIC_POLICY = "AWS::SNS::TopicPolicy"
+SUBSCRIPTION = "AWS::SNS::Subscription"
+BUCKET = "AWS::S3::Bucket"
+BUS = "AWS::Events::EventBus"
+RULE = "AWS::Events::Rule"
+
+#: The property that has the physical name, by type; one that is made from others has none here.
+_NAMES = {
+    FUNCTION: "FunctionName",
+    QUEUE: "QueueName",
+    TOPIC: "TopicName",
+    BUCKET: "BucketName",
+    BUS: "Name",
+    RULE: "Name",
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::Kinesis::Stream": "Name",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": "Name",
+    "AWS::Lambda::LayerVersion": "LayerName",
+    "AWS::SES::EmailIdentity": "EmailIdentity",
+}
+#: The service in an ARN, and the type of what it names.
+_ARN_TYPES = {
+    "arn:*:sqs": QUEUE,
+    "arn:*:sns": TOPIC,
+    "arn:*:lambda": FUNCTION,
+    "arn:*:events": BUS,
+    "arn:*:kinesis": "AWS::Kinesis::Stream",
+    "arn:*:dynamodb": "AWS::DynamoDB::Table",
+    "arn:*:s3": BUCKET,
+}
+#: How the properties of a trigger's resources are written in the file, longest first.
+_WRITTEN: dict[KeyPath, KeyPath] = {
+    ("Targets", 0, "InputTransformer", "InputTemplate"): ("inputTransformer", "inputTemplate"),
+    ("Targets", 0, "InputTransformer"): ("inputTransformer",),
+    ("Targets", 0, "DeadLetterConfig"): ("deadLetterQueueArn",),
+    ("Targets", 0, "RetryPolicy", "MaximumRetryAttempts"): ("retryPolicy", "maximumRetryAttempts"),
+    ("Targets", 0): (),
+    ("DestinationConfig", "OnFailure"): ("destinations", "onFailure"),
+    ("DestinationConfig", "OnSuccess"): ("destinations", "onSuccess"),
+    ("Environment", "Variables"): ("environment",),
+    ("BatchSize",): ("batchSize",),
+    ("Enabled",): ("enabled",),
+    ("State",): ("enabled",),
+    ("EventSourceArn",): ("arn",),
+    ("FunctionResponseTypes",): ("functionResponseType",),
+    ("FilterCriteria",): ("filterPatterns",),
+    ("MaximumRetryAttempts",): ("maximumRetryAttempts",),
+    ("EventPattern",): ("pattern",),
+    ("EventBusName",): ("eventBus",),
+    ("ScheduleExpression",): ("schedule",),
+    ("ScheduleExpressionTimezone",): ("timezone",),
+    ("RedrivePolicy",): ("redrivePolicy",),
+    ("Timeout",): ("timeout",),
+    ("ReservedConcurrentExecutions",): ("reservedConcurrency",),
+}
+_SUB = re.compile(r"\$\{([^}!]+)\}")
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """An event source mapping: the function, and the source when it is the service's own.
+
+    Attributes:
+        service: ``AWS::SQS::Queue`` and so on: the type of the source, own or not.
+    """
+
+    resource: Resource
+    function: Resource | None
+    source: Resource | None
+    service: str
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it is on."""
+        return self.resource.properties.get("Enabled") is not False
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """Something that invokes a function asynchronously.
+
+    Attributes:
+        at: where that is written.
+        principal: the AWS service that invokes; None when it is Lambda itself.
+    """
+
+    function: Resource
+    sender: Resource
+    at: KeyPath
+    principal: str | None
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target of a rule.
+
+    Attributes:
+        to: what it is, when it is the service's own.
+        at: path of the target in the file.
+    """
+
+    rule: Resource
+    index: int
+    body: dict[str, Any]
+    to: Resource | None
+    at: KeyPath
+
+
+def whole(value: Any, default: int | None = None) -> int | None:
+    """A whole number, as a number or as text; ``default`` for None, None for anything else."""
+    if value is None:
+        return default
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 20:
+        return int(value)
+    return None
+
+
+def entries(value: Any) -> list[Any]:
+    """A list; what stands alone is a list of one, and nothing is an empty list."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def mappings_in(value: Any) -> list[dict[str, Any]]:
+    """The mappings in a list, or the one mapping."""
+    return [item for item in entries(value) if isinstance(item, dict)]
+
+
+def texts(value: Any) -> list[str]:
+    """The texts in a list, or the one text."""
+    return [item for item in entries(value) if isinstance(item, str)]
+
+
+def within(value: Any, *keys: str) -> Any:
+    """What stands in nested mappings under ``keys``; None when any is missing."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+class View:
+    """A template, with the questions that rules ask about it."""
+
+    def __init__(self, template: Template, resources: dict[str, Resource]) -> None:
+        """Look at ``resources``: those of the template whose properties have the right shapes."""
+        self.template = template
+        self.document: Document = template.document
+        self.resources = resources
+        self.sources = Sources(self.document.root.resolve())
+        self._named = {
+            (resource.type, name): resource
+            for resource in resources.values()
+            if (name := self.name(resource)) is not None
+        }
+
+    # --- Resources
+
+    def of(self, kind: str) -> list[Resource]:
+        """The resources of one type."""
+        return [resource for resource in self.resources.values() if resource.type == kind]
+
+    def name(self, resource: Resource) -> str | None:
+        """The physical name, as far as it is text; references in it stand as ``${…}``."""
+        key = _NAMES.get(resource.type)
+        return self.text(resource.properties.get(key)) if key else None
+
+    def called(self, kind: str, name: str) -> Resource | None:
+        """The resource of a type that has a physical name."""
+        return self._named.get((kind, name))
+
+    def text(self, value: Any) -> str | None:
+        """A value as text, references in it as ``${…}``; None when it is no text."""
+        if isinstance(value, str):
+            return value
+        if not isinstance(value, dict) or len(value) != 1:
+            return None
+        ((key, inner),) = value.items()
+        match key, inner:
+            case "Ref", str():
+                return f"${{{inner}}}"
+            case "Fn::GetAtt", [str(identity), str(attribute)]:
+                return f"${{{identity}.{attribute}}}"
+            case "Fn::Sub", str():
+                return inner
+            case "Fn::Sub", [str(form), dict(extra)]:
+                return _SUB.sub(
+                    lambda m: self.text(extra[m[1]]) or m[0] if m[1] in extra else m[0], form
+                )
+            case "Fn::Join", [str(separator), list(parts)]:
+                given = [self.text(part) for part in parts]
+                return None if None in given else separator.join(map(str, given))
+        return None
+
+    def target(self, value: Any) -> Resource | None:
+        """The resource that a reference, an ARN or a sub-expression names, if it is an own one."""
+        text = self.text(value)
+        if text is None:
+            return None
+        if whole_reference := _SUB.fullmatch(text):
+            return self.resources.get(whole_reference[1].split(".", 1)[0])
+        kind = arn_type(text)
+        if kind is None:
+            return None
+        region = text.split(":")[3:4]
+        if region and region[0] not in ("", self.template.region, "${AWS::Region}"):
+            return None
+        name = text.split(":", 5)[-1].removeprefix("function:").removeprefix("event-bus/")
+        if kind == "AWS::DynamoDB::Table":
+            name = name.removeprefix("table/").split("/")[0]
+        name = name.removeprefix("stream/").removesuffix(":$LATEST")
+        return self.called(kind, name)
+
+    def at(self, resource: Resource, *keys: str | int) -> KeyPath:
+        """Where a property of a resource is written; what has no place of its own is its owner."""
+        path: KeyPath = (*resource.path, "Properties", *keys)
+        if resource.path[:1] != ("resources",):
+            rest: KeyPath = keys
+            for length in range(len(keys), 0, -1):
+                if (written := _WRITTEN.get(keys[:length])) is not None:
+                    rest = (*written, *keys[length:])
+                    break
+            path = (*resource.path, *rest)
+        for length in range(len(path), len(resource.path), -1):
+            if path[:length] in self.document.lines:
+                return path[:length]
+        return resource.path
+
+    def written(self, path: KeyPath) -> Any:
+        """What stands at a path of the file, variables resolved; None for what is not there."""
+        node: Any = self.document.data
+        for part in path:
+            match node, part:
+                case dict(), str():
+                    node = node.get(part)
+                case list(), int() if part < len(node):
+                    node = node[part]
+                case _:
+                    return None
+        return node
+
+    # --- Functions and what invokes them
+
+    @cached_property
+    def functions(self) -> list[Resource]:
+        """The functions."""
+        return self.of(FUNCTION)
+
+    def timeout(self, function: Resource) -> int:
+        """The time-out of a function, in seconds."""
+        return whole(function.properties.get("Timeout"), 3) or 3
+
+    @cached_property
+    def mappings(self) -> list[Mapping]:
+        """All event source mappings."""
+        found = []
+        for resource in self.of(MAPPING):
+            arn = resource.properties["EventSourceArn"]
+            source = self.target(arn)
+            kind = source.type if source else arn_type(self.text(arn) or "") or ""
+            function = self.function(resource.properties["FunctionName"])
+            found.append(Mapping(resource, function, source, kind))
+        return found
+
+    @property
+    def queue_mappings(self) -> list[Mapping]:
+        """The event source mappings on queues."""
+        return [mapping for mapping in self.mappings if mapping.service == QUEUE]
+
+    def function(self, value: Any) -> Resource | None:
+        """The function that a name, an ARN or a reference names."""
+        found = self.target(value)
+        if found is None and isinstance(value, str):
+            found = self.called(FUNCTION, value)
+        return found if found is not None and found.type == FUNCTION else None
+
+    @cached_property
+    def targets(self) -> list[Target]:
+        """The targets of all rules."""
+        return [
+            Target(resource, index, body, self.target(body.get("Arn")), at)
+            for resource in self.of(RULE)
+            for index, body in enumerate(mappings_in(resource.properties.get("Targets")))
+            for at in [self.at(resource, "Targets", index)]
+        ]
+
+    @cached_property
+    def invocations(self) -> list[Invocation]:
+        """Everything that invokes a function asynchronously."""
+        return list(self._invocations())
+
+    def _invocations(self) -> Iterator[Invocation]:
+        for target in self.targets:
+            if target.to is not None and target.to.type == FUNCTION:
+                yield Invocation(target.to, target.rule, target.at, "events.amazonaws.com")
+        for subscription in self.of(SUBSCRIPTION):
+            function = self.function(subscription.properties["Endpoint"])
+            if subscription.properties["Protocol"] == "lambda" and function:
+                at = self.at(subscription, "Endpoint")
+                yield Invocation(function, subscription, at, "sns.amazonaws.com")
+        yield from self._invocations_of_topics()
+        for bucket in self.of(BUCKET):
+            for index, body in enumerate(notifications(bucket)):
+                if function := self.function(body.get("Function")):
+                    at = self.notification_at(bucket, index)
+                    yield Invocation(function, bucket, at, "s3.amazonaws.com")
+        for config in (*self.of(INVOKE_CONFIG), *self.of(MAPPING)):
+            for name in ("OnSuccess", "OnFailure"):
+                value = within(config.properties, "DestinationConfig", name, "Destination")
+                if function := self.function(value):
+                    at = self.at(config, "DestinationConfig", name)
+                    yield Invocation(function, config, at, None)
+
+    def _invocations_of_topics(self) -> Iterator[Invocation]:
+        for topic in self.of(TOPIC):
+            for index, body in enumerate(mappings_in(topic.properties.get("Subscription"))):
+                function = self.function(body.get("Endpoint"))
+                if body.get("Protocol") == "lambda" and function:
+                    at = self.at(topic, "Subscription", index)
+                    at = self._trigger(topic, function, "sns.amazonaws.com") or at
+                    yield Invocation(function, topic, at, "sns.amazonaws.com")
+
+    def notification_at(self, bucket: Resource, index: int) -> KeyPath:
+        """Where a Lambda notification of a bucket is written."""
+        body = notifications(bucket)[index]
+        if bucket.path[:1] == ("resources",):
+            return self.at(bucket, "NotificationConfiguration", "LambdaConfigurations", index)
+        function = self.function(body.get("Function"))
+        same = [b for b in notifications(bucket)[:index] if b.get("Function") == body["Function"]]
+        found = function and self._trigger(bucket, function, "s3.amazonaws.com", len(same))
+        return found or bucket.path
+
+    def _trigger(
+        self, sender: Resource, function: Resource, principal: str, number: int = 0
+    ) -> KeyPath | None:
+        """The path of the trigger that a permission of the function was made for.
+
+        Several triggers of one function and sender share a permission, which has the path of the
+        first: the ``number``-th of the same type among the function's events is meant.
+        """
+        if sender.path[:1] == ("resources",):
+            return None
+        name = self.name(sender) or ""
+        for permission in self.of(PERMISSION):
+            source = self.text(permission.properties.get("SourceArn")) or ""
+            if (
+                permission.properties["Principal"] == principal
+                and self.function(permission.properties["FunctionName"]) is function
+                and re.split("[:/]", source)[-1] == name
+                and permission.path[:1] == ("functions",)
+            ):
+                first = permission.path
+                if number and len(first) == 5 and isinstance(first[3], int):
+                    lines = self.document.lines
+                    places = [
+                        place
+                        for i in range(first[3], first[3] + 200)
+                        if (place := (*first[:3], i, first[4])) in lines
+                    ]
+                    return places[number] if number < len(places) else first
+                return first
+        return None
+
+    def invoke_config(self, function: Resource) -> Resource | None:
+        """The settings of the asynchronous invocation of a function."""
+        return next(
+            (
+                config
+                for config in self.of(INVOKE_CONFIG)
+                if self.function(config.properties["FunctionName"]) is function
+            ),
+            None,
+        )
+
+    def on_failure(self, function: Resource) -> Any:
+        """The on-failure destination of a function's asynchronous invocations, or None."""
+        config = self.invoke_config(function)
+        return config and within(config.properties, "DestinationConfig", "OnFailure", "Destination")
+
+    def bus(self, value: Any) -> str:
+        """A bus, as text that equal buses share: the logical id of an own one, or its name."""
+        if value is None:
+            return "default"
+        text = self.text(value) or ""
+        own = self.target(value) or self.called(BUS, text)
+        if own is not None:
+            return own.logical_id
+        return text.rpartition("/")[2] if text.startswith("arn:") else text
+
+
+def arn_type(arn: str) -> str | None:
+    """The type of what an ARN names: ``AWS::SQS::Queue``; None for what is no ARN of these."""
+    parts = arn.split(":")
+    if len(parts) < 6 or parts[0] != "arn":
+        return None
+    return _ARN_TYPES.get(f"arn:*:{parts[2]}")
+
+
+def notifications(bucket: Resource) -> list[dict[str, Any]]:
+    """The notifications of a bucket to functions."""
+    configuration = bucket.properties.get("NotificationConfiguration")
+    return mappings_in(within(configuration, "LambdaConfigurations"))
+
+
+def own_name(resource: Resource) -> str:
+    """How a resource is called in a sentence: a function by its key, others by logical id."""
+    if resource.path[:1] == ("functions",):
+        return f"functions.{resource.path[1]}"
+    return resource.logical_id

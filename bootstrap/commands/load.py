@@ -1,0 +1,25 @@
+"""From a definition file to a template."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bootstrap.definition.compile import compile_template
+from bootstrap.definition.conditions import evaluate
+from bootstrap.definition.document import load_document
+from bootstrap.definition.normalise import normalise
+from bootstrap.definition.variables import resolve_variables
+from bootstrap.template import Template
+
+
+def load_template(file: Path, stage: str | None = None) -> Template:
+    """Read a definition file and compile it.
+
+    Raises:
+        DefinitionError: anything wrong in it.
+    """
+    document = load_document(file)
+    resolve_variables(document, options={"stage": stage} if stage else {})
+    normalise(document)
+    evaluate(document)
+    return compile_template(document)
