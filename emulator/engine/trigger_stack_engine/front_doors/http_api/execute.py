@@ -151,12 +151,14 @@ class DataPlane:
         return response
 
     def _log(self, call: Call, log: AccessLog, response: HttpResponse) -> None:
-        if self._write_log is None:
+        """Write the line of a request, after the response has been sent."""
+        if self._write_log is None or call.notes is None:
             return
-        values = variables(call, response)
-        # Not now: the response goes first.
+        call.notes.took_s = time.perf_counter() - call.notes.started
         write = self._write_log
-        asyncio.get_running_loop().call_soon(lambda: write(log.stream, log.line(values)))
+        asyncio.get_running_loop().call_soon(
+            lambda: write(log.stream, log.line(variables(call, response)))
+        )
 
     async def _route(self, call: Call) -> HttpResponse:
         cors = call.snapshot.cors
