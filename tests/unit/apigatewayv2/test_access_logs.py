@@ -14,6 +14,7 @@ from trigger_stack.services.apigatewayv2.models import Api
 from trigger_stack_engine.front_doors.core.access_logs import AccessLog, parse_log_group
 from trigger_stack_engine.front_doors.core.message import HttpRequest
 from trigger_stack_engine.front_doors.core.throttles import Throttles
+from trigger_stack_engine.front_doors.http_api.call import Call, Notes
 
 GROUP = "arn:aws:logs:us-east-1:000000000000:log-group:/api/access"
 
@@ -155,6 +156,32 @@ def test_a_line_says_what_went_wrong(plane: Plane, function: FakeLambda) -> None
     assert "doesn't match the format" in malformed["integrationErrorMessage"]
     lone = log_of(plane, HttpRequest("GET", "/lone"), api)
     assert (lone["status"], lone["error.responseType"]) == ("500", "DEFAULT_5XX")
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "value"),
+    [
+        ({"jwt": {"claims": {"sub": "u1"}, "scopes": None}}, "authorizer.claims.sub", "u1"),
+        ({"jwt": {"claims": {"sub": "u1"}, "scopes": None}}, "authorizer.claims", None),
+        ({"lambda": {"number": 1, "flag": True}}, "authorizer.number", "1"),
+        ({"lambda": {"number": 1, "flag": True}}, "authorizer.flag", "true"),
+        ({"lambda": {}}, "authorizer.number", None),
+        (
+            {"iam": {"accountId": "1", "callerId": "c", "userId": "u", "userArn": "arn:aws:x"}},
+            "identity.userArn",
+            "arn:aws:x",
+        ),
+    ],
+)
+def test_what_an_authorizer_said_is_a_variable(
+    said: dict[str, Any], name: str, value: str | None
+) -> None:
+    api = make_api({"GET /x": {}})
+    stage = api.stages["$default"]
+    assert stage.snapshot is not None
+    call = Call(HttpRequest("GET", "/x"), api, stage, stage.snapshot, "/x", "id")
+    call.notes, call.authorizer = Notes(), said
+    assert call.lookup(f"context.{name}") == value
 
 
 def test_a_slow_integration_is_in_the_log(plane: Plane, function: FakeLambda) -> None:
