@@ -27,6 +27,7 @@ FORMAT = {
     for name in (
         *("requestId", "routeKey", "status", "path", "integration.requestId", "authorizer.who"),
         *("integrationErrorMessage", "error.responseType", "authorizer.error"),
+        "integrationStatus",
     )
 }
 
@@ -90,6 +91,7 @@ def test_every_request_leaves_a_line(
         "error.responseType": "-",
         "integration.requestId": good.headers["x-request-id"],
         "integrationErrorMessage": "-",
+        "integrationStatus": "200",
         "path": "/pets/a%20b",
         "requestId": good.headers["apigw-requestid"],
         "routeKey": "GET /pets/{petId}",
@@ -97,6 +99,7 @@ def test_every_request_leaves_a_line(
     }
     assert "Lambda function returned" in by_path["/raising"]["integrationErrorMessage"]
     assert by_path["/raising"]["error.responseType"] == "INTEGRATION_FAILURE"
+    assert by_path["/raising"]["integrationStatus"] == "200"
     assert "permissions" in by_path["/forbidden"]["integrationErrorMessage"]
     assert (by_path["/nothing"]["status"], by_path["/nothing"]["routeKey"]) == ("404", "-")
 

@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.unit.apigatewayv2.http_api_plane import FakeLambda, Plane, header, make_api, message
+from tests.unit.apigatewayv2.http_api_plane import (
+    FUNCTION,
+    FakeLambda,
+    Plane,
+    header,
+    make_api,
+    message,
+)
 from trigger_stack.services.apigatewayv2.models import Api
 from trigger_stack_engine.front_doors.core.access_logs import AccessLog, parse_log_group
 from trigger_stack_engine.front_doors.core.message import HttpRequest
@@ -144,7 +151,18 @@ def test_a_line_says_what_went_wrong(plane: Plane, function: FakeLambda) -> None
         *("integration.status", "integrationLatency"),
     ) | {"quoted": "$context.requestId"}
     function.handler = lambda _: {"statusCode": "malformed"}
-    api = logged_api({"GET /malformed": {}, "GET /lone": None}, line)
+    api = logged_api(
+        {
+            "GET /malformed": {},
+            "GET /lone": None,
+            "GET /missing": {"IntegrationUri": FUNCTION + "missing"},
+            "GET /nobody": {
+                "IntegrationType": "HTTP_PROXY",
+                "IntegrationUri": "http://127.0.0.1:1/",
+            },
+        },
+        line,
+    )
 
     nothing = log_of(plane, HttpRequest("GET", "/nothing"), api)
     assert (nothing["status"], nothing["routeKey"], nothing["error.message"]) == (
@@ -154,6 +172,11 @@ def test_a_line_says_what_went_wrong(plane: Plane, function: FakeLambda) -> None
     malformed = log_of(plane, HttpRequest("GET", "/malformed"), api)
     assert (malformed["status"], malformed["error.responseType"]) == ("500", "INTEGRATION_FAILURE")
     assert "doesn't match the format" in malformed["integrationErrorMessage"]
+    assert malformed["integration.status"] == "200"
+    for path in ("/missing", "/nobody"):
+        values = log_of(plane, HttpRequest("GET", path), api)
+        assert (values["status"], values["integration.status"]) == ("500", "-")
+        assert values["integrationLatency"].isdecimal()
     lone = log_of(plane, HttpRequest("GET", "/lone"), api)
     assert (lone["status"], lone["error.responseType"]) == ("500", "DEFAULT_5XX")
 

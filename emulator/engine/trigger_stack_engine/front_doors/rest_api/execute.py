@@ -439,8 +439,9 @@ def _integration_variables(call: _Call) -> Resource:
     """The ``$context`` variables that say what an integration did."""
     is_function = call.function_request_id is not None
     own, took_ms = call.integration_status, int(call.integration_s * 1000)
-    # Lambda's own status is 200 also when the function's result cannot be used.
-    service = 200 if is_function and own is not None else own
+    # Lambda's own status is 200 also when the function failed or its result cannot be used.
+    used = own is not None or call.problem in (_FAILED, _MALFORMED)
+    service = 200 if is_function and used else own
     return {
         "awsEndpointRequestId": call.function_request_id,
         "integration": {
