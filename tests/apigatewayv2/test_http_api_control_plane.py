@@ -120,6 +120,23 @@ def test_routes_have_one_key_each(apigatewayv2: ApiGatewayV2Client, make_api: Ma
     assert keys == ["PUT /brand/{brandId}"]
 
 
+def test_what_terraform_always_sends_is_taken(
+    apigatewayv2: ApiGatewayV2Client, make_api: MakeApi
+) -> None:
+    api_id = make_api(ApiKeySelectionExpression="$request.header.x-api-key").api_id
+    made = apigatewayv2.create_integration(
+        ApiId=api_id, PassthroughBehavior="WHEN_NO_MATCH", ConnectionType="INTERNET", **INTEGRATION
+    )
+    route = apigatewayv2.create_route(
+        ApiId=api_id,
+        RouteKey="GET /x",
+        ApiKeyRequired=False,
+        AuthorizationType="NONE",
+        Target=f"integrations/{made['IntegrationId']}",
+    )
+    assert route["ApiKeyRequired"] is False
+
+
 def test_an_integration_in_use_is_not_deleted(
     apigatewayv2: ApiGatewayV2Client, make_api: MakeApi
 ) -> None:
@@ -244,8 +261,8 @@ def test_an_id_can_be_chosen_once(apigatewayv2: ApiGatewayV2Client, make_api: Ma
         ),
         (
             "create_integration",
-            INTEGRATION | {"PassthroughBehavior": "NEVER"},
-            "PassthroughBehavior is not currently supported for HTTP APIs",
+            INTEGRATION | {"RequestTemplates": {"a/b": "c"}},
+            "RequestTemplates is not currently supported for HTTP APIs",
         ),
         ("create_integration", INTEGRATION | {"ConnectionId": "x"}, "ConnectionId"),
         ("create_integration", INTEGRATION | {"CredentialsArn": "role"}, "credentials ARN role"),

@@ -782,6 +782,7 @@ def test_access_logs_have_a_line_for_each_request(stack: Stack) -> None:
     broken_line = by_path["/live/broken"]
     assert (broken_line["status"], broken_line["error.responseType"]) == ("502", "DEFAULT_5XX")
     assert "Malformed Lambda proxy response" in broken_line["integrationErrorMessage"]
+    assert broken_line["integration.status"] == "200"
     signed = by_path["/live/signed"]
     assert (signed["status"], signed["integrationLatency"]) == ("403", "-")
     assert signed["error.responseType"] == "MISSING_AUTHENTICATION_TOKEN"

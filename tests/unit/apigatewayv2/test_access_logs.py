@@ -9,11 +9,19 @@ from typing import Any
 
 import pytest
 
-from tests.unit.apigatewayv2.http_api_plane import FakeLambda, Plane, header, make_api, message
+from tests.unit.apigatewayv2.http_api_plane import (
+    FUNCTION,
+    FakeLambda,
+    Plane,
+    header,
+    make_api,
+    message,
+)
 from trigger_stack.services.apigatewayv2.models import Api
 from trigger_stack_engine.front_doors.core.access_logs import AccessLog, parse_log_group
 from trigger_stack_engine.front_doors.core.message import HttpRequest
 from trigger_stack_engine.front_doors.core.throttles import Throttles
+from trigger_stack_engine.front_doors.http_api.call import Call, Notes
 
 GROUP = "arn:aws:logs:us-east-1:000000000000:log-group:/api/access"
 
@@ -143,7 +151,18 @@ def test_a_line_says_what_went_wrong(plane: Plane, function: FakeLambda) -> None
         *("integration.status", "integrationLatency"),
     ) | {"quoted": "$context.requestId"}
     function.handler = lambda _: {"statusCode": "malformed"}
-    api = logged_api({"GET /malformed": {}, "GET /lone": None}, line)
+    api = logged_api(
+        {
+            "GET /malformed": {},
+            "GET /lone": None,
+            "GET /missing": {"IntegrationUri": FUNCTION + "missing"},
+            "GET /nobody": {
+                "IntegrationType": "HTTP_PROXY",
+                "IntegrationUri": "http://127.0.0.1:1/",
+            },
+        },
+        line,
+    )
 
     nothing = log_of(plane, HttpRequest("GET", "/nothing"), api)
     assert (nothing["status"], nothing["routeKey"], nothing["error.message"]) == (
@@ -153,8 +172,39 @@ def test_a_line_says_what_went_wrong(plane: Plane, function: FakeLambda) -> None
     malformed = log_of(plane, HttpRequest("GET", "/malformed"), api)
     assert (malformed["status"], malformed["error.responseType"]) == ("500", "INTEGRATION_FAILURE")
     assert "doesn't match the format" in malformed["integrationErrorMessage"]
+    assert malformed["integration.status"] == "200"
+    for path in ("/missing", "/nobody"):
+        values = log_of(plane, HttpRequest("GET", path), api)
+        assert (values["status"], values["integration.status"]) == ("500", "-")
+        assert values["integrationLatency"].isdecimal()
     lone = log_of(plane, HttpRequest("GET", "/lone"), api)
     assert (lone["status"], lone["error.responseType"]) == ("500", "DEFAULT_5XX")
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "value"),
+    [
+        ({"jwt": {"claims": {"sub": "u1"}, "scopes": None}}, "authorizer.claims.sub", "u1"),
+        ({"jwt": {"claims": {"sub": "u1"}, "scopes": None}}, "authorizer.claims", None),
+        ({"lambda": {"number": 1, "flag": True}}, "authorizer.number", "1"),
+        ({"lambda": {"number": 1, "flag": True}}, "authorizer.flag", "true"),
+        ({"lambda": {}}, "authorizer.number", None),
+        (
+            {"iam": {"accountId": "1", "callerId": "c", "userId": "u", "userArn": "arn:aws:x"}},
+            "identity.userArn",
+            "arn:aws:x",
+        ),
+    ],
+)
+def test_what_an_authorizer_said_is_a_variable(
+    said: dict[str, Any], name: str, value: str | None
+) -> None:
+    api = make_api({"GET /x": {}})
+    stage = api.stages["$default"]
+    assert stage.snapshot is not None
+    call = Call(HttpRequest("GET", "/x"), api, stage, stage.snapshot, "/x", "id")
+    call.notes, call.authorizer = Notes(), said
+    assert call.lookup(f"context.{name}") == value
 
 
 def test_a_slow_integration_is_in_the_log(plane: Plane, function: FakeLambda) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.apigatewayv2.http_api_plane import FakeLambda, Plane, header, make_api, message
 from trigger_stack_engine.front_doors.core.message import HttpRequest
@@ -250,3 +253,28 @@ def test_an_integration_without_a_mapping_has_none() -> None:
 )
 def test_a_part_that_is_not_there_is_no_value(body: bytes, path: str) -> None:
     assert of_body(body, path) is None
+
+
+_TEXT = st.one_of(
+    st.text(max_size=30),
+    st.lists(
+        st.sampled_from(
+            [
+                *("append:", "overwrite:", "remove:", "header.", "querystring.", "path", "x", "."),
+                *("$", "{", "}", "request", "context", "body", "[0]", "stageVariables", "''"),
+            ]
+        ),
+        max_size=8,
+    ).map("".join),
+)
+
+
+@given(key=_TEXT, value=_TEXT, status=_TEXT)
+def test_a_mapping_is_taken_or_refused_whatever_it_is(key: str, value: str, status: str) -> None:
+    for mapping in (
+        {"RequestParameters": {key: value}},
+        {"ResponseParameters": {status: {key: value}}},
+        {"ResponseParameters": {"200": {key: value}}},
+    ):
+        with contextlib.suppress(InvalidMappingError):
+            ParameterMapping.of(mapping)

@@ -23,6 +23,7 @@ _VARIABLE: Final = re.compile(r"\$context\.([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)")
 _LOG_GROUP: Final = re.compile(
     r"arn:[a-z-]+:logs:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):log-group:(?P<group>[^:*]+)(:\*)?"
 )
+_SPECIAL: Final = re.compile(r'["\\\x00-\x1f]')
 #: Values that are JSON text already, quotation marks included.
 _QUOTED: Final = "error.messageString"
 
@@ -80,7 +81,7 @@ class AccessLog:
         for index in range(1, len(texts), 2):
             name = texts[index]
             text = context_text(values, name)
-            if self.is_json and name != _QUOTED:
+            if self.is_json and name != _QUOTED and _SPECIAL.search(text):
                 text = json.dumps(text, ensure_ascii=False)[1:-1]
             texts[index] = text
         return "".join(texts)

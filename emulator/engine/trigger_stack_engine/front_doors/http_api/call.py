@@ -44,7 +44,9 @@ class Notes:
     Attributes:
         received: When the request came.
         started: The same on the clock for intervals, in seconds.
+        took_s: How long it took to answer.
         function_request_id: Id of the invocation.
+        service_status: What Lambda, or the other server, answered with.
         integration_status: Of the function's result or the server's response.
         integration_ms: How long the integration took; ``None``: it was not asked.
         authorizer_error: What an authorizer refused a caller with.
@@ -53,7 +55,9 @@ class Notes:
 
     received: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.perf_counter)
+    took_s: float = 0.0
     function_request_id: str = field(default_factory=new_request_id)
+    service_status: int | None = None
     integration_status: int | None = None
     integration_ms: int | None = None
     authorizer_error: str | None = None
@@ -196,7 +200,7 @@ def variables(call: Call, response: HttpResponse | None = None) -> dict[str, Any
         result["status"] = response.status
         result["responseLength"] = len(response.body)
         result["dataProcessed"] = len(request.body) + len(response.body)
-        result["responseLatency"] = int((time.perf_counter() - notes.started) * 1000)
+        result["responseLatency"] = int(notes.took_s * 1000)
     return result
 
 
@@ -206,22 +210,19 @@ def _integration(call: Call, notes: Notes, error: HttpError | None) -> dict[str,
     integration = call.snapshot.integration(call.match.route.key) or {}
     is_function = integration.get("IntegrationType") == "AWS_PROXY"
     problem = (error.reason or None) if error else None
-    # Lambda's own status is 200 also when the function's result cannot be used.
-    own_status = notes.integration_status
-    service_status = own_status if not is_function or own_status is None else 200
     request_id = notes.function_request_id if is_function else None
     return {
         "awsEndpointRequestId": request_id,
         "integration": {
             "error": problem,
-            "integrationStatus": own_status,
+            "integrationStatus": notes.integration_status,
             "latency": notes.integration_ms,
             "requestId": request_id,
-            "status": service_status,
+            "status": notes.service_status,
         },
         "integrationErrorMessage": problem,
         "integrationLatency": notes.integration_ms,
-        "integrationStatus": service_status,
+        "integrationStatus": notes.service_status,
     }
 
 

@@ -151,12 +151,14 @@ class DataPlane:
         return response
 
     def _log(self, call: Call, log: AccessLog, response: HttpResponse) -> None:
-        if self._write_log is None:
+        """Write the line of a request, after the response has been sent."""
+        if self._write_log is None or call.notes is None:
             return
-        values = variables(call, response)
-        # Not now: the response goes first.
+        call.notes.took_s = time.perf_counter() - call.notes.started
         write = self._write_log
-        asyncio.get_running_loop().call_soon(lambda: write(log.stream, log.line(values)))
+        asyncio.get_running_loop().call_soon(
+            lambda: write(log.stream, log.line(variables(call, response)))
+        )
 
     async def _route(self, call: Call) -> HttpResponse:
         cors = call.snapshot.cors
@@ -217,6 +219,8 @@ class DataPlane:
         finally:
             notes.integration_ms = int((time.perf_counter() - started) * 1000)
         notes.integration_status = response.status
+        if notes.service_status is None:  # another server; Lambda's is noted already
+            notes.service_status = response.status
         changes = mapping.response.get(str(response.status)) if mapping is not None else None
         return map_response(changes, response, call.lookup) if changes else response
 
@@ -353,15 +357,22 @@ class DataPlane:
         if call.authorizer is not None:
             _add_authorizer(event, version, call.authorizer)
         payload = dump_json(event)
-        result = await self._call(
-            uri,
-            payload,
-            # With CredentialsArn the role is asked instead of the function's policy.
-            source_arn=None if integration.get("CredentialsArn") else call.source_arn(match),
-            account_id=context.account_id,
-            trace_id=context.trace_id,
-            request_id=call.notes.function_request_id if call.notes else None,
-        )
+        try:
+            result = await self._call(
+                uri,
+                payload,
+                # With CredentialsArn the role is asked instead of the function's policy.
+                source_arn=None if integration.get("CredentialsArn") else call.source_arn(match),
+                account_id=context.account_id,
+                trace_id=context.trace_id,
+                request_id=call.notes.function_request_id if call.notes else None,
+            )
+        except HttpError as error:
+            if call.notes is not None and error.reason == _FAILED:
+                call.notes.service_status = 200  # Lambda did its part
+            raise
+        if call.notes is not None:
+            call.notes.service_status = 200
         try:
             return parse_result(version, result)
         except HttpError as error:

@@ -418,34 +418,44 @@ def _log(
     write: Write, log: AccessLog, call: _Call, response: HttpResponse, error: GatewayError | None
 ) -> None:
     """Write the line of a request, after the response has been sent."""
-    values = request_context(call.request, call.context)
-    latency_ms = int((time.perf_counter() - call.started) * 1000)
-    values |= {
-        "responseLatency": latency_ms,
-        "responseLength": len(response.body),
-        "status": response.status,
-    }
-    if call.asked_at is not None:
-        is_function = call.function_request_id is not None
-        own, waited_ms = call.integration_status, int(call.integration_s * 1000)
-        # Lambda's own status is 200 also when the function's result cannot be used.
-        service = 200 if is_function and own is not None else own
+    took_ms = int((time.perf_counter() - call.started) * 1000)
+
+    def later() -> None:
+        values = request_context(call.request, call.context)
         values |= {
-            "awsEndpointRequestId": call.function_request_id,
-            "integration": {
-                "error": call.problem,
-                "integrationStatus": own,
-                "latency": waited_ms,
-                "requestId": call.function_request_id,
-                "status": service,
-            },
-            "integrationErrorMessage": call.problem,
-            "integrationLatency": waited_ms,
-            "integrationStatus": service,
+            "responseLatency": took_ms,
+            "responseLength": len(response.body),
+            "status": response.status,
         }
-    if error is not None:
-        values["error"] = error_variables(error.message, error.kind)
-    asyncio.get_running_loop().call_soon(lambda: write(log.stream, log.line(values)))
+        if call.asked_at is not None:
+            values |= _integration_variables(call)
+        if error is not None:
+            values["error"] = error_variables(error.message, error.kind)
+        write(log.stream, log.line(values))
+
+    asyncio.get_running_loop().call_soon(later)
+
+
+def _integration_variables(call: _Call) -> Resource:
+    """The ``$context`` variables that say what an integration did."""
+    is_function = call.function_request_id is not None
+    own, took_ms = call.integration_status, int(call.integration_s * 1000)
+    # Lambda's own status is 200 also when the function failed or its result cannot be used.
+    used = own is not None or call.problem in (_FAILED, _MALFORMED)
+    service = 200 if is_function and used else own
+    return {
+        "awsEndpointRequestId": call.function_request_id,
+        "integration": {
+            "error": call.problem,
+            "integrationStatus": own,
+            "latency": took_ms,
+            "requestId": call.function_request_id,
+            "status": service,
+        },
+        "integrationErrorMessage": call.problem,
+        "integrationLatency": took_ms,
+        "integrationStatus": service,
+    }
 
 
 def _ids(context: CallContext) -> Headers:

@@ -56,7 +56,6 @@ _WEBSOCKET_ONLY: Final = {
     "Api": ("DisableSchemaValidation",),
     "Integration": (
         "ContentHandlingStrategy",
-        "PassthroughBehavior",
         "RequestTemplates",
         "TemplateSelectionExpression",
     ),
@@ -69,7 +68,10 @@ _WEBSOCKET_ONLY: Final = {
     ),
     "Stage": ("ClientCertificateId",),
 }
-"""Members that the model of the service calls "supported only for WebSocket APIs"."""
+"""Members that the model of the service calls "supported only for WebSocket APIs".
+
+``PassthroughBehavior`` is one too, but the service takes it: Terraform always sends it.
+"""
 
 _ROLE = re.compile(r"arn:[a-z-]+:iam::(\d{12}:role/\S+|\*:user/\*)")
 _MAX_FORMAT_LENGTH: Final = 1024
