@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import resource
 import secrets
 import socket
 import struct
@@ -53,16 +54,21 @@ def handler(event, context):
             "body": json.dumps(answer)}
 """
 SEED = int(os.environ.get("FUZZ_SEED") or secrets.randbelow(1 << 32))
-FUZZ_SECONDS = 5.0
-WARM_SECONDS = 2.5
+FUZZ_SECONDS = 4.5
+WARM_SECONDS = 2.0
 CLOSE = b"Connection: close\r\n\r\n"
 MEGABYTE = 1024 * 1024
+#: With the limit that most shells have.
+LAUNCHER = ("sh", "-c", 'ulimit -Sn 1024; exec "$@"', "sh")
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with stack_with_doors(tmp_path_factory.mktemp("fuzz") / "state") as running:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with stack_with_doors(tmp_path_factory.mktemp("fuzz") / "state", LAUNCHER) as running:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))  # of the clients
         yield running
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.fixture(scope="module")
@@ -674,6 +680,14 @@ def test_clients_that_go_away_leave_nothing_behind(stack: Stack, door: Door) -> 
     settle(process, door.port)
     assert engine(stack).pid == process.pid
     assert "Traceback" not in stack.log, stack.log[-5000:]
+
+
+def test_many_requests_in_one_write(door: Door) -> None:
+    request = (GET + b"\r\n").replace(b"<P>", door.prefix.encode())
+
+    answer = send(door, request * 2000 + request[:-2] + CLOSE, 30)
+
+    assert statuses(answer) == [200] * 2001
 
 
 def test_many_small_chunks(door: Door) -> None:
