@@ -171,7 +171,7 @@ def events(
 
 @app.command()
 def trace(
-    event: Annotated[str, typer.Argument(help="Id of an event: the invocation's request id.")],
+    event: Annotated[str, typer.Argument(help="The invocation's request id, or a trace id.")],
     as_json: AsJson = False,
 ) -> None:
     """Show an event's whole way as a tree: cause, attempts, steps, effects."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,13 +63,16 @@ class Door:
 
 
 @contextmanager
-def stack_with_doors(folder: Path, **settings: str) -> Iterator[Stack]:
+def stack_with_doors(
+    folder: Path, launcher: Sequence[str] = (), **settings: str
+) -> Iterator[Stack]:
     """An emulator for all four doors; its log must stay free of tracebacks."""
     # Load balancers' ports lie below those that the system gives to clients.
     first = 20_000 + secrets.randbelow(10_000)
     port = free_port()
     stack = start_stack(
         folder,
+        launcher,
         SERVICES=SERVICES,
         HTTP_API_PORT=str(port),
         LOAD_BALANCER_PORTS=f"{first}-{first + 19}",

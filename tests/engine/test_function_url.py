@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -549,6 +551,18 @@ def test_an_error_before_the_first_part_is_502(stream_url: str) -> None:
 def test_an_error_in_the_middle_breaks_the_response_off(stream_url: str) -> None:
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         requests.get(f"{stream_url}?head=1&fail=1", timeout=20)
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
+def test_one_that_is_not_streamed_on_breaks_off_too(stream_url: str, version: str) -> None:
+    """A client of HTTP/1.0 and a HEAD request get no chunks."""
+    url = urlsplit(stream_url)
+    method = "GET" if version == "HTTP/1.0" else "HEAD"
+    head = f"{method} {url.path}?head=1&fail=1 {version}\r\nHost: localhost\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", url.port or 80), timeout=20) as connection:
+        connection.sendall(head.encode())
+        with contextlib.suppress(ConnectionError):
+            assert connection.recv(1000) == b""
 
 
 def test_a_streamed_response_may_be_larger_than_six_megabytes(stream_url: str) -> None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import dataclasses
 import gc
 import json
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -65,6 +67,7 @@ LOG = logging.getLogger(__name__)
 _FLUSH_TIMEOUT_S = 5
 #: LocalStack's names for its log levels.
 _LEVELS = {"trace": 10, "debug": 10, "info": 20, "error": 40}
+_MOST_DESCRIPTORS = 65_536
 _NOTHING = b""
 
 
@@ -455,6 +458,18 @@ async def run(control: socket.socket, settings: Settings) -> None:
         engine.close()
 
 
+def _allow_descriptors() -> None:
+    """Take as many descriptors as the system lets: a shell's 1024 are used up by as many clients.
+
+    Functions have a limit of their own.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):  # macOS has a lower limit that it hides
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def main() -> None:
     """Run the engine; ends with code 2 and a sentence when a setting cannot be used."""
     parser = argparse.ArgumentParser(description="Runs Lambda functions for LocalStack.")
@@ -470,6 +485,7 @@ def main() -> None:
         sys.exit(f"{error}")
     control = socket.socket(fileno=options.control)
     control.setblocking(False)
+    _allow_descriptors()
     gc.collect()
     gc.freeze()  # what is made at start-up is never garbage
     try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,12 +16,14 @@ from typing import Any
 import pytest
 
 from tests.support.loop import LoopThread
+from tests.support.waiting import eventually
 from trigger_stack.services.apigatewayv2.models import Api
 from trigger_stack.services.apigatewayv2.settings import InvalidSettingError, Settings
-from trigger_stack_engine.front_doors.core.server import ListenError
+from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
+from trigger_stack_engine.front_doors.core.server import HttpServer, ListenError
 from trigger_stack_engine.front_doors.http_api.api import LOCAL_PORT_TAG, Stage, select_api
 from trigger_stack_engine.front_doors.http_api.door import HttpApis, listen
-from trigger_stack_engine.front_doors.http_api.execute import MAX_BODY_BYTES, DataPlane
+from trigger_stack_engine.front_doors.http_api.execute import MAX_BODY_BYTES, DataPlane, refuse
 from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy
 
 DEADLINE_SECONDS = 20
@@ -115,6 +119,33 @@ def test_a_request_becomes_an_event(server: Server) -> None:
     assert event["requestContext"]["domainName"] == "localhost"
     assert event["requestContext"]["http"]["sourceIp"] == "127.0.0.1"
     assert event["requestContext"]["http"]["userAgent"] == "ua"
+
+
+def test_a_client_that_reads_nothing_loses_its_connection(loop: LoopThread) -> None:
+    """After the time for idle ones; as long as it reads something, it keeps the connection."""
+    size = 64 * 1024 * 1024
+
+    async def answer(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(200, [], b"x" * size)
+
+    server = HttpServer(answer, refuse)
+    loop.run(server.start("127.0.0.1", 0))
+
+    def look() -> int:
+        for connection in list(server.connections):
+            connection.close_if_idle(time.monotonic())
+        return len(server.connections)
+
+    with socket.create_connection(("127.0.0.1", server.port), DEADLINE_SECONDS) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        response = client.makefile("rb")
+        for _ in range(3):
+            response.read(16 * 1024 * 1024)
+            assert loop.call(look) == 1
+        eventually(lambda: loop.call(look) == 0)
+        with contextlib.suppress(ConnectionError):
+            assert len(response.read()) < size - 3 * 16 * 1024 * 1024
+    loop.call(server.close)
 
 
 def test_chunked_bodies_are_joined(server: Server) -> None:
