@@ -6,7 +6,7 @@ Why: LocalStack stores schedules and never fires them; it checks little of a req
 cron expressions with a range and a step. moto answers 500 for a group that is not there, puts an
 empty group in the place of one that is, and forgets ``ActionAfterCompletion`` at an update.
 Until: LocalStack fires schedules.
-Test: ``tests/unit/plugin/test_schedule_patches.py``.
+Test: ``tests/unit/plugin/test_scheduler_patches.py``.
 """
 
 from __future__ import annotations
