@@ -142,4 +142,5 @@ def test_status_lists_schedules(brand_id, brand_body, put_brand):
 
     assert shown.returncode == 0, shown.stderr
     assert "next by the clock" in shown.stdout
+    assert "of the schedules brand-review-reminders" in " ".join(shown.stdout.split())
     assert "hourly-metrics" in shown.stdout
