@@ -210,3 +210,19 @@ def test_a_topics_dead_letter_is_told_from_a_functions() -> None:
 
     assert (topic.origin, topic.reason) == ("topic", "there is no function x")
     assert function.origin == "function"
+
+
+def test_a_schedules_dead_letter_says_which_schedule_and_why() -> None:
+    given = {
+        "SCHEDULE_ARN": "arn:aws:scheduler:us-east-1:0:schedule/reminders/acme",
+        "TARGET_ARN": "arn:aws:lambda:us-east-1:0:function:remind",
+        "ERROR_CODE": "ResourceNotFoundException",
+        "ERROR_MESSAGE": "Function not found",
+    }
+    attributes = {name: {"StringValue": text} for name, text in given.items()}
+
+    letter = describe({"Body": '{"brandId": "acme"}', "MessageAttributes": attributes})
+
+    assert letter.origin == "schedule reminders/acme → arn:aws:lambda:us-east-1:0:function:remind"
+    assert letter.reason == "ResourceNotFoundException: Function not found"
+    assert letter.payload == '{"brandId": "acme"}'
