@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -102,7 +103,12 @@ def _print_functions(template: Template, settings: Settings) -> None:
         for function in page["Functions"]
     }
     table = Table("function", "runtime", "state", "fired by", box=None, pad_edge=False)
-    for name, trigger, _ in triggers(service, settings):
+    fired_by = [(name, trigger) for name, trigger, _ in triggers(service, settings)]
+    made = _fired_by_schedules(settings)
+    names = [service.function_name(key) for key in service.functions]
+    untriggered = [name for name in names if name not in dict(fired_by)]
+    fired_by += [(name, ", ".join(made.get(name, ["nothing yet"]))) for name in untriggered]
+    for name, trigger in fired_by:
         state = states.get(name)
         table.add_row(
             name,
@@ -114,6 +120,21 @@ def _print_functions(template: Template, settings: Settings) -> None:
         )
     out.print()
     out.print(table)
+
+
+def _fired_by_schedules(settings: Settings) -> dict[str, list[str]]:
+    """For each function, how many schedules of EventBridge Scheduler fire it, by their group."""
+    pages = settings.client("scheduler").get_paginator("list_schedules").paginate()
+    counts = Counter(
+        (one["Target"]["Arn"].split(":function:")[-1].split(":")[0], one["GroupName"])
+        for page in pages
+        for one in page["Schedules"]
+        if ":function:" in one["Target"]["Arn"]
+    )
+    found: dict[str, list[str]] = {}
+    for (name, group), count in sorted(counts.items()):
+        found.setdefault(name, []).append(f"{count} of the schedules {group}")
+    return found
 
 
 def _print_schedules(settings: Settings) -> None:

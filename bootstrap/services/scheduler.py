@@ -55,7 +55,8 @@ def _schedule(
     scheduler = context.client("scheduler")
     name = properties.get("Name") or naming.generated(context.service, logical_id)
     group = properties.get("GroupName", "default")
-    request = {**properties, "Name": name, "GroupName": group}
+    defaults = {key: value for key, value in _DEFAULTS.items() if value is not None}
+    request = {**defaults, **properties, "Name": name, "GroupName": group}
     existing = found(lambda: scheduler.get_schedule(Name=name, GroupName=group), _GONE)
     different = existing is None or not _same(request, existing)
     if existing is None:

@@ -529,6 +529,20 @@ def test_without_a_dead_letter_queue_it_is_lost(scheduler: Scheduler) -> None:
     assert "EVENT LOST, schedule tick" in scheduler.stack.log
 
 
+def test_the_journal_accounts_for_every_invocation(scheduler: Scheduler) -> None:
+    """Two schedules over a day, one of whose targets is gone: each invocation has its end."""
+    url, arn = scheduler.queue()
+    start = (scheduler.now() + timedelta(minutes=1)).replace(microsecond=0)
+    good = scheduler.create("rate(2 hours)", arn, Input="x", StartDate=start)
+    bad = scheduler.create("rate(6 hours)", f"{arn}-gone", Input="x", StartDate=start)
+
+    scheduler.forward(days=1)
+
+    scheduler.received(url, 12)
+    scheduler.ticks(good, 12)
+    scheduler.ticks(bad, 4, state="lost")
+
+
 # --- By hand
 
 

@@ -142,4 +142,38 @@ def test_status_lists_schedules(brand_id, brand_body, put_brand):
 
     assert shown.returncode == 0, shown.stderr
     assert "next by the clock" in shown.stdout
+    assert "of the schedules brand-review-reminders" in " ".join(shown.stdout.split())
     assert "hourly-metrics" in shown.stdout
+
+
+def test_what_the_scheduler_cannot_hand_over_comes_back_by_redrive(aws, cleanup, journal):
+    """The target is made after its schedule has failed: a redrive finds it."""
+    scheduler, sqs, name = aws("scheduler"), aws("sqs"), f"test-{uuid.uuid4().hex[:12]}"
+    dead = sqs.create_queue(QueueName=f"{name}-dlq")["QueueUrl"]
+    cleanup.callback(sqs.delete_queue, QueueUrl=dead)
+    target = "arn:aws:sqs:us-east-1:000000000000:" + name
+    scheduler.create_schedule(
+        Name=name,
+        ScheduleExpression="rate(30 days)",
+        StartDate=datetime.now(UTC) + timedelta(days=20),
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={
+            "Arn": target,
+            "RoleArn": "arn:aws:iam::000000000000:role/scheduler",
+            "Input": name,
+            "DeadLetterConfig": {"Arn": f"{target}-dlq"},
+        },
+    )
+    cleanup.callback(scheduler.delete_schedule, Name=name)
+    assert bootstrap("fire-schedule", f"default/{name}").returncode == 0
+    arn = scheduler.get_schedule(Name=name)["Arn"]
+    eventually(lambda: journal.find(source=arn, kind="schedule tick", state="dead-letter"))
+    assert f"schedule default/{name}" in "".join(bootstrap("dlq").stdout.split("\n"))
+
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    cleanup.callback(sqs.delete_queue, QueueUrl=url)
+    redriven = bootstrap("redrive", f"{name}-dlq")
+
+    assert redriven.returncode == 0, redriven.stdout + redriven.stderr
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
+    assert message["Body"] == name

@@ -253,3 +253,19 @@ def test_an_empty_queue_is_not_waited_for() -> None:
 
     with dlq._received(Empty(), "url", wait_s=60) as messages:
         assert messages == []
+
+
+def test_a_schedules_dead_letter_says_which_schedule_and_why() -> None:
+    given = {
+        "SCHEDULE_ARN": "arn:aws:scheduler:us-east-1:0:schedule/reminders/acme",
+        "TARGET_ARN": "arn:aws:lambda:us-east-1:0:function:remind",
+        "ERROR_CODE": "ResourceNotFoundException",
+        "ERROR_MESSAGE": "Function not found",
+    }
+    attributes = {name: {"StringValue": text} for name, text in given.items()}
+
+    letter = describe({"Body": '{"brandId": "acme"}', "MessageAttributes": attributes})
+
+    assert letter.origin == "schedule reminders/acme → arn:aws:lambda:us-east-1:0:function:remind"
+    assert letter.reason == "ResourceNotFoundException: Function not found"
+    assert letter.payload == '{"brandId": "acme"}'

@@ -363,3 +363,52 @@ def test_an_authorizer_that_cannot_work(project: Project, settings: str, said: s
     text = WITH_AUTHORIZER.replace("{SETTINGS}", settings) + events_of("- httpApi: GET /x")
 
     assert said in project.refused(text).message
+
+
+# --- schedule
+
+
+def test_a_schedule_is_a_rule_or_a_schedule_of_the_scheduler(
+    with_events: Callable[[str], Template],
+) -> None:
+    template = with_events(
+        """\
+- schedule: rate(1 hour)
+- schedule: {method: scheduler, rate: [rate(2 hours), rate(3 hours)], timezone: Europe/Berlin}
+- schedule: {rate: rate(4 hours), name: nightly}
+"""
+    )
+    kinds = {name: resource.type for name, resource in template.resources.items()}
+
+    assert [name for name, kind in kinds.items() if kind == "AWS::Events::Rule"] == [
+        "GreetEventsRuleSchedule1",
+        "GreetEventsRuleSchedule4",
+    ]
+    assert [name for name, kind in kinds.items() if kind == "AWS::Scheduler::Schedule"] == [
+        "GreetSchedulerSchedule2",
+        "GreetSchedulerSchedule3",
+    ]
+    role = template.resources["IamRoleLambdaExecution"].properties
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"]["Service"] == ["lambda.amazonaws.com", "scheduler.amazonaws.com"]
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        ("{rate: rate(1 hours)}", "rate(1 hour)"),
+        ("every hour", "must be rate(…) or cron(…)"),
+        ("{rate: []}", "at least 1 item"),
+        ("{}", "is required"),
+        ("{rate: [rate(1 day), rate(2 days)], name: x}", "several rates cannot share one name"),
+        ("{rate: rate(1 day), timezone: UTC}", "timezone is for method: scheduler only"),
+        ("{rate: rate(1 day), groupName: g}", "groupName is for method: scheduler only"),
+        ("{rate: rate(1 day), method: scheduler, inputPath: $.a}", "inputPath is for method: "),
+        ("{rate: rate(1 day), input: {body: x}}", "body must be JSON, and alone"),
+        ("{rate: rate(1 day), method: cron}", "'eventBus' or 'scheduler'"),
+    ],
+)
+def test_a_schedule_that_cannot_be(
+    refused_events: Callable[[str], DefinitionError], event: str, said: str
+) -> None:
+    assert said in refused_events(f"- schedule: {event}").message

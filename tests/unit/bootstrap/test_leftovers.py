@@ -32,6 +32,19 @@ RULE = Resource(
 )
 
 
+REMINDER = Resource(
+    "Reminder",
+    "AWS::Scheduler::Schedule",
+    {
+        "ScheduleExpression": "rate(1 hour)",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {"Arn": DLQ, "RoleArn": "arn:aws:iam::123456789012:role/r"},
+    },
+    ("Reminder",),
+    (),
+)
+
+
 @pytest.fixture
 def context() -> Iterator[Context]:
     with mock_aws(config={"core": {"service_whitelist": None}}):
@@ -59,6 +72,23 @@ def test_a_trigger_is_removed_with_a_sentence(context: Context) -> None:
     assert rules(context) == []
     assert str(leftover) == "removed Hourly (AWS::Events::Rule): it is no longer described"
     assert run(context, QUEUE).leftovers == []
+
+
+def test_a_schedule_is_a_trigger_and_a_rule_without_a_name_is_found_again(
+    context: Context,
+) -> None:
+    nameless = Resource(
+        "Nameless", RULE.type, {k: v for k, v in RULE.properties.items() if k != "Name"}, (), ()
+    )
+    run(context, QUEUE, REMINDER, nameless)
+    scheduler = context.client("scheduler")
+    assert [one["Name"] for one in scheduler.list_schedules()["Schedules"]] == ["shop-Reminder"]
+    assert rules(context) == ["shop-Nameless"]
+
+    run(context, QUEUE)
+
+    assert scheduler.list_schedules()["Schedules"] == []
+    assert rules(context) == []
 
 
 def test_a_queue_stays_and_each_run_says_how_to_delete_it(context: Context) -> None:

@@ -160,6 +160,11 @@ RULE = {
     "ScheduleExpression": "rate(1 hour)",
     "Targets": [{"Id": "one", "Arn": DLQ, "Input": {"a": 1}, "DeadLetterConfig": {"Arn": DLQ}}],
 }
+SCHEDULE: dict[str, Any] = {
+    "ScheduleExpression": "rate(1 hour)",
+    "FlexibleTimeWindow": {"Mode": "OFF"},
+    "Target": {"Arn": DLQ, "RoleArn": "arn:aws:iam::123456789012:role/r", "Input": "{}"},
+}
 
 
 @pytest.mark.parametrize(
@@ -196,6 +201,21 @@ RULE = {
         ("AWS::Events::Rule", RULE, {"Targets": [{"Id": "one", "Arn": DLQ}]}),
         ("AWS::Events::Rule", {"Name": "r", "EventPattern": {"source": ["a"]}},
          {"EventPattern": {"source": ["b"]}}),
+        ("AWS::Events::Rule", {"ScheduleExpression": "rate(1 hour)"},
+         {"ScheduleExpression": "rate(2 hours)"}),
+        ("AWS::Scheduler::ScheduleGroup", {"Name": "g"}, None),
+        ("AWS::Scheduler::ScheduleGroup", {}, None),
+        ("AWS::Scheduler::Schedule", SCHEDULE, {"ScheduleExpression": "rate(2 hours)"}),
+        ("AWS::Scheduler::Schedule", SCHEDULE, {"State": "DISABLED"}),
+        ("AWS::Scheduler::Schedule", SCHEDULE, {"Description": "text"}),
+        ("AWS::Scheduler::Schedule", SCHEDULE, {"ScheduleExpressionTimezone": "Europe/Berlin"}),
+        ("AWS::Scheduler::Schedule", SCHEDULE, {"EndDate": "2035-01-01T00:00:00Z"}),
+        ("AWS::Scheduler::Schedule", SCHEDULE,
+         {"FlexibleTimeWindow": {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 5}}),
+        ("AWS::Scheduler::Schedule", SCHEDULE,
+         {"Target": SCHEDULE["Target"] | {"DeadLetterConfig": {"Arn": DLQ}}}),
+        ("AWS::Scheduler::Schedule", SCHEDULE,
+         {"Target": SCHEDULE["Target"] | {"RetryPolicy": {"MaximumRetryAttempts": 3}}}),
         ("AWS::DynamoDB::Table", TABLE, {"StreamSpecification": {"StreamViewType": "NEW_IMAGE"}}),
         ("AWS::DynamoDB::Table", TABLE,
          {"TimeToLiveSpecification": {"AttributeName": "expires", "Enabled": True}}),
@@ -295,8 +315,9 @@ PROVISIONED = PLAIN | {
         ("AWS::DynamoDB::Table", TABLE | EXPIRY, TABLE),
         ("AWS::DynamoDB::Table", PLAIN | {"BillingMode": "PAY_PER_REQUEST"}, PROVISIONED),
         ("AWS::Events::Rule", RULE | {"Description": "hourly sums"}, RULE),
+        ("AWS::Scheduler::Schedule", SCHEDULE | {"Description": "hourly sums"}, SCHEDULE),
     ],
-    ids=["stream", "time to live", "billing mode", "description"],
+    ids=["stream", "time to live", "billing mode", "description", "schedule's description"],
 )
 def test_what_is_no_longer_described_is_taken_away(
     context: Context, kind: str, with_it: dict[str, Any], without_it: dict[str, Any]

@@ -27,6 +27,11 @@ SETTINGS = Settings(4566, 8080, "us-east-1")
             "make fire-schedule RULE=shop-test-greet-rule-1",
         ),
         ("- eventBridge: {schedule: rate(1 hour), name: x}", "make fire-schedule RULE=x"),
+        ("- schedule: rate(1 hour)", "make fire-schedule RULE=shop-GreetEventsRuleSchedule1"),
+        (
+            "- schedule: {rate: rate(1 hour), method: scheduler}",
+            "make fire-schedule RULE=shop-GreetSchedulerSchedule1",
+        ),
         (
             "- eventBridge: {pattern: {source: [shop]}}",
             '(fires on events that match {"source":["shop"]})',

@@ -2,11 +2,11 @@
 
 What: a provider at LocalStack's extension point ``localstack.aws.provider``, which hands every
 operation to moto, checks requests before that, and tells our clock after it.
-Why: LocalStack stores schedules and never fires them; it checks little of a request, and refuses
-cron expressions with a range and a step. moto answers 500 for a group that is not there, puts an
-empty group in the place of one that is, and forgets ``ActionAfterCompletion`` at an update.
+Why: LocalStack stores schedules and never fires them, and checks little of a request. moto answers
+500 for a group that is not there, puts an empty group in the place of one that is, and forgets
+``ActionAfterCompletion`` at an update.
 Until: LocalStack fires schedules.
-Test: ``tests/unit/plugin/test_schedule_patches.py``.
+Test: ``tests/unit/plugin/test_scheduler_patches.py``.
 """
 
 from __future__ import annotations
