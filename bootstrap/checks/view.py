@@ -248,7 +248,8 @@ class View:
                     rest = (*written, *keys[length:])
                     break
             path = (*resource.path, *rest)
-        for length in range(len(path), len(resource.path), -1):
+        least = len(resource.path) + (path[: len(resource.path) + 1][-1:] == ("Properties",))
+        for length in range(len(path), least, -1):
             if path[:length] in self.document.lines:
                 return path[:length]
         return resource.path
