@@ -41,8 +41,9 @@ VALUES: list[Any] = [
 ]  # fmt: skip
 KEYS = [
     "DeadLetterConfig", "EventBusName", "EventPattern", "FifoQueue", "InputTransformer",
-    "RedrivePolicy",     "RoleArn", "detail", "detailType", "destinations", "enabled", "environment", "filterPatterns",
-    "reservedConcurrency", "source", "timeout", "$or", "Principal", "Statement", "Targets",
+    "RedrivePolicy", "RoleArn", "detail", "detailType", "destinations", "enabled", "environment",
+    "filterPatterns", "reservedConcurrency", "source", "timeout", "$or", "Principal", "Statement",
+    "Targets",
 ]  # fmt: skip
 
 

@@ -113,10 +113,18 @@ def schedule(text: str) -> str:
     return f"events:\n  - eventBridge:\n      schedule: {text}\n"
 
 
-def allowing(action: str, mark: str = "") -> str:
+def invoking(kind: str) -> str:
+    return (
+        "import boto3\n\ndef handler(event, context):\n"
+        f"    boto3.client('lambda').invoke(  # here\n        InvocationType='{kind}',\n"
+        "        FunctionName='shop-test-greet',\n    )\n"
+    )
+
+
+def allowing(action: str, mark: str = "", resource: str = "arn:aws:sqs:us-east-1:1:q") -> str:
     return (
         "iam:\n  role:\n    statements:\n      - Effect: Allow\n"
-        f"        Action: {action}{mark}\n        Resource: '*'\n"
+        f"        Action: {action}{mark}\n        Resource: {resource}\n"
     )
 
 
@@ -368,6 +376,10 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
             Case(f"events: [{{ sns: sold }}]\n{TO_D}", DLQ),
         ),
         (Case("events:\n  - eventBridge:  # here\n      schedule: rate(1 hour)"), Case(ON_Q, QD)),
+        (
+            Case(code=invoking("Event")),
+            Case(code=invoking("RequestResponse")),
+        ),
     ],
     "TS202": [
         (
@@ -666,6 +678,10 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
         (
             Case(provider=allowing("'sqs:*'", "  # here")),
             Case(provider=allowing("sqs:SendMessage")),
+        ),
+        (
+            Case(provider=allowing("sqs:SendMessage", resource="'*'  # here")),
+            Case(provider=allowing("[sqs:ListQueues, 'ses:SendEmail']", resource="'*'")),
         ),
     ],
     "TS506": [
