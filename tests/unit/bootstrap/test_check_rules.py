@@ -769,6 +769,24 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
     ],
     "TS802": [
         (
+            Case(
+                code=calling("sqs", "send_message_batch(Entries=[])  # here", "return answer['x']")
+            ),
+            Case(
+                code=calling("sqs", "send_message_batch(Entries=[])", "return check(answer)")
+                + "def check(answer):\n    return answer['Failed']\n"
+            ),
+        ),
+        (
+            Case(
+                code=calling("sqs", "send_message_batch(Entries=[])  # here", "print(f'{answer}')")
+            ),
+            Case(
+                code=calling("sqs", "meta", "return [client.send_message_batch(Entries=[])]")
+                + "FIELD = 'Failed'\n"
+            ),
+        ),
+        (
             Case(code=calling("sqs", "send_message_batch(Entries=[])  # here", "return None")),
             Case(code=calling("sqs", "send_message_batch(Entries=[])")),
         ),
