@@ -183,6 +183,7 @@ lock: setup ## Resolve the dependencies anew and write the locks
 .PHONY: docs
 docs: setup ## Write the pages that are generated from the code
 	@$(PY) scripts/localstack_patches.py
+	@$(PY) scripts/check_rules.py
 
 .PHONY: help
 help: ## This list

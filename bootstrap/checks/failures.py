@@ -19,6 +19,7 @@ from bootstrap.checks.view import (
     within,
 )
 from bootstrap.definition.destinations import DESTINATION_TYPES
+from bootstrap.template import Resource
 
 
 @rule(
@@ -101,7 +102,7 @@ def one_try(view: View) -> Iterator[Hit]:
 def unused_destination(view: View) -> Iterator[Hit]:
     """Only asynchronous invocations have destinations: what fails otherwise never gets there."""
     invoked = {invocation.function.logical_id for invocation in view.invocations}
-    if any(_invokes_unknown(view, function.logical_id) for function in view.functions):
+    if any(_invokes_unknown(view, function) for function in view.functions):
         return
     for config in view.of(INVOKE_CONFIG):
         function = view.function(config.properties["FunctionName"])
@@ -115,12 +116,12 @@ def unused_destination(view: View) -> Iterator[Hit]:
             )
 
 
-def _invokes_unknown(view: View, logical_id: str) -> bool:
-    """Whether the code of a function invokes functions asynchronously: which ones is unknown."""
-    code = view.sources.code(view.resources[logical_id])
+def _invokes_unknown(view: View, function: Resource) -> bool:
+    """Whether the code invokes a function asynchronously, and which one is not known."""
     return any(
         view.sources.constant(call.module, call.argument("InvocationType")) == "Event"
-        for call in code.calls
+        and view.function(view.value(function, call, call.argument("FunctionName"))) is None
+        for call in view.sources.code(function).calls
         if call.method == "invoke"
     )
 

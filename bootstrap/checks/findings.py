@@ -86,9 +86,9 @@ def rule(identity: str, severity: Severity, *, mend: str) -> Callable[[Find], Ru
     return decorate
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Finding:
-    """One thing that a rule found, at its place; sorts by file and line.
+    """One thing that a rule found, at its place.
 
     Attributes:
         in_code: whether it is in a function's file; those come after the definition.

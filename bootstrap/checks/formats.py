@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import PurePath
 from typing import Any
+from urllib.parse import quote
 
 from bootstrap.checks import RULES, Report
 from bootstrap.checks.findings import Finding, Rule, Severity
@@ -47,8 +49,12 @@ def _entry(finding: Finding) -> dict[str, Any]:
     }
 
 
-def as_sarif(report: Report) -> str:
-    """One run with all rules; a suppressed finding has its reason as the justification."""
+def as_sarif(report: Report, folder: str = "") -> str:
+    """One run with all rules; a suppressed finding has its reason as the justification.
+
+    Args:
+        folder: where the definition is, from where ``check`` runs: addresses start there.
+    """
     order = list(RULES)
     run = {
         "tool": {
@@ -59,7 +65,7 @@ def as_sarif(report: Report) -> str:
             }
         },
         "columnKind": "unicodeCodePoints",
-        "results": [_result(one, order) for one in (*report.findings, *report.suppressed)],
+        "results": [_result(one, order, folder) for one in (*report.findings, *report.suppressed)],
     }
     return json.dumps(
         {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False
@@ -82,8 +88,10 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _result(finding: Finding, order: list[str]) -> dict[str, Any]:
-    place: dict[str, Any] = {"artifactLocation": {"uri": finding.file}}
+def _result(finding: Finding, order: list[str], folder: str) -> dict[str, Any]:
+    place: dict[str, Any] = {
+        "artifactLocation": {"uri": quote(PurePath(folder, finding.file).as_posix())}
+    }
     if finding.line:
         place["region"] = {"startLine": finding.line, "startColumn": max(finding.column, 1)}
     result: dict[str, Any] = {

@@ -36,6 +36,8 @@ RESERVED = frozenset(
         "LAMBDA_TASK_ROOT",
     )
 )
+#: Versions of a layer share a name; a log group has its function's, which says enough.
+_MANY = ("AWS::Lambda::LayerVersion", "AWS::Logs::LogGroup")
 _SECRET_VALUE = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _SECRET_NAME = re.compile(
     r"(^|_)(PASSWORD|PASSWD|SECRET|SECRET_KEY|PRIVATE_KEY|API_KEY|ACCESS_KEY|AUTH_TOKEN)$",
@@ -83,7 +85,7 @@ def duplicate_name(view: View) -> Iterator[Hit]:
     first: dict[tuple[str, str], Resource] = {}
     for resource in view.resources.values():
         name = view.name(resource)
-        if name is None or resource.type == "AWS::Lambda::LayerVersion":
+        if name is None or resource.type in _MANY:
             continue
         bus = view.bus(resource.properties.get("EventBusName"))
         before = first.setdefault((resource.type, f"{bus} {name}"), resource)

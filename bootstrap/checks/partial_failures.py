@@ -24,42 +24,24 @@ def _unread(view: View, methods: tuple[str, ...], *markers: str) -> Iterator[Cal
 
 
 def _reads(call: Call, code: Code, markers: tuple[str, ...]) -> bool:
-    if isinstance(call.parent, ast.Expr | ast.Await) and _discarded(call):
-        return False
-    if call.inside is not None and not _handed_on(call.inside, call):
-        return any(marker in _texts(call.inside) for marker in markers)
+    """Whether something looks at what failed; True when that is not certain."""
+    match call.parent:
+        case ast.Expr():
+            return False  # the answer is dropped where it comes
+        case ast.Assign(targets=[ast.Name(id=name)]) if call.inside is not None:
+            if not _handed_on(call.inside, name):
+                return any(marker in _texts(call.inside) for marker in markers)
     return code.says(*markers)
 
 
-def _discarded(call: Call) -> bool:
-    """Whether the answer is dropped where it comes."""
-    return isinstance(call.parent, ast.Expr)
-
-
-def _handed_on(definition: Definition, call: Call) -> bool:
-    """Whether the answer leaves the function: returned, or given to another."""
-    names = set()
-    for node in ast.walk(definition):
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if value is call.node:
-                names.add(name)
-    for node in ast.walk(definition):
-        match node:
-            case ast.Return(value=ast.expr() as value) if value is call.node:
-                return True
-            case ast.Return(value=ast.Name(id=name)) | ast.Yield(value=ast.Name(id=name)) if (
-                name in names
-            ):
-                return True
-            case ast.Call(args=args) if any(
-                one is call.node or (isinstance(one, ast.Name) and one.id in names) for one in args
-            ):
-                return True
-            case ast.keyword(value=value) if value is call.node or (
-                isinstance(value, ast.Name) and value.id in names
-            ):
-                return True
-    return False
+def _handed_on(definition: Definition, name: str) -> bool:
+    """Whether a variable as a whole leaves the function: returned, kept, or given to another."""
+    return any(
+        isinstance(child, ast.Name) and child.id == name and isinstance(child.ctx, ast.Load)
+        for node in ast.walk(definition)
+        if not isinstance(node, ast.Subscript | ast.Attribute | ast.FormattedValue)
+        for child in ast.iter_child_nodes(node)
+    )
 
 
 def _texts(node: ast.AST) -> set[str]:

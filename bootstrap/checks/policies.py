@@ -30,6 +30,8 @@ from bootstrap.definition.document import KeyPath
 from bootstrap.template import Resource
 
 _SNS, _EVENTS = "sns.amazonaws.com", "events.amazonaws.com"
+#: Services whose actions, lists left out, are allowed for single resources.
+_NAMED = ("dynamodb:", "events:", "kinesis:", "lambda:", "s3:", "sns:", "sqs:")
 _SEND, _PUBLISH = "sqs:SendMessage", "sns:Publish"
 
 
@@ -165,9 +167,13 @@ def wildcard(view: View) -> Iterator[Hit]:
     for statement, path in _role_statements(view):
         if statement.get("Effect") != "Allow":
             continue
-        for action in texts(statement.get("Action")):
+        actions = texts(statement.get("Action"))
+        for action in actions:
             if action == "*" or action.endswith(":*"):
                 yield Hit(f"The execution role may {action}.", (*path, "Action"))
+        narrow = [a for a in actions if a.startswith(_NAMED) and ":List" not in a]
+        if narrow and "*" in texts(statement.get("Resource")):
+            yield Hit(f"The execution role may {narrow[0]} on everything.", (*path, "Resource"))
 
 
 @rule("TS506", Severity.WARNING, mend="Add the action to provider.iam.role.statements.")

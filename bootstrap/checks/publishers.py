@@ -6,12 +6,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bootstrap.checks.sources import (
-    Call,
-    environment_name,
-    parameters,
-)
-from bootstrap.checks.view import View, within
+from bootstrap.checks.sources import Call, parameters
+from bootstrap.checks.view import View
 from bootstrap.template import Resource
 
 
@@ -83,12 +79,5 @@ def _text(view: View, call: Call, node: ast.expr | None) -> tuple[str | None, bo
 
 def _bus(view: View, function: Resource, call: Call, node: ast.expr) -> str | None:
     """The bus of an entry: a literal, or what the function's environment names."""
-    if isinstance(node, ast.Name) and node.id in parameters(call.inside):
-        return None
-    _, value = view.sources.follow(call.module, node)
-    if (text := view.sources.constant(call.module, node)) is not None:
-        return view.bus(text)
-    if (name := environment_name(value)) is not None:
-        variable = within(function.properties, "Environment", "Variables", name)
-        return view.bus(variable) if variable is not None else None
-    return None
+    value = view.value(function, call, node)
+    return None if value is None else view.bus(value)

@@ -31,14 +31,14 @@ def longer_than_the_api_waits(view: View) -> Iterator[Hit]:
     """API Gateway answers with an error before the function is done, and the client tries again."""
     seen = set()
     places = [
-        (integration, integration.properties.get("IntegrationUri"), _HTTP_API_SECONDS)
+        (integration.properties.get("IntegrationUri"), _HTTP_API_SECONDS)
         for integration in view.of("AWS::ApiGatewayV2::Integration")
     ]
     places += [
-        (method, within(method.properties, "Integration", "Uri"), _REST_API_SECONDS)
+        (within(method.properties, "Integration", "Uri"), _REST_API_SECONDS)
         for method in view.of("AWS::ApiGateway::Method")
     ]
-    for resource, uri, limit in places:
+    for uri, limit in places:
         function = _integrated(view, uri)
         if function is None or view.timeout(function) <= limit:
             continue
@@ -47,7 +47,7 @@ def longer_than_the_api_waits(view: View) -> Iterator[Hit]:
         seen.add((function.logical_id, limit))
         yield Hit(
             f"{own_name(function)} may take {view.timeout(function)} s; the API waits {limit} s.",
-            view.at(function, "Timeout") if function.path != resource.path else resource.path,
+            view.at(function, "Timeout"),
         )
 
 

@@ -20,7 +20,7 @@ from bootstrap.template import Resource
 
 _VARIABLE = re.compile(r"<([A-Za-z0-9_.-]+)>")
 _RESERVED = "aws.events."
-_SIMILAR = 0.8
+_SIMILAR = 0.85
 
 
 def _patterns(view: View) -> Iterator[tuple[Resource, Any]]:
@@ -136,12 +136,14 @@ def mistyped_bus(view: View) -> Iterator[Hit]:
         given = resource.properties.get("EventBusName")
         if not isinstance(given, str) or given in ("default", *real) or given.startswith("arn:"):
             continue
+        at = view.at(resource, "EventBusName")
+        if str(view.written(at)).startswith("arn:"):
+            continue  # another account's, or another service's
         similar = difflib.get_close_matches(given[:256], real, 1, _SIMILAR)
         if similar:
-            at = view.at(resource, "EventBusName")
             yield Hit(f"“{given}” is not the bus {similar[0]}.", at)
         elif given not in names:
-            yield Hit(f"There is no bus “{given}” here.", view.at(resource, "EventBusName"))
+            yield Hit(f"There is no bus “{given}” here.", at)
 
 
 @rule("TS307", Severity.ERROR, mend="Add the variable to inputPathsMap, or correct its name.")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from bootstrap.checks.sources import Sources
+from bootstrap.checks.findings import Place
+from bootstrap.checks.sources import Call, Sources, environment_name, parameters
 from bootstrap.definition.document import Document, KeyPath
 from bootstrap.template import Resource, Template
 
@@ -103,13 +105,13 @@ class Invocation:
     """Something that invokes a function asynchronously.
 
     Attributes:
-        at: where that is written.
-        principal: the AWS service that invokes; None when it is Lambda itself.
+        at: where that is written: in the file, or in the code of a function.
+        principal: the AWS service that invokes; None when it is Lambda itself, or code.
     """
 
     function: Resource
     sender: Resource
-    at: KeyPath
+    at: KeyPath | Place
     principal: str | None
 
 
@@ -248,7 +250,8 @@ class View:
                     rest = (*written, *keys[length:])
                     break
             path = (*resource.path, *rest)
-        for length in range(len(path), len(resource.path), -1):
+        least = len(resource.path) + (path[: len(resource.path) + 1][-1:] == ("Properties",))
+        for length in range(len(path), least, -1):
             if path[:length] in self.document.lines:
                 return path[:length]
         return resource.path
@@ -337,6 +340,29 @@ class View:
                 if function := self.function(value):
                     at = self.at(config, "DestinationConfig", name)
                     yield Invocation(function, config, at, None)
+
+        yield from self._invocations_by_code()
+
+    def _invocations_by_code(self) -> Iterator[Invocation]:
+        """The functions that code invokes by a name that is a literal or in its environment."""
+        for caller in self.functions:
+            for call in self.sources.code(caller).calls:
+                kind = call.method == "invoke" and call.argument("InvocationType")
+                if not kind or self.sources.constant(call.module, kind) != "Event":
+                    continue
+                name = call.argument("FunctionName")
+                if function := self.function(self.value(caller, call, name)):
+                    yield Invocation(function, caller, call.place, None)
+
+    def value(self, function: Resource, call: Call, node: ast.expr | None) -> Any:
+        """A text in the code, or what the function's environment has; None when unknown."""
+        if node is None or (isinstance(node, ast.Name) and node.id in parameters(call.inside)):
+            return None
+        if (text := self.sources.constant(call.module, node)) is not None:
+            return text
+        _, node = self.sources.follow(call.module, node)
+        name = environment_name(node)
+        return name and within(function.properties, "Environment", "Variables", name)
 
     def _invocations_of_topics(self) -> Iterator[Invocation]:
         for topic in self.of(TOPIC):

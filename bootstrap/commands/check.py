@@ -51,7 +51,7 @@ def _print(report: Report, file: Path, form: Format, resources: int) -> None:
     if form is Format.JSON:
         sys.stdout.write(f"{formats.as_json(report, file.name)}\n")
     elif form is Format.SARIF:
-        sys.stdout.write(f"{formats.as_sarif(report)}\n")
+        sys.stdout.write(f"{formats.as_sarif(report, str(file.parent))}\n")
     elif sys.stdout.isatty():
         _print_in_colour(report)
         sys.stdout.write(f"{_summary(report, file, resources)}\n")

@@ -207,6 +207,7 @@ def _compose(document: Document, text: str) -> tuple[YAML, Node | None]:
             f"is not valid YAML: {error.problem or error.context}.",
             file=path.name,
             line=mark.line + 1 if mark else None,
+            column=mark.column + 1 if mark else None,
         ) from None
     except (YAMLError, ValueError, RecursionError) as error:
         document.fail(f"is not valid YAML: {error}.")

@@ -12,6 +12,11 @@ from bootstrap.definition.document import Document
 type Reference = str | dict[str, Any]
 
 
+def is_arn(value: Any) -> bool:
+    """Whether a value may be an ARN: a CloudFormation function, or text with an ARN's parts."""
+    return not isinstance(value, str) or (value.startswith("arn:") and value.count(":") >= 5)
+
+
 class Model(BaseModel):
     """A mapping of the file. A key that it does not list is refused: ignored keys are traps."""
 

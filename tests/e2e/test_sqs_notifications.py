@@ -142,7 +142,7 @@ def test_the_shipped_queue_gives_up_after_three_receives(aws):
     url = sqs.get_queue_url(QueueName="brand-notifications")["QueueUrl"]
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     redrive = json.loads(attributes["RedrivePolicy"])
-    assert attributes["VisibilityTimeout"] == "60"
+    assert attributes["VisibilityTimeout"] == "65"
     assert int(redrive["maxReceiveCount"]) == 3
     dlq_name = redrive["deadLetterTargetArn"].rsplit(":", 1)[-1]
     dlq = sqs.get_queue_url(QueueName=dlq_name)["QueueUrl"]

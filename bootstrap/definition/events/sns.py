@@ -22,7 +22,7 @@ from bootstrap.definition.events.failures import (
     FailurePath,
     text_attributes,
 )
-from bootstrap.definition.parsing import Model, Reference
+from bootstrap.definition.parsing import Model, Reference, is_arn
 from bootstrap.services.base import found
 from bootstrap.settings import Settings
 from bootstrap.template import Resource
@@ -114,6 +114,13 @@ class Sns(EventType[SnsEvent]):
                 *trigger.path,
             )
         policy = event.redrivePolicy
+        letters = policy.deadLetterTargetArn if policy else None
+        for keys, arn in (
+            (("arn",), event.arn),
+            (("redrivePolicy", "deadLetterTargetArn"), letters),
+        ):
+            if arn and not is_arn(arn):
+                document.fail(f"{where}“{arn}” is no ARN.", *(*trigger.path, *keys))
         if policy and bool(policy.deadLetterTargetArn) == bool(policy.deadLetterTargetRef):
             document.fail(
                 f"{where}redrivePolicy needs either deadLetterTargetArn or deadLetterTargetRef.",

@@ -16,7 +16,7 @@ from bootstrap.definition import naming
 from bootstrap.definition.document import Document
 from bootstrap.definition.events.base import EventType, Example, Trigger, awslocal
 from bootstrap.definition.events.failures import DeadLetter, FailurePath
-from bootstrap.definition.parsing import Model, Reference
+from bootstrap.definition.parsing import Model, Reference, is_arn
 from bootstrap.settings import Settings
 from bootstrap.template import Resource
 
@@ -71,7 +71,7 @@ class StreamEvent(Model):
         """``dynamodb`` or ``kinesis``."""
         if self.type:
             return self.type
-        return self.arn.split(":")[2] if isinstance(self.arn, str) else ""
+        return self.arn.split(":")[2] if isinstance(self.arn, str) and is_arn(self.arn) else ""
 
     @property
     def on_failure(self) -> OnFailure | None:
@@ -230,6 +230,9 @@ class Stream(EventType[StreamEvent]):
             path = (*trigger.path, "maximumRecordAgeInSeconds")
             fail(f"{where}maximumRecordAgeInSeconds must be -1, or 60 at least.", *path)
         target = event.on_failure
+        if target and not is_arn(target.arn):
+            path = (*trigger.path, "destinations", "onFailure")
+            fail(f"{where}“{target.arn}” is no ARN.", *path)
         if target and target.type is None and not isinstance(target.arn, str):
             path = (*trigger.path, "destinations", "onFailure")
             fail(f"{where}onFailure needs type: sqs or sns.", *path)

@@ -38,18 +38,6 @@ CASES = {
         FUNCTION + "    events:\n      - kafka: {topic: x}\n",
         "error serverless.yml:10: functions.greet: the event type “kafka” is not supported here.",
     ),
-    "unknown resource type": (
-        QUEUE.format("AWS::Thing::Other", "{}"),
-        "error serverless.yml:8: Q (AWS::Thing::Other): the resource type is not supported here.",
-    ),
-    "unknown property": (
-        QUEUE.format("AWS::SQS::Queue", "{QueueName: q, Colour: red}"),
-        "error serverless.yml:10: Q (AWS::SQS::Queue): the property Colour is not supported here.",
-    ),
-    "missing handler": (
-        FUNCTION.replace("app.handler", "app.run"),
-        "error serverless.yml:8: functions.greet: app.py has no function “run”",
-    ),
     "bad bucket name": (
         FUNCTION + "    events:\n      - s3: My_Bucket\n",
         "error serverless.yml:10: the bucket name “My_Bucket” may have lower-case letters",
@@ -63,6 +51,34 @@ CASES = {
         "error serverless.yml:6: [red]x[/blue]: is not supported here.",
     ),
 }
+
+
+#: What a file that can be read says wrong: findings, with the line and the column.
+FINDINGS = {
+    "unknown resource type": (
+        QUEUE.format("AWS::Thing::Other", "{}"),
+        "serverless.yml:8:5: error TS003 Q (AWS::Thing::Other): the resource type is not supported",
+    ),
+    "unknown property": (
+        QUEUE.format("AWS::SQS::Queue", "{QueueName: q, Colour: red}"),
+        "serverless.yml:10:34: error TS003 Q (AWS::SQS::Queue): the property Colour is not",
+    ),
+    "missing handler": (
+        FUNCTION.replace("app.handler", "app.run"),
+        "serverless.yml:8:5: error TS002 functions.greet: app.py has no function “run”",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FINDINGS)
+def test_findings_end_with_1_and_stand_at_their_place(project: Project, case: str) -> None:
+    text, sentence = FINDINGS[case]
+    project.write(text)
+
+    done = run("check", cwd=project.root)
+
+    assert (done.returncode, done.stderr) == (1, ""), done
+    assert done.stdout.startswith(sentence), done.stdout
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -93,6 +109,7 @@ def test_other_endings(project: Project) -> None:
     commands = {
         "a file that is not there": ("check", "--file", "other.yml"),
         "a command that is not there": ("chek",),
+        "a format that is not there": ("check", "--format", "xml"),
         "no stack": ("up",),
         "a wrong port": ("status",),
     }
@@ -110,6 +127,7 @@ def test_other_endings(project: Project) -> None:
     assert {name: ending.returncode for name, ending in endings.items()} == {
         "a file that is not there": 2,
         "a command that is not there": 2,
+        "a format that is not there": 2,
         "no stack": 1,
         "a wrong port": 2,
     }, endings

@@ -1,0 +1,893 @@
+"""Each rule of ``check``: a definition that breaks it, at the marked line, and one that does not.
+
+A case has parts of a definition: ``greet`` (keys of the function), ``more`` (other functions),
+``provider``, ``resources``, and ``code``, the module of the handler. The finding must be at the
+line that ends in ``# here``, of the definition or of the code.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import NamedTuple
+
+import pytest
+from conftest import HANDLER, PROVIDER, Project
+
+from bootstrap.checks import RULES, examine
+from bootstrap.checks.findings import Finding
+
+MARK = "# here"
+#: Rules that the engine has itself; test_check_command.py is about them.
+OF_THE_ENGINE = {"TS001", "TS991", "TS992"}
+
+
+class Case(NamedTuple):
+    greet: str = ""
+    resources: str = ""
+    code: str = HANDLER
+    more: str = ""
+    provider: str = ""
+    handler: str = "app.handler"
+
+    def text(self) -> str:
+        parts = [PROVIDER, _at(2, self.provider), "functions:\n  greet:\n"]
+        parts += [f"    handler: {self.handler}\n", _at(4, self.greet), _at(2, self.more)]
+        if self.resources:
+            parts += ["resources:\n  Resources:\n", _at(4, self.resources)]
+        return "".join(parts)
+
+
+def _at(indent: int, text: str) -> str:
+    return textwrap.indent(textwrap.dedent(text).strip("\n"), " " * indent) + "\n" if text else ""
+
+
+QUEUE = "Type: AWS::SQS::Queue, Properties: "
+DLQ = f"D: {{ {QUEUE}{{ QueueName: d, MessageRetentionPeriod: 1209600 }} }}\n"
+REDRIVE = "RedrivePolicy: { deadLetterTargetArn: !GetAtt D.Arn, maxReceiveCount: 5 }"
+Q = f"Q: {{ {QUEUE}{{ QueueName: q, VisibilityTimeout: 60, {REDRIVE} }} }}\n"
+QD = Q + DLQ
+ON_Q = "events: [{ sqs: { arn: !GetAtt Q.Arn, functionResponseType: ReportBatchItemFailures } }]\n"
+REPORTS = "def handler(event, context):\n    return {'batchItemFailures': []}\n"
+TO_D = "destinations: { onFailure: { type: sqs, arn: !GetAtt D.Arn } }\n"
+BUS = "Bus: { Type: AWS::Events::EventBus, Properties: { Name: shop-bus } }\n"
+TOPIC = "T: { Type: AWS::SNS::Topic, Properties: { TopicName: t } }\n"
+STREAM = "S: { Type: AWS::Kinesis::Stream, Properties: { Name: s, ShardCount: 1 } }\n"
+
+
+def policy(kind: str, key: str, name: str, service: str, action: str) -> str:
+    return f"""\
+{name}Policy:
+  Type: AWS::{kind}
+  Properties:
+    {key}: [!Ref {name}]
+    PolicyDocument:
+      Statement:
+        - Effect: Allow
+          Principal: {{ Service: {service} }}
+          Action: {action}
+          Resource: "*"
+"""
+
+
+def queue_policy(name: str, service: str) -> str:
+    return policy("SQS::QueuePolicy", "Queues", name, service, "sqs:SendMessage")
+
+
+def rule(pattern: str, *, bus: str = "!Ref Bus", target: str = "!GetAtt Q.Arn") -> str:
+    on = f"EventBusName: {bus}, " if bus else ""
+    return (
+        f"R:\n  Type: AWS::Events::Rule\n  Properties:\n    Name: r\n    {on[:-2]}\n"
+        f"    EventPattern:\n{_at(6, pattern)}"
+        f"    Targets:\n      - Id: one\n        Arn: {target}\n"
+    )
+
+
+def publishing(entry: str, after: str = "if answer['FailedEntryCount']: raise OSError") -> str:
+    return (
+        "import os\nimport boto3\nevents = boto3.client('events')\n"
+        "def handler(event, context):\n"
+        f"    answer = events.put_events(Entries=[{{{entry}}}])\n    {after}\n"
+    )
+
+
+OURS = "'EventBusName': os.environ['BUS'], 'Source': 'shop', 'DetailType': 'Sold', 'Detail': '{}'"
+ENV = "environment: { BUS: !Ref Bus }\n"
+
+
+def calling(service: str, call: str, after: str = "return answer['Failed']") -> str:
+    return (
+        f"import boto3\nclient = boto3.client('{service}')\n"
+        f"def handler(event, context):\n    answer = client.{call}\n    {after}\n"
+    )
+
+
+def pattern_of_greet(pattern: str, bus: str = "!Ref Bus", more: str = "") -> str:
+    return f"events:\n  - eventBridge:\n{_at(6, f'eventBus: {bus}')}{_at(6, pattern)}{_at(6, more)}"
+
+
+def notified(rules: str = "", name: str = "papers") -> str:
+    return f"  - s3:\n      bucket: {name}\n{_at(6, rules)}"
+
+
+def schedule(text: str) -> str:
+    return f"events:\n  - eventBridge:\n      schedule: {text}\n"
+
+
+def invoking(kind: str) -> str:
+    return (
+        "import boto3\n\ndef handler(event, context):\n"
+        f"    boto3.client('lambda').invoke(  # here\n        InvocationType='{kind}',\n"
+        "        FunctionName='shop-test-greet',\n    )\n"
+    )
+
+
+def allowing(action: str, mark: str = "", resource: str = "arn:aws:sqs:us-east-1:1:q") -> str:
+    return (
+        "iam:\n  role:\n    statements:\n      - Effect: Allow\n"
+        f"        Action: {action}{mark}\n        Resource: {resource}\n"
+    )
+
+
+def writing(bucket: str, key: str) -> str:
+    return (
+        "import boto3\ns3 = boto3.client('s3')\ndef handler(event, context):\n"
+        "    record = event['Records'][0]\n"
+        f"    s3.put_object(Bucket={bucket}, Key={key}, Body=b'')\n"
+    )
+
+
+def on_stream(more: str = "", mark: str = "") -> str:
+    return (
+        f"events:\n  - stream:{mark}\n      type: kinesis\n      arn: !GetAtt S.Arn\n{_at(6, more)}"
+    )
+
+
+SUBSCRIPTION = """\
+Sub:
+  Type: AWS::SNS::Subscription
+  Properties:
+    TopicArn: !Ref T
+    Protocol: sqs
+    Endpoint: !GetAtt Q.Arn  # here
+    RedrivePolicy: { deadLetterTargetArn: !GetAtt D.Arn }
+"""
+
+#: By rule: what breaks it, and what is close to that and does not.
+CASES: dict[str, list[tuple[Case, Case]]] = {
+    "TS002": [
+        (Case(greet="memorySize: 256", handler="app.run  # here"), Case()),
+        (Case(handler="other.handler  # here"), Case()),
+    ],
+    "TS003": [
+        (
+            Case(resources="D:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: 3  # here"),
+            Case(resources=DLQ),
+        ),
+    ],
+    "TS004": [
+        (
+            Case(
+                resources="D:  # here\n  Type: AWS::SQS::Queue\n  Properties: {QueueName: !Ref X}"
+            ),
+            Case(resources=DLQ),
+        ),
+    ],
+    "TS101": [
+        (
+            Case(ON_Q, f"Q:  # here\n  {{ {QUEUE}{{ QueueName: q }} }}", REPORTS),
+            Case(ON_Q, QD, REPORTS),
+        ),
+    ],
+    "TS102": [
+        (
+            Case(
+                resources="Q:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: q\n"
+                "    RedrivePolicy:\n      deadLetterTargetArn: !Sub '${Q.Arn}'  # here\n" + DLQ
+            ),
+            Case(resources=QD),
+        ),
+    ],
+    "TS103": [
+        (
+            Case(
+                "events:\n  - sqs: { arn: !GetAtt Q.Arn }\n"
+                "  - sqs:\n      arn: !GetAtt D.Arn  # here",
+                QD,
+            ),
+            Case("events:\n  - sqs: { arn: !GetAtt Q.Arn }\n", QD),
+        ),
+        (
+            Case(
+                f"events:\n  - s3: papers\n  - sqs:\n      arn: !GetAtt D.Arn  # here\n{TO_D}", DLQ
+            ),
+            Case(
+                f"events:\n  - s3: papers\n{TO_D}",
+                DLQ,
+                more="other: { handler: app.handler, events: [{ sqs: { arn: !GetAtt D.Arn } }] }",
+            ),
+        ),
+    ],
+    "TS104": [
+        (
+            Case(
+                resources=Q + "D:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: d\n"
+                "    MessageRetentionPeriod: 345599  # here"
+            ),
+            Case(resources=Q + f"D: {{ {QUEUE}{{ QueueName: d }} }}"),
+        ),
+    ],
+    "TS105": [
+        (
+            Case(
+                resources="Q:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: q.fifo\n"
+                "    FifoQueue: true\n    RedrivePolicy:\n"
+                "      deadLetterTargetArn: !GetAtt D.Arn  # here\n" + DLQ
+            ),
+            Case(resources=QD),
+        ),
+        (
+            Case(
+                "events: [{ s3: papers }]\ndestinations:\n"
+                "  onFailure: { type: sqs, arn: !GetAtt D.Arn }  # here",
+                f"D: {{ {QUEUE}{{ QueueName: d.fifo, FifoQueue: true }} }}",
+            ),
+            Case(f"events: [{{ s3: papers }}]\n{TO_D}", DLQ),
+        ),
+        (
+            Case(
+                resources="D:\n  Type: AWS::SQS::Queue\n"
+                "  Properties:\n    QueueName: d.fifo  # here"
+            ),
+            Case(resources=f"D: {{ {QUEUE}{{ QueueName: d.fifo, FifoQueue: true }} }}"),
+        ),
+    ],
+    "TS106": [
+        (
+            Case(
+                "events: [{ s3: papers }]\ndestinations:\n"
+                "  onFailure: { type: sqs, arn: 'arn:aws:sqs:us-east-1:1:d' }  # here"
+            ),
+            Case(f"events: [{{ s3: papers }}]\n{TO_D}", DLQ),
+        ),
+    ],
+    "TS107": [
+        (
+            Case(
+                resources=DLQ + "Q:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: q\n"
+                "    RedrivePolicy:\n      deadLetterTargetArn: !GetAtt D.Arn\n"
+                "      maxReceiveCount: 2  # here"
+            ),
+            Case(resources=QD),
+        ),
+    ],
+    "TS108": [
+        (
+            Case(f"timeout: 31\n{ON_Q}", f"Q:  # here\n  {{ {QUEUE}{{ QueueName: q }} }}", REPORTS),
+            Case(f"timeout: 60\n{ON_Q}", QD, REPORTS),
+        ),
+    ],
+    "TS109": [
+        (
+            Case(
+                "timeout: 10\nevents: [{ sqs: { arn: !GetAtt Q.Arn, maximumBatchingWindow: 1 } }]",
+                "Q:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: q\n"
+                "    VisibilityTimeout: 60  # here",
+            ),
+            Case(f"timeout: 10\n{ON_Q}", QD),
+        ),
+    ],
+    "TS110": [
+        (
+            Case("events:\n  - sqs:\n      arn: !GetAtt Q.Arn\n      batchSize: 2  # here", QD),
+            Case("events:\n  - sqs:\n      arn: !GetAtt Q.Arn\n      batchSize: 1", QD),
+        ),
+    ],
+    "TS111": [
+        (
+            Case(
+                "events:\n  - sqs:\n      arn: !GetAtt Q.Arn\n"
+                "      functionResponseType: ReportBatchItemFailures  # here",
+                QD,
+            ),
+            Case(ON_Q, QD, REPORTS),
+        ),
+        (
+            Case(
+                "events:\n  - sqs:\n      arn: !GetAtt Q.Arn\n"
+                "      functionResponseType: ReportBatchItemFailures  # here",
+                QD,
+            ),
+            Case(
+                ON_Q,
+                QD,
+                "from aws_lambda_powertools.utilities.batch import *\n"
+                "def handler(event, context):\n    return process_partial_response(event=event)\n",
+            ),
+        ),
+    ],
+    "TS112": [
+        (
+            Case("events:\n  - sqs: { arn: !GetAtt Q.Arn }  # here", QD, REPORTS),
+            Case(ON_Q, QD, REPORTS),
+        ),
+    ],
+    "TS113": [
+        (
+            Case(
+                "events:\n  - sqs:\n      arn: !GetAtt Q.Arn\n      filterPatterns:  # here\n"
+                "        - { body: { kind: [sold] } }",
+                QD,
+            ),
+            Case("events:\n  - sqs:\n      arn: !GetAtt Q.Arn\n", QD),
+        ),
+    ],
+    "TS114": [
+        (
+            Case(
+                ON_Q,
+                QD,
+                REPORTS,
+                more="other:\n  handler: app.handler\n  events:\n    - sqs:\n"
+                "        arn: !GetAtt Q.Arn  # here",
+            ),
+            Case(
+                ON_Q,
+                QD,
+                REPORTS,
+                more="other: { handler: app.handler, events: [{ sqs: { arn: !GetAtt D.Arn } }] }",
+            ),
+        ),
+    ],
+    "TS115": [
+        (Case("reservedConcurrency: 0  # here"), Case("reservedConcurrency: 1")),
+    ],
+    "TS116": [
+        (
+            Case(f"reservedConcurrency: 4  # here\n{ON_Q}", QD, REPORTS),
+            Case(f"reservedConcurrency: 5\n{ON_Q}", QD, REPORTS),
+        ),
+        (
+            Case(f"reservedConcurrency: 4  # here\n{ON_Q}", QD, REPORTS),
+            Case(
+                "reservedConcurrency: 4\nevents: [{ sqs: { arn: !GetAtt Q.Arn, "
+                "maximumConcurrency: 4 } }]",
+                QD,
+                REPORTS,
+            ),
+        ),
+    ],
+    "TS117": [
+        (
+            Case("events:\n  - sqs:\n      arn: !GetAtt Q.Arn\n      enabled: false  # here", QD),
+            Case(ON_Q, QD),
+        ),
+        (
+            Case(
+                "events:\n  - eventBridge:\n      schedule: rate(1 hour)\n"
+                "      enabled: false  # here"
+            ),
+            Case(schedule("rate(1 hour)")),
+        ),
+    ],
+    "TS201": [
+        (Case("events:\n  - s3: papers  # here"), Case(f"events: [{{ s3: papers }}]\n{TO_D}", DLQ)),
+        (
+            Case("events:\n  - s3: drafts  # here\n  - sns: sold  # here"),
+            Case(f"events: [{{ sns: sold }}]\n{TO_D}", DLQ),
+        ),
+        (Case("events:\n  - eventBridge:  # here\n      schedule: rate(1 hour)"), Case(ON_Q, QD)),
+        (
+            Case(code=invoking("Event")),
+            Case(code=invoking("RequestResponse")),
+        ),
+    ],
+    "TS202": [
+        (
+            Case("events:\n  - eventBridge:  # here\n      schedule: rate(1 hour)"),
+            Case(schedule("rate(1 hour)") + "      deadLetterQueueArn: !GetAtt D.Arn", DLQ),
+        ),
+    ],
+    "TS203": [
+        (
+            Case("events:\n  - sns: sold  # here"),
+            Case(
+                "events:\n  - sns:\n      topicName: sold\n"
+                "      redrivePolicy: { deadLetterTargetRef: D }",
+                DLQ,
+            ),
+        ),
+    ],
+    "TS204": [
+        (
+            Case("events: [{ s3: papers }]\nmaximumRetryAttempts: 0  # here"),
+            Case(f"events: [{{ s3: papers }}]\nmaximumRetryAttempts: 0\n{TO_D}", DLQ),
+        ),
+        (
+            Case(
+                schedule("rate(1 hour)") + "      retryPolicy:\n"
+                "        maximumRetryAttempts: 0  # here"
+            ),
+            Case(schedule("rate(1 hour)")),
+        ),
+    ],
+    "TS205": [
+        (
+            Case(
+                f"{ON_Q}destinations:\n  onFailure: {{ type: sqs, arn: !GetAtt D.Arn }}  # here", QD
+            ),
+            Case(f"events: [{{ s3: papers }}]\n{TO_D}", DLQ),
+        ),
+    ],
+    "TS206": [
+        (
+            Case(
+                "events: [{ s3: papers }]\ndestinations:\n  onFailure:\n    type: sqs  # here\n"
+                "    arn: !Ref T",
+                TOPIC,
+            ),
+            Case(f"events: [{{ s3: papers }}]\n{TO_D}", DLQ),
+        ),
+        (
+            Case(
+                on_stream(
+                    "destinations:\n  onFailure:\n    type: sns  # here\n    arn: !GetAtt D.Arn"
+                ),
+                STREAM + DLQ,
+            ),
+            Case(
+                on_stream("destinations: { onFailure: { type: sqs, arn: !GetAtt D.Arn } }"),
+                STREAM + DLQ,
+            ),
+        ),
+    ],
+    "TS301": [
+        (
+            Case(pattern_of_greet("pattern:\n  source: shop  # here"), BUS),
+            Case(
+                pattern_of_greet("pattern: { source: [shop], detail: { a: [{ exists: true }] } }"),
+                BUS,
+            ),
+        ),
+        (
+            Case(pattern_of_greet("pattern:\n  detail: { n: [{ largest: 3 }] }  # here"), BUS),
+            Case(
+                pattern_of_greet(
+                    "pattern: { detail: { n: [{ numeric: ['>', 3] }], "
+                    "ip: [{ cidr: 10.0.0.0/8 }], k: [{ anything-but: [a] }] } }"
+                ),
+                BUS,
+            ),
+        ),
+        (
+            Case(
+                "events:\n  - sqs:\n      arn: !GetAtt Q.Arn\n      filterPatterns:\n"
+                "        - body: { kind: sold }  # here",
+                QD,
+            ),
+            Case(
+                "events:\n  - sqs:\n      arn: !GetAtt Q.Arn\n      filterPatterns:\n"
+                "        - body: { kind: [sold] }",
+                QD,
+            ),
+        ),
+    ],
+    "TS302": [
+        (
+            Case(pattern_of_greet("pattern:\n  detailType: [Sold]  # here"), BUS),
+            Case(
+                pattern_of_greet(
+                    "pattern:\n  detail-type: [Sold]\n  $or:\n"
+                    "    - { account: ['1'] }\n    - { region: [x] }"
+                ),
+                BUS,
+            ),
+        ),
+    ],
+    "TS303": [
+        (
+            Case(pattern_of_greet("pattern:\n  detail: [{ exists: true }]  # here"), BUS),
+            Case(pattern_of_greet("pattern:\n  detail: { id: [{ exists: true }] }"), BUS),
+        ),
+        (
+            Case(
+                pattern_of_greet("pattern:\n  detail:\n    colors: [{ exists: true }]  # here"),
+                BUS + rule("detail: { colors: { primary: [red] } }") + QD,
+            ),
+            Case(
+                pattern_of_greet("pattern:\n  detail:\n    colors: [{ exists: true }]"),
+                BUS + rule("detail: { size: { width: [1] } }") + QD,
+            ),
+        ),
+    ],
+    "TS304": [
+        (
+            Case(ENV, BUS + QD + rule("source:\n  - shp  # here"), publishing(OURS)),
+            Case(ENV, BUS + QD + rule("source:\n  - shop"), publishing(OURS)),
+        ),
+        (
+            Case(ENV, BUS + QD + rule("detail-type:\n  - sold  # here"), publishing(OURS)),
+            Case(
+                ENV,
+                BUS + QD + rule("detail-type:\n  - sold"),
+                publishing(OURS.replace("'Sold'", "event['kind']")),
+            ),
+        ),
+    ],
+    "TS305": [
+        (
+            Case(ENV, BUS + QD + rule("source: [shop]  # here", bus=""), publishing(OURS)),
+            Case(ENV, BUS + QD + rule("source: [shop]"), publishing(OURS)),
+        ),
+    ],
+    "TS306": [
+        (
+            Case(
+                "events:\n  - eventBridge:\n      eventBus: shop-bsu  # here\n"
+                "      pattern: { source: [shop] }",
+                BUS,
+            ),
+            Case(
+                "events:\n  - eventBridge:\n      eventBus: shop-bus-of-the-others\n"
+                "      pattern: { source: [shop] }",
+                BUS,
+            ),
+        ),
+        (
+            Case(
+                resources=BUS + QD + "R:\n  Type: AWS::Events::Rule\n  Properties:\n    Name: r\n"
+                "    EventBusName: somewhere  # here\n    EventPattern: { source: [shop] }"
+            ),
+            Case(resources=BUS + QD + rule("source: [shop]", bus="shop-bus")),
+        ),
+    ],
+    "TS307": [
+        (
+            Case(
+                schedule("rate(1 hour)") + "      inputTransformer:\n"
+                "        inputPathsMap: { id: $.id }\n"
+                "        inputTemplate: '{\"at\": <time>}'  # here"
+            ),
+            Case(
+                schedule("rate(1 hour)") + "      inputTransformer:\n"
+                "        inputPathsMap: { time: $.time }\n"
+                '        inputTemplate: \'{"at": <time>, "r": <aws.events.rule-name>}\''
+            ),
+        ),
+    ],
+    "TS308": [
+        (
+            Case(
+                pattern_of_greet("pattern:  # here\n  source: [shop]") + ENV, BUS, publishing(OURS)
+            ),
+            Case(
+                pattern_of_greet("pattern: { source: [shop], detail-type: [Ordered] }") + ENV,
+                BUS,
+                publishing(OURS),
+            ),
+        ),
+    ],
+    "TS309": [
+        (
+            Case(pattern_of_greet("pattern:\n  source: [aws.s3]  # here"), BUS),
+            Case(pattern_of_greet("pattern: { source: [aws.s3] }", "default"), BUS),
+        ),
+    ],
+    "TS401": [
+        (
+            Case(
+                "events:\n"
+                + notified("rules: [{ prefix: a }]")
+                + "  - s3:  # here\n      bucket: papers\n      rules: [{ prefix: a/b }]"
+            ),
+            Case(
+                "events:\n"
+                + notified("rules: [{ prefix: a/ }]")
+                + notified("rules: [{ prefix: b/ }]")
+            ),
+        ),
+        (
+            Case(
+                "events:\n" + notified() + "  - s3:  # here\n      bucket: papers\n"
+                "      event: s3:ObjectCreated:Put"
+            ),
+            Case("events:\n" + notified() + notified("event: s3:ObjectRemoved:*")),
+        ),
+    ],
+    "TS402": [
+        (
+            Case("events:\n" + notified("rules:\n  - suffix: '*.png'  # here")),
+            Case("events:\n" + notified("rules: [{ suffix: .png }]")),
+        ),
+    ],
+    "TS403": [
+        (
+            Case("events:\n" + notified("rules:\n  - suffix: .png\n  - prefix: /in/  # here")),
+            Case("events:\n" + notified("rules: [{ prefix: in/ }]")),
+        ),
+    ],
+    "TS404": [
+        (
+            Case(
+                "events:\n  - s3:  # here\n      bucket: papers\n      rules: [{ prefix: in/ }]",
+                code=writing("'papers'", "'in/' + record['id']"),
+            ),
+            Case(
+                "events:\n" + notified("rules: [{ prefix: in/ }]"),
+                code=writing("'papers'", "f'out/{record}'"),
+            ),
+        ),
+        (
+            Case(
+                "events:\n  - s3:  # here\n      bucket: papers",
+                code=writing("record['s3']['bucket']['name']", "'copy'"),
+            ),
+            Case("events:\n" + notified(), code=writing("'others'", "'copy'")),
+        ),
+    ],
+    "TS501": [
+        (
+            Case(resources=QD + TOPIC + SUBSCRIPTION),
+            Case(resources=QD + TOPIC + SUBSCRIPTION + queue_policy("Q", "sns.amazonaws.com")),
+        ),
+        (
+            Case(
+                resources=QD
+                + BUS
+                + rule("source: [shop]", target="!GetAtt Q.Arn  # here")
+                + queue_policy("Q", "sns.amazonaws.com")
+            ),
+            Case(
+                resources=QD
+                + BUS
+                + rule("source: [shop]")
+                + queue_policy("Q", "events.amazonaws.com")
+            ),
+        ),
+    ],
+    "TS502": [
+        (
+            Case(schedule("rate(1 hour)") + "      deadLetterQueueArn: !GetAtt D.Arn  # here", DLQ),
+            Case(
+                schedule("rate(1 hour)") + "      deadLetterQueueArn: !GetAtt D.Arn",
+                DLQ + queue_policy("D", "events.amazonaws.com"),
+            ),
+        ),
+    ],
+    "TS503": [
+        (
+            Case(resources=TOPIC + BUS + rule("source: [shop]", target="!Ref T  # here")),
+            Case(
+                resources=TOPIC
+                + BUS
+                + rule("source: [shop]", target="!Ref T")
+                + policy("SNS::TopicPolicy", "Topics", "T", "events.amazonaws.com", "sns:Publish")
+            ),
+        ),
+    ],
+    "TS504": [
+        (
+            Case(
+                resources=BUS + "R:\n  Type: AWS::Events::Rule\n  Properties:\n    Name: r\n"
+                "    EventPattern: { source: [shop] }\n    Targets:\n"
+                "      - Id: one  # here\n        Arn: !GetAtt GreetLambdaFunction.Arn"
+            ),
+            Case(schedule("rate(1 hour)")),
+        ),
+    ],
+    "TS505": [
+        (
+            Case(provider=allowing("'sqs:*'", "  # here")),
+            Case(provider=allowing("sqs:SendMessage")),
+        ),
+        (
+            Case(provider=allowing("sqs:SendMessage", resource="'*'  # here")),
+            Case(provider=allowing("[sqs:ListQueues, 'ses:SendEmail']", resource="'*'")),
+        ),
+    ],
+    "TS506": [
+        (
+            Case(
+                code=calling("events", "put_events(Entries=[])  # here"),
+                provider=allowing("sqs:SendMessage"),
+            ),
+            Case(
+                code=calling("events", "put_events(Entries=[])"), provider=allowing("events:Put*")
+            ),
+        ),
+        (
+            Case(
+                code="import boto3\ntable = boto3.resource('dynamodb').Table('t')\n"
+                "def handler(event, context):\n    table.put_item(Item={})  # here\n"
+            ),
+            Case(code="def handler(event, context):\n    context.put_item(Item={})\n"),
+        ),
+    ],
+    "TS601": [
+        (
+            Case("timeout: 31  # here\nevents: [{ httpApi: GET / }]"),
+            Case("timeout: 30\nevents: [{ httpApi: GET / }]"),
+        ),
+        (
+            Case("timeout: 30  # here\nevents: [{ http: GET /a }]"),
+            Case("timeout: 29\nevents: [{ http: GET /a }]"),
+        ),
+    ],
+    "TS602": [
+        (
+            Case("events:\n  - httpApi: 'GET /a/{b}-{c}'  # here"),
+            Case("events:\n  - httpApi: 'GET /a/{b}/{c+}'"),
+        ),
+        (
+            Case("events:\n  - http: 'GET /a/v{b}'  # here"),
+            Case("events: [{ http: 'GET /a/{b}' }]"),
+        ),
+    ],
+    "TS603": [
+        (
+            Case("events:\n  - httpApi: 'GET /a/{b}'\n  - httpApi: 'GET /a/{c}'  # here"),
+            Case("events:\n  - httpApi: 'GET /a/{b}'\n  - httpApi: 'PUT /a/{c}'"),
+        ),
+        (
+            Case("events:\n  - http: 'GET /a/{b}'\n  - http: 'GET /a/{c}'  # here"),
+            Case("events:\n  - http: 'GET /a/{b}'\n  - http: 'GET /b/{c}'"),
+        ),
+    ],
+    "TS701": [
+        (
+            Case(on_stream(mark="  # here"), STREAM),
+            Case(on_stream("maximumRetryAttempts: 2"), STREAM),
+        ),
+    ],
+    "TS702": [
+        (
+            Case(on_stream("maximumRetryAttempts: 2", "  # here"), STREAM),
+            Case(
+                on_stream("destinations: { onFailure: { type: sqs, arn: !GetAtt D.Arn } }"),
+                STREAM + DLQ,
+            ),
+        ),
+    ],
+    "TS711": [
+        (
+            Case("events:\n  - eventBridge:\n      schedule: cron(0 0 1 1 ? 2020)  # here"),
+            Case(schedule("cron(0 0 1 1 ? 2020-2150)")),
+        ),
+        (
+            Case("events:\n  - eventBridge:\n      schedule: cron(0 0 30 2 ? *)  # here"),
+            Case(schedule("cron(0 0 29 2 ? *)")),
+        ),
+    ],
+    "TS801": [
+        (
+            Case(code=publishing(OURS, "return event").replace("}])", "}])  # here")),
+            Case(code=publishing(OURS)),
+        ),
+        (
+            Case(code=publishing(OURS, "").replace("answer = ", "").replace("}])", "}])  # here")),
+            Case(code=publishing(OURS, "return answer") + "FIELD = 'FailedEntryCount'\n"),
+        ),
+    ],
+    "TS802": [
+        (
+            Case(
+                code=calling("sqs", "send_message_batch(Entries=[])  # here", "return answer['x']")
+            ),
+            Case(
+                code=calling("sqs", "send_message_batch(Entries=[])", "return check(answer)")
+                + "def check(answer):\n    return answer['Failed']\n"
+            ),
+        ),
+        (
+            Case(
+                code=calling("sqs", "send_message_batch(Entries=[])  # here", "print(f'{answer}')")
+            ),
+            Case(
+                code=calling("sqs", "meta", "return [client.send_message_batch(Entries=[])]")
+                + "FIELD = 'Failed'\n"
+            ),
+        ),
+        (
+            Case(code=calling("sqs", "send_message_batch(Entries=[])  # here", "return None")),
+            Case(code=calling("sqs", "send_message_batch(Entries=[])")),
+        ),
+        (
+            Case(code=calling("sns", "publish_batch(TopicArn='')  # here", "return None")),
+            Case(code=calling("sns", "publish_batch(TopicArn='')", "return answer.get('Failed')")),
+        ),
+    ],
+    "TS803": [
+        (
+            Case(code=calling("kinesis", "put_records(Records=[])  # here", "return None")),
+            Case(
+                code=calling(
+                    "kinesis", "put_records(Records=[])", "return answer['FailedRecordCount']"
+                )
+            ),
+        ),
+    ],
+    "TS804": [
+        (
+            Case(
+                code=calling("dynamodb", "batch_write_item(RequestItems={})  # here", "return None")
+            ),
+            Case(
+                code=calling(
+                    "dynamodb",
+                    "batch_write_item(RequestItems={})",
+                    "return answer['UnprocessedItems']",
+                )
+            ),
+        ),
+    ],
+    "TS901": [
+        (
+            Case("environment:\n  DB_PASSWORD: hunter2  # here"),
+            Case("environment:\n  DB_PASSWORD: !Ref D\n  DB_PASSWORD_ID: x", DLQ),
+        ),
+        (
+            Case(provider="environment:\n  ID: AKIAIOSFODNN7EXAMPLE  # here"),
+            Case(provider="environment:\n  ID: AKIA"),
+        ),
+        (
+            Case("environment:\n  KEY: '-----BEGIN RSA PRIVATE KEY-----'  # here"),
+            Case("environment:\n  KEY: '-----BEGIN PUBLIC KEY-----'"),
+        ),
+    ],
+    "TS902": [
+        (Case("environment:\n  AWS_REGION: x  # here"), Case("environment:\n  AWS_REGIONS: x")),
+    ],
+    "TS903": [
+        (
+            Case(
+                resources=DLQ + "E:\n  Type: AWS::SQS::Queue\n  Properties:\n"
+                "    QueueName: d  # here"
+            ),
+            Case(resources=DLQ + "E: { Type: AWS::SNS::Topic, Properties: { TopicName: d } }"),
+        ),
+    ],
+}
+TABLE = [
+    pytest.param(identity, *pair, id=f"{identity}-{number}")
+    for identity, pairs in CASES.items()
+    for number, pair in enumerate(pairs)
+]
+
+
+def findings(project: Project, case: Case) -> list[Finding]:
+    (project.root / "app.py").write_text(case.code)
+    return examine(project.compile(case.text())).findings
+
+
+@pytest.mark.parametrize(("identity", "bad", "good"), TABLE)
+def test_a_rule_finds_what_breaks_it_and_nothing_else(
+    identity: str, bad: Case, good: Case, project: Project
+) -> None:
+    found = [one for one in findings(project, bad) if one.rule_id == identity]
+
+    text = {"serverless.yml": bad.text(), "app.py": bad.code}
+    marked = {
+        (name, number)
+        for name, content in text.items()
+        for number, line in enumerate(content.splitlines(), 1)
+        if line.endswith(MARK)
+    }
+    assert {(one.file, one.line) for one in found} == marked, found
+    for one in found:
+        line = text[one.file].splitlines()[one.line - 1]
+        assert line[one.column - 1 :].strip(), one
+        assert not line[: one.column - 1][-1:].isalnum(), f"{line!r} {one.column}"
+        assert one.what.endswith((".", "?"))
+    assert not [one for one in findings(project, good) if one.rule_id == identity]
+
+
+def test_every_rule_has_a_case() -> None:
+    of_schedules = {"TS712"}  # test_check_schedules.py: no resource has a time zone yet
+    assert CASES.keys() | OF_THE_ENGINE | of_schedules == RULES.keys()
+
+
+def test_every_rule_says_why_and_how_to_mend_it_in_one_sentence() -> None:
+    for one in RULES.values():
+        for sentence in (one.why, one.mend):
+            assert sentence.endswith("."), one
+            assert len(sentence) <= 120, one
+            assert "\n" not in sentence
