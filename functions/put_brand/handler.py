@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools.logging import Logger, correlation_paths
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.shared.brand_draft import draft_of, parse_json
@@ -37,7 +38,9 @@ logger = Logger()
 brands = boto3.resource("dynamodb").Table(os.environ["BRANDS_TABLE"])
 events = boto3.client("events")
 bus_name = os.environ["EVENT_BUS_NAME"]
-reminders = Reminders.from_environment(boto3.client("scheduler"), os.environ)
+# The brand is stored when the reminder is set: its caller must not wait long for that.
+impatient = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
+reminders = Reminders.from_environment(boto3.client("scheduler", config=impatient), os.environ)
 
 
 def put(request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import os
@@ -14,6 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from function_fakes import FakeScheduler
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = {
@@ -93,6 +95,16 @@ def event() -> Callable[[str], dict[str, Any]]:
         return json.loads((ROOT / "tests" / "events" / f"{name}.json").read_text())
 
     return load
+
+
+@pytest.fixture(autouse=True)
+def scheduler(monkeypatch: pytest.MonkeyPatch) -> FakeScheduler:
+    """EventBridge Scheduler, which every PUT of a brand calls."""
+    handler = sys.modules["functions.put_brand.handler"]
+    fake = FakeScheduler()
+    replaced = dataclasses.replace(handler.reminders, scheduler=fake)
+    monkeypatch.setattr(handler, "reminders", replaced)
+    return fake
 
 
 class LogLines(list[dict[str, Any]]):

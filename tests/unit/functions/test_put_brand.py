@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -33,15 +32,6 @@ def brands(monkeypatch):
 def bus(monkeypatch):
     fake = FakeBus()
     monkeypatch.setattr(put_brand, "events", fake)
-    return fake
-
-
-@pytest.fixture
-def scheduler(monkeypatch):
-    fake = FakeScheduler()
-    monkeypatch.setattr(
-        put_brand, "reminders", dataclasses.replace(put_brand.reminders, scheduler=fake)
-    )
     return fake
 
 
