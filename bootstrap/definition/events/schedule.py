@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, override
 
-import requests
 from pydantic import Field
 
 from bootstrap.definition import naming
@@ -94,6 +93,9 @@ class _Undelivered(FailurePath):
         return DeadLetter(origin, reason, message["Body"], message)
 
     def send_back(self, settings: Settings, letter: DeadLetter) -> None:
+        # Imported here: make check asks nobody.
+        import requests
+
         text = text_attributes(letter.message)
         answer = requests.post(
             f"{settings.endpoint_url}/_trigger_stack/scheduler/deliver",

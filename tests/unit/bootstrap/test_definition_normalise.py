@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import Project
 
+from bootstrap.checks import examine
+from bootstrap.checks.findings import Severity
 from bootstrap.commands.load import load_template
 from bootstrap.errors import DefinitionError
 from bootstrap.template import Template
@@ -237,3 +239,12 @@ def test_resources_without_names_get_one_that_stays(project: Project) -> None:
     name = made[long_id].properties["BucketName"]
     assert len(name) <= 63
     assert name == again[long_id].properties["BucketName"]
+
+
+def test_check_says_what_is_read_otherwise(project: Project) -> None:
+    report = examine(load(project, f"{HEAD}  tracing: {{}}\n{GREET}"))
+
+    (finding,) = [one for one in report.findings if one.rule_id == "TS005"]
+    assert finding.place == "serverless.yml:5:3"
+    assert finding.severity is Severity.NOTE
+    assert not report.fails(strict=True)
