@@ -54,7 +54,7 @@ def handler(event, context):
             "body": json.dumps(answer)}
 """
 SEED = int(os.environ.get("FUZZ_SEED") or secrets.randbelow(1 << 32))
-FUZZ_SECONDS = 4.5
+FUZZ_SECONDS = 4.0
 WARM_SECONDS = 2.0
 CLOSE = b"Connection: close\r\n\r\n"
 MEGABYTE = 1024 * 1024

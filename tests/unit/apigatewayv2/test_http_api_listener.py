@@ -43,6 +43,8 @@ class Echo:
             await asyncio.to_thread(self.release.wait, DEADLINE_SECONDS)
         if event["rawPath"] == "/cookies":
             return json.dumps({"statusCode": 200, "cookies": ["a=é", "b=2"]}).encode()
+        if event["rawPath"] == "/half":  # half a character, as Node.js can write it
+            return rb'{"statusCode": 200, "headers": {"x-half": "\ud800"}}'
         return payload
 
 
@@ -146,6 +148,12 @@ def test_a_client_that_reads_nothing_loses_its_connection(loop: LoopThread) -> N
         with contextlib.suppress(ConnectionError):
             assert len(response.read()) < size - 3 * 16 * 1024 * 1024
     loop.call(server.close)
+
+
+def test_a_header_that_cannot_be_encoded_is_the_functions_fault(server: Server) -> None:
+    status, _, body = parsed(server.get("/half"))
+
+    assert (status, json.loads(body)) == (500, {"message": "Internal Server Error"})
 
 
 def test_chunked_bodies_are_joined(server: Server) -> None:
