@@ -76,7 +76,7 @@ class _Evaluator:
             ((key, argument),) = node.items()
             if key == "Ref" and argument == "AWS::NoValue":
                 return _NO_VALUE
-            if key == "Ref" and argument in self.parameters:
+            if key == "Ref" and isinstance(argument, str) and argument in self.parameters:
                 return self.parameter(argument, path)
             if key == "Fn::If":
                 return self.chosen(argument, (*path, key))
@@ -119,8 +119,8 @@ class _Evaluator:
     def known(self, node: Any, path: KeyPath) -> str:
         """A text that must be known before anything is created."""
         value = self.value(node, path)
-        if isinstance(value, dict) and value.get("Ref") in self.pseudo:
-            return self.pseudo[value["Ref"]]
+        if isinstance(value, dict) and str(value.get("Ref")) in self.pseudo:
+            return self.pseudo[str(value["Ref"])]
         if isinstance(value, dict | list) or value is _NO_VALUE:
             self.document.fail(
                 "must not depend on a resource: conditions are decided first.", *path

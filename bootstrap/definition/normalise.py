@@ -165,12 +165,12 @@ def _provider(document: Document, provider: Any) -> None:
         return
     path: KeyPath = ("provider",)
     statements = provider.pop("iamRoleStatements", None)
-    if statements is not None:
+    if isinstance(statements, list):
         document.note("is read as provider.iam.role.statements", *path, "iamRoleStatements")
         iam = provider.setdefault("iam", {})
         role = iam.setdefault("role", {}) if isinstance(iam, dict) else None
         if isinstance(role, dict):
-            role["statements"] = [*(role.get("statements") or []), *statements]
+            role["statements"] = [*_as_list(role.get("statements")), *statements]
     _note_and_drop(document, provider, path, _PROVIDER)
     _note_and_drop(document, provider.get("apiGateway"), (*path, "apiGateway"), _API_GATEWAY)
     iam = provider.get("iam")
@@ -200,12 +200,15 @@ def _package(document: Document, package: Any, path: KeyPath) -> None:
     if not old:
         return
     document.note("is read as package.patterns, as the framework did", *path, next(iter(old)))
-    excluded = [f"!{pattern}" for pattern in old.get("exclude") or []]
     package["patterns"] = [
-        *excluded,
-        *(old.get("include") or []),
-        *(package.get("patterns") or []),
+        *(f"!{pattern}" for pattern in _as_list(old.get("exclude"))),
+        *_as_list(old.get("include")),
+        *_as_list(package.get("patterns")),
     ]
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _functions(document: Document, data: dict[str, Any]) -> None:

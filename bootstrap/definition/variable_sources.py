@@ -25,8 +25,12 @@ class SourceError(ValueError):
     """A source cannot be read; the text is a sentence."""
 
 
-def read_file(path: Path) -> Any:
+def read_file(root: Path, name: str) -> Any:
     """The content of a file: YAML and JSON as data, everything else as text.
+
+    Args:
+        root: the folder that ``name`` is relative to.
+        name: path of the file; ``~`` is the home folder.
 
     Returns:
         ``MISSING`` when there is no such file.
@@ -34,6 +38,10 @@ def read_file(path: Path) -> Any:
     Raises:
         SourceError: It is code, too large, or cannot be read.
     """
+    try:
+        path = root / Path(name).expanduser()
+    except RuntimeError as error:  # ~ of a user that does not exist
+        raise SourceError(f"{name} cannot be read: {error}") from None
     if path.suffix in _CODE:
         raise SourceError(
             f"{path.name} is code, which is not run here. Write its values as YAML or JSON"
@@ -44,7 +52,7 @@ def read_file(path: Path) -> Any:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return MISSING
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # not UTF-8, or a name with a NUL
         raise SourceError(f"{path.name} cannot be read: {error}") from None
     if path.suffix == ".json":
         try:

@@ -11,7 +11,6 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bootstrap.definition.document import Document, KeyPath
@@ -292,9 +291,8 @@ class _Resolver:
 
     def file(self, name: str) -> Any:
         """The content of another file, read once."""
-        file = Path(name.strip("'\"")).expanduser()
         if name not in self.files:
-            self.files[name] = read_file(self.document.root / file)
+            self.files[name] = read_file(self.document.root, name.strip("'\""))
         return self.files[name]
 
     def to_bool(self, text: str, path: KeyPath) -> bool:

@@ -291,7 +291,7 @@ class Stream(EventType[StreamEvent]):
 def _kind(target: OnFailure) -> str:
     if target.type:
         return target.type
-    return "sns" if isinstance(target.arn, str) and target.arn.split(":")[2] == "sns" else "sqs"
+    return "sns" if isinstance(target.arn, str) and ":sns:" in target.arn else "sqs"
 
 
 def _mapping(trigger: Trigger[StreamEvent]) -> dict[str, Any]:
