@@ -73,6 +73,48 @@ def test_a_key_that_is_gone_counts_for_two_hours(tmp_path: Path) -> None:
         claims(tokens, token(one, "one"))
 
 
+def test_a_token_is_verified_once_for_some_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, now = new_key(), [0.0]
+    write(tmp_path / "jwks", one=one)
+    tokens, text = JsonWebTokens(tmp_path / "jwks", lambda: now[0]), token(one, "one")
+    verified: list[str] = []
+    decode = jwt.decode
+
+    def counted(given: str, *arguments: Any, **more: Any) -> Any:
+        verified.append(given)
+        return decode(given, *arguments, **more)
+
+    monkeypatch.setattr(jwt, "decode", counted)
+    assert claims(tokens, text) == claims(tokens, text)
+    assert len(verified) == 1
+
+    now[0] = 31
+    claims(tokens, text)
+    assert len(verified) == 2
+    with pytest.raises(TokenError, match="the audience is another one"):
+        asyncio.run(tokens.claims(text, ISSUER, ["others"]))
+    header, body, signature = text.split(".")
+    with pytest.raises(TokenError):
+        claims(tokens, f"{header}.{body}.{signature[:-4]}AAAA")
+
+
+def test_a_verified_token_expires_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = new_key()
+    write(tmp_path / "jwks", one=one)
+    tokens, text = JsonWebTokens(tmp_path / "jwks", lambda: 0.0), token(one, "one")
+    claims(tokens, text)
+
+    later = time.time() + 120
+    monkeypatch.setattr(time, "time", lambda: later)
+
+    remembered = tokens._remembered(ISSUER, text)
+    assert remembered is None
+
+
 def test_a_file_that_cannot_be_read_lets_nobody_through(tmp_path: Path) -> None:
     for content in ("", "{}", "[]", '{"keys": 1}', "\0"):
         (tmp_path / "jwks").write_text(content)

@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,10 +23,28 @@ _KEPT_S: Final = 7200.0
 _AGAIN_S: Final = 5.0
 _REQUEST_S: Final = 1.5
 _MOST_BYTES: Final = 150_000
+#: A signature takes longer to check than a function takes to be called: once for some time will do.
+_VERIFIED_S: Final = 30.0
+_MOST_VERIFIED: Final = 1000
 
 
 class TokenError(Exception):
     """A token does not hold; the text says why, without a quotation mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """A token whose signature holds.
+
+    Attributes:
+        claims: What it says.
+        keys: The keys that were loaded then, as they are kept.
+        until: When to check it again, on the monotonic clock.
+    """
+
+    claims: dict[str, Any]
+    keys: tuple[float, dict[str, Any]]
+    until: float
 
 
 class JsonWebTokens:
@@ -43,6 +62,7 @@ class JsonWebTokens:
         self._file = keys_file
         self._clock = clock
         self._known: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._verified: dict[tuple[str, str], _Verified] = {}
 
     @classmethod
     def from_environment(cls) -> JsonWebTokens:
@@ -62,6 +82,26 @@ class JsonWebTokens:
             TokenError: It is malformed, not signed by ``issuer``, for nobody of ``audience``, or
                 not valid now.
         """
+        claims = self._remembered(issuer, token)
+        if claims is None:
+            claims = await self._verify(token, issuer)
+        if audience is not None:
+            _check_audience(claims, audience)
+        return claims
+
+    def _remembered(self, issuer: str, token: str) -> dict[str, Any] | None:
+        """The claims of a token whose signature was checked a moment ago, with the same keys."""
+        found = self._verified.get((issuer, token))
+        if (
+            found is None
+            or found.keys is not self._known.get(issuer)
+            or found.until < self._clock()
+            or time.time() >= float(found.claims["exp"])
+        ):
+            return None
+        return found.claims
+
+    async def _verify(self, token: str, issuer: str) -> dict[str, Any]:
         # Imported here: only an API with a JWT authorizer needs it.
         import jwt
 
@@ -88,8 +128,11 @@ class JsonWebTokens:
             raise TokenError("the signature does not belong to the token") from None
         except jwt.PyJWTError as error:
             raise TokenError(str(error).replace('"', "'")) from None
-        if audience is not None:
-            _check_audience(claims, audience)
+        if len(self._verified) >= _MOST_VERIFIED:
+            self._verified.clear()
+        keys = self._known[issuer]
+        until = min(self._clock() + _VERIFIED_S, keys[0] + _KEPT_S)
+        self._verified[issuer, token] = _Verified(claims, keys, until)
         return claims
 
     async def _key(self, issuer: str, key_id: str) -> Any:
