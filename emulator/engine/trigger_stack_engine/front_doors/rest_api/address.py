@@ -22,6 +22,7 @@ _PATHS: Final = (
         r"/restapis/(?P<api>[A-Za-z0-9-]+)/(?P<stage>[^/]+)/_user_request_(?P<path>/.*)?", re.DOTALL
     ),
 )
+_PREFIXES: Final = (PATH_PREFIX, "/_aws/execute-api/", "/restapis/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ def locate(host: str, raw_path: str) -> Address | None:
     if match := _HOST.match(host):
         stage, _, path = raw_path[1:].partition("/")
         return Address(match[1].lower(), stage, f"/{path}")
+    if not raw_path.startswith(_PREFIXES):  # most requests are for something else
+        return None
     for pattern in _PATHS:
         if match := pattern.fullmatch(raw_path):
             api = match["api"] if pattern is _PATHS[0] else match["api"].lower()
