@@ -164,8 +164,8 @@ def _provider(document: Document, provider: Any) -> None:
     if not isinstance(provider, dict):
         return
     path: KeyPath = ("provider",)
-    statements = provider.pop("iamRoleStatements", None)
-    if isinstance(statements, list):
+    if isinstance(provider.get("iamRoleStatements"), list):
+        statements = provider.pop("iamRoleStatements")
         document.note("is read as provider.iam.role.statements", *path, "iamRoleStatements")
         iam = provider.setdefault("iam", {})
         role = iam.setdefault("role", {}) if isinstance(iam, dict) else None

@@ -193,10 +193,18 @@ def _notifications(s3: Any, bucket: str, configuration: dict[str, Any]) -> bool:
     existing = current.get("LambdaFunctionConfigurations", [])
     if sorted(map(_notification_key, existing)) == sorted(map(_notification_key, wanted)):
         return False
+    # What goes to queues, topics and the bus was made elsewhere, and this call replaces everything.
     s3.put_bucket_notification_configuration(
-        Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": wanted}
+        Bucket=bucket,
+        NotificationConfiguration={**_others(current), "LambdaFunctionConfigurations": wanted},
     )
     return True
+
+
+def _others(configuration: dict[str, Any]) -> dict[str, Any]:
+    """The notifications that do not go to functions."""
+    names = ("QueueConfigurations", "TopicConfigurations", "EventBridgeConfiguration")
+    return {name: value for name, value in configuration.items() if name in names}
 
 
 def _filter(given: dict[str, Any]) -> dict[str, Any]:
@@ -221,12 +229,9 @@ def _remove_notifications(context: Context, key: Key) -> bool:
     )
     if not (current or {}).get("LambdaFunctionConfigurations"):
         return False
-    others = {
-        name: value
-        for name, value in (current or {}).items()
-        if name in ("QueueConfigurations", "TopicConfigurations", "EventBridgeConfiguration")
-    }
-    s3.put_bucket_notification_configuration(Bucket=key["Ref"], NotificationConfiguration=others)
+    s3.put_bucket_notification_configuration(
+        Bucket=key["Ref"], NotificationConfiguration=_others(current or {})
+    )
     return True
 
 

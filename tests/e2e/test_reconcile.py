@@ -575,3 +575,27 @@ def test_a_gateway_response(account: Account) -> None:
     outcomes = [account.ensure("AWS::ApiGateway::GatewayResponse", full)[0] for _ in range(2)]
 
     assert outcomes == [CREATED, UNCHANGED]
+
+
+def test_a_buckets_notifications_to_queues_survive(account: Account) -> None:
+    name = f"reconcile-{account.name}"
+    s3 = account.client("s3")
+    bucket = {"BucketName": name}
+    account.cleanup.callback(s3.delete_bucket, Bucket=name)
+    account.ensure("AWS::S3::Bucket", bucket)
+    _, queue = account.queue()
+    to_queue = {"QueueArn": queue, "Events": ["s3:ObjectRemoved:*"]}
+    s3.put_bucket_notification_configuration(
+        Bucket=name, NotificationConfiguration={"QueueConfigurations": [to_queue]}
+    )
+    _, function = account.ensure("AWS::Lambda::Function", account.function())
+    entry = {"Event": "s3:ObjectCreated:*", "Function": function.attributes["Arn"]}
+
+    account.ensure(
+        "AWS::S3::Bucket",
+        {**bucket, "NotificationConfiguration": {"LambdaConfigurations": [entry]}},
+    )
+
+    kept = s3.get_bucket_notification_configuration(Bucket=name)
+    assert [one["QueueArn"] for one in kept["QueueConfigurations"]] == [queue]
+    assert len(kept["LambdaFunctionConfigurations"]) == 1

@@ -70,8 +70,6 @@ class S3Event(Model):
     bucket: str
     event: str = "s3:ObjectCreated:*"
     rules: list[dict[Literal["prefix", "suffix"], str]] = []
-    existing: bool = False
-    forceDeploy: bool = False
 
     def values(self, name: str) -> list[str]:
         """The value of the ``prefix`` or ``suffix`` rule."""
@@ -93,9 +91,6 @@ class S3(EventType[S3Event]):
     @override
     def check(self, trigger: Trigger[S3Event], service: Service, document: Document) -> None:
         event = trigger.event
-        if event.existing:
-            text = "the bucket is made here when it is not there"
-            document.note(text, *trigger.path, "existing")
         if event.event not in known_s3_events():
             document.fail(
                 f"functions.{trigger.key}: S3 has no event “{event.event}”. It has: "

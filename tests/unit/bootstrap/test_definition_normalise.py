@@ -248,3 +248,8 @@ def test_check_says_what_is_read_otherwise(project: Project) -> None:
     assert finding.place == "serverless.yml:5:3"
     assert finding.severity is Severity.NOTE
     assert not report.fails(strict=True)
+
+
+def test_statements_that_are_no_list_are_refused_and_not_left_out(project: Project) -> None:
+    with pytest.raises(DefinitionError, match="iamRoleStatements: is not supported here"):
+        load(project, f"{HEAD}  iamRoleStatements: {{Effect: Allow}}\n{GREET}")
