@@ -21,7 +21,7 @@ import json, urllib.request
 def handler(event, context):
     properties = event["ResourceProperties"]
     print("ASKED " + json.dumps(event))
-    if properties.get("Raise") == "true":
+    if properties.get("Raise") == event["RequestType"]:
         raise RuntimeError("no answer")
     answer = {
         "Status": "FAILED" if properties.get("Fail") == event["RequestType"] else "SUCCESS",
@@ -75,6 +75,7 @@ class Stacks:
         except WaiterError:
             raise AssertionError(self.reasons()) from None
         (made,) = self.api.describe_stacks(StackName=self.name)["Stacks"]
+        assert set(outputs) == {one["OutputKey"] for one in made.get("Outputs", [])}, made
         return {one["OutputKey"]: one["OutputValue"] for one in made.get("Outputs", [])}
 
     def reasons(self) -> str:
@@ -84,6 +85,11 @@ class Stacks:
         failed = [one for one in events if one["ResourceStatus"].endswith("FAILED")]
         reasons = [one.get("ResourceStatusReason", "") for one in failed]
         return "; ".join([made.get("StackStatusReason", ""), *reasons])
+
+    def resources(self) -> list[dict[str, Any]]:
+        """What the stack says that it has."""
+        answer = self.api.describe_stack_resources(StackName=self.name)
+        return list(answer["StackResources"])
 
     def delete(self) -> None:
         self.api.delete_stack(StackName=self.name)
@@ -191,7 +197,7 @@ def test_a_refusal_fails_the_stack_with_its_reason(stacks: Stacks) -> None:
 
 def test_no_answer_fails_the_stack_in_time(stacks: Stacks) -> None:
     with pytest.raises(AssertionError, match="did not answer within 1 seconds"):
-        stacks.deploy(custom(Raise=True, ServiceTimeout=1))
+        stacks.deploy(custom(Raise="Create", ServiceTimeout=1))
 
 
 def test_an_answer_that_nobody_waits_for_is_404(stack: Stack, stacks: Stacks) -> None:
@@ -201,6 +207,16 @@ def test_an_answer_that_nobody_waits_for_is_404(stack: Stack, stacks: Stacks) ->
 
 
 # --- Types
+
+
+def test_a_resource_gets_its_first_property(stack: Stack, stacks: Stacks) -> None:
+    stacks.deploy({"Bucket": {"Type": "AWS::S3::Bucket"}}, Name={"Ref": "Bucket"})
+    tagged = {"Tags": [{"Key": "a", "Value": "b"}]}
+    changed = {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": tagged}}
+
+    name = stacks.deploy(changed, Name={"Ref": "Bucket"})["Name"]
+
+    assert stack.client("s3").get_bucket_tagging(Bucket=name)["TagSet"] == tagged["Tags"]
 
 
 def test_a_type_that_cannot_be_made_fails_by_name(stacks: Stacks) -> None:
@@ -344,3 +360,186 @@ def test_a_load_balancer_answers(stack: Stack, stacks: Stacks) -> None:
 
     eventually(served)
     assert requests.get(f"http://{host}/other", timeout=20).status_code == 404
+
+
+# --- Changes that LocalStack would only say it made
+
+
+def test_a_change_that_cannot_be_made_fails_by_name(stacks: Stacks) -> None:
+    def key(description: str) -> dict[str, Any]:
+        policy = {"Version": "2012-10-17", "Statement": []}
+        properties = {"Description": description, "KeyPolicy": policy}
+        return {"Key": {"Type": "AWS::KMS::Key", "Properties": properties}}
+
+    with_queue = {"Queue": {"Type": "AWS::SQS::Queue"}}
+    stacks.deploy(key("one") | with_queue)
+    with pytest.raises(AssertionError, match=r"AWS::KMS::Key cannot be changed .* \(Description\)"):
+        stacks.deploy(key("two") | with_queue)
+
+    assert {one["LogicalResourceId"] for one in stacks.resources()} == {"Key", "Queue"}
+    assert stacks.deploy(key("one") | with_queue, Queue={"Ref": "Queue"})["Queue"]
+
+
+def seen(stack: Stack, name: str, text: str) -> list[str]:
+    """The function's log once it has ``text``."""
+    return stack.messages(name, until=text)
+
+
+PRINT = """
+import json
+def handler(event, context):
+    print("SEEN " + json.dumps(event))
+"""
+
+
+def test_a_bucket_gets_a_notification_later(stack: Stack, stacks: Stacks) -> None:
+    permission = {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": {"Ref": "Function"},
+        "Principal": "s3.amazonaws.com",
+    }
+    resources = {
+        "Function": function(PRINT),
+        "MayCall": {"Type": "AWS::Lambda::Permission", "Properties": permission},
+        "Bucket": {"Type": "AWS::S3::Bucket", "DependsOn": "MayCall"},
+    }
+    outputs = {"Bucket": {"Ref": "Bucket"}, "Name": {"Ref": "Function"}}
+    stacks.deploy(resources, **outputs)
+    notification = {
+        "Event": "s3:ObjectCreated:*",
+        "Function": {"Fn::GetAtt": ["Function", "Arn"]},
+    }
+    changed = {"NotificationConfiguration": {"LambdaConfigurations": [notification]}}
+    resources["Bucket"]["Properties"] = changed
+
+    made = stacks.deploy(resources, **outputs)
+    s3 = stack.client("s3")
+    s3.put_object(Bucket=made["Bucket"], Key="later", Body=b"x")
+
+    assert seen(stack, made["Name"], '"later"')
+    s3.delete_object(Bucket=made["Bucket"], Key="later")
+    del resources["Bucket"]["Properties"]
+    stacks.deploy(resources, **outputs)
+    left = s3.get_bucket_notification_configuration(Bucket=made["Bucket"])
+    assert "LambdaFunctionConfigurations" not in left
+
+
+def test_a_rule_gets_another_pattern_and_loses_a_target(stack: Stack, stacks: Stacks) -> None:
+    queues = {name: {"Type": "AWS::SQS::Queue"} for name in ("One", "Two")}
+
+    def rule(source: str, *targets: str) -> dict[str, Any]:
+        return queues | {
+            "Rule": {
+                "Type": "AWS::Events::Rule",
+                "Properties": {
+                    "EventPattern": {"source": [source]},
+                    "Targets": [
+                        {"Id": name, "Arn": {"Fn::GetAtt": [name, "Arn"]}} for name in targets
+                    ],
+                },
+            }
+        }
+
+    name = {"Rule": {"Ref": "Rule"}}
+    stacks.deploy(rule("a", "One", "Two"), **name)
+    made = stacks.deploy(rule("b", "One"), **name)["Rule"]
+
+    events = stack.client("events")
+    assert json.loads(events.describe_rule(Name=made)["EventPattern"]) == {"source": ["b"]}
+    assert [one["Id"] for one in events.list_targets_by_rule(Rule=made)["Targets"]] == ["One"]
+
+
+def test_a_stage_serves_another_deployment(stack: Stack, stacks: Stacks) -> None:
+    def resources(*paths: str) -> dict[str, Any]:
+        rest = {"RestApiId": {"Ref": "Api"}}
+        made: dict[str, Any] = {
+            "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "shop"}},
+            "Stage": {
+                "Type": "AWS::ApiGateway::Stage",
+                "Properties": {
+                    **rest,
+                    "StageName": "live",
+                    "DeploymentId": {"Ref": f"Deployment{len(paths)}"},
+                },
+            },
+            f"Deployment{len(paths)}": {
+                "Type": "AWS::ApiGateway::Deployment",
+                "DependsOn": [f"{path}Method" for path in paths],
+                "Properties": rest,
+            },
+        }
+        for path in paths:
+            made[path] = {
+                "Type": "AWS::ApiGateway::Resource",
+                "Properties": {
+                    **rest,
+                    "ParentId": {"Fn::GetAtt": ["Api", "RootResourceId"]},
+                    "PathPart": path,
+                },
+            }
+            made[f"{path}Method"] = {
+                "Type": "AWS::ApiGateway::Method",
+                "Properties": {
+                    **rest,
+                    "ResourceId": {"Ref": path},
+                    "HttpMethod": "GET",
+                    "AuthorizationType": "NONE",
+                    "Integration": {
+                        "Type": "MOCK",
+                        "RequestTemplates": {"application/json": '{"statusCode": 200}'},
+                        "IntegrationResponses": [{"StatusCode": "200"}],
+                    },
+                    "MethodResponses": [{"StatusCode": "200"}],
+                },
+            }
+        return made
+
+    url = {"Url": {"Fn::Sub": "https://${Api}.execute-api.us-east-1.amazonaws.com/live"}}
+    first = stacks.deploy(resources("one"), **url)["Url"]
+    assert requests.get(f"{first}/one", timeout=20).status_code == 200
+    assert requests.get(f"{first}/two", timeout=20).status_code == 403
+
+    stacks.deploy(resources("one", "two"), **url)
+
+    assert requests.get(f"{first}/two", timeout=20).status_code == 200
+
+
+def test_other_changes(stack: Stack, stacks: Stacks) -> None:
+    """A log group, a stream, a function URL and a schedule."""
+
+    def resources(days: int, shards: int, auth: str, rate: int) -> dict[str, Any]:
+        arn = {"Fn::GetAtt": ["Function", "Arn"]}
+        schedule = {
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "ScheduleExpression": f"rate({rate} hours)",
+            "Target": {"Arn": arn, "RoleArn": ROLE},
+        }
+        return {
+            "Function": function(PRINT),
+            "Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": days}},
+            "Stream": {
+                "Type": "AWS::Kinesis::Stream",
+                "Properties": {
+                    "ShardCount": shards,
+                    "StreamModeDetails": {"StreamMode": "PROVISIONED"},
+                },
+            },
+            "Url": {
+                "Type": "AWS::Lambda::Url",
+                "Properties": {"TargetFunctionArn": arn, "AuthType": auth},
+            },
+            "Schedule": {"Type": "AWS::Scheduler::Schedule", "Properties": schedule},
+        }
+
+    names = {name: {"Ref": name} for name in ("Function", "Logs", "Stream", "Schedule")}
+    stacks.deploy(resources(1, 1, "NONE", 2), **names)
+    made = stacks.deploy(resources(7, 2, "AWS_IAM", 3), **names)
+
+    groups = stack.client("logs").describe_log_groups(logGroupNamePrefix=made["Logs"])
+    assert groups["logGroups"][0]["retentionInDays"] == 7
+    summary = stack.client("kinesis").describe_stream_summary(StreamName=made["Stream"])
+    assert summary["StreamDescriptionSummary"]["OpenShardCount"] == 2
+    url = stack.client("lambda").get_function_url_config(FunctionName=made["Function"])
+    assert url["AuthType"] == "AWS_IAM"
+    schedule = stack.client("scheduler").get_schedule(Name=made["Schedule"])
+    assert schedule["ScheduleExpression"] == "rate(3 hours)"
