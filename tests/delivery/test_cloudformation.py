@@ -206,6 +206,26 @@ def test_an_answer_that_nobody_waits_for_is_404(stack: Stack, stacks: Stacks) ->
     assert requests.put(url, data="{}", timeout=10).status_code == 404
 
 
+NODE = """
+const https = require("https"), url = require("url");
+exports.handler = (event) => new Promise((resolve, reject) => {
+  const body = JSON.stringify({Status: "SUCCESS", PhysicalResourceId: "made-by-node"});
+  const {hostname, path} = url.parse(event.ResponseURL);
+  const request = https.request({hostname, port: 443, path, method: "PUT",
+    headers: {"content-type": "", "content-length": Buffer.byteLength(body)}}, () => resolve());
+  request.on("error", reject);
+  request.end(body);
+});
+"""
+
+
+def test_a_node_function_answers_as_on_aws(stacks: Stacks) -> None:
+    """Its code takes https and port 443 for granted, as that of the CDK does."""
+    resources = custom()
+    resources["Function"]["Properties"] |= {"Runtime": "nodejs20.x", "Code": {"ZipFile": NODE}}
+    assert stacks.deploy(resources, Thing={"Ref": "Thing"})["Thing"] == "made-by-node"
+
+
 # --- Types
 
 
