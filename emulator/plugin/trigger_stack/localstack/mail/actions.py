@@ -16,6 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTimeError
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from botocore.config import Config
@@ -228,7 +229,7 @@ def _to_function(job: Job, step: Step) -> Done:
     receipt = _receipt(job, step, _shown(job, step))
     event = json.dumps(lambda_event(job.mail.describe(), receipt)).encode()
     if step.body.get("InvocationType") == "RequestResponse":
-        return _ask(arn, event, rule_arn)
+        return _ask(arn, event, rule_arn, _trace(job))
     # One id for all tries: the engine ignores an event that it knows.
     name = f"{rule_arn}/{job.mail.id}/{len(job.steps)}"
     request_id = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
@@ -236,15 +237,15 @@ def _to_function(job: Job, step: Step) -> Done:
     return Done(f"{arn} invoked, request id {request_id}", keeps=True)
 
 
-def _ask(arn: str, event: bytes, rule_arn: str) -> Done:
+def _ask(arn: str, event: bytes, rule_arn: str, trace_id: str) -> Done:
     """Invoke a function and do as it says."""
+    ask = partial(invoke, arn, event, rule_arn, kind="received mail", trace_id=trace_id)
     try:
-        reply = _POOL.submit(invoke, arn, event, rule_arn).result(_ANSWERS_WITHIN_S)
+        reply = _POOL.submit(ask).result(_ANSWERS_WITHIN_S)
     except NotInTimeError:
         raise ActionError(f"{arn} did not answer within {_ANSWERS_WITHIN_S:g} seconds") from None
     if reply.is_error:
-        text = reply.payload.decode(errors="replace")[:500]
-        raise ActionError(f"{arn} failed: {text}")
+        raise ActionError(f"{arn} failed: {_error_of(reply.payload)}")
     try:
         answer = json.loads(reply.payload or b"null")
     except (ValueError, RecursionError):
@@ -252,6 +253,15 @@ def _ask(arn: str, event: bytes, rule_arn: str) -> Done:
     given = str(answer.get("disposition")).upper() if isinstance(answer, dict) else ""
     disposition = given if given in _DISPOSITIONS else ""
     return Done(f"{arn} answered {disposition or 'CONTINUE'}", disposition)
+
+
+def _error_of(payload: bytes) -> str:
+    """Type and message of a function's error."""
+    try:
+        error = json.loads(payload)
+        return f"{error['errorType']}: {error['errorMessage']}"[:500]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return payload.decode(errors="replace")[:500]
 
 
 # --- Bounce, Stop, AddHeader
