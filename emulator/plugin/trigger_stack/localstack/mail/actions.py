@@ -4,7 +4,7 @@ What: no patch. A function's event goes to the engine, all else through LocalSta
 clients, in the account of the rule set.
 Why: LocalStack stores receipt rules and receives no mail.
 Until: LocalStack receives mail.
-Test: ``tests/delivery/test_received_mail.py``.
+Test: ``tests/e2e/test_received_mail.py``.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ What: providers ``ses:receives`` and ``sesv2:default`` (LocalStack's extension p
 ``localstack.aws.provider``), a start hook that makes the first the default, and one that listens.
 Why: LocalStack receives no mail, and its open release has no API version 2.
 Until: it has both.
-Test: ``tests/delivery/test_received_mail.py``.
+Test: ``tests/e2e/test_received_mail.py``.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 from pathlib import Path
+from typing import Any, NoReturn
 
 from localstack import config
 from localstack.runtime.hooks import on_infra_start
@@ -50,6 +51,8 @@ def receive_mail() -> None:
         settings = Settings.from_environment()
     except InvalidSettingError as error:
         _end(f"{error}.")
+    if settings.port is None:
+        return
     opened = threading.Event()
     failure: list[OSError] = []
     threading.Thread(
@@ -63,13 +66,11 @@ def receive_mail() -> None:
         )
 
 
-def _serve(settings: object, opened: threading.Event, failure: list[OSError]) -> None:
+def _serve(settings: Any, opened: threading.Event, failure: list[OSError]) -> None:
     from trigger_stack.delivery.mail.smtp import listen
     from trigger_stack.localstack.mail.post_office import post_office
     from trigger_stack.services.ses.certificate import tls_context
-    from trigger_stack.services.ses.settings import Settings
 
-    assert isinstance(settings, Settings)
     region = os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
 
     async def serve() -> None:
@@ -87,7 +88,7 @@ def _serve(settings: object, opened: threading.Event, failure: list[OSError]) ->
         opened.set()
 
 
-def _end(sentence: str) -> None:
+def _end(sentence: str) -> NoReturn:
     sys.stderr.write(f"{sentence}\n")
     sys.stderr.flush()
     # LocalStack is half started here: its own way out would wait for what never began.

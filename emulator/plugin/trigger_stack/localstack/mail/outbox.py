@@ -3,7 +3,7 @@
 What: no patch; entries of LocalStack's own list.
 Why: bounces, and mails of API version 2, are to be seen where all others are.
 Until: LocalStack has both.
-Test: ``tests/delivery/test_received_mail.py``.
+Test: ``tests/e2e/test_received_mail.py``.
 """
 
 from __future__ import annotations

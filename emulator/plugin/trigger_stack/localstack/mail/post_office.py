@@ -3,7 +3,7 @@
 What: no patch.
 Why: LocalStack receives no mail.
 Until: it does.
-Test: ``tests/delivery/test_received_mail.py``.
+Test: ``tests/e2e/test_received_mail.py``.
 """
 
 from __future__ import annotations

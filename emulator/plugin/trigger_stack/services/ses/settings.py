@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from trigger_stack.delivery.mail.delivery import GIVES_UP_AFTER_S
 from trigger_stack.services.apigatewayv2.settings import LOOPBACK, InvalidSettingError
 
-DEFAULT_PORT = 2525
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -17,12 +15,12 @@ class Settings:
 
     Attributes:
         listen: ``HTTP_API_LISTEN``, address to bind, as for the HTTP API.
-        port: ``SMTP_PORT``.
+        port: ``SMTP_PORT``; None when it is empty: then no mail is received.
         gives_up_after_s: ``SES_RETRY_SECONDS``, after which a failing action is given up.
     """
 
     listen: str
-    port: int
+    port: int | None
     gives_up_after_s: float
 
     @classmethod
@@ -34,7 +32,7 @@ class Settings:
         """
         return cls(
             listen=os.environ.get("HTTP_API_LISTEN") or LOOPBACK,
-            port=_number("SMTP_PORT", DEFAULT_PORT, 65_535),
+            port=_number("SMTP_PORT", 0, 65_535) if os.environ.get("SMTP_PORT") else None,
             gives_up_after_s=float(_number("SES_RETRY_SECONDS", int(GIVES_UP_AFTER_S), 10**7)),
         )
 
