@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import re
 import smtplib
 import sys
 import time
@@ -47,7 +48,8 @@ def send(file: Path, *, to: str = "", sender: str = "") -> int:
         raise WrongUseError("The mail has no recipient: add a header To, or TO=address.")
     source = sender or next(iter(_named(message, "From")), "")
     settings = Settings.from_environment()
-    taken = _deliver(settings, source, recipients, raw)
+    # A file has the line ends of its machine, a mail those of RFC 5322.
+    taken = _deliver(settings, source, recipients, re.sub(rb"\r\n|\r|\n", b"\r\n", raw))
     return 1 if taken is None else _follow(settings, taken)
 
 
