@@ -105,6 +105,7 @@ def test_long_headers_are_cut_at_ten_kilobytes() -> None:
         b"Content-Transfer-Encoding: base64\r\nContent-Type: multipart/mixed\r\n\r\n--x",
         b"A: b\r\n" * 100_000,
     ],
+    ids=[f"case-{number}" for number in range(10)],
 )
 def test_whatever_the_bytes_are_the_mail_can_be_described(raw: bytes) -> None:
     one = mail(raw, scanned=True)

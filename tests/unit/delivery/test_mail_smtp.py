@@ -213,6 +213,7 @@ def test_too_large_a_mail_is_refused(
         (b"VRFY x", {b"502", b"252"}),
         (b"NONSENSE", {b"500"}),
     ],
+    ids=[f"case-{number}" for number in range(11)],
 )
 def test_whatever_a_client_says_it_gets_an_answer(
     raw: Raw, command: bytes, codes: set[bytes]
