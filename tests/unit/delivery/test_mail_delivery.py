@@ -206,6 +206,20 @@ def test_after_four_hours_the_mail_is_lost_and_says_where_it_is(tmp_path: Path) 
     assert world.acted == ["rule one: S3"]
 
 
+def test_the_clock_brings_the_next_try_and_the_end_forward(world: World) -> None:
+    world.rules(rule("one", "S3"))
+    world.answers["S3"] = raising(*[OSError("no bucket")] * 50)
+    identity = world.office.take(ENVELOPE, RAW)
+    eventually(lambda: world.acted)
+
+    world.office.advance(-3600)  # nothing goes back
+    world.office.advance(4 * 3600)
+
+    end = world.end(identity)
+    assert end.state == "lost"
+    assert "not done within 4 hours" in end.place
+
+
 def test_the_default_is_what_aws_documents(world: World) -> None:
     assert world.office._gives_up_after_s == 4 * 3600
 

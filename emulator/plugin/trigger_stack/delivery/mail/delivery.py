@@ -146,8 +146,21 @@ class PostOffice:
         self._new_trace = new_trace
         self._gives_up_after_s = gives_up_after_s
         self._clock = clock
+        self._ahead_s = 0.0
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="received-mail")
-        self.retries = RetryQueue[Job](self._submit, clock)
+        self.retries = RetryQueue[Job](self._submit, self._now)
+
+    def _now(self) -> float:
+        return self._clock() + self._ahead_s
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass: what is due until then is tried again, or given up.
+
+        Args:
+            seconds: How far; nothing goes back.
+        """
+        self._ahead_s += max(0.0, seconds)
+        self.retries.look_again()
 
     def check_recipient(self, recipient: str, *, tls: bool) -> None:
         """Whether a mail for an address is taken.
@@ -227,7 +240,7 @@ class PostOffice:
             mail,
             rule_set,
             plan(rule_set, recipients),
-            self._clock(),
+            self._now(),
             self._new_trace(),
             json.dumps(about).encode(),
         )
@@ -298,7 +311,7 @@ class PostOffice:
         what = f"{step}: {str(error) or type(error).__name__}"
         # A CSPRNG buys nothing for jitter.
         delay = retry_delay(job.tries, random.random())  # noqa: S311
-        if self._clock() + delay > job.started + self._gives_up_after_s:
+        if self._now() + delay > job.started + self._gives_up_after_s:
             hours = f"{self._gives_up_after_s / 3600:g} hours"
             place = f"{what}; not done within {hours}; the mail is in {self._file(job.mail)}"
             job.news.append(("given up", what))

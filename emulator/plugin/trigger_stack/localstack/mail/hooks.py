@@ -60,8 +60,9 @@ def receive_mail() -> None:
     ).start()
     opened.wait()
     if failure:
+        reason = os.strerror(failure[0].errno or 0)
         _end(
-            f"Port {settings.port} on {settings.listen} cannot be used ({failure[0].strerror})."
+            f"Port {settings.port} on {settings.listen} cannot be used ({reason})."
             " End the program that has it, or choose another with SMTP_PORT in .env."
         )
 

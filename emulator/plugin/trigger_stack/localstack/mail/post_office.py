@@ -18,6 +18,7 @@ from trigger_stack.delivery.mail.delivery import Done, Job, PostOffice
 from trigger_stack.delivery.mail.message import ReceivedMail
 from trigger_stack.delivery.mail.rules import RuleSet, Step
 from trigger_stack.localstack.lambda_engine.outcomes import accept_outcome, record
+from trigger_stack.localstack.schedules import scheduler
 from trigger_stack.services.ses.settings import Settings
 
 _PROVIDER = "trigger_stack.localstack.mail.provider"
@@ -55,7 +56,7 @@ def post_office(folder: Path, settings: Settings) -> PostOffice:
         folder: Where mails are until they have an end.
         settings: How long a failing action is tried.
     """
-    return _PostOffice(
+    office = _PostOffice(
         _active_rule_sets,
         _act,
         accept_outcome,
@@ -64,3 +65,5 @@ def post_office(folder: Path, settings: Settings) -> PostOffice:
         new_trace=lambda: TraceHeader().ensure_root_exists().to_header_str(),
         gives_up_after_s=settings.gives_up_after_s,
     )
+    scheduler().moved.append(office.advance)
+    return office
