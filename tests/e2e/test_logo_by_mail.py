@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.e2e.running import ROOT, bootstrap
 from tests.e2e.smtp import LOGO, accepted, message, send
@@ -156,11 +155,3 @@ def test_mail_in_says_what_happened(tmp_path, brand, aws):
     refused = bootstrap("mail-in", str(file), "--to", "nobody@brand-platform.example")
     assert refused.returncode == 1
     assert "550 5.1.1" in refused.stdout
-
-
-def test_the_bucket_is_tried_out_when_the_rule_is_made(aws):
-    aws("s3").head_object(Bucket=MAILS, Key="inbound/AMAZON_SES_SETUP_NOTIFICATION")
-    with pytest.raises(ClientError, match="AlreadyExists"):
-        aws("ses").create_receipt_rule(
-            RuleSetName="brand-platform", Rule={"Name": "logo-by-mail", "Enabled": False}
-        )

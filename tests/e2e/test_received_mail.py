@@ -161,6 +161,8 @@ def test_each_action_is_taken_in_order_and_is_in_the_journal(account, journal):
         {"LambdaAction": {"FunctionArn": function}},
     )
 
+    tried = account.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
+    assert [one["Key"] for one in tried] == ["raw/AMAZON_SES_SETUP_NOTIFICATION"]
     mail = account.mail()
 
     assert end(journal, mail)["state"] == "done"
