@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import smtplib
 import socket
 import ssl
@@ -255,6 +256,27 @@ def test_a_client_that_never_ends_a_line_is_cut_off(
     with pytest.raises(ConnectionError):
         for _ in range(10_000):
             raw.socket.sendall(b"x" * 10_000)
+    assert inbox.mails == []
+
+
+@pytest.mark.parametrize("cut", [1, 3, 500])
+def test_a_web_page_cannot_send_a_mail(port: int, inbox: Inbox, cut: int) -> None:
+    """A browser sends a form to any port, with a body that the page chose."""
+    commands = (
+        b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<in@shop.example>\r\nDATA\r\nx\r\n.\r\n"
+    )
+    head = b"POST / HTTP/1.1\r\nHost: localhost:2525\r\nContent-Length: %d\r\n\r\n" % len(commands)
+    one = Raw(port)
+    one.line()
+    one.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with contextlib.suppress(ConnectionError):
+        one.socket.sendall(head[:cut])
+        threading.Event().wait(0.05)
+        one.socket.sendall(head[cut:] + commands)
+    with contextlib.suppress(ConnectionError):
+        assert one.line() == b"554 5.5.0 This port speaks SMTP\r\n"
+        assert one.line() == b""
+    one.close()
     assert inbox.mails == []
 
 

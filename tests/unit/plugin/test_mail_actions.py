@@ -58,7 +58,7 @@ def test_a_function_that_raises_has_failed(monkeypatch: pytest.MonkeyPatch) -> N
 
     with pytest.raises(actions.ActionError, match=r"failed: KeyError: 'x'"):
         ask(monkeypatch, Reply(True, error.encode()))
-    with pytest.raises(actions.ActionError, match="failed: ?$"):
+    with pytest.raises(actions.ActionError, match=r"failed: ?$"):
         ask(monkeypatch, Reply(True, b""))
     with pytest.raises(ThrottledError):
         ask(monkeypatch, ThrottledError("no concurrency left"))

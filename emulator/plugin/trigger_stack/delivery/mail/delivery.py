@@ -30,7 +30,8 @@ KIND = "mail"
 GIVES_UP_AFTER_S = 4 * 3600.0
 _UNKNOWN = "550 5.1.1 Requested action not taken: mailbox unavailable"
 _NEEDS_TLS = "530 5.7.0 Must issue a STARTTLS command first"
-_WORKERS = 8
+#: Mails at a time; one that asks a function waits for it.
+_WORKERS = 32
 
 
 class RefusedError(Exception):

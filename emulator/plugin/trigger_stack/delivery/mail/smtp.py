@@ -30,6 +30,9 @@ _MOST_BYTES = 5 * MAX_MAIL_BYTES
 _IDLE_S = 300.0
 #: A connection that sends a byte now and then is not idle.
 _LONGEST_CONNECTION_S = 900.0
+#: What a web page can have a browser send to any port begins so.
+_HTTP = re.compile(rb"(CONNECT|DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT|TRACE) ")
+_LONGEST_METHOD = len(b"CONNECT ")
 #: aiosmtpd logs every command and each refused connection.
 logging.getLogger("mail.log").setLevel(logging.CRITICAL)
 
@@ -61,6 +64,7 @@ class Connection(SMTP):
         super().__init__(handler, **settings)
         self._load = load
         self._bytes = 0
+        self._first = b""
         self._open: asyncio.BaseTransport | None = None
         self._end: asyncio.TimerHandle | None = None
 
@@ -88,6 +92,11 @@ class Connection(SMTP):
         """Take bytes, within the limits."""
         self._bytes += len(data)
         self._load.waiting_bytes += len(data)
+        if len(self._first) < _LONGEST_METHOD:
+            self._first += data[:_LONGEST_METHOD]
+            if _HTTP.match(self._first):
+                self._close("554 5.5.0 This port speaks SMTP")
+                return
         if self._bytes > 2 * MAX_MAIL_BYTES:
             self._close("552 5.3.4 Message size exceeds fixed limit")
         elif self._load.waiting_bytes > _MOST_BYTES:

@@ -240,9 +240,11 @@ def _to_function(job: Job, step: Step) -> Done:
 def _ask(arn: str, event: bytes, rule_arn: str, trace_id: str) -> Done:
     """Invoke a function and do as it says."""
     ask = partial(invoke, arn, event, rule_arn, kind="received mail", trace_id=trace_id)
+    asked = _POOL.submit(ask)
     try:
-        reply = _POOL.submit(ask).result(_ANSWERS_WITHIN_S)
+        reply = asked.result(_ANSWERS_WITHIN_S)
     except NotInTimeError:
+        asked.cancel()  # what has not begun is not to run beside the next try
         raise ActionError(f"{arn} did not answer within {_ANSWERS_WITHIN_S:g} seconds") from None
     if reply.is_error:
         raise ActionError(f"{arn} failed: {_error_of(reply.payload)}")
