@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from bootstrap.checks import (
     buckets,
     failures,
+    mail,
     names,
     partial_failures,
     policies,
@@ -27,7 +28,18 @@ from bootstrap.checks.view import View
 from bootstrap.errors import DefinitionError
 from bootstrap.template import Resource, Template
 
-_THEMES = (queues, failures, rules, buckets, policies, routes, streams, partial_failures, names)
+_THEMES = (
+    queues,
+    failures,
+    rules,
+    buckets,
+    policies,
+    routes,
+    streams,
+    partial_failures,
+    names,
+    mail,
+)
 #: Every rule, by id, in the order of the ids.
 RULES: dict[str, Rule] = {
     one.id: one

@@ -56,7 +56,7 @@ class Emulator:
 
 def start_emulator(folder: Path, edge: int, port: int) -> subprocess.Popen[bytes]:
     environment = {
-        **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "HTTP_API_"))},
+        **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "HTTP_API_", "SMTP_"))},
         "GATEWAY_LISTEN": f"127.0.0.1:{edge}",
         "HTTP_API_PORT": str(port),
         "FILESYSTEM_ROOT": str(folder),

@@ -108,6 +108,7 @@ def start_emulator(folder: Path, models: Path = MODELS) -> Emulator:
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DISABLE_EVENTS": "1",
         "HTTP_API_PORT": str(free_port()),
+        "SMTP_PORT": "",
         "REKOGNITION_MODEL_DIR": str(models),
     }
     with boot_turn():
