@@ -1,4 +1,10 @@
-"""What LocalStack finds by the entry points of this package: a plugin for each resource type."""
+"""A plugin for each resource type, which LocalStack finds by the entry points of this package.
+
+What: plugins at LocalStack's extension point ``localstack.cloudformation.resource_providers``.
+Why: LocalStack makes only resources whose type has one.
+Until: LocalStack has these types.
+Test: ``tests/delivery/test_cloudformation.py``.
+"""
 
 from __future__ import annotations
 
