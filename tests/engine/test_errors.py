@@ -315,3 +315,25 @@ def test_a_runtime_that_cannot_run_here_is_named_with_what_to_do(stack: Stack) -
     assert "runtime python3.9 cannot run here: functions run with python3.12 and" in str(
         refused.value
     )
+
+
+def test_a_function_that_cannot_run_here_is_updated_and_deleted(stack: Stack) -> None:
+    code = "def handler(event, context): return 'runs now'"
+    name = stack.create(code, runtime="python3.9", wait=False)
+    functions = stack.client("lambda")
+
+    def failed() -> bool:
+        return bool(functions.get_function_configuration(FunctionName=name)["State"] == "Failed")
+
+    assert eventually(failed)
+    functions.update_function_configuration(FunctionName=name, Runtime=PYTHON)
+    stack.wait_ready(name)
+    assert stack.invoke(name).value == "runs now"
+
+    other = stack.create(code, runtime="python3.9", wait=False)
+    eventually(
+        lambda: functions.get_function_configuration(FunctionName=other)["State"] == "Failed"
+    )
+    functions.delete_function(FunctionName=other)
+    with pytest.raises(functions.exceptions.ResourceNotFoundException):
+        eventually(lambda: functions.get_function_configuration(FunctionName=other) is None)

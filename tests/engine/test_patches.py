@@ -214,3 +214,13 @@ def test_applying_twice_changes_nothing() -> None:
     patches.apply()
     assert LambdaService.invoke is once
     assert vars(lambda_service)["LambdaVersionManager"] is EngineVersionManager
+
+
+def test_localstack_still_cannot_stop_a_version_that_never_started() -> None:
+    service = SimpleNamespace(
+        event_managers={}, lambda_running_versions={}, lambda_starting_versions={}
+    )
+    with pytest.raises(ValueError, match="Unable to find version manager"):
+        original(LambdaService, "stop_version")(service, "arn")
+    with pytest.raises(ValueError, match="cannot be updated if an old one is not running"):
+        original(LambdaService, "update_version")(service, Version())

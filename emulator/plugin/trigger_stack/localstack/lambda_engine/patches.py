@@ -5,7 +5,8 @@ is replaced (see ``versions.py``); a bucket is accepted as the destination of fa
 a version is set with the function's lock held; routes and a response handler are added.
 Why: LocalStack takes a payload of any size and any content, its router of Function URLs passes the
 client context ``{}``, which is no Base64, and of a function that cannot run it says no reason. A
-function that is tagged while an update ends can stay ``InProgress`` for ever.
+function that is tagged while an update ends can stay ``InProgress`` for ever. One that cannot run
+can neither be updated nor deleted.
 Until: LocalStack enforces Lambda's quotas, refuses what is not JSON and names the reason.
 Test: ``tests/engine/test_patches.py``, with a test for each that fails when LocalStack does it.
 """
@@ -117,6 +118,31 @@ def _locked(original: Callable[..., Any]) -> Callable[..., Any]:
     return update_version_state
 
 
+def _stopped(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Stopping a version that never started, because its function cannot run here."""
+
+    def stop_version(self: Any, qualified_arn: str) -> None:
+        if (
+            qualified_arn in self.lambda_running_versions
+            or qualified_arn in self.lambda_starting_versions
+        ):
+            original(self, qualified_arn)
+
+    return stop_version
+
+
+def _updated(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A version that never started is started, with what was updated."""
+
+    def update_version(self: Any, new_version: Any) -> Any:
+        arn = new_version.qualified_arn
+        if arn in self.lambda_running_versions or arn in self.lambda_starting_versions:
+            return original(self, new_version)
+        return self.create_function_version(function_version=new_version)
+
+    return update_version
+
+
 def _check_state(request: dict[str, Any]) -> None:
     """Refuse a function that cannot run here with the reason; LocalStack asks for Docker."""
     function = find_function(request["account_id"], request["region"], request["function_name"])
@@ -159,6 +185,8 @@ def apply() -> None:
     setattr(lambda_service, "LambdaEventManager", EngineEventManager)  # noqa: B010  a class
     _replace(LambdaService, "invoke", _checked)
     _replace(LambdaService, "update_version_state", _locked)
+    _replace(LambdaService, "stop_version", _stopped)
+    _replace(LambdaService, "update_version", _updated)
     _replace(LambdaProvider, "_validate_destination_config", _with_buckets)
     function_urls.install()
     queue_mappings.install()
