@@ -48,8 +48,8 @@ class HttpApiAuthorizer(Model):
     type: Literal["jwt", "request"] | None = None
     name: str | None = None
     identitySource: str | list[str] | None = None
-    issuerUrl: str | None = None
-    audience: str | list[str] = []
+    issuerUrl: Reference | None = None
+    audience: Reference | list[Reference] = []
     functionName: str | None = None
     functionArn: Reference | None = None
     resultTtlInSeconds: int | None = Field(None, ge=0, le=3600)
