@@ -99,7 +99,7 @@ class Sessions:
 
     def put(self, state: Any, lasts_s: float, key: str | None = None) -> str:
         """Keep a state, and return the text by which it is found again, once."""
-        session = key or secrets.token_urlsafe(96)
+        session = key or f"A{secrets.token_urlsafe(96)}"  # no option of a shell begins so
         with self._lock:
             now = self._now()
             if len(self._kept) >= _MOST_SESSIONS:

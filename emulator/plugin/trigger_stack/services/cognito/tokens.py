@@ -224,7 +224,7 @@ class Tokens:
         return result
 
     def _remember(self, pool: Pool, client: Client, sign_in: SignIn) -> str:
-        token = secrets.token_urlsafe(96)
+        token = f"R{secrets.token_urlsafe(96)}"
         ends = self._now() + validity_s(client, "RefreshToken")
         with self._lock:
             self._refresh[token] = (pool.id, sign_in, ends)
