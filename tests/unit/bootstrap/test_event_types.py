@@ -31,6 +31,7 @@ SHORTEST = {
         "{listenerArn: 'arn:aws:elasticloadbalancing:us-east-1:000000000000:listener/app/a/b/c',"
         " priority: 1, conditions: {path: /}}"
     ),
+    "cognitoUserPool": "{pool: people, trigger: PreSignUp}",
     "eventBridge": "{schedule: rate(1 hour)}",
     "http": "GET /",
     "httpApi": "GET /orders/{id}",
