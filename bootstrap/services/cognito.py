@@ -154,7 +154,9 @@ def _existing(
     name, function = properties["UserPoolName"], properties["FunctionName"]
     pool = _find_pool(cognito, name)
     if pool is None:
-        raise RuntimeError(f"there is no user pool “{name}”: make it, or leave out existing: true")
+        raise RuntimeError(
+            f"there is no user pool “{name}”; without existing: true it would be made"
+        )
     arn = _function_arn(context, function)
     current = dict(pool.get("LambdaConfig") or {})
     config = {k: v for k, v in current.items() if not _calls(v, arn)}
