@@ -21,13 +21,17 @@ from bootstrap.checks import (
     streams,
     structure,
     suppressions,
+    user_pools,
 )
 from bootstrap.checks.findings import Finding, Hit, Place, Rule, Severity
 from bootstrap.checks.view import View
 from bootstrap.errors import DefinitionError
 from bootstrap.template import Resource, Template
 
-_THEMES = (queues, failures, rules, buckets, policies, routes, streams, partial_failures, names)
+_THEMES = (
+    *(queues, failures, rules, buckets, policies, routes, user_pools),
+    *(streams, partial_failures, names),
+)
 #: Every rule, by id, in the order of the ids.
 RULES: dict[str, Rule] = {
     one.id: one

@@ -44,9 +44,8 @@ def cursor_of(query: Mapping[str, list[str]]) -> str | None:
 
 def read_history(table: Table, brand_id: str, before: str | None, limit: int) -> dict[str, Any]:
     """`{"changes": [...], "nextBefore": …}`; the last page has null."""
-    condition = Key("brandId").eq(brand_id)
-    if before is not None:
-        condition &= Key("changeId").lt(before)
+    brand = Key("brandId").eq(brand_id)
+    condition = brand if before is None else brand & Key("changeId").lt(before)
     # One more than wanted says whether there is a next page.
     answer = table.query(KeyConditionExpression=condition, ScanIndexForward=False, Limit=limit + 1)
     found = answer["Items"]

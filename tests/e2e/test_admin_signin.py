@@ -27,7 +27,7 @@ def pool(aws):
 
 @pytest.fixture
 def admin(aws, pool, cleanup):
-    """`admin()`: the address of a new administrator; `admin(member=False)`: of a user who is none."""
+    """`admin()`: the address of a new administrator; with `member=False` of a user who is none."""
 
     def create(*, member=True):
         cognito, address = aws("cognito-idp"), f"{uuid.uuid4().hex[:12]}@acme.example"
@@ -47,7 +47,7 @@ def admin(aws, pool, cleanup):
 
 @pytest.fixture
 def sign_in(aws, pool, mails):
-    """`begin(address)` and `answer(challenge, code)`; `code(address)` is the one that was mailed."""
+    """`begin(address)`, `answer(challenge, code)`; `code(address)` is the one that was mailed."""
 
     class SignIn:
         def begin(self, address):

@@ -250,8 +250,8 @@ def _authorizer_of(event: HttpApiEvent) -> HttpApiRouteAuthorizer | None:
     return event.authorizer
 
 
-def _as_list(value: str | list[str] | None) -> list[str]:
-    return [value] if isinstance(value, str) else list(value or [])
+def _as_list(value: Reference | Sequence[Reference] | None) -> list[Any]:
+    return [value] if isinstance(value, str | dict) else list(value or [])
 
 
 def _authorizer_id(key: str, authorizer: HttpApiAuthorizer) -> str:

@@ -26,7 +26,7 @@ def of_type(template: Template, kind: str) -> list[dict[str, Any]]:
     ("event", "said"),
     [
         ("- kafka: {topic: x}", "the event type “kafka” is not supported here. Supported: "
-                                "alb, eventBridge, http, httpApi, s3, schedule, sns, sqs, "
+                                "alb, cognitoUserPool, eventBridge, http, httpApi, s3, schedule, sns, sqs, "
                                 "stream."),
         ("- {s3: a-bucket, sqs: x}", "must have exactly one event type; it has s3, sqs"),
         ("- {}", "must have exactly one event type; it has none"),
