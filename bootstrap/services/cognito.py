@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bootstrap.definition import naming
-from bootstrap.services import shapes
+from bootstrap.services import lambda_, shapes
 from bootstrap.services.base import (
     Context,
     Key,
@@ -184,22 +184,16 @@ def _calls(value: Any, arn: str) -> bool:
 
 
 def _allow(context: Context, function: str, pool_arn: str, statement: str) -> bool:
-    """Let the pool invoke the function; whether that was new."""
-    from botocore.exceptions import ClientError
-
-    try:
-        context.client("lambda").add_permission(
-            FunctionName=function,
-            StatementId=statement,
-            Action="lambda:InvokeFunction",
-            Principal=_PRINCIPAL,
-            SourceArn=pool_arn,
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceConflictException":
-            raise
-        return False
-    return True
+    """Let the pool invoke the function; whether that changed anything."""
+    properties = {
+        "FunctionName": function,
+        "Action": "lambda:InvokeFunction",
+        "Principal": _PRINCIPAL,
+        "SourceArn": pool_arn,
+    }
+    permission = lambda_.RESOURCE_TYPES["AWS::Lambda::Permission"]
+    outcome, _ = permission.ensure(context, statement, properties)
+    return outcome is not Outcome.UNCHANGED
 
 
 def _existing_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
