@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,8 @@ from bootstrap.template import Physical
 _GONE = "ResourceNotFoundException"
 _NO_USER = "UserNotFoundException"
 _PRINCIPAL = "cognito-idp.amazonaws.com"
+#: How the statements end that let an existing pool invoke a function.
+_BY_EVENT = "ForExistingPool"
 #: What ``UpdateUserPool`` takes. It puts what is not given back to a default.
 _UPDATED = (
     *("AccountRecoverySetting", "AdminCreateUserConfig", "AutoVerifiedAttributes"),
@@ -75,17 +78,36 @@ def _pool(context: Context, logical_id: str, properties: Properties) -> tuple[Ou
             )
     changed = _add_attributes(cognito, existing, wanted.pop("Schema", []))
     mutable = {key: value for key, value in wanted.items() if key in _UPDATED}
+    mutable["LambdaConfig"] = _triggers(context, existing, wanted.get("LambdaConfig") or {})
     if not _same_settings(mutable, existing):
         cognito.update_user_pool(UserPoolId=existing["Id"], **{**_settings(existing), **mutable})
         changed = True
     return outcome_of(False, changed), _physical_pool(context, existing)
 
 
+def _triggers(context: Context, pool: dict[str, Any], described: dict[str, Any]) -> dict[str, Any]:
+    """The triggers that a pool is to have: the described, and those of ``existing`` events."""
+    current: dict[str, Any] = pool.get("LambdaConfig") or {}
+    others = {name: value for name, value in current.items() if name not in described}
+    kept = {name: value for name, value in others.items() if _of_event(context, pool, value)}
+    return {**kept, **described}
+
+
+def _of_event(context: Context, pool: dict[str, Any], value: Any) -> bool:
+    """Whether an ``existing`` event set a trigger: then the function has its permission."""
+    arn = value.get("LambdaArn") if isinstance(value, dict) else value
+    client = context.client("lambda")
+    policy = found(lambda: client.get_policy(FunctionName=arn), _GONE)
+    statements = json.loads(policy["Policy"])["Statement"] if policy else []
+    return any(
+        one["Sid"].endswith(_BY_EVENT) and pool["Arn"] in json.dumps(one.get("Condition"))
+        for one in statements
+    )
+
+
 def _same_settings(wanted: Properties, existing: dict[str, Any]) -> bool:
-    lambdas = wanted.get("LambdaConfig")
-    if lambdas is not None and lambdas != (existing.get("LambdaConfig") or {}):
-        return False
-    return subset(wanted, existing)
+    same_triggers = wanted["LambdaConfig"] == (existing.get("LambdaConfig") or {})
+    return same_triggers and subset(wanted, existing)
 
 
 def _settings(pool: dict[str, Any]) -> dict[str, Any]:
@@ -170,7 +192,7 @@ def _existing(
     if changed:
         settings = {**_settings(pool), "LambdaConfig": config}
         cognito.update_user_pool(UserPoolId=pool["Id"], **settings)
-    allowed = _allow(context, function, pool["Arn"], f"{logical_id}Permission")
+    allowed = _allow(context, function, pool["Arn"], f"{logical_id}{_BY_EVENT}")
     return outcome_of(False, changed, allowed), Physical(logical_id)
 
 
@@ -205,7 +227,7 @@ def _remove_existing(context: Context, key: Key) -> bool:
     cognito, function = context.client("cognito-idp"), key["FunctionName"]
     allowed = gone(
         lambda: context.client("lambda").remove_permission(
-            FunctionName=function, StatementId=f"{key['Id']}Permission"
+            FunctionName=function, StatementId=f"{key['Id']}{_BY_EVENT}"
         ),
         _GONE,
     )

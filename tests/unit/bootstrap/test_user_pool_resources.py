@@ -127,6 +127,12 @@ def test_triggers_of_a_pool_that_was_there(context: Context) -> None:
     assert after["AutoVerifiedAttributes"] == ["email"]
     assert "cognito-idp.amazonaws.com" in functions.get_policy(FunctionName="greet")["Policy"]
     assert ensure(context, EXISTING, **wanted)[0] is UNCHANGED
+    described_config = {"LambdaConfig": {"PostConfirmation": f"{ARN}other"}}
+    same = {"UserPoolName": "people", "AutoVerifiedAttributes": ["email"]}
+    assert ensure(context, POOL, **same, **described_config)[0] is UNCHANGED
+    assert ensure(context, POOL, **same)[0] is CHANGED  # the file has no trigger any longer
+    assert described(context, pool.ref)["LambdaConfig"] == {"PreSignUp": f"{ARN}greet"}
+    assert ensure(context, POOL, **same, **described_config)[0] is CHANGED
     moved = wanted | {
         "UserPoolConfigs": [{"Trigger": "PreTokenGeneration", "LambdaVersion": "V2_0"}]
     }

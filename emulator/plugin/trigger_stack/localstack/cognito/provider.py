@@ -12,10 +12,12 @@ Test: ``tests/unit/plugin/test_cognito_provider.py``.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from typing import Any
 
+from botocore.validate import ParamValidator
 from localstack.aws.api import RequestContext
 from localstack.aws.api.core import ServiceRequestHandler
 from localstack.aws.handlers import run_custom_response_handlers
@@ -63,6 +65,9 @@ def create_service() -> Service:
     }
     for part in pools.parts:
         table |= {name: _traced(handler) for name, handler in dispatch_table(part).items()}
+    for name, handler in table.items():
+        if handler is not _call_moto:
+            table[name] = _validated(model.operation_model(name), handler)
     run_custom_response_handlers.append(Keys(directory, pools).push_changes)
     ROUTER.add(PoolRoutes(directory, pools.core.tokens))
     return Service(SERVICE, skeleton=Skeleton(model, table))
@@ -106,6 +111,32 @@ class Keys:
 
 def _call_moto(context: RequestContext, request: Any) -> Any:
     return call_moto(context)
+
+
+def _validated(operation: Any, handler: ServiceRequestHandler) -> ServiceRequestHandler:
+    """Refuse a request that has not the shape of its operation; LocalStack lets it pass."""
+
+    def handle(context: RequestContext, request: Any) -> Any:
+        given = _without_nulls(request)
+        problem = ""
+        try:
+            json.dumps(given, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            problem = "a text is no UTF-8"
+        report = ParamValidator().validate(given, operation.input_shape)
+        if problem or report.has_errors():
+            message = f"1 validation error detected: {problem or report.generate_report()}"
+            raise as_aws_error(ServiceError("InvalidParameterException", message[:1000]))
+        return handler(context, request)
+
+    return handle
+
+
+def _without_nulls(value: Any) -> Any:
+    """A request without its members that are null: they count as missing."""
+    if isinstance(value, dict):
+        return {k: _without_nulls(v) for k, v in value.items() if v is not None}
+    return [_without_nulls(one) for one in value] if isinstance(value, list) else value
 
 
 def _traced(handler: ServiceRequestHandler) -> ServiceRequestHandler:
