@@ -139,6 +139,16 @@ def test_a_stranger_is_asked_alike_gets_no_mail_and_is_not_let_in(sign_in, mails
     assert mails(address) == []
 
 
+def test_an_administrator_is_found_by_the_address_in_any_letters(aws, pool, admin, sign_in):
+    address = admin()
+
+    got = aws("cognito-idp").admin_get_user(UserPoolId=pool[0], Username=address.upper())
+
+    assert {"Name": "email", "Value": address} in got["UserAttributes"]
+    assert sign_in.begin(address.upper())["ChallengeParameters"]["USERNAME"] == got["Username"]
+    assert sign_in.code(address)
+
+
 def test_who_has_no_token_or_is_in_no_group_reads_nothing(api, admin, sign_in, brand_id):
     assert audit(api, brand_id).status_code == 401
     token = sign_in.tokens(admin(member=False))["IdToken"]

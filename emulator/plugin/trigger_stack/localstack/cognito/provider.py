@@ -12,6 +12,7 @@ Test: ``tests/unit/plugin/test_cognito_provider.py``.
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from typing import Any
 from botocore.validate import ParamValidator
 from localstack.aws.api import RequestContext
 from localstack.aws.api.core import ServiceRequestHandler
+from localstack.aws.forwarder import create_aws_request_context
 from localstack.aws.handlers import run_custom_response_handlers
 from localstack.aws.skeleton import DispatchTable, Skeleton
 from localstack.aws.spec import load_service
@@ -35,6 +37,7 @@ from trigger_stack.localstack.cognito.functions import LocalFunctions, traced
 from trigger_stack.localstack.cognito.post import LocalPost
 from trigger_stack.localstack.cognito.routes import PoolRoutes
 from trigger_stack.localstack.lambda_engine.control_plane import control_plane
+from trigger_stack.services.cognito.directory import find_user
 from trigger_stack.services.cognito.pools import check_client, check_pool
 from trigger_stack.services.cognito.service import UserPools
 from trigger_stack.services.cognito.tokens import issuer
@@ -63,6 +66,10 @@ def create_service() -> Service:
         "UpdateUserPoolClient": _checked(check_client),
         "SetUserPoolMfaConfig": _set_mfa,
     }
+    for name in model.operation_names:
+        shape: Any = model.operation_model(name).input_shape
+        if name.startswith("Admin") and {"UserPoolId", "Username"} <= shape.members.keys():
+            table[name] = _by_username(directory, name)
     for part in pools.parts:
         table |= {name: _traced(handler) for name, handler in dispatch_table(part).items()}
     for name, handler in table.items():
@@ -143,6 +150,34 @@ def _traced(handler: ServiceRequestHandler) -> ServiceRequestHandler:
     def handle(context: RequestContext, request: Any) -> Any:
         with traced(context):
             return handler(context, request)
+
+    return handle
+
+
+def _by_username(directory: MotoDirectory, operation: str) -> ServiceRequestHandler:
+    """Have moto find a user by an alias, or by a name in other letters where the pool lets it."""
+
+    def handle(context: RequestContext, request: Any) -> Any:
+        try:
+            pool = directory.pool(context.account_id, context.region, request["UserPoolId"])
+        except ServiceError:
+            return call_moto(context)
+        user = find_user(pool, request["Username"])
+        if user is None or user.username == request["Username"]:
+            return call_moto(context)
+        asked = create_aws_request_context(
+            service_name=SERVICE,
+            action=operation,
+            protocol="json",
+            parameters={**_without_nulls(request), "Username": user.username},
+            region=context.region,
+        )
+        headers = copy.deepcopy(context.request.headers)
+        headers.update(asked.request.headers)
+        # moto reads account and region there.
+        headers["Authorization"] = context.request.headers.get("Authorization", "")
+        asked.request.headers = headers
+        return call_moto(asked)
 
     return handle
 
