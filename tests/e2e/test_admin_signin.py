@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import uuid
+from pathlib import Path
 
 import jwt
 import pytest
@@ -110,6 +113,20 @@ def test_the_code_from_the_mail_opens_the_history(
     (created,) = eventually(recorded)
     assert created["after"]["name"] == brand_body["name"]
     assert audit(api, brand_id, tokens["AccessToken"]).status_code == 200
+
+
+def test_the_sample_client_signs_in(api, admin, brand_id):
+    printed = subprocess.run(
+        [sys.executable, "-m", "samples.sign_in", admin()],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert printed.returncode == 0, printed.stderr
+    assert audit(api, brand_id, printed.stdout.strip()).status_code == 200
 
 
 def test_three_wrong_codes_end_the_sign_in(admin, sign_in):

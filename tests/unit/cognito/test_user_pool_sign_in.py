@@ -140,6 +140,10 @@ def test_who_may_not_sign_in(stack: Stack) -> None:
         "InvalidParameterException",
         "USER_PASSWORD_AUTH flow not enabled for this client",
     )
+    stack.client.extended_config["ExplicitAuthFlows"] = ["ALLOW_CUSTOM_AUTH"]
+    parameters = {"USERNAME": "ann", "SRP_A": "ab"}
+    found = problem(stack, "InitiateAuth", AuthFlow="USER_SRP_AUTH", AuthParameters=parameters)
+    assert found[1] == "USER_SRP_AUTH is not enabled for the client."
 
 
 def test_five_wrong_passwords_lock_the_user(stack: Stack) -> None:

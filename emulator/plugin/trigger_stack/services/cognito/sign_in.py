@@ -70,6 +70,10 @@ _OTHER_NAMES: Final = {
     "ADMIN_NO_SRP_AUTH": "ADMIN_USER_PASSWORD_AUTH",
 }
 _DEFAULT_FLOWS: Final = ("ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH")
+_NOT_ENABLED: Final = {
+    "USER_PASSWORD_AUTH": "USER_PASSWORD_AUTH flow not enabled for this client",
+    "ADMIN_USER_PASSWORD_AUTH": "Auth flow not enabled for this client",
+}
 _FREE_FAILURES: Final = 5
 _LONGEST_LOCK_S: Final = 900.0
 _NOT_CONFIGURED: Final = "Custom auth lambda trigger is not configured for the user pool."
@@ -664,7 +668,7 @@ def _check_flow(client: Client, flow: str) -> None:
         old = not any(str(one).startswith("ALLOW_") for one in allowed)
         if old and flow in ("REFRESH_TOKEN_AUTH", "USER_SRP_AUTH"):
             return
-        raise invalid_parameter(f"{flow} flow not enabled for this client")
+        raise invalid_parameter(_NOT_ENABLED.get(flow, f"{flow} is not enabled for the client."))
 
 
 def _client(pool: Pool, client_id: str) -> Client:

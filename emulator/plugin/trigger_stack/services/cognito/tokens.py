@@ -32,6 +32,8 @@ PROTECTED: Final = frozenset(
         *("origin_jti", "sub", "token_use", "username", "version"),
     )
 )
+#: Expired ones are forgotten when there are more.
+_MOST_REFRESH_TOKENS: Final = 10_000
 _BOOLEANS: Final = ("email_verified", "phone_number_verified")
 
 
@@ -227,6 +229,9 @@ class Tokens:
         token = f"R{secrets.token_urlsafe(96)}"
         ends = self._now() + validity_s(client, "RefreshToken")
         with self._lock:
+            if len(self._refresh) >= _MOST_REFRESH_TOKENS:
+                now = self._now()
+                self._refresh = {k: v for k, v in self._refresh.items() if v[2] > now}
             self._refresh[token] = (pool.id, sign_in, ends)
             own = self._sign_ins.setdefault((pool.id, sign_in.user_id), [])
             own.append(sign_in.origin_jti)
