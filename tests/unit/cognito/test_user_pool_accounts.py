@@ -110,6 +110,35 @@ def test_a_new_contact_is_verified_by_a_code(stack: Stack) -> None:
     ]
 
 
+def test_an_address_that_one_signs_in_with_belongs_to_one_user(stack: Stack) -> None:
+    stack.pool.extended_config["UsernameAttributes"] = ["email"]
+    stack.user("bob")
+    stack.user()
+    email = [{"Name": "email", "Value": "bob@example.com"}]
+    token = stack.sign_in("ann@example.com")["AuthenticationResult"]["AccessToken"]
+
+    own = {"AccessToken": token, "UserAttributes": email}
+    assert problem(stack, "UpdateUserAttributes", **own) == "AliasExistsException"
+    by_admin = {"Username": "ann", "UserAttributes": email}
+    assert problem(stack, "AdminUpdateUserAttributes", **by_admin) == "AliasExistsException"
+    assert "AuthenticationResult" in stack.sign_in("ann@example.com")
+
+
+def test_an_alias_moves_only_when_it_is_asked_for(stack: Stack) -> None:
+    stack.pool.extended_config["AliasAttributes"] = ["email"]
+    stack.user("bob", email="shared@example.com")
+    email = [{"Name": "email", "Value": "shared@example.com"}]
+    stack("SignUp", Username="ann", Password=NEW, UserAttributes=email)
+    confirm = {"Username": "ann", "ConfirmationCode": stack.post.code}
+
+    assert problem(stack, "ConfirmSignUp", **confirm) == "AliasExistsException"
+    assert "AuthenticationResult" in stack.sign_in("shared@example.com")
+    stack("ResendConfirmationCode", Username="ann")
+    confirm["ConfirmationCode"] = stack.post.code
+    stack("ConfirmSignUp", **confirm, ForceAliasCreation=True)
+    assert "AuthenticationResult" in stack.sign_in("shared@example.com", NEW)
+
+
 def test_a_deleted_user_has_no_token(stack: Stack) -> None:
     stack.user()
     token = stack.sign_in()["AuthenticationResult"]["AccessToken"]

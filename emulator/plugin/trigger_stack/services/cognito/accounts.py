@@ -16,6 +16,7 @@ from trigger_stack.services.cognito.directory import (
     Pool,
     User,
     attributes_of,
+    claim_alias,
     set_attributes,
 )
 from trigger_stack.services.cognito.errors import invalid_parameter, unsupported
@@ -93,6 +94,8 @@ class Accounts:
             if contact in given and given[contact] != user.attribute_lookup.get(contact)
         ]
         marks = {CONTACTS[contact]: "false" for contact in changed}
+        for contact in changed:
+            claim_alias(pool, user, contact, given[contact])
         set_attributes(user, {**given, **{k: v for k, v in marks.items() if k not in given}})
         return [
             self._core.send_code(

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from trigger_stack.services.cognito.errors import invalid_parameter, not_authorized
+from trigger_stack.services.errors import ServiceError
 
 CONFIRMED: Final = "CONFIRMED"
 UNCONFIRMED: Final = "UNCONFIRMED"
@@ -149,6 +150,32 @@ def find_user(pool: Pool, name: str) -> User | None:
             if verified and same(user.attribute_lookup.get(attribute)):
                 return user  # type: ignore[no-any-return]  # the control plane's
     return None
+
+
+def claim_alias(pool: Pool, user: User, attribute: str, value: str, *, force: bool = False) -> None:
+    """Make sure that nobody else is found by a contact that a user is to have.
+
+    Args:
+        force: Take it away from whoever has it.
+
+    Raises:
+        ServiceError: Somebody else has it.
+    """
+    names = pool.extended_config.get("UsernameAttributes") or []
+    aliases = pool.extended_config.get("AliasAttributes") or []
+    if not value or attribute not in (*names, *aliases):
+        return
+    for other in [one for one in list(pool.users.values()) if one is not user]:
+        held = other.attribute_lookup.get(attribute) == value
+        if not held or (
+            attribute in aliases and other.attribute_lookup.get(CONTACTS[attribute]) != "true"
+        ):
+            continue
+        if not force or attribute in names:
+            raise ServiceError(
+                "AliasExistsException", f"An account with the {attribute} already exists."
+            )
+        set_attributes(other, {CONTACTS[attribute]: "false"})
 
 
 def name_for_new_user(

@@ -19,6 +19,7 @@ from trigger_stack.services.cognito.directory import (
     User,
     attributes_of,
     check_secret_hash,
+    claim_alias,
     find_user,
     hides_missing_users,
     name_for_new_user,
@@ -116,7 +117,12 @@ class SignUps:
             raise expired_code() if hides_missing_users(client) else user_not_found(_NO_COMBINATION)
         self._check_unconfirmed(user)
         code = request["ConfirmationCode"]
-        core.verified(user, core.codes.use(pool.id, user.id, CONFIRM, code))
+        contact = core.codes.use(pool.id, user.id, CONFIRM, code)
+        if contact:
+            force = bool(request.get("ForceAliasCreation"))
+            value = str(user.attribute_lookup.get(contact) or "")
+            claim_alias(pool, user, contact, value, force=force)
+        core.verified(user, contact)
         user.status = CONFIRMED
         core.confirmed(pool, user, client.id, "ConfirmSignUp", request.get("ClientMetadata"))
         return {}
