@@ -153,6 +153,29 @@ def test_what_is_not_part_of_the_stack_is_refused(pools: UserPools, pool: dict[s
         assert caught.value.code == "UnsupportedFeature"
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"Username": None},
+        {"Username": ["ann"]},
+        {"Username": ""},
+        {"Password": 12345678},
+        {"UserAttributes": [{}]},
+        {"ClientMetadata": {"a": ["b"]}},
+        {"Password": "\ud800"},
+    ],
+)
+def test_a_request_of_another_shape_is_refused(
+    pools: UserPools, client: str, changed: dict[str, Any]
+) -> None:
+    request = {"ClientId": client, "Username": "ann", "Password": PASSWORD} | changed
+
+    with pytest.raises(CommonServiceException) as caught:
+        pools("SignUp", **request)
+
+    assert caught.value.code == "InvalidParameterException"
+
+
 # -- what moto would do -----------------------------------------------------------------------
 
 
