@@ -22,6 +22,7 @@ from bootstrap.checks import (
     streams,
     structure,
     suppressions,
+    user_pools,
 )
 from bootstrap.checks.findings import Finding, Hit, Place, Rule, Severity
 from bootstrap.checks.view import View
@@ -29,16 +30,8 @@ from bootstrap.errors import DefinitionError
 from bootstrap.template import Resource, Template
 
 _THEMES = (
-    queues,
-    failures,
-    rules,
-    buckets,
-    policies,
-    routes,
-    streams,
-    partial_failures,
-    names,
-    mail,
+    *(queues, failures, rules, buckets, policies, routes, user_pools),
+    *(streams, partial_failures, names, mail),
 )
 #: Every rule, by id, in the order of the ids.
 RULES: dict[str, Rule] = {

@@ -40,6 +40,7 @@ _SHOWN = {
     "AWS::Events::EventBus": ("buses", "Name"),
     "AWS::Events::Rule": ("rules", "Name"),
     "AWS::Scheduler::Schedule": ("schedules", "Name"),
+    "AWS::Cognito::UserPool": ("pools", "UserPoolName"),
 }
 
 

@@ -13,6 +13,7 @@ from bootstrap.definition import naming
 from bootstrap.definition.document import Document
 from bootstrap.definition.events import EVENT_TYPES
 from bootstrap.definition.model import Function, Service, known_runtimes, parse_service
+from bootstrap.services.shapes import is_function
 from bootstrap.template import Resource, Template
 
 
@@ -259,7 +260,28 @@ def _compile_resources(service: Service, template: Template) -> None:
                 "DependsOn",
             )
         named = {**_generated_name(logical_id, kind, properties, service), **properties}
+        made = template.resources.get(logical_id)
+        if made is not None and made.type == kind and _may_merge(kind):
+            del template.resources[logical_id]
+            named = _merged(made.properties, named)
+            depends = [*made.depends_on, *depends]
         template.add(Resource(logical_id, kind, named, path, tuple(depends)))
+
+
+def _may_merge(kind: str) -> bool:
+    return any(kind in event_type.merged for event_type in EVENT_TYPES.values())
+
+
+def _merged(made: Any, described: Any) -> Any:
+    """What triggers made, with what the file says of it, which counts more."""
+    if not isinstance(made, dict) or not isinstance(described, dict) or is_function(described):
+        return described
+    return {
+        key: _merged(made[key], described[key])
+        if key in made and key in described
+        else {**made, **described}[key]
+        for key in {**made, **described}
+    }
 
 
 #: The property that names a resource, where CloudFormation makes a name up when it is missing.

@@ -46,6 +46,11 @@ def bucket_id(key: str) -> str:
     return f"S3Bucket{alphanumeric(key)}"
 
 
+def user_pool_id(name: str) -> str:
+    """Logical id of a user pool that an event names."""
+    return f"CognitoUserPool{alphanumeric(name)}"
+
+
 def event_bus_id(name: str) -> str:
     """Logical id of an event bus that an event names."""
     return f"{normalized(name)}EventBridgeEventBus"

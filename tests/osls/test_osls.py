@@ -32,7 +32,13 @@ NO_STACK = (
 )
 #: What a deployment through CloudFormation needs and a local stack does not.
 DEPLOYMENT_ONLY_TYPES = ("AWS::Lambda::Version",)
-DEPLOYMENT_ONLY_IDS = ("ServerlessDeploymentBucket", "ServerlessDeploymentBucketPolicy")
+DEPLOYMENT_ONLY_IDS = (
+    "ServerlessDeploymentBucket",
+    "ServerlessDeploymentBucketPolicy",
+    # The function that sets triggers of existing user pools: the bootstrap does it itself.
+    "CustomDashresourceDashexistingDashcupLambdaFunction",
+    "IamRoleCustomResourcesLambdaExecution",
+)
 #: Properties that differ for a reason.
 NOT_COMPARED = {
     "AWS::Lambda::Function": {"Code"},  # a folder here, an object in S3 there; see the zip test
@@ -40,6 +46,7 @@ NOT_COMPARED = {
     # AWS's own defaults, written out; and tags that only a bill reads.
     "AWS::ApiGatewayV2::Stage": {"DefaultRouteSettings", "Tags"},
     "AWS::IAM::Role": {"Path"},
+    "Custom::CognitoUserPool": {"ServiceToken"},
     # osls sets it through the API after the deployment.
     "AWS::ApiGateway::Deployment": {"StageDescription"},
 }

@@ -6,6 +6,7 @@ from typing import Any
 
 from bootstrap.definition.events import (
     alb,
+    cognito_user_pool,
     event_bridge,
     http,
     http_api,
@@ -34,6 +35,7 @@ EVENT_TYPES: dict[str, EventType[Any]] = {
         url.Url(),
         alb.Alb(),
         schedule.Schedule(),
+        cognito_user_pool.CognitoUserPool(),
     )
 }
 

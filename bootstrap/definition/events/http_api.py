@@ -48,8 +48,8 @@ class HttpApiAuthorizer(Model):
     type: Literal["jwt", "request"] | None = None
     name: str | None = None
     identitySource: str | list[str] | None = None
-    issuerUrl: str | None = None
-    audience: str | list[str] = []
+    issuerUrl: Reference | None = None
+    audience: Reference | list[Reference] = []
     functionName: str | None = None
     functionArn: Reference | None = None
     resultTtlInSeconds: int | None = Field(None, ge=0, le=3600)
@@ -250,8 +250,8 @@ def _authorizer_of(event: HttpApiEvent) -> HttpApiRouteAuthorizer | None:
     return event.authorizer
 
 
-def _as_list(value: str | list[str] | None) -> list[str]:
-    return [value] if isinstance(value, str) else list(value or [])
+def _as_list(value: Reference | Sequence[Reference] | None) -> list[Any]:
+    return [value] if isinstance(value, str | dict) else list(value or [])
 
 
 def _authorizer_id(key: str, authorizer: HttpApiAuthorizer) -> str:

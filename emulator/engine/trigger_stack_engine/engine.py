@@ -95,6 +95,7 @@ class Engine:
         )
         guard = GuardSettings.from_environment()
         invoker, tokens = FunctionInvoker(self.synchronous), JsonWebTokens.from_environment()
+        self.tokens = tokens
         callers = Callers(self._find_key)
         write_log = writer(self.logs)
         self.http_apis = HttpApis(
@@ -201,8 +202,8 @@ class Engine:
     async def _op_invoke(self, header: Header, body: bytes) -> Message:
         """Have one event handled.
 
-        Takes ``{version, arn, request_id, invoked_arn, trace_id, client_context, kind, source}``
-        and the payload; returns ``{is_error, logs, version}`` and the result.
+        Takes ``{version, arn, request_id, invoked_arn, trace_id, client_context, kind, source,
+        recorded}`` and the payload; returns ``{is_error, logs, version}`` and the result.
         """
         pool = self.invoker.pool_of(header["version"], header["arn"])
         result = await self.synchronous.invoke(
@@ -213,6 +214,7 @@ class Engine:
                 invoked_arn=header["invoked_arn"],
                 trace_id=header.get("trace_id"),
                 client_context=header.get("client_context"),
+                recorded=header["recorded"].encode() if "recorded" in header else None,
             ),
             Origin(header.get("kind", "invocation"), header.get("source", "Invoke")),
         )
@@ -365,6 +367,11 @@ class Engine:
         request = _as_request(header, body)
         response = await self.http_apis.answer(header["api_id"], request)
         return {"status": response.status, "headers": response.headers}, response.body
+
+    async def _op_user_pools(self, header: Header, _: bytes) -> Message:
+        """The user pools that there are: ``{document: {issuer: JSON Web Key Set}}``."""
+        self.tokens.replace_pools(header["document"])
+        return {}, _NOTHING
 
     async def _op_load_balancers(self, header: Header, _: bytes) -> Message:
         """The load balancers that there are: ``{document}``, see ``LoadBalancers.replace``."""

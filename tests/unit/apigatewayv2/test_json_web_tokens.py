@@ -120,3 +120,39 @@ def test_a_file_that_cannot_be_read_lets_nobody_through(tmp_path: Path) -> None:
         (tmp_path / "jwks").write_text(content)
         with pytest.raises(TokenError, match=r"cannot be read|has no key"):
             claims(JsonWebTokens(tmp_path / "jwks"), token(new_key(), "one"))
+
+
+def public(key: rsa.RSAPrivateKey, kid: str) -> dict[str, Any]:
+    """A key set as the control plane describes that of a user pool."""
+    return {
+        "keys": [{**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key())), "kid": kid}]
+    }
+
+
+def test_the_keys_of_user_pools_count_from_the_moment_they_are_known(tmp_path: Path) -> None:
+    one, two = new_key(), new_key()
+    (tmp_path / "jwks").write_text('{"keys": []}')  # for every other issuer
+    tokens = JsonWebTokens(tmp_path / "jwks")
+    with pytest.raises(TokenError):
+        claims(tokens, token(one, "one"))
+
+    tokens.replace_pools({ISSUER: public(one, "one")})
+
+    assert claims(tokens, token(one, "one"))["aud"] == "me"
+    tokens.replace_pools({ISSUER: public(one, "one"), f"{ISSUER}/other": public(two, "two")})
+    assert claims(tokens, token(one, "one"))["aud"] == "me"
+    with pytest.raises(TokenError):
+        claims(tokens, token(two, "two"))  # of another pool
+
+
+def test_the_tokens_of_a_deleted_pool_count_no_longer(tmp_path: Path) -> None:
+    one = new_key()
+    (tmp_path / "jwks").write_text('{"keys": []}')
+    tokens = JsonWebTokens(tmp_path / "jwks")
+    tokens.replace_pools({ISSUER: public(one, "one")})
+    claims(tokens, token(one, "one"))
+
+    tokens.replace_pools({})
+
+    with pytest.raises(TokenError):
+        claims(tokens, token(one, "one"))

@@ -54,6 +54,10 @@ TOPIC = "T: { Type: AWS::SNS::Topic, Properties: { TopicName: t } }\n"
 STREAM = "S: { Type: AWS::Kinesis::Stream, Properties: { Name: s, ShardCount: 1 } }\n"
 
 
+def trigger(name: str, more: str = "") -> str:
+    return f"events: [{{ cognitoUserPool: {{ pool: p, trigger: {name}{more} }} }}]"
+
+
 def policy(kind: str, key: str, name: str, service: str, action: str) -> str:
     return f"""\
 {name}Policy:
@@ -789,6 +793,41 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
         (
             Case("events:\n  - http: 'GET /a/{b}'\n  - http: 'GET /a/{c}'  # here"),
             Case("events:\n  - http: 'GET /a/{b}'\n  - http: 'GET /b/{c}'"),
+        ),
+    ],
+    "TS651": [
+        (
+            Case(f"timeout: 6  # here\n{trigger('PreSignUp')}"),
+            Case(f"timeout: 5\n{trigger('PreSignUp')}"),
+        ),
+        (
+            Case(f"timeout: 6  # here\n{trigger('PreSignUp', ', existing: true')}"),
+            Case(f"timeout: 5\n{trigger('PreSignUp', ', existing: true')}"),
+        ),
+    ],
+    "TS652": [
+        (
+            Case(
+                "timeout: 5",
+                "P:\n  Type: AWS::Cognito::UserPool\n  Properties:\n    LambdaConfig:\n"
+                "      PreSignUp: !GetAtt GreetLambdaFunction.Arn  # here",
+            ),
+            Case(f"timeout: 5\n{trigger('PreSignUp')}"),
+        ),
+    ],
+    "TS653": [
+        (
+            Case(
+                "timeout: 5\nevents:\n"
+                "  - cognitoUserPool: { pool: p, trigger: DefineAuthChallenge }  # here\n"
+                "  - cognitoUserPool: { pool: p, trigger: CreateAuthChallenge }"
+            ),
+            Case(
+                "timeout: 5\nevents:\n"
+                "  - cognitoUserPool: { pool: p, trigger: DefineAuthChallenge }\n"
+                "  - cognitoUserPool: { pool: p, trigger: CreateAuthChallenge }\n"
+                "  - cognitoUserPool: { pool: p, trigger: VerifyAuthChallengeResponse }"
+            ),
         ),
     ],
     "TS701": [

@@ -54,11 +54,13 @@ with patch.dict(os.environ, SETTINGS):
     for name in (
         "archive_brand",
         "audit_brand",
+        "brand_admin_signin",
         "brand_review_reminder",
         "count_usage",
         "delete_brand",
         "describe_api",
         "get_brand",
+        "get_brand_audit",
         "hourly_metrics",
         "index_brand",
         "invalidate_cdn",

@@ -62,6 +62,7 @@ class Invocation:
         trace_id: Value of ``X-Amzn-Trace-Id``.
         client_context: JSON text of the client context.
         stream: Gets the response while it comes, if the function streams it.
+        recorded: What the journal keeps in place of the payload, if that has a secret in it.
     """
 
     request_id: str
@@ -70,6 +71,7 @@ class Invocation:
     trace_id: str | None = None
     client_context: str | None = None
     stream: ResponseStream | None = None
+    recorded: bytes | None = None
 
 
 @dataclass(slots=True)

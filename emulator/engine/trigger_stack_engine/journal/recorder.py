@@ -75,7 +75,7 @@ class Recorder:
             trace_of(invocation.trace_id),
             segment,
             cause,
-            invocation.payload,
+            invocation.payload if invocation.recorded is None else invocation.recorded,
         )
 
     async def elsewhere(self, event: dict[str, Any], payload: bytes) -> None:

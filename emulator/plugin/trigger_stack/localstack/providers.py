@@ -42,3 +42,11 @@ def elbv2() -> Service:
     from trigger_stack.localstack.elbv2.provider import create_service
 
     return create_service()
+
+
+@aws_provider(api="cognito-idp")
+def cognito_idp() -> Service:
+    """Amazon Cognito user pools: moto's control plane, with triggers and tokens of our own."""
+    from trigger_stack.localstack.cognito.provider import create_service
+
+    return create_service()

@@ -63,12 +63,20 @@ class JsonWebTokens:
         self._clock = clock
         self._known: dict[str, tuple[float, dict[str, Any]]] = {}
         self._verified: dict[tuple[str, str], _Verified] = {}
+        self._pools: dict[str, dict[str, Any]] = {}
 
     @classmethod
     def from_environment(cls) -> JsonWebTokens:
         """With ``HTTP_API_JWKS_FILE``."""
         file = os.environ.get("HTTP_API_JWKS_FILE", "").strip()
         return cls(Path(file) if file else None)
+
+    def replace_pools(self, pools: dict[str, dict[str, Any]]) -> None:
+        """The keys of this stack's user pools, by issuer; nobody else is asked for these."""
+        for issuer in self._pools.keys() | pools.keys():
+            if self._pools.get(issuer) != pools.get(issuer):
+                self._known.pop(issuer, None)
+        self._pools = pools
 
     async def claims(self, token: str, issuer: str, audience: list[str] | None) -> dict[str, Any]:
         """The claims of a token.
@@ -149,7 +157,9 @@ class JsonWebTokens:
         import jwt
 
         try:
-            if self._file is not None:
+            if (pool := self._pools.get(issuer.rstrip("/"))) is not None:
+                document = pool
+            elif self._file is not None:
                 document = json.loads(self._file.read_text())
             else:
                 base = issuer.rstrip("/")

@@ -1,0 +1,1 @@
+"""Amazon Cognito user pools: sign-up, sign-in and tokens, with their Lambda triggers."""
