@@ -8,6 +8,8 @@ Test: ``tests/engine/test_logs.py`` reads what is stored through the API.
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,9 +19,20 @@ from localstack.services.plugins import SERVICE_PLUGINS
 from trigger_stack.localstack.cloudwatch import put_metrics
 from trigger_stack_engine.wire import Header
 
+#: Of one log group; a tenth more are taken before the oldest are removed.
+_MOST_EVENTS = 100_000
+
 
 class LogStore:
-    """Writes to CloudWatch Logs; makes groups and streams when they are not there."""
+    """Writes to CloudWatch Logs; makes groups and streams when they are not there.
+
+    Args:
+        most_events: How many events a log group keeps; the oldest are removed.
+    """
+
+    def __init__(self, most_events: int | None = None) -> None:
+        self._most = most_events or int(os.environ.get("LOG_EVENTS_MAX") or _MOST_EVENTS)
+        self._kept: Counter[tuple[str, str, str]] = Counter()
 
     def put(self, where: Header, events: list[tuple[int, str]]) -> None:
         """Store the events of one stream.
@@ -44,6 +57,22 @@ class LogStore:
             logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=entries)
         else:
             backend.put_log_events(group, stream, entries)
+        self._bound((account, region, group), backend.groups[group], len(entries))
+
+    def _bound(self, key: tuple[str, str, str], group: Any, added: int) -> None:
+        """Remove a group's oldest events when it has too many: they are kept in memory."""
+        self._kept[key] += added
+        if self._kept[key] <= self._most * 1.1:
+            return
+        streams = [stream for stream in group.streams.values() if stream.events]
+        surplus = sum(len(stream.events) for stream in streams) - self._most
+        for stream in sorted(streams, key=lambda one: one.events[0].timestamp):
+            if surplus <= 0:
+                break
+            cut = min(surplus, len(stream.events))
+            del stream.events[:cut]
+            surplus -= cut
+        self._kept[key] = self._most
 
 
 def add_metrics(counts: list[list[Any]]) -> None:
