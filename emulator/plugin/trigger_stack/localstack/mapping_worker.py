@@ -97,8 +97,16 @@ class MappingWorker(EsmWorker):
         return workers.get(self.uuid) is self
 
 
-def invoke(function_arn: str, payload: bytes, source_arn: str) -> Reply:
+def invoke(
+    function_arn: str, payload: bytes, source_arn: str, kind: str = "batch of messages"
+) -> Reply:
     """Have a function handle an event, and wait for its end.
+
+    Args:
+        function_arn: ARN, with a version or alias or without.
+        payload: The event as JSON.
+        source_arn: ARN of where it comes from.
+        kind: What it is, for the journal.
 
     Raises:
         ThrottledError: It has no concurrency left.
@@ -115,7 +123,7 @@ def invoke(function_arn: str, payload: bytes, source_arn: str) -> Reply:
             client_context=None,
             request_id=long_uid(),
             payload=payload,
-            user_agent=f"{INTERNAL}|batch of messages|{source_arn}",
+            user_agent=f"{INTERNAL}|{kind}|{source_arn}",
         )
     except TooManyRequestsException as error:
         raise ThrottledError(str(error)) from None

@@ -42,3 +42,11 @@ def elbv2() -> Service:
     from trigger_stack.localstack.elbv2.provider import create_service
 
     return create_service()
+
+
+@aws_provider()
+def pipes() -> Service:
+    """EventBridge Pipes: the control plane, and the pollers of queues and streams."""
+    from trigger_stack.localstack.pipes.provider import create_service
+
+    return create_service()

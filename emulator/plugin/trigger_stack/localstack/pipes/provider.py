@@ -1,0 +1,24 @@
+"""Amazon EventBridge Pipes: the control plane of ours in front of the pollers.
+
+What: a provider at LocalStack's extension point ``localstack.aws.provider``.
+Why: LocalStack's open release has no pipes. moto's are stored and carry nothing.
+Until: LocalStack has pipes.
+Test: ``tests/delivery/test_pipes.py``.
+"""
+
+from __future__ import annotations
+
+from localstack.aws.skeleton import Skeleton
+from localstack.aws.spec import load_service
+from localstack.services.plugins import SERVICE_PLUGINS, Service
+
+from trigger_stack.localstack.aws_service import dispatch_table
+from trigger_stack.localstack.pipes.runner import LocalRunner
+from trigger_stack.services.pipes.service import Pipes
+
+
+def create_service() -> Service:
+    """The service for LocalStack's ``localstack.aws.provider`` entry point."""
+    SERVICE_PLUGINS.require("lambda")  # a table's changes wake who reads its stream
+    service = Pipes(LocalRunner())
+    return Service("pipes", skeleton=Skeleton(load_service("pipes"), dispatch_table(service)))
