@@ -290,7 +290,7 @@ def _start_stack(
         "LAMBDA_RUNTIME_EXECUTOR": "process",
         "LOCALSTACK_HOST": f"127.0.0.1:{port}",
         "LOCALSTACK_VOLUME_DIR": str(folder / "volume"),
-        "SERVICES": "lambda,logs,s3,sqs,sts,iam,cloudwatch,kinesis,events,sns",
+        "SERVICES": "lambda,logs,s3,sqs,sts,iam,cloudwatch,kinesis,events,sns,pipes",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "TMPDIR": str(folder / "tmp"),
         **settings,

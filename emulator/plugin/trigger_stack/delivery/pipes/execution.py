@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from trigger_stack.delivery.core.invocation import Reply
 from trigger_stack.delivery.pipes.entries import entry
-from trigger_stack.delivery.pipes.events import events_of, identifier, poller_identifier
+from trigger_stack.delivery.pipes.events import Event, events_of, identifier, poller_identifier
 from trigger_stack.delivery.pipes.paths import PathError, decoded, text_of
 from trigger_stack.delivery.pipes.settings import MOST_ENTRIES, PipeSettings
 from trigger_stack.delivery.pipes.templates import as_value, render, variables
@@ -43,6 +43,25 @@ class Refused:
     reason: str
 
 
+@dataclass(frozen=True)
+class Ended:
+    """What became of a batch, for the journal.
+
+    Attributes:
+        id: Of the execution.
+        trace_id: ``X-Amzn-Trace-Id`` of what caused it.
+        events: How many events the target got.
+        payload: They, as JSON.
+        problem: Why some stay; an empty text when none do.
+    """
+
+    id: str
+    trace_id: str
+    events: int = 0
+    payload: bytes = b""
+    problem: str = ""
+
+
 class Services(Protocol):
     """The services that a pipe calls."""
 
@@ -56,7 +75,11 @@ class Services(Protocol):
         """
         ...
 
-    def accept(self, function_arn: str, payload: bytes, request_id: str) -> None:
+    def trace(self, records: list[Event]) -> str:
+        """The trace header of a batch: of its records, when they have one trace."""
+        ...
+
+    def accept(self, function_arn: str, payload: bytes, ended: Ended) -> None:
         """Have Lambda accept an event: its retries and destinations are Lambda's from then on.
 
         Raises:
@@ -65,8 +88,12 @@ class Services(Protocol):
         """
         ...
 
-    def send(self, entries: list[dict[str, Any]]) -> Refused:
+    def send(self, entries: list[dict[str, Any]], ended: Ended) -> Refused:
         """Call the batch operation of the target once.
+
+        Args:
+            entries: Of the request.
+            ended: The execution that they are of, as it is known.
 
         Raises:
             ThrottledError: The target has no capacity left.
@@ -74,23 +101,6 @@ class Services(Protocol):
             InternalError: It could not be reached.
         """
         ...
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What became of a batch, for the journal.
-
-    Attributes:
-        id: Of the execution.
-        events: How many events the target got.
-        payload: They, as JSON.
-        problem: Why some stay; an empty text when none do.
-    """
-
-    id: str
-    events: int
-    payload: bytes
-    problem: str = ""
 
 
 type Note = Callable[[Ended], None]
@@ -135,7 +145,7 @@ class Execution:
             InternalError: A service could not be reached.
         """
         records = events_of(payload)
-        execution_id = str(uuid.uuid4())
+        ended = Ended(str(uuid.uuid4()), self._services.trace(records), payload=payload)
         stage = _Stage([*records])
         for record in records:
             if (name := identifier(record)) is not None:
@@ -143,12 +153,12 @@ class Execution:
         try:
             request_id = self._enrich(stage)
             if stage.skipped:
-                self._note(Ended(execution_id, 0, payload, ""))
-                return Reply(False, b"", request_id or execution_id)
-            return self._deliver(stage, execution_id)
+                self._note(ended)
+                return Reply(False, b"", request_id or ended.id)
+            return self._deliver(stage, ended)
         except (CustomerError, PathError) as error:
-            self._note(Ended(execution_id, 0, payload, str(error)))
-            return Reply(True, json.dumps({"errorMessage": str(error)}).encode(), execution_id)
+            self._note(replace(ended, problem=str(error)))
+            return Reply(True, json.dumps({"errorMessage": str(error)}).encode(), ended.id)
 
     def _input(self, event: Any, template: str, *, enriched: bool) -> str:
         if not template:
@@ -173,28 +183,28 @@ class Execution:
         stage.skipped = answer in (None, "", [], {})
         return reply.request_id
 
-    def _deliver(self, stage: _Stage, execution_id: str) -> Reply:
+    def _deliver(self, stage: _Stage, ended: Ended) -> Reply:
         settings = self._settings
         template = settings.target_template
         bodies = [self._input(one, template, enriched=stage.enriched) for one in stage.events]
         if settings.target_service == "lambda":
             given = zip(bodies, stage.events, strict=True)
             payload = _array([_json_of(body, event) for body, event in given])
-            return self._to_function(stage, payload, execution_id)
-        return self._to_batch(stage, bodies, execution_id)
+            return self._to_function(stage, payload, ended)
+        return self._to_batch(stage, bodies, ended)
 
-    def _to_function(self, stage: _Stage, payload: bytes, execution_id: str) -> Reply:
+    def _to_function(self, stage: _Stage, payload: bytes, ended: Ended) -> Reply:
         target = self._settings.target
         if self._settings.asynchronous:
-            self._services.accept(target, payload, execution_id)
-            return Reply(False, b"", execution_id)
+            self._services.accept(target, payload, ended)
+            return Reply(False, b"", ended.id)
         reply = self._services.invoke(target, payload)
         if reply.is_error:
             return reply
         answer = _in_pollers_terms(reply.payload, stage.by_identifier)
         return Reply(False, answer, reply.request_id, reply.version)
 
-    def _to_batch(self, stage: _Stage, bodies: list[str], execution_id: str) -> Reply:
+    def _to_batch(self, stage: _Stage, bodies: list[str], ended: Ended) -> Reply:
         settings = self._settings
         most = MOST_ENTRIES[settings.target_service]
         if len(bodies) > most:
@@ -213,18 +223,19 @@ class Execution:
                 reason = reason or str(error)
         places = [number for number in range(len(bodies)) if number not in unfit]
         if entries:
-            refused = self._services.send(entries)
+            refused = self._services.send(entries, ended)
             unfit |= {places[number] for number in refused.numbers}
             reason = reason or refused.reason
         delivered = [body for number, body in enumerate(bodies) if number not in unfit]
         problem = f"{len(unfit)} of {len(bodies)}: {reason}" if unfit else ""
-        self._note(Ended(execution_id, len(delivered), _array_of_texts(bodies), problem))
+        count, sent = len(delivered), _array_of_texts(bodies)
+        self._note(replace(ended, events=count, payload=sent, problem=problem))
         if not unfit:
-            return Reply(False, b"", execution_id)
+            return Reply(False, b"", ended.id)
         if not delivered:
-            return Reply(True, json.dumps({"errorMessage": reason}).encode(), execution_id)
+            return Reply(True, json.dumps({"errorMessage": reason}).encode(), ended.id)
         names = [identifier(stage.events[number]) for number in sorted(unfit)]
-        return Reply(False, _failures(names, stage.by_identifier), execution_id)
+        return Reply(False, _failures(names, stage.by_identifier), ended.id)
 
 
 def _json_of(text: str, event: Any) -> Any:

@@ -148,6 +148,7 @@ def _note(settings: PipeSettings, ended: Ended) -> None:
             place,
             1,
             ended.payload,
+            ended.trace_id,
             id=ended.id,
         )
     )

@@ -16,13 +16,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localstack.aws.api import CommonServiceException, ServiceException
 from localstack.aws.connect import connect_to
 from localstack.utils.aws.arns import sqs_queue_url_for_arn
+from localstack.utils.xray.trace_header import TraceHeader
 
 from trigger_stack.delivery.core.invocation import Reply, ThrottledError
-from trigger_stack.delivery.pipes.execution import CustomerError, InternalError, Refused
+from trigger_stack.delivery.pipes.events import Event
+from trigger_stack.delivery.pipes.execution import CustomerError, Ended, InternalError, Refused
 from trigger_stack.delivery.pipes.settings import PipeSettings
 from trigger_stack.engine.supervisor import EngineUnavailableError
 from trigger_stack.localstack.events import target_sender
 from trigger_stack.localstack.mapping_worker import invoke
+from trigger_stack_engine.invoke.tracing import segment_of, trace_of, with_parent
 from trigger_stack_engine.wire import RemoteError
 
 #: The source counts the tries, not the client.
@@ -55,27 +58,33 @@ class LocalServices:
         except (CommonServiceException, ServiceException) as error:
             raise _failure(error.code, error.status_code, str(error)) from error
 
-    def accept(self, function_arn: str, payload: bytes, request_id: str) -> None:
+    def trace(self, records: list[Event]) -> str:
+        """The trace header of a batch: of its messages, when they have one trace."""
+        headers = [one.get("attributes", {}).get("AWSTraceHeader") for one in records]
+        roots = {trace_of(header) for header in headers}
+        header = headers[0] if len(roots) == 1 else None
+        return with_parent(header, segment_of(str(records[0].get("messageId", ""))))
+
+    def accept(self, function_arn: str, payload: bytes, ended: Ended) -> None:
         """Have Lambda accept an event."""
+        trace = TraceHeader.from_header_str(ended.trace_id)
         try:
-            target_sender.invoke(function_arn, payload, self._settings.arn, None, request_id)
+            target_sender.invoke(function_arn, payload, self._settings.arn, trace, ended.id)
         except ClientError as error:
             raise _client_failure(error) from error
         except (EngineUnavailableError, RemoteError) as error:
             raise InternalError(str(error)) from error
 
-    def send(self, entries: list[dict[str, Any]]) -> Refused:
+    def send(self, entries: list[dict[str, Any]], ended: Ended) -> Refused:
         """Call the batch operation of the target once."""
+        header = with_parent(ended.trace_id, segment_of(ended.id))
+        client = self._client.custom_headers({"X-Amzn-Trace-Id": header})
         try:
-            return _SENDERS[self._settings.target_service](self._client, self._target, entries)
+            return _SENDERS[self._settings.target_service](client, self._settings.target, entries)
         except ClientError as error:
             raise _client_failure(error) from error
         except BotoCoreError as error:
             raise InternalError(str(error)) from error
-
-    @property
-    def _target(self) -> str:
-        return self._settings.target
 
     @functools.cached_property
     def _client(self) -> Any:
