@@ -14,6 +14,7 @@ from bootstrap.checks import (
     failures,
     names,
     partial_failures,
+    pipes,
     policies,
     queues,
     routes,
@@ -27,7 +28,18 @@ from bootstrap.checks.view import View
 from bootstrap.errors import DefinitionError
 from bootstrap.template import Resource, Template
 
-_THEMES = (queues, failures, rules, buckets, policies, routes, streams, partial_failures, names)
+_THEMES = (
+    queues,
+    failures,
+    rules,
+    buckets,
+    policies,
+    routes,
+    streams,
+    pipes,
+    partial_failures,
+    names,
+)
 #: Every rule, by id, in the order of the ids.
 RULES: dict[str, Rule] = {
     one.id: one

@@ -26,6 +26,7 @@ SUBSCRIPTION = "AWS::SNS::Subscription"
 BUCKET = "AWS::S3::Bucket"
 BUS = "AWS::Events::EventBus"
 RULE = "AWS::Events::Rule"
+PIPE = "AWS::Pipes::Pipe"
 
 #: The property that has the physical name, by type; one that is made from others has none here.
 _NAMES = {
@@ -37,6 +38,7 @@ _NAMES = {
     RULE: "Name",
     "AWS::DynamoDB::Table": "TableName",
     "AWS::Kinesis::Stream": "Name",
+    PIPE: "Name",
     "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::IAM::Role": "RoleName",
     "AWS::ElasticLoadBalancingV2::LoadBalancer": "Name",
@@ -341,6 +343,11 @@ class View:
                     at = self.at(config, "DestinationConfig", name)
                     yield Invocation(function, config, at, None)
 
+        for pipe in self.of(PIPE):
+            parameters = within(pipe.properties, "TargetParameters", "LambdaFunctionParameters")
+            function = self.function(pipe.properties["Target"])
+            if function and within(parameters, "InvocationType") == "FIRE_AND_FORGET":
+                yield Invocation(function, pipe, self.at(pipe, "Target"), None)
         yield from self._invocations_by_code()
 
     def _invocations_by_code(self) -> Iterator[Invocation]:

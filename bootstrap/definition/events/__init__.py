@@ -18,6 +18,7 @@ from bootstrap.definition.events import (
 )
 from bootstrap.definition.events.base import EventType
 from bootstrap.definition.events.failures import FailurePath
+from bootstrap.definition.events.pipe_failures import PIPE_SOURCE
 
 #: Every event type, by its key. A dead letter belongs to the first whose failure path knows it:
 #: what SQS itself says about where a message was comes before what the message holds.
@@ -40,4 +41,5 @@ EVENT_TYPES: dict[str, EventType[Any]] = {
 
 def failure_paths() -> list[FailurePath]:
     """Every way for an event to end in a dead-letter queue, in the order to ask them in."""
-    return list(dict.fromkeys(path for one in EVENT_TYPES.values() for path in one.failures))
+    of_types = [path for one in EVENT_TYPES.values() for path in one.failures]
+    return list(dict.fromkeys([*of_types, PIPE_SOURCE]))

@@ -8,6 +8,8 @@ Test: ``tests/delivery/test_pipes.py``.
 
 from __future__ import annotations
 
+import functools
+
 from localstack.aws.skeleton import Skeleton
 from localstack.aws.spec import load_service
 from localstack.services.plugins import SERVICE_PLUGINS, Service
@@ -17,8 +19,13 @@ from trigger_stack.localstack.pipes.runner import LocalRunner
 from trigger_stack.services.pipes.service import Pipes
 
 
+@functools.cache
+def pipes() -> Pipes:
+    """The emulator's one control plane of pipes."""
+    return Pipes(LocalRunner())
+
+
 def create_service() -> Service:
     """The service for LocalStack's ``localstack.aws.provider`` entry point."""
     SERVICE_PLUGINS.require("lambda")  # a table's changes wake who reads its stream
-    service = Pipes(LocalRunner())
-    return Service("pipes", skeleton=Skeleton(load_service("pipes"), dispatch_table(service)))
+    return Service("pipes", skeleton=Skeleton(load_service("pipes"), dispatch_table(pipes())))

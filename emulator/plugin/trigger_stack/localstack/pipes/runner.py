@@ -19,6 +19,7 @@ from localstack.utils.event_matcher import matches_event
 
 from trigger_stack.delivery.core.invocation import Reply
 from trigger_stack.delivery.core.outcome import Outcome
+from trigger_stack.delivery.core.partial_failures import failed_items
 from trigger_stack.delivery.pipes.execution import Ended, Execution
 from trigger_stack.delivery.pipes.settings import PipeSettings, service_of
 from trigger_stack.delivery.sqs.mapping import SqsMapping
@@ -130,6 +131,25 @@ class PipeTarget(FunctionTarget):
         context = {"partnerResourceArn": self._owner, "condition": failure.condition}
         where = batch_info(records, shard=shard, source=self._settings.source_arn)
         return {"context": context, **where}
+
+
+def deliver(settings: PipeSettings, payload: bytes, count: int) -> str:
+    """Take records through a pipe once more; why some failed, or an empty text.
+
+    Args:
+        settings: The pipe.
+        payload: ``{"Records": […]}``, as a function gets them.
+        count: How many they are.
+
+    Raises:
+        Exception: A service could not be reached.
+    """
+    execution = Execution(settings, LocalServices(settings), functools.partial(_note, settings))
+    reply = execution.invoke(payload)
+    if reply.is_error:
+        return f"the pipe failed again: {reply.payload.decode(errors='replace')}"
+    failed = failed_items(reply.payload, {str(number) for number in range(count)})
+    return f"the pipe failed again: {reply.payload.decode()}" if failed else ""
 
 
 def _note(settings: PipeSettings, ended: Ended) -> None:

@@ -273,6 +273,15 @@ class Pipes:
         with self._lock:
             return {"tags": dict(self._by_arn(request["resourceArn"]).tags)}
 
+    def settings(self, arn: str) -> PipeSettings:
+        """What the runner needs of a pipe.
+
+        Raises:
+            ServiceError: There is none with this ARN.
+        """
+        with self._lock:
+            return self._by_arn(arn).settings
+
     # -- states -------------------------------------------------------------------------------
 
     def _run(self, pipe: Pipe) -> None:
