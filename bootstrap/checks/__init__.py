@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from bootstrap.checks import (
     buckets,
     failures,
+    logs,
     names,
     partial_failures,
     pipes,
@@ -37,6 +38,7 @@ _THEMES = (
     routes,
     streams,
     pipes,
+    logs,
     partial_failures,
     names,
 )

@@ -27,6 +27,8 @@ BUCKET = "AWS::S3::Bucket"
 BUS = "AWS::Events::EventBus"
 RULE = "AWS::Events::Rule"
 PIPE = "AWS::Pipes::Pipe"
+LOG_GROUP = "AWS::Logs::LogGroup"
+LOG_FILTER = "AWS::Logs::SubscriptionFilter"
 
 #: The property that has the physical name, by type; one that is made from others has none here.
 _NAMES = {
@@ -39,7 +41,7 @@ _NAMES = {
     "AWS::DynamoDB::Table": "TableName",
     "AWS::Kinesis::Stream": "Name",
     PIPE: "Name",
-    "AWS::Logs::LogGroup": "LogGroupName",
+    LOG_GROUP: "LogGroupName",
     "AWS::IAM::Role": "RoleName",
     "AWS::ElasticLoadBalancingV2::LoadBalancer": "Name",
     "AWS::Lambda::LayerVersion": "LayerName",
@@ -78,6 +80,8 @@ _WRITTEN: dict[KeyPath, KeyPath] = {
     ("ScheduleExpressionTimezone",): ("timezone",),
     ("RedrivePolicy",): ("redrivePolicy",),
     ("Timeout",): ("timeout",),
+    ("FilterPattern",): ("filter",),
+    ("LogGroupName",): ("logGroup",),
     ("ReservedConcurrentExecutions",): ("reservedConcurrency",),
 }
 _SUB = re.compile(r"\$\{([^}!]+)\}")
@@ -343,12 +347,19 @@ class View:
                     at = self.at(config, "DestinationConfig", name)
                     yield Invocation(function, config, at, None)
 
+        yield from self._invocations_by_pipes_and_logs()
+        yield from self._invocations_by_code()
+
+    def _invocations_by_pipes_and_logs(self) -> Iterator[Invocation]:
+        for one in self.of(LOG_FILTER):
+            if function := self.function(one.properties["DestinationArn"]):
+                at = self.at(one, "DestinationArn")
+                yield Invocation(function, one, at, "logs.amazonaws.com")
         for pipe in self.of(PIPE):
             parameters = within(pipe.properties, "TargetParameters", "LambdaFunctionParameters")
             function = self.function(pipe.properties["Target"])
             if function and within(parameters, "InvocationType") == "FIRE_AND_FORGET":
                 yield Invocation(function, pipe, self.at(pipe, "Target"), None)
-        yield from self._invocations_by_code()
 
     def _invocations_by_code(self) -> Iterator[Invocation]:
         """The functions that code invokes by a name that is a literal or in its environment."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from bootstrap.definition.events import (
     alb,
+    cloudwatch_log,
     event_bridge,
     http,
     http_api,
@@ -35,6 +36,7 @@ EVENT_TYPES: dict[str, EventType[Any]] = {
         url.Url(),
         alb.Alb(),
         schedule.Schedule(),
+        cloudwatch_log.CloudwatchLog(),
     )
 }
 

@@ -105,6 +105,14 @@ def pattern_of_greet(pattern: str, bus: str = "!Ref Bus", more: str = "") -> str
     return f"events:\n  - eventBridge:\n{_at(6, f'eventBus: {bus}')}{_at(6, pattern)}{_at(6, more)}"
 
 
+def log_filter(group: str) -> str:
+    return (
+        "F:\n  Type: AWS::Logs::SubscriptionFilter\n  Properties:\n"
+        f"    FilterPattern: ''\n    LogGroupName: {group}\n"
+        "    DestinationArn: !GetAtt GreetLambdaFunction.Arn\n"
+    )
+
+
 MARKED = "KinesisStreamParameters:  # here\n  StartingPosition: LATEST"
 OF_S = "KinesisStreamParameters:\n  StartingPosition: LATEST"
 
@@ -895,6 +903,36 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
                 + pipe("!GetAtt S.Arn", f"{OF_S}\n  BatchSize: 11  # here", "!GetAtt Q.Arn")
             ),
             Case(resources=QD + STREAM + pipe("!GetAtt S.Arn", f"{OF_S}\n  BatchSize: 11")),
+        ),
+    ],
+    "TS731": [
+        (
+            Case("name: greet\nevents:\n  - cloudwatchLog: /aws/lambda/greet  # here"),
+            Case("name: greet\nevents:\n  - cloudwatchLog: /aws/lambda/other"),
+        ),
+        (
+            Case(
+                "name: greet\nevents:\n"
+                "  - cloudwatchLog: { logGroup: /aws/lambda/other, filter: x }  # here",
+                more="other:\n  name: other\n  handler: app.handler\n  events:\n"
+                "    - cloudwatchLog: /aws/lambda/greet  # here",
+            ),
+            Case(
+                "name: greet\nevents: [{ cloudwatchLog: /aws/lambda/other }]",
+                more="other: { name: other, handler: app.handler }",
+            ),
+        ),
+    ],
+    "TS732": [
+        (
+            Case(
+                "name: greet\nevents: [{ cloudwatchLog: /a }, { cloudwatchLog: /a }]",
+                log_filter("/a  # here"),
+            ),
+            Case(
+                "name: greet\nevents: [{ cloudwatchLog: /a }, { cloudwatchLog: /a }]",
+                log_filter("/b"),
+            ),
         ),
     ],
     "TS901": [
