@@ -49,6 +49,14 @@ shell: ## A shell beside the stack, with awslocal and python
 fire-schedule: ## Fire a scheduled rule or a schedule now: RULE=hourly-metrics
 	@$(STACK) fire-schedule "$(RULE)"
 
+.PHONY: fire-log
+fire-log: ## Write a line into a log group, and say which filters match: GROUP=/aws/lambda/… [MESSAGE=]
+	@$(STACK) fire-log "$(GROUP)" $(if $(value MESSAGE),--message "$$MESSAGE")
+
+.PHONY: fire-pipe
+fire-pipe: ## Put an event into the source of a pipe: PIPE=brand-usage-limits [BODY=]
+	@$(STACK) fire-pipe "$(PIPE)" $(if $(value BODY),--body "$$BODY")
+
 .PHONY: chaos
 chaos: ## Faults on purpose: DUPLICATES=0.2 ERRORS=0.1 KILLS=0.05 DELAY=100 [FUNCTION=name]; OFF=1
 	@$(STACK) chaos $(if $(DUPLICATES),--duplicates "$(DUPLICATES)") $(if $(ERRORS),--errors "$(ERRORS)") \
