@@ -96,7 +96,7 @@ def _update(pipes: Any, wanted: Properties, actual: dict[str, Any]) -> None:
             request[key] = empty
     for key in ("EnrichmentParameters", "TargetParameters"):
         if actual.get(key) and key not in wanted:
-            request[key] = {}
+            request[key] = {"InputTemplate": ""}
     request["SourceParameters"] = _changed_source(wanted, actual)
     pipes.update_pipe(Name=wanted["Name"], **request)
 

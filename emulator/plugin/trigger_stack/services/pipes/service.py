@@ -383,8 +383,11 @@ def _updated(pipe: Pipe, request: Request) -> dict[str, Any]:
     given = copy.deepcopy(pipe.description)
     for key in ("Description", "Enrichment", "EnrichmentParameters", "Target", "TargetParameters"):
         if key in request:
-            given[key] = copy.deepcopy(request[key])
-            if given[key] == "":
+            value = copy.deepcopy(request[key])
+            if isinstance(value, dict):  # an empty template is none
+                value = {name: one for name, one in value.items() if one != ""}
+            given[key] = value
+            if not value:
                 del given[key]
     if not given.get("Enrichment"):
         given.pop("EnrichmentParameters", None)
