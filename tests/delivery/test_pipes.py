@@ -506,5 +506,8 @@ def test_what_the_stack_lacks_is_refused_by_name(place: Place) -> None:
 
     with pytest.raises(ClientError, match="Targets of states are not part of this stack"):
         place.pipe(source.arn, "arn:aws:states:us-east-1:000000000000:stateMachine:m")
+    with pytest.raises(ClientError, match="Invalid filter pattern"):
+        filters = {"Filters": [{"Pattern": '{"body": {"a": [{"unknown": 1}]}}'}]}
+        place.pipe(source.arn, source.arn, SourceParameters={"FilterCriteria": filters})
     with pytest.raises(ClientError, match="NotFoundException"):
         place.pipes.describe_pipe(Name="nobody")

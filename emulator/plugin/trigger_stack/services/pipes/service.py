@@ -107,10 +107,14 @@ class Pipes:
 
     Args:
         runner: Carries their events.
+        is_pattern: Whether an object is an event pattern that filters can have.
     """
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(
+        self, runner: Runner, is_pattern: Callable[[Any], bool] = lambda pattern: True
+    ) -> None:
         self._runner = runner
+        self._is_pattern = is_pattern
         self._pipes: dict[str, Pipe] = {}
         self._lock = threading.RLock()
         self._work = ThreadPoolExecutor(8, thread_name_prefix="pipe-states")
@@ -121,7 +125,7 @@ class Pipes:
     def create_pipe(self, caller: Caller, request: Request) -> dict[str, Any]:
         """Make a pipe."""
         given = _with_defaults(request)
-        check_pipe(given)
+        check_pipe(given, self._is_pattern)
         _check_tags(request.get("Tags") or {})
         arn = _arn(caller, request["Name"])
         with self._lock:
@@ -146,7 +150,7 @@ class Pipes:
         with self._lock:
             pipe = self._steady(caller, request)
             given = _updated(pipe, request)
-            check_pipe({**given, "Name": pipe.name})
+            check_pipe({**given, "Name": pipe.name}, self._is_pattern)
             pipe.desired = request.get("DesiredState") or pipe.desired
             pipe.modified = datetime.now(UTC)
             pipe.state, pipe.reason = "UPDATING", ""
@@ -281,6 +285,14 @@ class Pipes:
         """
         with self._lock:
             return self._by_arn(arn).settings
+
+    def stop_all(self) -> None:
+        """Take no more events, because the emulator ends."""
+        with self._lock:
+            arns = list(self._pipes)
+        for arn in arns:
+            self._runner.stop(arn)
+        self._work.shutdown(wait=False)
 
     # -- states -------------------------------------------------------------------------------
 

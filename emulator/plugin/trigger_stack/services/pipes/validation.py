@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from trigger_stack.delivery.pipes import paths, templates
@@ -52,11 +52,12 @@ def check_name(value: Any) -> None:
         )
 
 
-def check_pipe(request: Mapping[str, Any]) -> None:
+def check_pipe(request: Mapping[str, Any], is_pattern: Callable[[Any], bool]) -> None:
     """Check the whole of a pipe, as it is to be.
 
     Args:
         request: ``CreatePipe``, or what a pipe is after ``UpdatePipe``.
+        is_pattern: Whether an object is an event pattern that filters can have.
 
     Raises:
         ServiceError: AWS would refuse it, or what it names is not part of this stack.
@@ -69,7 +70,7 @@ def check_pipe(request: Mapping[str, Any]) -> None:
         raise refusal(f"RoleArn {request['RoleArn']} is not the ARN of a role.")
     if request.get("DesiredState", "RUNNING") not in ("RUNNING", "STOPPED"):
         raise refusal("DesiredState must be RUNNING or STOPPED.")
-    _check_source(request)
+    _check_source(request, is_pattern)
     _check_enrichment(request)
     _check_target(request)
     for unsupported in ("LogConfiguration", "KmsKeyIdentifier"):
@@ -81,7 +82,7 @@ def _kinds(known: Mapping[str, Any]) -> str:
     return ", ".join(sorted(known))
 
 
-def _check_source(request: Mapping[str, Any]) -> None:
+def _check_source(request: Mapping[str, Any], is_pattern: Callable[[Any], bool]) -> None:
     source = request["Source"]
     service = service_of(source)
     if service not in SOURCES:
@@ -105,7 +106,7 @@ def _check_source(request: Mapping[str, Any]) -> None:
         _check_queue(source, own)
     else:
         _check_stream(own, key)
-    _check_filters((given.get("FilterCriteria") or {}).get("Filters") or [])
+    _check_filters((given.get("FilterCriteria") or {}).get("Filters") or [], is_pattern)
 
 
 def _check_queue(source: str, own: Mapping[str, Any]) -> None:
@@ -137,7 +138,7 @@ def _check_stream(own: Mapping[str, Any], key: str) -> None:
         raise refusal("OnPartialBatchItemFailure must be AUTOMATIC_BISECT.")
 
 
-def _check_filters(filters: list[Any]) -> None:
+def _check_filters(filters: list[Any], is_pattern: Callable[[Any], bool]) -> None:
     if len(filters) > _MOST_FILTERS:
         raise refusal(f"A pipe has at most {_MOST_FILTERS} filters, not {len(filters)}.")
     for one in filters:
@@ -149,6 +150,8 @@ def _check_filters(filters: list[Any]) -> None:
             raise refusal(f"Invalid filter pattern: {one.get('Pattern')}")
         for problem in _pattern_problems(pattern):
             raise refusal(f"Invalid filter pattern: {problem}")
+        if not is_pattern(pattern):
+            raise refusal(f"Invalid filter pattern: {one['Pattern']}")
 
 
 def _pattern_problems(pattern: Mapping[str, Any]) -> Iterator[str]:
