@@ -209,6 +209,29 @@ def test_an_event_without_what_a_parameter_leads_to_stays_and_hurts_no_other() -
     assert failed_items(reply.payload, ["m1", "m2"]) == {"m1"}
 
 
+@pytest.mark.parametrize(
+    ("source", "sent"), [(QUEUE, ["0", "1"]), (f"{QUEUE}.fifo", ["0"])], ids=["standard", "fifo"]
+)
+def test_in_a_source_with_an_order_nothing_overtakes_what_fails(
+    source: str, sent: list[str]
+) -> None:
+    parameters = {"SqsQueueParameters": {"MessageGroupId": "$.body.group"}}
+    first, third = ({**message(n), "body": '{"group": "g"}'} for n in (1, 3))
+    services = FakeServices()
+
+    reply, _ = run(
+        services,
+        *(first, message(2), third),
+        source=source,
+        target=f"{QUEUE}-target.fifo",
+        target_parameters=parameters,
+    )
+
+    assert [one["Id"] for one in services.sent[0]] == sent
+    failed = failed_items(reply.payload, ["m1", "m2", "m3"])
+    assert failed == ({"m2"} if len(sent) == 2 else {"m2", "m3"})
+
+
 def test_a_refusal_of_all_is_an_error() -> None:
     services = FakeServices(refused=CustomerError("QueueDoesNotExist"))
 

@@ -241,6 +241,12 @@ def _filters(*patterns: str) -> dict[str, Any]:
         ({"Target": BUS, "TargetParameters": {"EventBridgeEventBusParameters":
           {"DetailType": "$.a b"}}}, "JSON path"),
         ({"LogConfiguration": {"Level": "INFO"}}, "LogConfiguration"),
+        ({"Source": 5}, "must be text"),
+        ({"RoleArn": 5}, "must be text"),
+        ({"Enrichment": 5}, "must be text"),
+        ({"TargetParameters": {"InputTemplate": 5}}, "must be text"),
+        ({"SourceParameters": {"SqsQueueParameters": {"BatchSize": "x"}}}, "from 1 to 10000"),
+        ({"SourceParameters": {"FilterCriteria": {"Filters": [{"Pattern": 5}]}}}, "Invalid"),
         ({"Source": "arn:aws:dynamodb:us-east-1:000000000000:table/t", "SourceParameters":
           {"DynamoDBStreamParameters": {"StartingPosition": "LATEST"}}}, "stream of a table"),
     ],

@@ -215,6 +215,9 @@ class Execution:
         unfit: set[int] = set()
         reason = ""
         for number, (event, body) in enumerate(zip(stage.events, bodies, strict=True)):
+            if unfit and settings.is_ordered:
+                unfit.add(number)  # it is not to overtake
+                continue
             seen = event if stage.enriched else decoded(event)
             try:
                 entries.append(entry(settings, len(entries), seen, body))

@@ -87,6 +87,11 @@ class PipeSettings:
         return self.own_target_parameters.get("InvocationType") == "FIRE_AND_FORGET"
 
     @property
+    def is_ordered(self) -> bool:
+        """Whether the source keeps an order: a stream, or a FIFO queue."""
+        return service_of(self.source) != "sqs" or self.source.endswith(".fifo")
+
+    @property
     def batch_size(self) -> int:
         """Most records of a batch."""
         name, default = SOURCES[service_of(self.source)]

@@ -79,6 +79,14 @@ class SubscribedProvider(LogsProvider):
     ) -> None:
         """Make or change a filter, whose destination is tried first."""
         group = _group(context, log_group_name)
+        texts: dict[str, object] = {
+            "filterName": filter_name,
+            "filterPattern": filter_pattern,
+            "destinationArn": destination_arn,
+        }
+        for member, text in texts.items():  # LocalStack's parser takes anything
+            if not isinstance(text, str):
+                raise _violation(text, member, "be text")
         if not _NAME.fullmatch(filter_name):
             raise _violation(filter_name, "filterName", "satisfy regular expression: [^:*]*")
         _check_pattern(filter_pattern)

@@ -44,6 +44,8 @@ class PipeRoutes:
             return _json("The body must be JSON with Records.", 400)
         except ServiceError as error:
             return _json(error.message, error.status)
+        if not isinstance(records, list) or not records:
+            return _json("Records must be a list with a record or more.", 400)
         try:
             problem = deliver(settings, body, len(records))
         except Exception as error:  # the caller keeps the dead letter and reads why

@@ -223,32 +223,16 @@ class Pipes:
     @operation("ListPipes")
     def list_pipes(self, caller: Caller, request: Request) -> dict[str, Any]:
         """Pipes by their names, a page of them."""
-        wanted = {
-            "DesiredState": request.get("DesiredState"),
-            "CurrentState": request.get("CurrentState"),
-        }
         token, limit = request.get("NextToken") or "", request.get("Limit") or _MOST_PAGE
         if not 1 <= limit <= _MOST_PAGE:
             raise refusal(f"Limit must be from 1 to {_MOST_PAGE}, not {limit}.")
-        found = []
         with self._lock:
-            for arn in sorted(self._pipes):
-                pipe = self._pipes[arn]
-                row = {
-                    **_summary(pipe),
-                    **{k: pipe.description[k] for k in ("Source", "Target", "Enrichment")
-                       if pipe.description.get(k)},
-                    **_reason(pipe),
-                }  # fmt: skip
-                if (
-                    _place(arn) == (caller.region, caller.account_id)
-                    and pipe.name.startswith(request.get("NamePrefix") or "")
-                    and pipe.description["Source"].startswith(request.get("SourcePrefix") or "")
-                    and pipe.description["Target"].startswith(request.get("TargetPrefix") or "")
-                    and all(value in (None, row[key]) for key, value in wanted.items())
-                    and pipe.name > token
-                ):
-                    found.append(row)
+            mine = [
+                self._pipes[arn]
+                for arn in sorted(self._pipes)
+                if _place(arn) == (caller.region, caller.account_id)
+            ]
+            found = [_row(one) for one in mine if one.name > token and _is_asked(one, request)]
         page: dict[str, Any] = {"Pipes": found[:limit]}
         if len(found) > limit:
             page["NextToken"] = found[limit - 1]["Name"]
@@ -366,6 +350,24 @@ def _summary(pipe: Pipe) -> dict[str, Any]:
     }
 
 
+def _row(pipe: Pipe) -> dict[str, Any]:
+    """A pipe in a list."""
+    places = ("Source", "Target", "Enrichment")
+    given = {key: pipe.description[key] for key in places if pipe.description.get(key)}
+    return {**_summary(pipe), **given, **_reason(pipe)}
+
+
+def _is_asked(pipe: Pipe, request: Request) -> bool:
+    """Whether a pipe passes the filters of ``ListPipes``."""
+    row = _row(pipe)
+    prefixes = {"NamePrefix": "Name", "SourcePrefix": "Source", "TargetPrefix": "Target"}
+    return all(
+        row[key].startswith(request.get(prefix) or "") for prefix, key in prefixes.items()
+    ) and all(
+        request.get(state) in (None, row[state]) for state in ("DesiredState", "CurrentState")
+    )
+
+
 def _reason(pipe: Pipe) -> dict[str, str]:
     return {"StateReason": pipe.reason} if pipe.reason else {}
 
@@ -373,11 +375,11 @@ def _reason(pipe: Pipe) -> dict[str, str]:
 def _with_defaults(request: Request) -> dict[str, Any]:
     """A request with the batch size that AWS fills in: no more than the target takes."""
     given = {key: copy.deepcopy(value) for key, value in request.items()}
-    service = service_of(given.get("Source") or "")
+    service = service_of(str(given.get("Source") or ""))
     if service not in SOURCES:
         return given
     key, size = SOURCES[service]
-    most = MOST_ENTRIES.get(service_of(given.get("Target") or ""), size)
+    most = MOST_ENTRIES.get(service_of(str(given.get("Target") or "")), size)
     parameters = given.setdefault("SourceParameters", {})
     if service == "sqs":
         parameters.setdefault(key, {})

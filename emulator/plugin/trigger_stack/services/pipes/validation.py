@@ -66,6 +66,8 @@ def check_pipe(request: Mapping[str, Any], is_pattern: Callable[[Any], bool]) ->
     for member in ("Source", "Target", "RoleArn"):
         if not request.get(member):
             raise refusal(f"1 validation error detected: Value at '{member}' must not be null")
+        if not isinstance(request[member], str):
+            raise refusal(f"{member} must be text.")
     if not _ROLE.fullmatch(request["RoleArn"]):
         raise refusal(f"RoleArn {request['RoleArn']} is not the ARN of a role.")
     if request.get("DesiredState", "RUNNING") not in ("RUNNING", "STOPPED"):
@@ -100,7 +102,9 @@ def _check_source(request: Mapping[str, Any], is_pattern: Callable[[Any], bool])
     own = given.get(key) or {}
     for name, value in own.items():
         low, high = _RANGES.get(name, (None, None))
-        if low is not None and high is not None and not low <= value <= high:
+        if low is None or high is None:
+            continue
+        if not isinstance(value, int) or not low <= value <= high:
             raise refusal(f"{name} must be from {low} to {high}, not {value}.")
     if service == "sqs":
         _check_queue(source, own)
@@ -144,7 +148,7 @@ def _check_filters(filters: list[Any], is_pattern: Callable[[Any], bool]) -> Non
     for one in filters:
         try:
             pattern = json.loads(one.get("Pattern") or "")
-        except (ValueError, RecursionError):
+        except (ValueError, TypeError, RecursionError):
             pattern = None
         if not isinstance(pattern, dict) or not pattern:
             raise refusal(f"Invalid filter pattern: {one.get('Pattern')}")
@@ -171,6 +175,8 @@ def _pattern_problems(pattern: Mapping[str, Any]) -> Iterator[str]:
 def _check_template(template: Any, place: str) -> None:
     if not template:
         return
+    if not isinstance(template, str):
+        raise refusal(f"{place}.InputTemplate must be text.")
     if len(template) > _MOST_TEMPLATE:
         raise refusal(f"{place}.InputTemplate must have {_MOST_TEMPLATE} characters or fewer.")
     if problem := templates.problem(template):
@@ -180,6 +186,8 @@ def _check_template(template: Any, place: str) -> None:
 def _check_enrichment(request: Mapping[str, Any]) -> None:
     enrichment = request.get("Enrichment")
     given = request.get("EnrichmentParameters") or {}
+    if enrichment is not None and not isinstance(enrichment, str):
+        raise refusal("Enrichment must be text.")
     if not enrichment:
         if given.get("InputTemplate") or given.get("HttpParameters"):
             raise refusal("EnrichmentParameters need an Enrichment.")
