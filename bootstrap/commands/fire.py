@@ -74,10 +74,9 @@ def pipe(name: str, body: str) -> None:
             f"PIPE={name}: no such pipe. There are: {', '.join(names[:_SHOWN]) or 'none'}."
         )
     source = described["Source"]
-    service = source.split(":")[2]
-    if service == "sqs":
+    if ":sqs:" in source:
         event = _send(settings.client("sqs"), source.rpartition(":")[2], body)
-    elif service == "kinesis":
+    elif ":kinesis:" in source:
         answer = settings.client("kinesis").put_record(
             StreamARN=source, Data=body.encode(), PartitionKey="fire-pipe"
         )

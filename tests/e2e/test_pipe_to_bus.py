@@ -189,6 +189,19 @@ def test_changes_of_a_table_come_through_a_pipe_in_order(aws, cleanup, pipe, que
     assert received(aws, url, 2) == ['"one"', '"two"']
 
 
+def test_a_pipe_is_fired_by_hand(mails, brand_id):
+    record = use(brand_id, limitReached=True, reachedAt="2026-01-31T12:00:00Z")
+
+    fired = bootstrap("fire-pipe", "brand-usage-limits", "--body", json.dumps(record))
+
+    assert fired.returncode == 0, fired.stdout + fired.stderr
+    assert "put into" in fired.stdout
+    eventually(lambda: mails(f"{brand_id}@acme.example"), seconds=30)
+    unknown = bootstrap("fire-pipe", "nobody")
+    assert unknown.returncode == 2
+    assert "no such pipe" in unknown.stderr
+
+
 def test_status_shows_the_pipe():
     shown = bootstrap("status")
 
