@@ -54,6 +54,14 @@ mail-in: ## Send a mail to SES and say what happened: FILE=samples/logo.eml [TO=
 	@test -n "$(FILE)" || { echo "Say which mail: make mail-in FILE=samples/logo.eml" >&2; exit 2; }
 	@$(STACK) mail-in - $(if $(TO),--to "$(TO)") $(if $(SENDER),--sender "$(SENDER)") <"$(FILE)"
 
+.PHONY: fire-log
+fire-log: ## Write a line into a log group, and say which filters match: GROUP=/aws/lambda/… [MESSAGE=]
+	@$(STACK) fire-log "$(GROUP)" $(if $(value MESSAGE),--message "$$MESSAGE")
+
+.PHONY: fire-pipe
+fire-pipe: ## Put an event into the source of a pipe: PIPE=brand-usage-limits [BODY=]
+	@$(STACK) fire-pipe "$(PIPE)" $(if $(value BODY),--body "$$BODY")
+
 .PHONY: chaos
 chaos: ## Faults on purpose: DUPLICATES=0.2 ERRORS=0.1 KILLS=0.05 DELAY=100 [FUNCTION=name]; OFF=1
 	@$(STACK) chaos $(if $(DUPLICATES),--duplicates "$(DUPLICATES)") $(if $(ERRORS),--errors "$(ERRORS)") \

@@ -108,6 +108,28 @@ def fire_schedule(
     schedule.fire(rule)
 
 
+@app.command("fire-log")
+def fire_log(
+    group: Annotated[str, typer.Argument(help="Name of a log group.")],
+    message: Annotated[str, typer.Option(help="The line.")] = "ERROR by hand",
+) -> None:
+    """Write a line into a log group, and say which subscription filters it matches."""
+    from bootstrap.commands import fire
+
+    fire.log_line(group, message)
+
+
+@app.command("fire-pipe")
+def fire_pipe(
+    pipe: Annotated[str, typer.Argument(help="Name of a pipe.")],
+    body: Annotated[str, typer.Option(help="The message or the data of the record.")] = "{}",
+) -> None:
+    """Put a message or a record into the source of a pipe."""
+    from bootstrap.commands import fire
+
+    fire.pipe(pipe, body)
+
+
 @app.command()
 def clock(
     at: Annotated[str, typer.Argument(help="A time, a step (+1h), or real; nothing: look.")] = "",

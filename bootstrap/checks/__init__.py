@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from bootstrap.checks import (
     buckets,
     failures,
+    logs,
     mail,
     names,
     partial_failures,
+    pipes,
     policies,
     queues,
     routes,
@@ -31,7 +33,7 @@ from bootstrap.template import Resource, Template
 
 _THEMES = (
     *(queues, failures, rules, buckets, policies, routes, user_pools),
-    *(streams, partial_failures, names, mail),
+    *(streams, pipes, logs, partial_failures, names, mail),
 )
 #: Every rule, by id, in the order of the ids.
 RULES: dict[str, Rule] = {

@@ -6,6 +6,7 @@ Amazon SQS, "Amazon SQS policy examples"; EventBridge, "Using resource-based pol
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
@@ -29,6 +30,7 @@ from bootstrap.checks.view import (
 from bootstrap.definition.document import KeyPath
 from bootstrap.template import Resource
 
+_REGIONAL = re.compile(r"logs\.(\$\{AWS::Region\}|[a-z0-9-]+)\.amazonaws\.com")
 _SNS, _EVENTS = "sns.amazonaws.com", "events.amazonaws.com"
 #: Services whose actions, lists left out, are allowed for single resources.
 _NAMED = ("dynamodb:", "events:", "kinesis:", "lambda:", "s3:", "sns:", "sqs:")
@@ -145,12 +147,18 @@ def function_refuses(view: View) -> Iterator[Hit]:
             continue
         allowed = any(
             view.function(permission.properties["FunctionName"]) is invocation.function
-            and permission.properties["Principal"] in (invocation.principal, "*")
+            and _principal(view, permission) in (invocation.principal, "*")
             for permission in view.of(PERMISSION)
         )
         if not allowed:
             who = f"{invocation.principal} may not invoke {own_name(invocation.function)}"
             yield Hit(f"{who}.", invocation.at)
+
+
+def _principal(view: View, permission: Resource) -> str | None:
+    """The principal of a permission, without the region that CloudWatch Logs may have in it."""
+    text = view.text(permission.properties["Principal"])
+    return text and _REGIONAL.sub("logs.amazonaws.com", text)
 
 
 def _role_statements(view: View) -> Iterator[tuple[dict[str, Any], KeyPath]]:

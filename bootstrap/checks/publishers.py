@@ -1,4 +1,4 @@
-"""What the functions of a service publish to EventBridge, as far as their code says it plainly."""
+"""What functions and pipes publish to EventBridge, as far as it is said plainly."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bootstrap.checks.sources import Call, parameters
-from bootstrap.checks.view import View
+from bootstrap.checks.view import BUS, PIPE, View, within
 from bootstrap.template import Resource
 
 
@@ -16,6 +16,8 @@ class Published:
     """One entry of a ``PutEvents``.
 
     Attributes:
+        function: the function, or the pipe.
+        call: in the function's code; None for a pipe.
         bus: as :meth:`View.bus` names it; None when unknown.
         source: None when unknown.
         detail_type: None when unknown.
@@ -23,7 +25,7 @@ class Published:
     """
 
     function: Resource
-    call: Call
+    call: Call | None
     bus: str | None
     source: str | None
     detail_type: str | None
@@ -31,7 +33,7 @@ class Published:
 
 
 def published(view: View) -> Iterator[Published]:
-    """Every entry that the code of a function writes out in a call of ``put_events``."""
+    """Every entry that a function's code writes out in ``put_events``, and what pipes send."""
     for function in view.functions:
         for call in view.sources.code(function).calls:
             if call.method == "put_events":
@@ -41,6 +43,15 @@ def published(view: View) -> Iterator[Published]:
                     yield _published(view, function, call, entry)
                 if not found:
                     yield Published(function, call, None, None, None, certain=False)
+    for pipe in view.of(PIPE):
+        bus = view.target(pipe.properties["Target"])
+        if bus is not None and bus.type == BUS:
+            own = within(pipe.properties, "TargetParameters", "EventBridgeEventBusParameters")
+            source, kind = within(own, "Source"), within(own, "DetailType")
+            known = source if isinstance(source, str) and not source.startswith("$") else None
+            fixed = isinstance(kind, str) and not kind.startswith("$")
+            detail_type = kind if fixed else None
+            yield Published(pipe, None, bus.logical_id, known, detail_type, certain=fixed)
 
 
 def _entries(view: View, call: Call, node: ast.expr | None) -> list[dict[str, ast.expr]]:

@@ -14,7 +14,17 @@ from typing import Any
 from bootstrap.checks import patterns
 from bootstrap.checks.findings import Hit, Severity, rule
 from bootstrap.checks.publishers import Published, published
-from bootstrap.checks.view import BUS, FUNCTION, MAPPING, RULE, View, mappings_in, texts, within
+from bootstrap.checks.view import (
+    BUS,
+    FUNCTION,
+    MAPPING,
+    PIPE,
+    RULE,
+    View,
+    mappings_in,
+    texts,
+    within,
+)
 from bootstrap.definition.document import KeyPath
 from bootstrap.template import Resource
 
@@ -35,12 +45,13 @@ def refused_pattern(view: View) -> Iterator[Hit]:
     for resource, pattern in _patterns(view):
         for problem in patterns.refused(pattern):
             yield Hit(problem.what, view.at(resource, "EventPattern", *problem.path))
-    for mapping in view.of(MAPPING):
-        filters = within(mapping.properties, "FilterCriteria", "Filters")
+    for reader in (*view.of(MAPPING), *view.of(PIPE)):
+        keys = ("SourceParameters",) if reader.type == PIPE else ()
+        filters = within(reader.properties, *keys, "FilterCriteria", "Filters")
         for index, body in enumerate(mappings_in(filters)):
-            at = view.at(mapping, "FilterCriteria", "Filters", index)
-            if mapping.path[:1] == ("functions",):
-                at = (*mapping.path, "filterPatterns", index)
+            at = view.at(reader, *keys, "FilterCriteria", "Filters", index)
+            if reader.path[:1] == ("functions",):
+                at = (*reader.path, "filterPatterns", index)
             try:
                 pattern = json.loads(str(body.get("Pattern")))
             except ValueError:

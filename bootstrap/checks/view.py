@@ -29,6 +29,9 @@ RULE = "AWS::Events::Rule"
 BUCKET_POLICY = "AWS::S3::BucketPolicy"
 RULE_SET = "AWS::SES::ReceiptRuleSet"
 RECEIPT_RULE = "AWS::SES::ReceiptRule"
+PIPE = "AWS::Pipes::Pipe"
+LOG_GROUP = "AWS::Logs::LogGroup"
+LOG_FILTER = "AWS::Logs::SubscriptionFilter"
 
 #: The property that has the physical name, by type; one that is made from others has none here.
 _NAMES = {
@@ -40,7 +43,8 @@ _NAMES = {
     RULE: "Name",
     "AWS::DynamoDB::Table": "TableName",
     "AWS::Kinesis::Stream": "Name",
-    "AWS::Logs::LogGroup": "LogGroupName",
+    PIPE: "Name",
+    LOG_GROUP: "LogGroupName",
     "AWS::IAM::Role": "RoleName",
     "AWS::ElasticLoadBalancingV2::LoadBalancer": "Name",
     "AWS::Lambda::LayerVersion": "LayerName",
@@ -80,6 +84,8 @@ _WRITTEN: dict[KeyPath, KeyPath] = {
     ("ScheduleExpressionTimezone",): ("timezone",),
     ("RedrivePolicy",): ("redrivePolicy",),
     ("Timeout",): ("timeout",),
+    ("FilterPattern",): ("filter",),
+    ("LogGroupName",): ("logGroup",),
     ("ReservedConcurrentExecutions",): ("reservedConcurrency",),
 }
 _SUB = re.compile(r"\$\{([^}!]+)\}")
@@ -371,6 +377,7 @@ class View:
             if function and action.kind == "LambdaAction" and not action.waits:
                 yield Invocation(function, action.rule, action.at, "ses.amazonaws.com")
 
+        yield from self._invocations_by_pipes_and_logs()
         yield from self._invocations_by_code()
 
     @cached_property
@@ -383,6 +390,17 @@ class View:
             for kind, body in action.items()
             if isinstance(body, dict)
         ]
+
+    def _invocations_by_pipes_and_logs(self) -> Iterator[Invocation]:
+        for one in self.of(LOG_FILTER):
+            if function := self.function(one.properties["DestinationArn"]):
+                at = self.at(one, "DestinationArn")
+                yield Invocation(function, one, at, "logs.amazonaws.com")
+        for pipe in self.of(PIPE):
+            parameters = within(pipe.properties, "TargetParameters", "LambdaFunctionParameters")
+            function = self.function(pipe.properties["Target"])
+            if function and within(parameters, "InvocationType") == "FIRE_AND_FORGET":
+                yield Invocation(function, pipe, self.at(pipe, "Target"), None)
 
     def _invocations_by_code(self) -> Iterator[Invocation]:
         """The functions that code invokes by a name that is a literal or in its environment."""

@@ -41,6 +41,7 @@ _SHOWN = {
     "AWS::Events::Rule": ("rules", "Name"),
     "AWS::Scheduler::Schedule": ("schedules", "Name"),
     "AWS::Cognito::UserPool": ("pools", "UserPoolName"),
+    "AWS::Pipes::Pipe": ("pipes", "Name"),
 }
 
 
@@ -98,6 +99,7 @@ def run(file: Path) -> None:
     _print_mail(settings)
     _print_functions(template, settings)
     _print_schedules(settings)
+    _print_pipes(settings)
     _print_queues(settings)
 
 
@@ -128,6 +130,8 @@ def _print_functions(template: Template, settings: Settings) -> None:
     made = _fired_by_schedules(settings)
     for name, rules in _fired_by_mail(settings).items():
         made.setdefault(name, []).extend(rules)
+    for name, pipes in _fired_by_pipes(settings).items():
+        made.setdefault(name, []).extend(pipes)
     names = [service.function_name(key) for key in service.functions]
     untriggered = [name for name in names if name not in dict(fired_by)]
     fired_by += [(name, ", ".join(made.get(name, ["nothing yet"]))) for name in untriggered]
@@ -172,6 +176,36 @@ def _fired_by_mail(settings: Settings) -> dict[str, list[str]]:
                 text = f"mail to {recipients} (receipt rule {rule['Name']}{on})"
                 found.setdefault(name, []).append(text)
     return found
+
+
+def _pipes(settings: Settings) -> list[dict[str, Any]]:
+    pages = settings.client("pipes").get_paginator("list_pipes").paginate()
+    return [pipe for page in pages for pipe in page["Pipes"]]
+
+
+def _fired_by_pipes(settings: Settings) -> dict[str, list[str]]:
+    """For each function, the pipes that it is the target or the enrichment of."""
+    found: dict[str, list[str]] = {}
+    for pipe in _pipes(settings):
+        for arn in (pipe["Target"], pipe.get("Enrichment", "")):
+            if ":function:" in arn:
+                name = arn.split(":function:")[-1].split(":")[0]
+                found.setdefault(name, []).append(f"pipe {pipe['Name']}")
+    return found
+
+
+def _print_pipes(settings: Settings) -> None:
+    pipes = _pipes(settings)
+    if not pipes:
+        return
+    table = Table("pipe", "from", "to", "state", box=None, pad_edge=False)
+    for pipe in pipes:
+        state = pipe["CurrentState"]
+        reason = f": {pipe.get('StateReason', '')}" if state.endswith("FAILED") else ""
+        places = [":".join(pipe[key].split(":")[2::3]) for key in ("Source", "Target")]
+        table.add_row(pipe["Name"], *places, f"{state}{reason}")
+    out.print()
+    out.print(table)
 
 
 def _print_schedules(settings: Settings) -> None:

@@ -1,11 +1,21 @@
-"""Amazon CloudWatch Logs: log groups."""
+"""Amazon CloudWatch Logs: log groups and subscription filters."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from bootstrap.definition import naming
 from bootstrap.services import shapes
-from bootstrap.services.base import Context, Key, Outcome, Properties, ResourceType, outcome_of
+from bootstrap.services.base import (
+    Context,
+    Key,
+    Outcome,
+    Properties,
+    ResourceType,
+    found,
+    gone,
+    outcome_of,
+)
 from bootstrap.template import Physical
 
 
@@ -13,7 +23,7 @@ def _log_group(
     context: Context, logical_id: str, properties: Properties
 ) -> tuple[Outcome, Physical]:
     logs = context.client("logs")
-    name = properties["LogGroupName"]
+    name = properties.get("LogGroupName") or naming.generated(context.service, logical_id)
     existing = _find(logs, name)
     if existing is None:
         logs.create_log_group(logGroupName=name)
@@ -36,12 +46,68 @@ def _exists(context: Context, key: Key) -> bool:
     return _find(context.client("logs"), key["Ref"]) is not None
 
 
+_GONE = "ResourceNotFoundException"
+
+
+def _filter(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
+    logs, group = context.client("logs"), properties["LogGroupName"]
+    name = properties.get("FilterName") or naming.generated(context.service, logical_id)
+    existing = _find_filter(logs, group, name)
+    wanted = {
+        "filterName": name,
+        "logGroupName": group,
+        "filterPattern": properties["FilterPattern"],
+        "destinationArn": properties["DestinationArn"],
+        "distribution": properties.get("Distribution", "ByLogStream"),
+    }
+    if "RoleArn" in properties:
+        wanted["roleArn"] = properties["RoleArn"]
+    known = {key: value for key, value in (existing or {}).items() if key != "creationTime"}
+    different = wanted != known
+    if different:
+        logs.put_subscription_filter(**wanted)
+    return outcome_of(existing is None, different), Physical(name, {})
+
+
+def _find_filter(logs: Any, group: str, name: str) -> dict[str, Any] | None:
+    answer = found(
+        lambda: logs.describe_subscription_filters(logGroupName=group, filterNamePrefix=name),
+        _GONE,
+    )
+    filters = (answer or {}).get("subscriptionFilters", [])
+    return next((one for one in filters if one["filterName"] == name), None)
+
+
+def _filter_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
+    return [{"LogGroupName": properties["LogGroupName"], "FilterName": physical.ref}]
+
+
+def _remove_filter(context: Context, key: Key) -> bool:
+    names = {"logGroupName": key["LogGroupName"], "filterName": key["FilterName"]}
+    return gone(lambda: context.client("logs").delete_subscription_filter(**names), _GONE)
+
+
 RESOURCE_TYPES = {
     "AWS::Logs::LogGroup": ResourceType(
         _log_group,
-        {"LogGroupName": shapes.text},
-        {"RetentionInDays": shapes.number(1)},
+        {},
+        {"LogGroupName": shapes.text, "RetentionInDays": shapes.number(1)},
         exists=_exists,
         delete_with="logs delete-log-group --log-group-name {Ref}",
+    ),
+    "AWS::Logs::SubscriptionFilter": ResourceType(
+        _filter,
+        {
+            "DestinationArn": shapes.text,
+            "FilterPattern": shapes.text,
+            "LogGroupName": shapes.text,
+        },
+        {
+            "Distribution": shapes.one_of("ByLogStream", "Random"),
+            "FilterName": shapes.text,
+            "RoleArn": shapes.text,
+        },
+        keys=_filter_keys,
+        remove=_remove_filter,
     ),
 }

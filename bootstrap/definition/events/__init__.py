@@ -6,6 +6,7 @@ from typing import Any
 
 from bootstrap.definition.events import (
     alb,
+    cloudwatch_log,
     cognito_user_pool,
     event_bridge,
     http,
@@ -19,6 +20,7 @@ from bootstrap.definition.events import (
 )
 from bootstrap.definition.events.base import EventType
 from bootstrap.definition.events.failures import FailurePath
+from bootstrap.definition.events.pipe_failures import PIPE_SOURCE
 
 #: Every event type, by its key. A dead letter belongs to the first whose failure path knows it:
 #: what SQS itself says about where a message was comes before what the message holds.
@@ -36,10 +38,12 @@ EVENT_TYPES: dict[str, EventType[Any]] = {
         alb.Alb(),
         schedule.Schedule(),
         cognito_user_pool.CognitoUserPool(),
+        cloudwatch_log.CloudwatchLog(),
     )
 }
 
 
 def failure_paths() -> list[FailurePath]:
     """Every way for an event to end in a dead-letter queue, in the order to ask them in."""
-    return list(dict.fromkeys(path for one in EVENT_TYPES.values() for path in one.failures))
+    of_types = [path for one in EVENT_TYPES.values() for path in one.failures]
+    return list(dict.fromkeys([*of_types, PIPE_SOURCE]))

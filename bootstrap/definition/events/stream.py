@@ -110,15 +110,8 @@ class _OnFailure(FailurePath):
     def send_back(self, settings: Settings, letter: DeadLetter) -> None:
         """Read the records again, as long as the stream has them, and invoke the function."""
         document = json.loads(letter.payload)
-        batch = _batch(document)
-        assert batch is not None  # it was read as one
         arn = document["requestContext"]["functionArn"]
-        event = {"Records": list(_records(settings, document, batch))}
-        if len(event["Records"]) != batch["batchSize"]:
-            raise RuntimeError(
-                f"the batch had {batch['batchSize']} records, and the stream has"
-                f" {len(event['Records'])} there: some have expired, or others lay between them"
-            )
+        event = {"Records": read_again(settings, document)}
         answer = settings.client("lambda").invoke(FunctionName=arn, Payload=json.dumps(event))
         result = answer["Payload"].read().decode()
         # A function that reports failed records has ended without an error of its own.
@@ -126,6 +119,22 @@ class _OnFailure(FailurePath):
         failed = isinstance(reported, dict) and reported.get("batchItemFailures")
         if "FunctionError" in answer or failed:
             raise RuntimeError(f"the function failed again: {result}")
+
+
+def read_again(settings: Settings, document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The records that a document of a mapping or pipe says it has given up.
+
+    Raises:
+        RuntimeError: The stream no longer has them all.
+    """
+    batch = next(document[name] for name in _BATCHES if name in document)
+    records = list(_records(settings, document, batch))
+    if len(records) != batch["batchSize"]:
+        raise RuntimeError(
+            f"the batch had {batch['batchSize']} records, and the stream has"
+            f" {len(records)} there: some have expired, or others lay between them"
+        )
+    return records
 
 
 def _json(text: str) -> Any:

@@ -109,6 +109,27 @@ def pattern_of_greet(pattern: str, bus: str = "!Ref Bus", more: str = "") -> str
     return f"events:\n  - eventBridge:\n{_at(6, f'eventBus: {bus}')}{_at(6, pattern)}{_at(6, more)}"
 
 
+def log_filter(group: str) -> str:
+    return (
+        "F:\n  Type: AWS::Logs::SubscriptionFilter\n  Properties:\n"
+        f"    FilterPattern: ''\n    LogGroupName: {group}\n"
+        "    DestinationArn: !GetAtt GreetLambdaFunction.Arn\n"
+    )
+
+
+MARKED = "KinesisStreamParameters:  # here\n  StartingPosition: LATEST"
+OF_S = "KinesisStreamParameters:\n  StartingPosition: LATEST"
+
+
+def pipe(source: str, parameters: str, target: str = "!GetAtt GreetLambdaFunction.Arn") -> str:
+    own = f"    SourceParameters:\n{_at(6, parameters)}" if parameters else ""
+    role = "arn:aws:iam::000000000000:role/r"
+    return (
+        "P:\n  Type: AWS::Pipes::Pipe\n  Properties:\n    Name: p\n"
+        f"    RoleArn: {role}\n    Source: {source}\n    Target: {target}\n{own}"
+    )
+
+
 def notified(rules: str = "", name: str = "papers") -> str:
     return f"  - s3:\n      bucket: {name}\n{_at(6, rules)}"
 
@@ -914,6 +935,101 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
                     "batch_write_item(RequestItems={})",
                     "return answer['UnprocessedItems']",
                 )
+            ),
+        ),
+    ],
+    "TS721": [
+        (
+            Case(resources=QD + STREAM + pipe("!GetAtt S.Arn", MARKED)),
+            Case(
+                resources=QD + STREAM + pipe("!GetAtt S.Arn", f"{OF_S}\n  MaximumRetryAttempts: 2")
+            ),
+        ),
+        (
+            Case(
+                resources=DLQ
+                + pipe(
+                    "arn:aws:kinesis:us-east-1:000000000000:stream/s", "", "!GetAtt D.Arn"
+                ).replace("P:", "P:  # here")
+            ),
+            Case(resources=QD + pipe("!GetAtt Q.Arn", "", "!GetAtt D.Arn")),
+        ),
+    ],
+    "TS722": [
+        (
+            Case(resources=QD + STREAM + pipe("!GetAtt S.Arn", MARKED)),
+            Case(
+                resources=QD
+                + STREAM
+                + pipe("!GetAtt S.Arn", f"{OF_S}\n  DeadLetterConfig: {{ Arn: !GetAtt D.Arn }}")
+            ),
+        ),
+    ],
+    "TS723": [
+        (
+            Case(resources=DLQ + pipe("!GetAtt D.Arn  # here", "")),
+            Case(resources=QD + pipe("!GetAtt Q.Arn", "")),
+        ),
+    ],
+    "TS724": [
+        (
+            Case(ON_Q, QD + pipe("!GetAtt Q.Arn  # here", "", "!GetAtt D.Arn"), REPORTS),
+            Case(ON_Q, QD + pipe("!GetAtt D.Arn", "", "!GetAtt Q.Arn"), REPORTS),
+        ),
+    ],
+    "TS725": [
+        (
+            Case(
+                resources=QD
+                + pipe("!GetAtt Q.Arn", "FilterCriteria:  # here\n  Filters: [{ Pattern: '{}' }]")
+            ),
+            Case(
+                resources=QD
+                + STREAM
+                + pipe(
+                    "!GetAtt S.Arn",
+                    f"FilterCriteria: {{ Filters: [{{ Pattern: '{{}}' }}] }}\n{OF_S}",
+                )
+            ),
+        ),
+    ],
+    "TS726": [
+        (
+            Case(
+                resources=QD
+                + STREAM
+                + pipe("!GetAtt S.Arn", f"{OF_S}\n  BatchSize: 11  # here", "!GetAtt Q.Arn")
+            ),
+            Case(resources=QD + STREAM + pipe("!GetAtt S.Arn", f"{OF_S}\n  BatchSize: 11")),
+        ),
+    ],
+    "TS731": [
+        (
+            Case("name: greet\nevents:\n  - cloudwatchLog: /aws/lambda/greet  # here"),
+            Case("name: greet\nevents:\n  - cloudwatchLog: /aws/lambda/other"),
+        ),
+        (
+            Case(
+                "name: greet\nevents:\n"
+                "  - cloudwatchLog: { logGroup: /aws/lambda/other, filter: x }  # here",
+                more="other:\n  name: other\n  handler: app.handler\n  events:\n"
+                "    - cloudwatchLog: /aws/lambda/greet  # here",
+            ),
+            Case(
+                "name: greet\nevents: [{ cloudwatchLog: /aws/lambda/other }]",
+                more="other: { name: other, handler: app.handler }",
+            ),
+        ),
+    ],
+    "TS732": [
+        (
+            Case(
+                "name: greet\nevents: [{ cloudwatchLog: /a }, { cloudwatchLog: /a }]",
+                log_filter("/a  # here"),
+            ),
+            Case(
+                "name: greet\nevents: [{ cloudwatchLog: /a }, { cloudwatchLog: /a }]",
+                log_filter("/b"),
             ),
         ),
     ],

@@ -155,6 +155,8 @@ class Vanishing:
             return [{"Subscriptions": [{"SubscriptionArn": "gone"}, {"SubscriptionArn": "s"}]}]
         if self.operation == "list_event_source_mappings":
             return [{"EventSourceMappings": [{"UUID": "1", "DestinationConfig": {}}]}]
+        if self.operation == "list_pipes":
+            return [{"Pipes": [{"Name": "gone"}, {"Name": "there"}]}]
         if self.operation == "list_schedules":
             names = ("gone", "there")
             return [{"Schedules": [{"Name": name, "GroupName": "default"} for name in names]}]
@@ -184,6 +186,11 @@ class Vanishing:
         self._refuse(Rule)
         arn = "arn:aws:sqs:us-east-1:000000000000:letters"
         return {"Targets": [{"DeadLetterConfig": {"Arn": arn}}]}
+
+    def describe_pipe(self, *, Name: str) -> dict[str, Any]:  # noqa: N803  boto3
+        self._refuse(Name, "NotFoundException")
+        own = {"DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:000000000000:letters"}}
+        return {"SourceParameters": {"KinesisStreamParameters": own}}
 
     def get_schedule(self, *, Name: str, **_: Any) -> dict[str, Any]:  # noqa: N803  boto3
         self._refuse(Name)
@@ -269,3 +276,29 @@ def test_a_schedules_dead_letter_says_which_schedule_and_why() -> None:
     assert letter.origin == "schedule reminders/acme → arn:aws:lambda:us-east-1:0:function:remind"
     assert letter.reason == "ResourceNotFoundException: Function not found"
     assert letter.payload == '{"brandId": "acme"}'
+
+
+def test_a_pipes_dead_letter_says_which_pipe_and_where_the_records_are() -> None:
+    document = {
+        "context": {
+            "partnerResourceArn": "arn:aws:pipes:us-east-1:0:pipe/usage",
+            "condition": "RetryAttemptsExhausted",
+        },
+        "version": "1.0",
+        "KinesisBatchInfo": {
+            "shardId": "shardId-000000000000",
+            "batchSize": 2,
+            "streamArn": "arn:aws:kinesis:us-east-1:0:stream/s",
+        },
+    }
+
+    letter = describe({"Body": json.dumps(document)})
+
+    assert letter.origin == "pipe usage"
+    assert letter.reason == (
+        "RetryAttemptsExhausted: 2 records of arn:aws:kinesis:us-east-1:0:stream/s"
+        " shardId-000000000000"
+    )
+    for other in ({"context": {}}, {"context": "x"}, {**document, "KinesisBatchInfo": None}):
+        other.pop("KinesisBatchInfo", None)
+        assert describe({"Body": json.dumps(other)}).origin != "pipe usage"

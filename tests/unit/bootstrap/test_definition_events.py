@@ -26,8 +26,8 @@ def of_type(template: Template, kind: str) -> list[dict[str, Any]]:
     ("event", "said"),
     [
         ("- kafka: {topic: x}", "the event type “kafka” is not supported here. Supported: "
-                                "alb, cognitoUserPool, eventBridge, http, httpApi, s3, schedule, "
-                                "sns, sqs, stream."),
+                                "alb, cloudwatchLog, cognitoUserPool, eventBridge, http, httpApi, "
+                                "s3, schedule, sns, sqs, stream."),
         ("- {s3: a-bucket, sqs: x}", "must have exactly one event type; it has s3, sqs"),
         ("- {}", "must have exactly one event type; it has none"),
         ("- s3", "functions.greet.events.0: input should be a valid dictionary (found 's3')"),
@@ -412,3 +412,36 @@ def test_a_schedule_that_cannot_be(
     refused_events: Callable[[str], DefinitionError], event: str, said: str
 ) -> None:
     assert said in refused_events(f"- schedule: {event}").message
+
+
+# --- cloudwatchLog
+
+
+def test_a_log_group_and_its_filters(with_events: Callable[[str], Template]) -> None:
+    template = with_events(
+        """\
+- cloudwatchLog: /aws/lambda/shop-test-greet
+- cloudwatchLog: {logGroup: /aws/lambda/shop, filter: '{ $.level = "ERROR" }'}
+"""
+    )
+
+    kind = "AWS::Logs::SubscriptionFilter"
+    first, second = (one for one in template.resources.values() if one.type == kind)
+    assert first.properties["FilterPattern"] == ""
+    assert second.properties["FilterPattern"] == '{ $.level = "ERROR" }'
+    assert "GreetLogGroup" in first.depends_on  # it is made here, and must be there first
+    permission = template.resources[first.depends_on[0]].properties
+    assert permission["SourceArn"]["Fn::Join"][1][-2] == "/aws/lambda/shop*"
+
+
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        ("- cloudwatchLog: {logGroup: 'no name!'}", "is no name of a log group"),
+        ("- cloudwatchLog: {filter: x}", "is required"),
+        ("- cloudwatchLog: {logGroup: /a, other: 1}", "is not supported here"),
+        ("- cloudwatchLog: /a\n" * 3, "only 2 subscription filters"),
+    ],
+)
+def test_a_log_event_that_cannot_be(refused_events: Refuse, events: str, said: str) -> None:
+    assert said in refused_events(events).message

@@ -18,6 +18,7 @@ from bootstrap.definition import events, model
 from bootstrap.definition.events import EVENT_TYPES, failure_paths
 from bootstrap.definition.events.base import EventType
 from bootstrap.definition.events.failures import FailurePath
+from bootstrap.definition.events.pipe_failures import PIPE_SOURCE
 from bootstrap.definition.model import Provider, parse_service
 from bootstrap.definition.parsing import Model
 from bootstrap.errors import DefinitionError
@@ -31,6 +32,7 @@ SHORTEST = {
         "{listenerArn: 'arn:aws:elasticloadbalancing:us-east-1:000000000000:listener/app/a/b/c',"
         " priority: 1, conditions: {path: /}}"
     ),
+    "cloudwatchLog": "/aws/lambda/orders",
     "cognitoUserPool": "{pool: people, trigger: PreSignUp}",
     "eventBridge": "{schedule: rate(1 hour)}",
     "http": "GET /",
@@ -59,7 +61,7 @@ every_type = pytest.mark.parametrize("key", EVENT_TYPES)
 
 
 def test_each_module_of_the_package_is_registered_once() -> None:
-    shared = {"__init__", "base", "failures", "http_resources"}
+    shared = {"__init__", "base", "failures", "http_resources", "pipe_failures"}
     modules = {file.stem for file in Path(events.__file__).parent.glob("*.py")} - shared
 
     registered = [type(one).__module__.rsplit(".", 1)[-1] for one in EVENT_TYPES.values()]
@@ -127,7 +129,8 @@ def test_each_way_to_fail_is_asked_once() -> None:
     paths = failure_paths()
 
     assert len(paths) == len(set(paths))
-    assert set(paths) == {path for one in EVENT_TYPES.values() for path in one.failures}
+    of_types = {path for one in EVENT_TYPES.values() for path in one.failures}
+    assert set(paths) == of_types | {PIPE_SOURCE}
 
 
 class Address(Model):
@@ -171,8 +174,9 @@ def test_a_type_can_be_a_key_of_the_function(with_address: Any, project: Project
         ("    address: {port: 1}\n", "functions.greet.address.port: is not supported here. "
                                      "Supported: cors."),
         ("    events: [{address: true}]\n", "the event type “address” is not supported here. "
-                                            "Supported: alb, cognitoUserPool, eventBridge, http, "
-                                            "httpApi, s3, schedule, sns, sqs, stream."),
+                                            "Supported: alb, cloudwatchLog, cognitoUserPool, "
+                                            "eventBridge, http, httpApi, s3, schedule, sns, sqs, "
+                                            "stream."),
     ],
 )  # fmt: skip
 def test_a_key_of_the_function_is_checked(

@@ -586,3 +586,33 @@ def test_the_starting_position_of_a_mapping_cannot_change(
         ensure(
             context, "AWS::Lambda::EventSourceMapping", StartingPosition="TRIM_HORIZON", **mapping
         )
+
+
+def test_log_groups_and_their_subscription_filters(
+    context: Context, function: dict[str, Any]
+) -> None:
+    _, made = ensure(context, "AWS::Lambda::Function", **function)
+    _, group = ensure(context, "AWS::Logs::LogGroup", LogGroupName="/shop")
+    assert ensure(context, "AWS::Logs::LogGroup", RetentionInDays=3)[1].ref.startswith("shop-")
+    logs = context.client("logs")
+
+    def subscribe(pattern: str) -> Outcome:
+        return ensure(
+            context,
+            "AWS::Logs::SubscriptionFilter",
+            LogGroupName=group.ref,
+            FilterName="errors",
+            FilterPattern=pattern,
+            DestinationArn=made.attributes["Arn"],
+        )[0]
+
+    outcomes = [subscribe(one) for one in ("ERROR", "ERROR", "?ERROR ?FATAL")]
+
+    assert outcomes == [CREATED, UNCHANGED, CHANGED]
+    (found,) = logs.describe_subscription_filters(logGroupName="/shop")["subscriptionFilters"]
+    assert found["filterPattern"] == "?ERROR ?FATAL"
+    remove = RESOURCE_TYPES["AWS::Logs::SubscriptionFilter"].remove
+    assert remove is not None
+    key = {"LogGroupName": "/shop", "FilterName": "errors"}
+    assert remove(context, key)
+    assert not remove(context, key)

@@ -32,6 +32,7 @@ SETTINGS = Settings(4566, 8080, "us-east-1")
             "- schedule: {rate: rate(1 hour), method: scheduler}",
             "make fire-schedule RULE=shop-GreetSchedulerSchedule1",
         ),
+        ("- cloudwatchLog: /shop", "make fire-log GROUP=/shop MESSAGE='by hand'"),
         (
             "- eventBridge: {pattern: {source: [shop]}}",
             '(fires on events that match {"source":["shop"]})',

@@ -33,6 +33,7 @@ SETTINGS = {
     "IDEMPOTENCY_TABLE": "idempotency",
     "EVENT_BUS_NAME": "brand-platform-bus",
     "ASSETS_BASE_URL": "https://assets.example",
+    "ALERT_EMAIL": "alerts@brand-platform.example",
     "SENDER_EMAIL": "notifications@brand-platform.example",
     "DISTRIBUTION_ID": "E2QWRUHAPOMQZL",
     "AUDIT_TABLE": "brand_audit",
@@ -52,6 +53,7 @@ sys.path.insert(0, str(ROOT))
 with patch.dict(os.environ, SETTINGS):
     # Handlers make their clients when they are imported, from the environment alone.
     for name in (
+        "alert_on_error",
         "archive_brand",
         "audit_brand",
         "brand_admin_signin",

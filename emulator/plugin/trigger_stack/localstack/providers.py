@@ -50,3 +50,11 @@ def cognito_idp() -> Service:
     from trigger_stack.localstack.cognito.provider import create_service
 
     return create_service()
+
+
+@aws_provider()
+def pipes() -> Service:
+    """EventBridge Pipes: the control plane, and the pollers of queues and streams."""
+    from trigger_stack.localstack.pipes.provider import create_service
+
+    return create_service()

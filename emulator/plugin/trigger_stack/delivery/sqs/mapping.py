@@ -88,6 +88,7 @@ class MappingSettings:
         maximum_concurrency: Most batches in flight; ``None`` when it is not set.
         report_failures: Whether the function may return ``batchItemFailures``.
         patterns: Filters, as JSON.
+        filtered_by: The setting that drops what no filter matches, for the journal.
     """
 
     source_arn: str
@@ -97,6 +98,7 @@ class MappingSettings:
     maximum_concurrency: int | None = None
     report_failures: bool = False
     patterns: tuple[str, ...] = ()
+    filtered_by: str = "FilterCriteria of the event source mapping"
 
     @classmethod
     def from_configuration(cls, configuration: dict[str, Any]) -> MappingSettings:
@@ -266,7 +268,7 @@ class SqsMapping:
             else:
                 discarded.append(message)
         if discarded:
-            self._queue.delete(discarded, "FilterCriteria of the event source mapping")
+            self._queue.delete(discarded, self._settings.filtered_by)
         if not matching:
             return _Outcome.DONE
         try:

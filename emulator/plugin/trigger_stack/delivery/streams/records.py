@@ -169,16 +169,6 @@ def failure_document(
     failure: Failure, records: list[Record], *, shard: str, source: str, function: str
 ) -> dict[str, Any]:
     """The document for an on-failure destination: where the records are, not what is in them."""
-    kinesis = ":kinesis:" in source
-    batch = {
-        "shardId": shard,
-        "startSequenceNumber": records[0].sequence_number,
-        "endSequenceNumber": records[-1].sequence_number,
-        "approximateArrivalOfFirstRecord": _time(records[0].arrived, milliseconds=kinesis),
-        "approximateArrivalOfLastRecord": _time(records[-1].arrived, milliseconds=kinesis),
-        "batchSize": len(records),
-        "streamArn": source,
-    }
     context: dict[str, Any] = {
         "requestContext": {
             "requestId": failure.request_id or str(uuid.uuid4()),
@@ -193,8 +183,22 @@ def failure_document(
             "executedVersion": failure.version,
             "functionError": failure.function_error,
         }
+    return context | batch_info(records, shard=shard, source=source)
+
+
+def batch_info(records: list[Record], *, shard: str, source: str) -> dict[str, Any]:
+    """The part of a failure's document that says where the records are."""
+    kinesis = ":kinesis:" in source
+    batch = {
+        "shardId": shard,
+        "startSequenceNumber": records[0].sequence_number,
+        "endSequenceNumber": records[-1].sequence_number,
+        "approximateArrivalOfFirstRecord": _time(records[0].arrived, milliseconds=kinesis),
+        "approximateArrivalOfLastRecord": _time(records[-1].arrived, milliseconds=kinesis),
+        "batchSize": len(records),
+        "streamArn": source,
+    }
     return {
-        **context,
         "version": "1.0",
         "timestamp": _time(datetime.now(UTC).timestamp(), milliseconds=True),
         "KinesisBatchInfo" if kinesis else "DDBStreamBatchInfo": batch,

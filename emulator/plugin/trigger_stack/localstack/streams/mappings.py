@@ -60,7 +60,7 @@ class StreamWorker(MappingWorker):
         settings = StreamSettings.from_configuration(configuration)
         mapping = StreamMapping(
             settings,
-            _stream(settings.source_arn, role),
+            stream_of(settings.source_arn, role),
             FunctionTarget(settings),
             Filters(settings.patterns, matches_event),
             _progress.setdefault(settings.uuid, Progress()),
@@ -88,16 +88,25 @@ class StreamWorker(MappingWorker):
         """Delete the mapping and its progress."""
         super().delete()
         _progress.pop(self.uuid, None)
-        for outcome in _waiting.pop(self.uuid, {}).values():
-            gone = replace(outcome, state="discarded", place="DeleteEventSourceMapping")
-            record(replace(gone, due_at=None))
+        discard_waiting(self.uuid, "DeleteEventSourceMapping")
+
+
+def discard_waiting(uuid: str, operation: str) -> None:
+    """End the batches of a mapping or pipe that waits no longer, because it was deleted."""
+    for outcome in _waiting.pop(uuid, {}).values():
+        record(replace(outcome, state="discarded", place=operation, due_at=None))
 
 
 class FunctionTarget:
     """The function of a mapping, and its on-failure destination."""
 
+    #: Why a batch waits that was not tried; how to get a place for what is given up.
+    away = "the function is throttled, or cannot be invoked"
+    remedy = "the mapping has no on-failure destination: set destinations.onFailure"
+
     def __init__(self, settings: StreamSettings) -> None:
         self._settings = settings
+        self._owner = settings.function_arn  # in whose account and region failures are sent
 
     def invoke(self, payload: bytes) -> Reply:
         """Have the function handle an event, and wait for its end."""
@@ -109,30 +118,33 @@ class FunctionTarget:
         Without one they are lost, and recorded in full.
         """
         settings = self._settings
-        document = failure_document(
+        document = self._document(failure, records, shard)
+        if settings.on_failure is None:
+            place = f"{failure.condition}; {self.remedy}"
+            self._is("lost", place, failure.attempts, shard, records)
+            return
+        if settings.on_failure.startswith("arn:aws:s3:"):
+            self._to_bucket(document | {"payload": _event(records)}, shard)
+        else:
+            header = {"arn": settings.on_failure, "function": self._owner}
+            send({**header, "attributes": {}}, as_json(document))
+        self._is("destination", settings.on_failure, failure.attempts, shard, records)
+
+    def _document(self, failure: Failure, records: list[Record], shard: str) -> dict[str, Any]:
+        settings = self._settings
+        return failure_document(
             failure,
             records,
             shard=shard,
             source=settings.source_arn,
             function=settings.function_arn,
         )
-        if settings.on_failure is None:
-            reason = "the mapping has no on-failure destination: set destinations.onFailure"
-            place = f"{failure.condition}; {reason}"
-            self._is("lost", place, failure.attempts, shard, records)
-            return
-        if settings.on_failure.startswith("arn:aws:s3:"):
-            self._to_bucket(document | {"payload": _event(records)}, shard)
-        else:
-            header = {"arn": settings.on_failure, "function": settings.function_arn}
-            send({**header, "attributes": {}}, as_json(document))
-        self._is("destination", settings.on_failure, failure.attempts, shard, records)
 
     def waits(self, batch: Batch, shard: str, pause_s: float) -> None:
         """A batch that failed is tried again in ``pause_s`` seconds. Never raises."""
         last = batch.last
         if last is None:
-            reason = "the function is throttled, or cannot be invoked"
+            reason = self.away
         else:
             reason = f"{'failed' if last.is_error else 'partly failed'} in {last.request_id}"
         due_at = time.time() + pause_s
@@ -203,7 +215,8 @@ def _event(records: list[Record]) -> dict[str, Any]:
     return {"Records": [record.event for record in records]}
 
 
-def _stream(arn: str, role: str) -> Any:
+def stream_of(arn: str, role: str) -> Any:
+    """The stream with an ARN, as a mapping reads it."""
     # Imported here: neither is loaded in a stack without such a mapping.
     if ":kinesis:" in arn:
         from trigger_stack.localstack.streams.kinesis_stream import KinesisStream

@@ -1,0 +1,1 @@
+"""Log events on their way to the destinations of subscription filters."""

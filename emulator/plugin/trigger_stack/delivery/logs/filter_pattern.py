@@ -1,0 +1,459 @@
+"""Filter patterns of CloudWatch Logs: which log events match.
+
+AWS topic: CloudWatch Logs User Guide, "Filter pattern syntax", for unstructured, JSON and
+space-delimited log events, and "Supported regular expression syntax".
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MOST_CHARACTERS = 1024
+_MOST_REGEXES = 2
+_TERM = re.compile(r"[A-Za-z0-9_]+")
+_REGEX_CHARACTERS = re.compile(r"[A-Za-z0-9:_#=@/;,\-^$?\[\]{}|\\*+. ]*")
+
+type Matches = Callable[[str], bool]
+
+
+class PatternError(ValueError):
+    """CloudWatch Logs refuses the pattern; the text says why."""
+
+
+@functools.lru_cache(maxsize=512)
+def compiled(pattern: str) -> Matches:
+    """What says whether a message matches.
+
+    Raises:
+        PatternError: It is no filter pattern.
+    """
+    if len(pattern) > MOST_CHARACTERS:
+        raise PatternError(f"a filter pattern has {MOST_CHARACTERS} characters at most")
+    text = pattern.strip()
+    if not text:
+        return lambda message: True
+    if text.startswith("{"):
+        return _Json(text).matches
+    if text.startswith("["):
+        return _SpaceDelimited(text).matches
+    return _Terms(text).matches
+
+
+# -- values ------------------------------------------------------------------------------------
+
+
+def _regex(source: str) -> re.Pattern[str]:
+    if not _REGEX_CHARACTERS.fullmatch(source):
+        raise PatternError(f"%{source}% has a character that regular expressions here do not have")
+    try:
+        return re.compile(source)
+    except re.error as error:
+        raise PatternError(f"%{source}% is no regular expression: {error}") from None
+
+
+def _wildcards(text: str) -> re.Pattern[str]:
+    """Text in which ``*`` is any text."""
+    return re.compile(".*".join(map(re.escape, text.split("*"))), re.DOTALL)
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if text[-1:].isdigit() or text.endswith(".") else None
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """A value that a field is compared with.
+
+    Attributes:
+        operator: ``=``, ``!=``, ``<``, ``<=``, ``>`` or ``>=``.
+        number: The value, when it is one and was not quoted.
+        pattern: What the text of the field must be.
+        whole: Whether that is the whole text: a regular expression may be a part.
+    """
+
+    operator: str
+    number: float | None
+    pattern: re.Pattern[str]
+    whole: bool
+
+    def holds(self, text: str, number: float | None) -> bool:
+        """Whether a field compares so."""
+        if self.operator not in ("=", "!="):
+            return (
+                number is not None
+                and self.number is not None
+                and _ORDER[self.operator](number, self.number)
+            )
+        if self.number is not None and number is not None:
+            equal = self.number == number
+        else:
+            find = self.pattern.fullmatch if self.whole else self.pattern.search
+            equal = find(text) is not None
+        return equal == (self.operator == "=")
+
+
+_ORDER: dict[str, Callable[[float, float], bool]] = {
+    "<": lambda left, right: left < right,
+    "<=": lambda left, right: left <= right,
+    ">": lambda left, right: left > right,
+    ">=": lambda left, right: left >= right,
+}
+_OPERATOR = re.compile(r"!=|<=|>=|=|<|>")
+
+
+class _Reader:
+    """Reads a pattern from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.regexes = 0
+
+    def skip(self) -> None:
+        while self.at < len(self.text) and self.text[self.at].isspace():
+            self.at += 1
+
+    def take(self, literal: str) -> bool:
+        """Take a literal after spaces, if it is there."""
+        self.skip()
+        if self.text.startswith(literal, self.at):
+            self.at += len(literal)
+            return True
+        return False
+
+    def take_match(self, pattern: re.Pattern[str]) -> str | None:
+        self.skip()
+        match = pattern.match(self.text, self.at)
+        if match is None:
+            return None
+        self.at = match.end()
+        return match[0]
+
+    def fail(self, wanted: str) -> PatternError:
+        rest = self.text[self.at : self.at + 20]
+        return PatternError(f"{wanted} is missing at “{rest}”, character {self.at + 1}")
+
+    def quoted(self) -> str | None:
+        """A text in double quotes, if there is one."""
+        self.skip()
+        if self.text[self.at : self.at + 1] != '"':
+            return None
+        result, at = "", self.at + 1
+        while at < len(self.text):
+            character = self.text[at]
+            if character == "\\" and at + 1 < len(self.text):
+                result += self.text[at + 1]
+                at += 2
+                continue
+            if character == '"':
+                self.at = at + 1
+                return result
+            result += character
+            at += 1
+        raise PatternError("a double quote is not closed")
+
+    def regex(self) -> re.Pattern[str] | None:
+        """A regular expression in percent signs, if there is one."""
+        self.skip()
+        if self.text[self.at : self.at + 1] != "%":
+            return None
+        end = self.text.find("%", self.at + 1)
+        if end < 0:
+            raise PatternError("a percent sign of a regular expression is not closed")
+        source = self.text[self.at + 1 : end]
+        self.at = end + 1
+        self.regexes += 1
+        if self.regexes > _MOST_REGEXES:
+            raise PatternError(f"a filter pattern has {_MOST_REGEXES} regular expressions at most")
+        return _regex(source)
+
+    def comparison(self, bare: re.Pattern[str]) -> _Comparison | None:
+        """An operator and a value, if there is an operator.
+
+        Args:
+            bare: What a value without quotes may be.
+        """
+        operator = self.take_match(_OPERATOR)
+        if operator is None:
+            return None
+        if (regex := self.regex()) is not None:
+            if operator not in ("=", "!="):
+                raise PatternError(f"a regular expression cannot be compared with {operator}")
+            return _Comparison(operator, None, regex, whole=False)
+        text, number = self.quoted(), None
+        if text is None:
+            text = self.take_match(bare)
+            if not text:
+                raise self.fail("a value")
+            number = _number(text)
+        if operator not in ("=", "!=") and number is None:
+            raise PatternError(f"{operator} compares numbers, and “{text}” is none")
+        return _Comparison(operator, number, _wildcards(text), whole=True)
+
+
+# -- unstructured ------------------------------------------------------------------------------
+
+
+class _Terms:
+    """``ERROR -DEBUG "a phrase" ?one ?other %regex%``.
+
+    Each ``?`` begins an alternative, to which the terms behind it belong; terms in front of the
+    first are required in any case, as ``-`` excludes in any case.
+    """
+
+    def __init__(self, text: str) -> None:
+        reader = _Reader(text)
+        self._excluded: list[Matches] = []
+        self._required: list[Matches] = []
+        self._alternatives: list[list[Matches]] = []
+        while reader.at < len(text):
+            reader.skip()
+            sign = text[reader.at : reader.at + 1]
+            if sign in ("-", "?"):
+                reader.at += 1
+            term = self._term(reader)
+            if sign == "-":
+                self._excluded.append(term)
+            elif sign == "?":
+                self._alternatives.append([term])
+            else:
+                (self._alternatives[-1] if self._alternatives else self._required).append(term)
+
+    @staticmethod
+    def _term(reader: _Reader) -> Matches:
+        at = reader.at
+        if reader.text[at : at + 1].isspace() or at >= len(reader.text):
+            raise reader.fail("a term")
+        if (regex := reader.regex()) is not None:
+            return lambda message: regex.search(message) is not None
+        text = reader.quoted()
+        if text is None:
+            text = reader.take_match(_TERM)
+        if not text:
+            raise reader.fail("a term of letters, digits and _ (others stand in double quotes)")
+        after = reader.text[reader.at : reader.at + 1]
+        if after and not after.isspace():
+            word = reader.text[at:].split()[0]
+            raise PatternError(
+                f"the term “{word}” has characters beside letters, digits and _: quote it"
+            )
+        return lambda message: text in message
+
+    def matches(self, message: str) -> bool:
+        """Whether the terms are in a message."""
+        if any(term(message) for term in self._excluded):
+            return False
+        if not all(term(message) for term in self._required):
+            return False
+        return not self._alternatives or any(
+            all(term(message) for term in terms) for terms in self._alternatives
+        )
+
+
+# -- JSON --------------------------------------------------------------------------------------
+
+_STEP = re.compile(
+    r"\.(?P<name>[A-Za-z0-9_\-@]+)|\.?\[(?:(?P<index>\d+|\*)|(?P<q>['\"])(?P<quoted>.+?)(?P=q))\]"
+)
+_BARE_JSON = re.compile(r"[^\s&|(){}\"%]+")
+_WORDS = re.compile(r"(IS\s+(?:NULL|TRUE|FALSE)|NOT\s+EXISTS|EXISTS)\b", re.IGNORECASE)
+
+type Condition = Callable[[Any], bool]
+
+
+class _Json:
+    """``{ ($.level = "ERROR" || $.code >= 500) && $.user NOT EXISTS }``."""
+
+    def __init__(self, text: str) -> None:
+        self._reader = _Reader(text)
+        self._reader.take("{")
+        self._condition = self._alternatives()
+        if not self._reader.take("}"):
+            raise self._reader.fail("} or an operator")
+        self._reader.skip()
+        if self._reader.at != len(text):
+            raise PatternError("there is text behind the closing }")
+
+    def matches(self, message: str) -> bool:
+        """Whether a message is JSON that the condition holds for."""
+        if not message.lstrip().startswith(("{", "[")):
+            return False
+        try:
+            return self._condition(json.loads(message))
+        except (ValueError, RecursionError):
+            return False
+
+    def _alternatives(self) -> Condition:
+        parts = [self._conjunction()]
+        while self._reader.take("||"):
+            parts.append(self._conjunction())
+        return parts[0] if len(parts) == 1 else lambda event: any(part(event) for part in parts)
+
+    def _conjunction(self) -> Condition:
+        parts = [self._simple()]
+        while self._reader.take("&&"):
+            parts.append(self._simple())
+        return parts[0] if len(parts) == 1 else lambda event: all(part(event) for part in parts)
+
+    def _simple(self) -> Condition:
+        reader = self._reader
+        if reader.take("("):
+            inner = self._alternatives()
+            if not reader.take(")"):
+                raise reader.fail(")")
+            return inner
+        select = self._selector()
+        word = reader.take_match(_WORDS)
+        if word is not None:
+            return _WORD_CONDITIONS[" ".join(word.upper().split())](select)
+        comparison = reader.comparison(_BARE_JSON)
+        if comparison is None:
+            raise reader.fail("an operator")
+        return lambda event: any(_compares(value, comparison) for value in select(event))
+
+    def _selector(self) -> Callable[[Any], list[Any]]:
+        reader = self._reader
+        if not reader.take("$"):
+            raise reader.fail("a property selector, which begins with $.")
+        steps: list[str | int] = []
+        while match := _STEP.match(reader.text, reader.at):
+            index = match["index"]
+            if index is None:
+                steps.append(match["name"] or match["quoted"])
+            else:
+                steps.append(-1 if index == "*" else int(index))
+            reader.at = match.end()
+        if not steps:
+            raise reader.fail("the name of a property")
+        return lambda event: _select(event, steps)
+
+
+def _select(event: Any, steps: Sequence[str | int]) -> list[Any]:
+    """The values that a selector leads to: none, one, or with ``[*]`` several."""
+    found = [event]
+    for step in steps:
+        following: list[Any] = []
+        for value in found:
+            if step == -1:
+                following += value if isinstance(value, list) else []
+            elif isinstance(step, int):
+                following += value[step : step + 1] if isinstance(value, list) else []
+            elif isinstance(value, dict) and step in value:
+                following.append(value[step])
+        found = following
+    return found
+
+
+def _compares(value: Any, comparison: _Comparison) -> bool:
+    if isinstance(value, bool):
+        return comparison.holds("true" if value else "false", None)
+    if isinstance(value, int | float):
+        return comparison.holds(json.dumps(value), float(value))
+    if isinstance(value, str):
+        # A number that stands as text is compared as a number, too.
+        number = None if comparison.number is None else _number(value)
+        return comparison.holds(value, number)
+    return False
+
+
+_WORD_CONDITIONS: dict[str, Callable[[Callable[[Any], list[Any]]], Condition]] = {
+    "IS NULL": lambda select: lambda event: any(value is None for value in select(event)),
+    "IS TRUE": lambda select: lambda event: any(value is True for value in select(event)),
+    "IS FALSE": lambda select: lambda event: any(value is False for value in select(event)),
+    "NOT EXISTS": lambda select: lambda event: not select(event),
+    "EXISTS": lambda select: lambda event: bool(select(event)),
+}
+
+
+# -- space-delimited ---------------------------------------------------------------------------
+
+_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
+_BARE_FIELD = re.compile(r"[^\s,&|()\[\]\"%]+")
+#: A word, or what stands in brackets or double quotes.
+_FIELD = re.compile(r'\[[^\]]*\]|"[^"]*"|\S+')
+
+
+class _SpaceDelimited:
+    """``[ip, user, ..., status = 5* && status != 503, bytes > 1000]``."""
+
+    def __init__(self, text: str) -> None:
+        self._reader = _Reader(text)
+        self._reader.take("[")
+        self._front: list[Matches] = []
+        self._back: list[Matches] | None = None
+        while True:
+            if self._reader.take("..."):
+                if self._back is not None:
+                    raise PatternError("an ellipsis stands once in a pattern")
+                self._back = []
+            else:
+                (self._front if self._back is None else self._back).append(self._field())
+            if self._reader.take("]"):
+                break
+            if not self._reader.take(","):
+                raise self._reader.fail(", or ]")
+        self._reader.skip()
+        if self._reader.at != len(text):
+            raise PatternError("there is text behind the closing ]")
+
+    def _field(self) -> Matches:
+        name = self._reader.take_match(_FIELD_NAME)
+        if name is None:
+            raise self._reader.fail("the name of a field")
+        comparison = self._reader.comparison(_BARE_FIELD)
+        if comparison is None:
+            return lambda field: True
+        return self._more(name, _field_condition(comparison))
+
+    def _more(self, name: str, condition: Matches) -> Matches:
+        """``w != A && w != B`` and ``w = A || w = B``."""
+        alternatives = [[condition]]
+        while True:
+            if self._reader.take("&&"):
+                alternatives[-1].append(self._condition(name))
+            elif self._reader.take("||"):
+                alternatives.append([self._condition(name)])
+            else:
+                break
+        return lambda field: any(all(one(field) for one in part) for part in alternatives)
+
+    def _condition(self, name: str) -> Matches:
+        if self._reader.take_match(_FIELD_NAME) != name:
+            raise PatternError(f"the conditions of the field {name} must be about {name}")
+        comparison = self._reader.comparison(_BARE_FIELD)
+        if comparison is None:
+            raise self._reader.fail("an operator")
+        return _field_condition(comparison)
+
+    def matches(self, message: str) -> bool:
+        """Whether a message has these fields."""
+        fields = [_plain(field) for field in _FIELD.findall(message)]
+        back = self._back or []
+        if self._back is None:
+            if len(fields) != len(self._front):
+                return False
+        elif len(fields) < len(self._front) + len(back):
+            return False
+        return all(
+            condition(field) for condition, field in zip(self._front, fields, strict=False)
+        ) and all(
+            condition(field)
+            for condition, field in zip(back, fields[len(fields) - len(back) :], strict=True)
+        )
+
+
+def _field_condition(comparison: _Comparison) -> Matches:
+    return lambda field: comparison.holds(field, _number(field) if field else None)
+
+
+def _plain(field: str) -> str:
+    return field[1:-1] if len(field) > 1 and field[0] + field[-1] in ("[]", '""') else field

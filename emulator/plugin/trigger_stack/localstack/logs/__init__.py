@@ -1,0 +1,1 @@
+"""CloudWatch Logs inside LocalStack: subscription filters."""
