@@ -31,8 +31,8 @@ ROOT = Path(__file__).parents[2]
 ROLE = "arn:aws:iam::000000000000:role/test"
 PYTHON = f"python3.{sys.version_info.minor}"
 SERVICES = (
-    "apigateway,apigatewayv2,cloudformation,cloudwatch,ec2,elbv2,events,iam,kinesis,kms,lambda,logs,pipes,s3,"
-    "scheduler,sns,sqs,sts"
+    "apigateway,apigatewayv2,cloudformation,cloudwatch,ec2,elbv2,events,iam,kinesis,kms,lambda,"
+    "logs,pipes,s3,scheduler,sns,sqs,sts"
 )
 
 

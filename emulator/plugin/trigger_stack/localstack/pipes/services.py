@@ -52,7 +52,7 @@ class LocalServices:
         enriches = function_arn == self._settings.enrichment
         kind = "enrichment of a pipe" if enriches else "batch of a pipe"
         try:
-            return invoke(function_arn, payload, self._settings.arn, kind)
+            return invoke(function_arn, payload, self._settings.arn, kind=kind)
         except ThrottledError:
             raise
         except (CommonServiceException, ServiceException) as error:
