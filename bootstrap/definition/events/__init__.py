@@ -6,6 +6,7 @@ from typing import Any
 
 from bootstrap.definition.events import (
     alb,
+    cloud_front,
     event_bridge,
     http,
     http_api,
@@ -33,6 +34,7 @@ EVENT_TYPES: dict[str, EventType[Any]] = {
         stream.Stream(),
         url.Url(),
         alb.Alb(),
+        cloud_front.CloudFront(),
         schedule.Schedule(),
     )
 }
