@@ -99,12 +99,18 @@ def test_a_brand_that_is_not_there(address, brand_id):
     assert requests.delete(f"{address(ASSETS)}/brand/{brand_id}", timeout=30).status_code == 403
 
 
-def test_a_short_address_leads_to_the_brand(address, put_brand, brand_id, brand_body, aws, journal):
+def test_a_short_address_leads_to_the_brand(address, put_brand, brand_id, brand_body, journal):
     put_brand(brand_id, brand_body)
     links = address(LINKS)
 
     led = get(f"{links}/b/{brand_id}?from=mail")
     assert (led.status_code, led.headers["location"]) == (301, f"/brand/{brand_id}?from=mail")
+
+    def is_written_down() -> bool:
+        found = journal.find(function="brand_edge_redirect", text=f"/b/{brand_id}")
+        return any(one["state"] == "done" for one in found)
+
+    eventually(is_written_down)
     assert cache(led) == "LambdaGeneratedResponse"
     followed = requests.get(f"{links}/b/{brand_id}", timeout=30)
     assert followed.json()["brandId"] == brand_id
