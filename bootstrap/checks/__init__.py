@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bootstrap.checks import (
     buckets,
+    distributions,
     failures,
     names,
     partial_failures,
@@ -27,7 +28,10 @@ from bootstrap.checks.view import View
 from bootstrap.errors import DefinitionError
 from bootstrap.template import Resource, Template
 
-_THEMES = (queues, failures, rules, buckets, policies, routes, streams, partial_failures, names)
+_THEMES = (
+    *(queues, failures, rules, buckets, distributions, policies, routes, streams),
+    *(partial_failures, names),
+)
 #: Every rule, by id, in the order of the ids.
 RULES: dict[str, Rule] = {
     one.id: one
