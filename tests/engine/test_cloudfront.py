@@ -358,6 +358,16 @@ def test_text_is_compressed_for_who_takes_it(stack: Stack, make: Callable[..., C
     assert "content-encoding" not in plain.headers
 
 
+def test_an_object_that_is_too_large_is_refused(stack: Stack, make: Callable[..., Cdn]) -> None:
+    bucket = new_bucket(stack, large=b"x" * (49 * 1024 * 1024), small=b"y")
+    cdn = make(bucket_origin(stack, bucket))
+    let_read(stack, bucket, cdn)
+
+    large = cdn("/large")
+    assert (large.status_code, "48 MB" in large.text) == (502, True), large.text
+    assert cdn("/small").text == "y", "the engine is still there"
+
+
 def test_the_root_has_an_object_and_errors_have_a_page(
     stack: Stack, make: Callable[..., Cdn]
 ) -> None:

@@ -20,7 +20,8 @@ from localstack.services.s3.models import S3Bucket, s3_stores
 from werkzeug.datastructures import Headers
 
 from trigger_stack.services.cloudfront.bucket_access import Asker, may
-from trigger_stack_engine.wire import Header, Message
+from trigger_stack_engine.front_doors.cloudfront.origins import MAX_RESPONSE_BYTES
+from trigger_stack_engine.wire import Header, Message, RemoteError
 
 LOG = logging.getLogger(__name__)
 _EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
@@ -36,6 +37,9 @@ def answer(header: Header, body: bytes) -> Message:
 
     Returns:
         ``{status, headers}`` and the response's body.
+
+    Raises:
+        RemoteError: The object is too large to be handed over.
     """
     fields, name = header["request"], header["bucket"]
     bucket = _find(name)
@@ -83,6 +87,10 @@ def _ask(header: Header, body: bytes) -> tuple[int, list[list[str]], bytes]:
     found = [one for one in found if one[0].lower() not in ("server", "x-localstack")]
     found.append(["Server", "AmazonS3"])
     try:
+        size = response.headers.get("Content-Length", type=int) or 0
+        if size > MAX_RESPONSE_BYTES and fields["method"] != "HEAD":
+            limit = MAX_RESPONSE_BYTES // 1024 // 1024
+            raise RemoteError("TooLarge", f"the object has {size} bytes, more than {limit} MB")
         return response.status_code, found, response.get_data()
     finally:
         response.close()  # an object stays locked for writers until then
