@@ -358,6 +358,26 @@ def test_text_is_compressed_for_who_takes_it(stack: Stack, make: Callable[..., C
     assert "content-encoding" not in plain.headers
 
 
+def test_a_website_of_a_bucket(stack: Stack, make: Callable[..., Cdn]) -> None:
+    bucket, s3 = new_bucket(stack, **{"index.html": b"home"}), stack.client("s3")
+    configuration = {"IndexDocument": {"Suffix": "index.html"}}
+    s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration=configuration)
+    cdn = make(custom(f"{bucket}.s3-website-us-east-1.amazonaws.com"))
+
+    refused = cdn("/")
+    statement = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+    found, missing = cdn("/"), cdn("/none")
+
+    assert (refused.status_code, found.text, missing.status_code) == (403, "home", 404)
+
+
 def test_an_object_that_is_too_large_is_refused(stack: Stack, make: Callable[..., Cdn]) -> None:
     bucket = new_bucket(stack, large=b"x" * (49 * 1024 * 1024), small=b"y")
     cdn = make(bucket_origin(stack, bucket))

@@ -51,6 +51,7 @@ with patch.dict(os.environ, SETTINGS):
     for name in (
         "archive_brand",
         "audit_brand",
+        "brand_edge_redirect",
         "brand_review_reminder",
         "count_usage",
         "delete_brand",

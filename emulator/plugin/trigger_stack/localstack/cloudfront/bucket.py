@@ -45,7 +45,10 @@ def answer(header: Header, body: bytes) -> Message:
     bucket = _find(name)
     if bucket is not None:
         asker = _asker(header)
-        refused = _refusal(bucket, fields["method"], fields["raw_path"], asker)
+        path = fields["raw_path"]
+        if header["website"] and path.endswith("/"):
+            path += "index.html"  # or whatever its index document is called
+        refused = _refusal(bucket, fields["method"], path, asker)
         if refused:
             LOG.warning("CloudFront: the bucket %s does not let %s %s", name, asker, refused)
             return _error(403, "AccessDenied", "Access Denied")
