@@ -49,6 +49,11 @@ shell: ## A shell beside the stack, with awslocal and python
 fire-schedule: ## Fire a scheduled rule or a schedule now: RULE=hourly-metrics
 	@$(STACK) fire-schedule "$(RULE)"
 
+.PHONY: mail-in
+mail-in: ## Send a mail to SES and say what happened: FILE=samples/logo.eml [TO=address] [SENDER=address]
+	@test -n "$(FILE)" || { echo "Say which mail: make mail-in FILE=samples/logo.eml" >&2; exit 2; }
+	@$(STACK) mail-in - $(if $(TO),--to "$(TO)") $(if $(SENDER),--sender "$(SENDER)") <"$(FILE)"
+
 .PHONY: chaos
 chaos: ## Faults on purpose: DUPLICATES=0.2 ERRORS=0.1 KILLS=0.05 DELAY=100 [FUNCTION=name]; OFF=1
 	@$(STACK) chaos $(if $(DUPLICATES),--duplicates "$(DUPLICATES)") $(if $(ERRORS),--errors "$(ERRORS)") \

@@ -164,6 +164,7 @@ def trigger_stack(**more: str) -> Iterator[Server]:
             "GATEWAY_LISTEN": f"127.0.0.1:{edge}",
             "GATEWAY_SERVER": "interface",
             "HTTP_API_PORT": str(port),
+            "SMTP_PORT": "",
             "FILESYSTEM_ROOT": name,
             "OVERRIDE_IN_DOCKER": "0",
             "TMPDIR": name,

@@ -118,6 +118,18 @@ def clock(
     clock.run(at)
 
 
+@app.command("mail-in")
+def mail_in(
+    file: Annotated[Path, typer.Argument(help="A mail (.eml); - reads standard input.")],
+    to: Annotated[str, typer.Option(help="Recipients; those of the mail by default.")] = "",
+    sender: Annotated[str, typer.Option(help="Sender; the mail's From by default.")] = "",
+) -> None:
+    """Send a mail to SES over its SMTP port, and say which rules did what with it."""
+    from bootstrap.commands import mail
+
+    raise typer.Exit(mail.send(file, to=to, sender=sender))
+
+
 @app.command()
 def chaos(
     duplicates: Annotated[float, typer.Option(help="Share of events that come twice.")] = 0,

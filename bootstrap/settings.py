@@ -28,14 +28,16 @@ class Settings:
     gateway_port: int
     http_api_port: int
     region: str
+    smtp_port: int = 2525
 
     @classmethod
     def from_environment(cls, region: str = "us-east-1") -> Settings:
-        """Read ``GATEWAY_PORT``, ``HTTP_API_PORT`` and ``AWS_DEFAULT_REGION``."""
+        """Read ``GATEWAY_PORT``, ``HTTP_API_PORT``, ``SMTP_PORT`` and ``AWS_DEFAULT_REGION``."""
         return cls(
             gateway_port=port("GATEWAY_PORT", 4566),
             http_api_port=port("HTTP_API_PORT", 8080),
             region=os.environ.get("AWS_DEFAULT_REGION") or region,
+            smtp_port=port("SMTP_PORT", 2525),
         )
 
     @property

@@ -1,4 +1,4 @@
-"""Draw the sample logos that the README's commands upload: `python samples/draw.py`.
+"""Draw the sample logos that the README's commands upload and mail: `python samples/draw.py`.
 
 Every pixel is computed here, so the pictures are the project's own and the same on every run.
 """
@@ -6,6 +6,8 @@ Every pixel is computed here, so the pictures are the project's own and the same
 from __future__ import annotations
 
 import math
+from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -82,10 +84,26 @@ PICTURES = {
 }
 
 
+def logo_mail(folder: Path) -> bytes:
+    """A mail with a picture of the folder, to the address of the brand `acme`."""
+    message = EmailMessage(policy=SMTP)
+    message["From"] = "Ada Acme <brand@acme.example>"
+    message["To"] = "logo+acme@brand-platform.example"
+    message["Subject"] = "Our logo"
+    message["Date"] = "Sat, 31 Jan 2026 12:00:00 +0000"
+    message["Message-ID"] = "<logo-1@acme.example>"
+    message.set_content("Here is our logo.")
+    picture = (folder / "flat-mark.png").read_bytes()
+    message.add_attachment(picture, maintype="image", subtype="png", filename="flat-mark.png")
+    message.set_boundary("logo-by-mail")
+    return message.as_bytes()
+
+
 def draw_all(folder: Path) -> None:
     """Write every sample into `folder`."""
     for name, draw in PICTURES.items():
         draw().save(folder / name, optimize=True)
+    (folder / "logo.eml").write_bytes(logo_mail(folder))
 
 
 if __name__ == "__main__":

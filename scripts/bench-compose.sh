@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 DOCKER=${DOCKER:-docker}
 export COMPOSE_PROJECT_NAME=trigger-bench RUNTIME=docker
-export GATEWAY_PORT="${GATEWAY_PORT:-4950}" HTTP_API_PORT="${HTTP_API_PORT:-8950}"
+export GATEWAY_PORT="${GATEWAY_PORT:-4950}" HTTP_API_PORT="${HTTP_API_PORT:-8950}" SMTP_PORT="${SMTP_PORT:-2595}"
 work=$(mktemp -d)
 touched=emulator/plugin/trigger_stack/localstack/providers.py
 cleanup() {

@@ -15,7 +15,7 @@ since() { awk -v a="$1" -v b="$(now)" 'BEGIN {printf "%.1f", b - a}'; }
 git clone --quiet . "$work/clone"
 cd "$work/clone"
 unset VIRTUAL_ENV
-export GATEWAY_PORT=$gateway HTTP_API_PORT=$http RUNTIME=native NO_COLOR=1
+export GATEWAY_PORT=$gateway HTTP_API_PORT=$http SMTP_PORT=${BENCH_SMTP_PORT:-12525} RUNTIME=native NO_COLOR=1
 
 fire() { # upload a logo and wait for its row
     .venv/bin/python - "$1" <<'PYTHON'

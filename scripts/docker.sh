@@ -83,6 +83,7 @@ start_container() {
         [ -n "$port" ] || fail 1 "The container could not be started (see above)."
         name=GATEWAY_PORT
         [ "$port" = "$(setting GATEWAY_PORT 4566)" ] || name=HTTP_API_PORT
+        [ "$port" != "$(setting SMTP_PORT 2525)" ] || name=SMTP_PORT
         fail 1 "Port $port is in use by another program. End that program, or choose another port:" \
             "$name=$((port + 1)) in .env, or make up $name=$((port + 1))."
     fi

@@ -1,4 +1,4 @@
-"""Decides which tests stay together in one worker."""
+"""The emulators that tests share, and which tests stay together in one worker."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.emulator import clock_stack, own_stack, stack
+
+__all__ = ["clock_stack", "own_stack", "stack"]
+
 HERE = Path(__file__).parent
 #: Suites that start an emulator of their own: one worker each, so that there is one emulator each.
-#: Those of the engine and of delivery have one emulator in each worker, for they take longest.
+#: Those of the engine and of delivery share one emulator in each worker, for they take longest.
 OWN_EMULATOR = ("apigatewayv2", "docker", "osls", "rekognition")
 
 

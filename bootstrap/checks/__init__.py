@@ -13,6 +13,7 @@ from bootstrap.checks import (
     buckets,
     distributions,
     failures,
+    mail,
     names,
     partial_failures,
     policies,
@@ -29,8 +30,17 @@ from bootstrap.errors import DefinitionError
 from bootstrap.template import Resource, Template
 
 _THEMES = (
-    *(queues, failures, rules, buckets, distributions, policies, routes, streams),
-    *(partial_failures, names),
+    queues,
+    failures,
+    rules,
+    buckets,
+    distributions,
+    policies,
+    routes,
+    streams,
+    partial_failures,
+    names,
+    mail,
 )
 #: Every rule, by id, in the order of the ids.
 RULES: dict[str, Rule] = {

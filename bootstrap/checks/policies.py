@@ -39,7 +39,8 @@ def _statements(document: Any) -> list[dict[str, Any]]:
     return mappings_in(within(document, "Statement"))
 
 
-def _grants(statement: dict[str, Any], action: str, principal: str) -> bool:
+def grants(statement: dict[str, Any], action: str, principal: str) -> bool:
+    """Whether a statement lets a principal do something; what cannot be read is taken to."""
     if statement.get("Effect") != "Allow" or not allows_action(statement, action):
         return False
     given = statement.get("Principal")
@@ -64,7 +65,7 @@ def allows_action(statement: dict[str, Any], action: str) -> bool:
 def _may(view: View, receiver: Resource, action: str, principal: str) -> bool:
     kind, key = (QUEUE_POLICY, "Queues") if receiver.type == QUEUE else (TOPIC_POLICY, "Topics")
     return any(
-        _grants(statement, action, principal)
+        grants(statement, action, principal)
         for policy in view.of(kind)
         if any(view.target(value) is receiver for value in entries(policy.properties[key]))
         for statement in _statements(policy.properties["PolicyDocument"])

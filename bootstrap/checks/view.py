@@ -26,6 +26,9 @@ SUBSCRIPTION = "AWS::SNS::Subscription"
 BUCKET = "AWS::S3::Bucket"
 BUS = "AWS::Events::EventBus"
 RULE = "AWS::Events::Rule"
+BUCKET_POLICY = "AWS::S3::BucketPolicy"
+RULE_SET = "AWS::SES::ReceiptRuleSet"
+RECEIPT_RULE = "AWS::SES::ReceiptRule"
 
 #: The property that has the physical name, by type; one that is made from others has none here.
 _NAMES = {
@@ -42,6 +45,7 @@ _NAMES = {
     "AWS::ElasticLoadBalancingV2::LoadBalancer": "Name",
     "AWS::Lambda::LayerVersion": "LayerName",
     "AWS::SES::EmailIdentity": "EmailIdentity",
+    RULE_SET: "RuleSetName",
 }
 #: The service in an ARN, and the type of what it names.
 _ARN_TYPES = {
@@ -113,6 +117,27 @@ class Invocation:
     sender: Resource
     at: KeyPath | Place
     principal: str | None
+
+
+@dataclass(frozen=True)
+class MailAction:
+    """An action of a receipt rule.
+
+    Attributes:
+        kind: ``LambdaAction`` and so on.
+        at: path of the action in the file.
+    """
+
+    rule: Resource
+    index: int
+    kind: str
+    body: dict[str, Any]
+    at: KeyPath
+
+    @property
+    def waits(self) -> bool:
+        """Whether SES waits for the function's answer."""
+        return self.body.get("InvocationType") == "RequestResponse"
 
 
 @dataclass(frozen=True)
@@ -341,7 +366,23 @@ class View:
                     at = self.at(config, "DestinationConfig", name)
                     yield Invocation(function, config, at, None)
 
+        for action in self.mail_actions:
+            function = self.function(action.body.get("FunctionArn"))
+            if function and action.kind == "LambdaAction" and not action.waits:
+                yield Invocation(function, action.rule, action.at, "ses.amazonaws.com")
+
         yield from self._invocations_by_code()
+
+    @cached_property
+    def mail_actions(self) -> list[MailAction]:
+        """The actions of all receipt rules."""
+        return [
+            MailAction(rule, index, kind, body, self.at(rule, "Rule", "Actions", index, kind))
+            for rule in self.of(RECEIPT_RULE)
+            for index, action in enumerate(mappings_in(within(rule.properties, "Rule", "Actions")))
+            for kind, body in action.items()
+            if isinstance(body, dict)
+        ]
 
     def _invocations_by_code(self) -> Iterator[Invocation]:
         """The functions that code invokes by a name that is a literal or in its environment."""

@@ -168,7 +168,7 @@ def _print_tree(
         for one in found["steps"]
         if one["event"] == row["id"]
     ]
-    for at, text in sorted(lines):
+    for at, text in sorted(lines, key=lambda line: line[0]):
         out.print(f"{indent}  {at[11:23]}  {text}", markup=False)
     for child in children.get(row["segment"], []):
         if child is not row:

@@ -63,7 +63,18 @@ def print_try_it(file: Path, created: dict[str, Physical]) -> None:
     for name, trigger, command in triggers(service, settings):
         out.print(f"  [bold]{name}[/] ({trigger})")
         out.print(f"    {command}", markup=False)
+    _print_mail_rules(template, created)
     out.print("Mails sent: curl " + settings.endpoint_url + "/_aws/ses", markup=False)
+
+
+def _print_mail_rules(template: Template, created: dict[str, Physical]) -> None:
+    """How to fire each receipt rule: there is no event type for them."""
+    for name, resource in template.resources.items():
+        if resource.type == "AWS::SES::ReceiptRule" and name in created:
+            rule = resource.properties["Rule"]
+            recipients = ", ".join(map(str, rule.get("Recipients") or ["every address"]))
+            out.print(f"  [bold]receipt rule {created[name].ref}[/] (mail to {recipients})")
+            out.print("    make mail-in FILE=<a mail, for example samples/logo.eml>", markup=False)
 
 
 def run(file: Path) -> None:
@@ -83,9 +94,18 @@ def run(file: Path) -> None:
         ) from error
     out.print(f"AWS API   {settings.endpoint_url}  (LocalStack {health.json().get('version')})")
     _print_endpoints(EVENT_TYPES.values(), settings)
+    _print_mail(settings)
     _print_functions(template, settings)
     _print_schedules(settings)
     _print_queues(settings)
+
+
+def _print_mail(settings: Settings) -> None:
+    """Where SES receives mails, and by which rule set."""
+    answer = settings.client("ses").describe_active_receipt_rule_set()
+    name = (answer.get("Metadata") or {}).get("Name")
+    rule_set = f"receipt rule set {name}" if name else "no receipt rule set is active"
+    out.print(f"Mail in   localhost:{settings.smtp_port}  ({rule_set})", highlight=False)
 
 
 def _print_endpoints(event_types: Iterable[EventType[Any]], settings: Settings) -> None:
@@ -105,6 +125,8 @@ def _print_functions(template: Template, settings: Settings) -> None:
     table = Table("function", "runtime", "state", "fired by", box=None, pad_edge=False)
     fired_by = [(name, trigger) for name, trigger, _ in triggers(service, settings)]
     made = _fired_by_schedules(settings)
+    for name, rules in _fired_by_mail(settings).items():
+        made.setdefault(name, []).extend(rules)
     names = [service.function_name(key) for key in service.functions]
     untriggered = [name for name in names if name not in dict(fired_by)]
     fired_by += [(name, ", ".join(made.get(name, ["nothing yet"]))) for name in untriggered]
@@ -134,6 +156,20 @@ def _fired_by_schedules(settings: Settings) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for (name, group), count in sorted(counts.items()):
         found.setdefault(name, []).append(f"{count} of the schedules {group}")
+    return found
+
+
+def _fired_by_mail(settings: Settings) -> dict[str, list[str]]:
+    """For each function, the receipt rules of the active rule set that invoke it."""
+    found: dict[str, list[str]] = {}
+    for rule in settings.client("ses").describe_active_receipt_rule_set().get("Rules", []):
+        on = "" if rule.get("Enabled") else ", not enabled"
+        recipients = ", ".join(rule.get("Recipients") or ["every address"])
+        for action in rule.get("Actions", []):
+            if arn := action.get("LambdaAction", {}).get("FunctionArn"):
+                name = arn.split(":function:")[-1].split(":")[0]
+                text = f"mail to {recipients} (receipt rule {rule['Name']}{on})"
+                found.setdefault(name, []).append(text)
     return found
 
 

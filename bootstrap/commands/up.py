@@ -15,6 +15,7 @@ from bootstrap.deploy import Deployment, apply
 from bootstrap.lock import one_at_a_time
 from bootstrap.runtime import choice
 from bootstrap.services.base import Context, Outcome
+from bootstrap.services.ses import RULE_SET, activate
 from bootstrap.settings import Settings
 from bootstrap.template import Resource, Template
 
@@ -64,7 +65,15 @@ def _run(template: Template, *, quiet: bool, start: bool) -> Deployment:
                 progress.console.print(f"{outcome} {resource.logical_id} ({resource.type})")
 
         deployment = apply(template, context, report)
+    rule_sets = [
+        deployment.created[name].ref
+        for name, resource in template.resources.items()
+        if resource.type == RULE_SET and name in deployment.created
+    ]
+    note = activate(context, rule_sets)
     seconds = time.monotonic() - started
+    if note:
+        out.print(note, markup=False)
     for leftover in deployment.leftovers:
         out.print(str(leftover), markup=False)
     removed = sum(leftover.removed for leftover in deployment.leftovers)

@@ -60,6 +60,7 @@ def environment(settings: Settings, state: Path) -> dict[str, str]:
         "HTTP_API_PORT": str(settings.http_api_port),
         "LOCALSTACK_HOST": f"localhost:{settings.gateway_port}",
         "LOCALSTACK_VOLUME_DIR": str(state / "volume"),
+        "SMTP_PORT": str(settings.smtp_port),
         # A machine that looks like a container (many CI runners do) is none: LocalStack would
         # write to /var/lib/localstack.
         "OVERRIDE_IN_DOCKER": "0",
@@ -118,6 +119,7 @@ def start(
     for name, port in (
         ("GATEWAY_PORT", settings.gateway_port),
         ("HTTP_API_PORT", settings.http_api_port),
+        ("SMTP_PORT", settings.smtp_port),
     ):
         _check_port(name, port)
     state = STATE.resolve()

@@ -18,13 +18,13 @@ from http_api_emulator import (
     REGION,
     Emulator,
     HttpApi,
-    free_port,
     start_emulator,
     stop_emulator,
     wait_until_ready,
 )
 
 from tests.support.booting import boot_turn
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client

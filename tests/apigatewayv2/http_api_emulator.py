@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,11 +24,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT, REGION = "000000000000", "us-east-1"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @dataclass
@@ -62,7 +56,7 @@ class Emulator:
 
 def start_emulator(folder: Path, edge: int, port: int) -> subprocess.Popen[bytes]:
     environment = {
-        **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "HTTP_API_"))},
+        **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "HTTP_API_", "SMTP_"))},
         "GATEWAY_LISTEN": f"127.0.0.1:{edge}",
         "HTTP_API_PORT": str(port),
         "FILESYSTEM_ROOT": str(folder),

@@ -18,10 +18,11 @@ from http_api_emulator import (
     ACCOUNT,
     Emulator,
     HttpApi,
-    free_port,
     start_emulator,
     stop_emulator,
 )
+
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from tests.delivery.sources import Mapped
-from tests.engine.conftest import no_traceback, stack
 from tests.engine.lambda_stack import Stack
+from tests.support.emulator import no_traceback
 from tests.support.journal import Journal
 
-__all__ = ["no_traceback", "stack"]
+__all__ = ["no_traceback"]
 
 
 @pytest.fixture

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
 
 from tests.delivery.conftest import arn_of
-from tests.engine.lambda_stack import Stack, engine, kill, start_stack
+from tests.engine.lambda_stack import Stack, engine, kill
 from tests.support.waiting import eventually
 
 CODE = "def handler(event, context): print(event['Records'][0]['s3']['object']['key'])"
-
-
-@pytest.fixture
-def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack whose engine a test may kill."""
-    stack = start_stack(tmp_path_factory.mktemp("own") / "state")
-    yield stack
-    stack.stop()
 
 
 def handled(stack: Stack, name: str) -> list[dict[str, Any]]:
@@ -35,6 +26,7 @@ def handled(stack: Stack, name: str) -> list[dict[str, Any]]:
     return list(answer.json().get("events", []))
 
 
+@pytest.mark.xdist_group("crash")
 def test_notifications_survive_the_engine(own_stack: Stack) -> None:
     """It is killed while objects are uploaded; each upload is one event."""
     bucket, name = f"b-{secrets.token_hex(6)}", own_stack.create(CODE)

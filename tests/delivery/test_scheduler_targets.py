@@ -13,15 +13,17 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from tests.engine.lambda_stack import ROLE, Stack, start_stack
+from tests.engine.lambda_stack import ROLE, Stack
 from tests.support.journal import Journal
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.xdist_group("clock")
+
 
 PREFIX = "arn:aws:scheduler:us-east-1:000000000000:schedule/"
 #: Logs its event; fails when the event says so.
 FUNCTION = """
 import json
-
 def handler(event, context):
     print(json.dumps({"seen": event}))
 """
@@ -128,20 +130,9 @@ class Scheduler:
         return eventually(ended)
 
 
-@pytest.fixture(scope="module")
-def scheduler_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack whose clock the tests of this module move."""
-    services = "lambda,logs,s3,sqs,sns,sts,iam,cloudwatch,events,kinesis,scheduler"
-    stack = start_stack(tmp_path_factory.mktemp("scheduler") / "state", SERVICES=services)
-    yield stack
-    log = stack.log
-    stack.stop()
-    assert "Traceback (most recent call last)" not in log, log
-
-
 @pytest.fixture
-def scheduler(scheduler_stack: Stack) -> Iterator[Scheduler]:
-    made = Scheduler(scheduler_stack)
+def scheduler(clock_stack: Stack) -> Iterator[Scheduler]:
+    made = Scheduler(clock_stack)
     yield made
     with contextlib.suppress(ClientError):
         made.api.delete_schedule_group(Name=made.group)

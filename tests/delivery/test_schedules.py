@@ -13,8 +13,10 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from tests.engine.lambda_stack import Stack, start_stack
+from tests.engine.lambda_stack import Stack
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.xdist_group("clock")
 
 
 class Schedules:
@@ -57,15 +59,6 @@ class Schedules:
 
         eventually(take)
         return sorted(found, key=lambda event: (event["time"], event["resources"]))
-
-
-@pytest.fixture(scope="module")
-def clock_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack whose clock the tests of this module move."""
-    services = "lambda,logs,s3,sqs,sts,iam,cloudwatch,events"
-    stack = start_stack(tmp_path_factory.mktemp("clock") / "state", SERVICES=services)
-    yield stack
-    stack.stop()
 
 
 @pytest.fixture

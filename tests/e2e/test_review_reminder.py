@@ -135,7 +135,7 @@ def test_what_the_function_cannot_handle_ends_in_its_dead_letter_queue(
     assert letter["responsePayload"]["errorType"] == "BadReminderError"
 
 
-def test_status_lists_schedules(brand_id, brand_body, put_brand):
+def test_status_lists_schedules_and_receipt_rules(brand_id, brand_body, put_brand):
     put_brand(brand_id, brand_body)
 
     shown = bootstrap("status")
@@ -144,6 +144,8 @@ def test_status_lists_schedules(brand_id, brand_body, put_brand):
     assert "next by the clock" in shown.stdout
     assert "of the schedules brand-review-reminders" in " ".join(shown.stdout.split())
     assert "hourly-metrics" in shown.stdout
+    assert "receipt rule set brand-platform" in shown.stdout
+    assert "receipt rule logo-by-mail" in " ".join(shown.stdout.split())
 
 
 def test_what_the_scheduler_cannot_hand_over_comes_back_by_redrive(aws, cleanup, journal):

@@ -12,7 +12,6 @@ from typing import Any
 
 import requests
 
-from tests.apigatewayv2.http_api_emulator import free_port
 from tests.engine.lambda_stack import Stack, start_stack
 from tests.engine.rest_apis import make_api
 from tests.engine.test_function_url import let_everybody
@@ -69,19 +68,7 @@ def stack_with_doors(
     folder: Path, launcher: Sequence[str] = (), **settings: str
 ) -> Iterator[Stack]:
     """An emulator for all four doors; its log must stay free of tracebacks."""
-    # Load balancers' ports lie below those that the system gives to clients.
-    first = 20_000 + secrets.randbelow(10_000)
-    port = free_port()
-    stack = start_stack(
-        folder,
-        launcher,
-        SERVICES=SERVICES,
-        HTTP_API_PORT=str(port),
-        LOAD_BALANCER_PORTS=f"{first}-{first + 19}",
-        CLOUDFRONT_PORTS=f"{first + 20}-{first + 29}",
-        **settings,
-    )
-    stack.http_port = port  # type: ignore[attr-defined]  # read by open_door
+    stack = start_stack(folder, launcher, SERVICES=SERVICES, **settings)
     try:
         yield stack
         assert "Traceback (most recent call last)" not in stack.log, stack.log
@@ -101,7 +88,7 @@ def open_door(
         lasts_ms: Time-out of the API's integration in milliseconds; 0: the API's default.
         config: Of the function.
     """
-    port: int = stack.http_port  # type: ignore[attr-defined]  # see stack_with_doors
+    port = stack.http_port
     match kind:
         case "HTTP API":
             name = stack.create(code, **config)

@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -25,11 +24,16 @@ import requests
 from botocore.config import Config
 
 from tests.support.booting import BOOT_SECONDS, boot_turn
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 ROLE = "arn:aws:iam::000000000000:role/test"
 PYTHON = f"python3.{sys.version_info.minor}"
+SERVICES = (
+    "apigateway,apigatewayv2,cloudformation,cloudwatch,ec2,elbv2,events,iam,kinesis,kms,lambda,logs,s3,scheduler,"
+    "sns,sqs,sts"
+)
 
 
 def runtimes_dir() -> Path:
@@ -80,9 +84,16 @@ class Reply:
 
 @dataclass
 class Stack:
-    """A running LocalStack with the process executor."""
+    """A running LocalStack with the process executor.
+
+    Attributes:
+        port: Of the AWS API.
+        http_port: Of HTTP APIs, REST APIs and function URLs.
+        folder: Where its log and its state are.
+    """
 
     port: int
+    http_port: int
     folder: Path
     process: subprocess.Popen[bytes] = field(repr=False)
 
@@ -269,8 +280,9 @@ def _start_stack(
     owner: int | None = None,
     **settings: str,
 ) -> Stack:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port, http_port = free_port(), free_port()
+    # Load balancers' ports lie below those that the system gives to clients.
+    first = 20_000 + secrets.randbelow(10_000)
     (folder / "tmp").mkdir(parents=True)
     if owner is not None:
         for path in (folder, folder / "tmp"):
@@ -285,12 +297,15 @@ def _start_stack(
         "FILESYSTEM_ROOT": str(folder),
         "OVERRIDE_IN_DOCKER": "0",  # LocalStack uses the folder above outside containers only
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+        "HTTP_API_PORT": str(http_port),
         "LAMBDA_PROCESS_PYTHON_RUNTIMES": str(runtimes_dir()),
         "LAMBDA_RETRY_BASE_DELAY": "1",
         "LAMBDA_RUNTIME_EXECUTOR": "process",
+        "LOAD_BALANCER_PORTS": f"{first}-{first + 39}",
+        "CLOUDFRONT_PORTS": f"{first + 40}-{first + 79}",
         "LOCALSTACK_HOST": f"127.0.0.1:{port}",
         "LOCALSTACK_VOLUME_DIR": str(folder / "volume"),
-        "SERVICES": "lambda,logs,s3,sqs,sts,iam,cloudwatch,kinesis,events,sns",
+        "SERVICES": SERVICES,
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "TMPDIR": str(folder / "tmp"),
         **settings,
@@ -304,7 +319,7 @@ def _start_stack(
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        stack = Stack(port, folder, process)
+        stack = Stack(port, int(environment["HTTP_API_PORT"]), folder, process)
 
         def answers() -> bool:
             assert process.poll() is None, stack.log

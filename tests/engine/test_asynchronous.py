@@ -59,9 +59,9 @@ def journal(stack: Stack) -> Journal:
 
 
 @pytest.fixture
-def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack whose engine a test may harm."""
-    stack = start_stack(tmp_path_factory.mktemp("own") / "state")
+def broken_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack whose journal a test breaks."""
+    stack = start_stack(tmp_path_factory.mktemp("broken") / "state")
     yield stack
     stack.stop()
 
@@ -455,6 +455,7 @@ def test_one_query_cannot_open_the_journal_for_the_next(stack: Stack, journal: J
 # --- When the engine ends, or its file cannot be written
 
 
+@pytest.mark.xdist_group("crash")
 def test_pending_events_survive_the_engine(own_stack: Stack) -> None:
     journal = Journal(own_stack)
     name = own_stack.create(FAIL)
@@ -469,16 +470,16 @@ def test_pending_events_survive_the_engine(own_stack: Stack) -> None:
         assert len(outcomes) - outcomes.count("interrupted") <= 3, outcomes
 
 
-def test_what_cannot_be_recorded_is_not_accepted(own_stack: Stack) -> None:
+def test_what_cannot_be_recorded_is_not_accepted(broken_stack: Stack) -> None:
     """The journal's table is taken away: the caller is told, and nothing is promised."""
-    name = own_stack.create(SUCCEED)
-    (file,) = (own_stack.folder / "tmp").rglob("journal.sqlite")
+    name = broken_stack.create(SUCCEED)
+    (file,) = (broken_stack.folder / "tmp").rglob("journal.sqlite")
     with sqlite3.connect(file) as connection:
         connection.execute("DROP VIEW events")
         connection.execute("ALTER TABLE event RENAME TO moved")
 
     with pytest.raises(ClientError) as refused:
-        send(own_stack, name, 1)
+        send(broken_stack, name, 1)
 
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
     assert "was not accepted" in str(refused.value)

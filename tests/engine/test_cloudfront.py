@@ -17,9 +17,9 @@ import botocore.exceptions
 import pytest
 import requests
 
-from tests.apigatewayv2.http_api_emulator import free_port
 from tests.engine.lambda_stack import Stack, engine, kill, start_stack
 from tests.engine.test_function_url import let_everybody
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
@@ -28,7 +28,6 @@ ALL_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 ALL_VIEWER = "216adef6-5c7f-47e4-b989-5492eafa07d3"
 SIMPLE_CORS = "60669652-455b-4ae9-85a4-c4c02393f86c"
 EVERY_METHOD = ("GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE")
-PORTS = 40
 #: A function at the edge that does what the path says, at every point.
 EDGE = """
 import base64, time
@@ -125,15 +124,10 @@ class Server:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    first, port = 30_000 + secrets.randbelow(2000), free_port()
     running = start_stack(
         tmp_path_factory.mktemp("cloudfront") / "state",
         SERVICES="cloudfront,lambda,logs,s3,sts,iam,cloudwatch,apigatewayv2,elbv2,ec2,events",
-        CLOUDFRONT_PORTS=f"{first}-{first + PORTS - 1}",
-        LOAD_BALANCER_PORTS=f"{first + PORTS}-{first + PORTS + 5}",
-        HTTP_API_PORT=str(port),
     )
-    running.http_port = port  # type: ignore[attr-defined]  # read below
     try:
         yield running
         assert "Traceback (most recent call last)" not in running.log, running.log
@@ -697,7 +691,7 @@ def test_an_http_api_and_a_load_balancer_are_origins(
 
 def test_a_distribution_has_a_name(stack: Stack, make: Callable[..., Cdn], server: Server) -> None:
     cdn = make(custom("localhost", port=server.port))
-    port: int = stack.http_port  # type: ignore[attr-defined]  # see the fixture
+    port = stack.http_port
 
     def ask(host: str) -> requests.Response:
         return requests.get(f"http://127.0.0.1:{port}/a", headers={"Host": host}, timeout=10)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from botocore.exceptions import ClientError
 from tests.engine.lambda_stack import Stack, alive, engine, kill, start_stack
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.xdist_group("crash")
+
 SLOW = """
     import os, time
     def handler(event, context):
@@ -23,16 +24,6 @@ SLOW = """
         print("done", context.aws_request_id)
         return os.getpid()
 """
-
-
-@pytest.fixture(scope="module")
-def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """An emulator of these tests: whoever shares it would lose invocations."""
-    running = start_stack(tmp_path_factory.mktemp("crash") / "state")
-    try:
-        yield running
-    finally:
-        running.stop()
 
 
 def test_an_idle_engine_is_replaced_and_knows_everything(own_stack: Stack) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from tests.engine.front_doors import (
     REST_API,
     Door,
     open_door,
-    stack_with_doors,
 )
 from tests.engine.lambda_stack import Stack
 
@@ -126,12 +124,6 @@ def package(code: str, *modules: str) -> dict[str, str | bytes]:
             path = module.relative_to(file.parent.parent).as_posix()
             files[path] = module.read_bytes()
     return files
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with stack_with_doors(tmp_path_factory.mktemp("foreign") / "state") as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -32,10 +32,12 @@ from tests.engine.front_doors import (
 from tests.engine.lambda_stack import Stack, engine
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.xdist_group("front door fuzz")
+
+
 #: Says which ids it has seen in path, query and body, in its log and to the client.
 CODE = """
 import base64, json, re
-
 def handler(event, context):
     body = event.get("body") or ""
     if event["isBase64Encoded"]:

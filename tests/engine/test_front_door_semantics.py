@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -18,7 +17,6 @@ from tests.engine.front_doors import (
     REST_API,
     Door,
     open_door,
-    stack_with_doors,
 )
 from tests.engine.lambda_stack import Stack
 from tests.support.journal import Journal
@@ -68,12 +66,6 @@ EXPECTED = {
     FUNCTION_URL: Semantics(502, 0, 502, 429, 5_000_000, "x-amzn-requestid", True),
     LOAD_BALANCER: Semantics(502, 0, 502, 502, 1_048_577, ""),
 }
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with stack_with_doors(tmp_path_factory.mktemp("semantics") / "state") as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

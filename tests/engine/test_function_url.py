@@ -7,7 +7,6 @@ import json
 import secrets
 import socket
 import time
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,8 +16,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.apigatewayv2.http_api_emulator import free_port
-from tests.engine.lambda_stack import Stack, start_stack
+from tests.engine.lambda_stack import Stack
 
 ECHO = """
 import json
@@ -479,16 +477,6 @@ def test_an_update_holds_at_once(stack: Stack) -> None:
 # --- Streamed responses: the engine's own port sends each part when it is written
 
 
-@pytest.fixture(scope="module")
-def streaming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack with a port for function URLs."""
-    port = free_port()
-    folder = tmp_path_factory.mktemp("streaming") / "state"
-    stack = start_stack(folder, SERVICES="lambda,logs,iam,sts", HTTP_API_PORT=str(port))
-    yield stack
-    stack.stop()
-
-
 STREAM = """
 const later = ms => new Promise(resolve => setTimeout(resolve, ms))
 exports.handler = awslambda.streamifyResponse(async (event, stream) => {
@@ -512,9 +500,9 @@ exports.handler = awslambda.streamifyResponse(async (event, stream) => {
 
 
 @pytest.fixture(scope="module")
-def stream_url(streaming: Stack) -> str:
-    name = streaming.create({"app.js": STREAM}, runtime="nodejs20.x")
-    client = streaming.client("lambda")
+def stream_url(stack: Stack) -> str:
+    name = stack.create({"app.js": STREAM}, runtime="nodejs20.x")
+    client = stack.client("lambda")
     made = client.create_function_url_config(
         FunctionName=name, AuthType="NONE", InvokeMode="RESPONSE_STREAM"
     )
@@ -578,15 +566,13 @@ def test_a_client_that_goes_away_disturbs_nobody(stream_url: str) -> None:
     assert requests.get(stream_url, timeout=20).text == "onetwo"
 
 
-def test_on_the_port_of_the_aws_api_it_comes_whole(streaming: Stack, stream_url: str) -> None:
-    url = urlsplit(stream_url)._replace(netloc=f"localhost:{streaming.port}").geturl()
+def test_on_the_port_of_the_aws_api_it_comes_whole(stack: Stack, stream_url: str) -> None:
+    url = urlsplit(stream_url)._replace(netloc=f"localhost:{stack.port}").geturl()
 
     assert requests.get(f"{url}?head=1", timeout=20).text == "onetwo"
 
 
-def test_a_function_that_does_not_stream_is_answered_whole(streaming: Stack) -> None:
-    url = make_url(
-        streaming, "def handler(event, context): return 'all'", InvokeMode="RESPONSE_STREAM"
-    )
+def test_a_function_that_does_not_stream_is_answered_whole(stack: Stack) -> None:
+    url = make_url(stack, "def handler(event, context): return 'all'", InvokeMode="RESPONSE_STREAM")
 
     assert requests.get(url, timeout=20).text == '"all"'

@@ -16,10 +16,14 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from tests.apigatewayv2.http_api_emulator import free_port, start_emulator, stop_emulator
+from tests.apigatewayv2.http_api_emulator import start_emulator, stop_emulator
 from tests.engine.lambda_stack import Stack, engine, kill, start_stack
 from tests.support.journal import Journal
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.xdist_group("load balancer")
+
 
 ECHO = """
 import json

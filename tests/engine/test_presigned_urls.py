@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from unittest import mock
@@ -20,19 +19,12 @@ from tests.engine.front_doors import (
     REST_API,
     Door,
     open_door,
-    stack_with_doors,
 )
 from tests.engine.lambda_stack import Stack
 from tests.engine.rest_apis import ECHO
 
 KINDS = [HTTP_API, REST_API, FUNCTION_URL]
 PATH = "/a%2Fb?x=1&y=%20z"
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with stack_with_doors(tmp_path_factory.mktemp("presigned") / "state") as running:
-        yield running
 
 
 def protected(stack: Stack, kind: str) -> Door:

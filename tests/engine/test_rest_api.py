@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,8 +13,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.apigatewayv2.http_api_emulator import free_port
-from tests.engine.lambda_stack import Stack, start_stack
+from tests.engine.lambda_stack import Stack
 from tests.engine.rest_apis import (
     ACCOUNT,
     ECHO,
@@ -29,22 +27,6 @@ from tests.engine.rest_apis import (
 from tests.support.waiting import eventually
 
 RESULT = "import json\ndef handler(event, context):\n    return json.loads(event['body'])\n"
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """An emulator with REST APIs, and the extra port."""
-    folder = tmp_path_factory.mktemp("rest") / "state"
-    port = free_port()
-    running = start_stack(
-        folder, SERVICES="lambda,logs,iam,sts,cloudwatch,apigateway", HTTP_API_PORT=str(port)
-    )
-    running.http_port = port  # type: ignore[attr-defined]  # read by the tests below
-    try:
-        yield running
-        assert "Traceback (most recent call last)" not in running.log, running.log
-    finally:
-        running.stop()
 
 
 @pytest.fixture(scope="module")

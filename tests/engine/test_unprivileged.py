@@ -21,7 +21,10 @@ from tests.support.waiting import eventually
 USER = 1000 if os.geteuid() == 0 else os.geteuid()
 AS_USER = Path(__file__).with_name("as_user.py")
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs namespaces and /proc")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="needs namespaces and /proc"),
+    pytest.mark.xdist_group("unprivileged"),
+]
 
 
 @dataclass

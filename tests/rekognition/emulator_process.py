@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -18,16 +17,12 @@ from botocore.config import Config
 
 from tests.support.booting import BOOT_SECONDS, boot_turn
 from tests.support.folders import temporary_folder
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 MODELS = Path(os.environ.get("REKOGNITION_MODEL_DIR") or ROOT / ".build" / "vision")
 REGION = "us-east-1"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def children(pid: int) -> list[int]:
@@ -113,6 +108,7 @@ def start_emulator(folder: Path, models: Path = MODELS) -> Emulator:
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DISABLE_EVENTS": "1",
         "HTTP_API_PORT": str(free_port()),
+        "SMTP_PORT": "",
         "REKOGNITION_MODEL_DIR": str(models),
     }
     with boot_turn():

@@ -276,8 +276,8 @@ class Engine:
     async def _op_record(self, header: Header, body: bytes) -> Message:
         """Record an event that another service delivers; the reply comes when it is in the journal.
 
-        Takes ``{id, kind, source, function, state, place, attempts, trace_id, due_at}`` and the
-        payload.
+        Takes ``{id, kind, source, function, state, place, attempts, trace_id, due_at, steps}`` and
+        the payload.
         """
         await self.recorder.elsewhere(header, body)
         return {}, _NOTHING

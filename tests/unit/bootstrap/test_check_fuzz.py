@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import random
 import shutil
 import time
@@ -26,7 +27,8 @@ from bootstrap.errors import DefinitionError
 
 ROOT = Path(__file__).parents[3]
 SEEDS = range(8)
-MUTANTS_OF_A_SEED = 8
+#: More by hand: CHECK_FUZZ_MUTANTS=1000.
+MUTANTS_OF_A_SEED = int(os.environ.get("CHECK_FUZZ_MUTANTS", "3"))
 MOST_SECONDS = 20
 VALUES: list[Any] = [
     None, True, False, 0, -1, 1, 3, 65, 10**30, 0.5, "", "x", "*", "${", "${x}", "${A.Arn}", "arn:",

@@ -165,6 +165,57 @@ Sub:
     RedrivePolicy: { deadLetterTargetArn: !GetAtt D.Arn }
 """
 
+RULES_OF_MAIL = "Set: { Type: AWS::SES::ReceiptRuleSet, Properties: { RuleSetName: set } }\n"
+MAIL_BUCKET = "B: { Type: AWS::S3::Bucket, Properties: { BucketName: mails } }\n"
+MAIL_POLICY = """\
+BPolicy:
+  Type: AWS::S3::BucketPolicy
+  Properties:
+    Bucket: !Ref B
+    PolicyDocument:
+      Statement:
+        - Effect: Allow
+          Principal: { Service: ses.amazonaws.com }
+          Action: s3:PutObject
+          Resource: "*"
+"""
+MAIL_PERMISSION = """\
+Permission:
+  Type: AWS::Lambda::Permission
+  Properties:
+    FunctionName: !GetAtt GreetLambdaFunction.Arn
+    Action: lambda:InvokeFunction
+    Principal: ses.amazonaws.com
+"""
+TO_BUCKET = "S3Action: { BucketName: !Ref B }"
+GREET = "FunctionArn: !GetAtt GreetLambdaFunction.Arn"
+ASKS = f"LambdaAction: {{ {GREET}, InvocationType: RequestResponse }}"
+TELLS = f"LambdaAction: {{ {GREET} }}"
+STOPS = "StopAction: { Scope: RuleSet }"
+
+
+def receipt_rule(
+    *actions: str,
+    name: str = "r",
+    needs: str = "",
+    after: str = "",
+    enabled: str = "Enabled: true",
+    recipients: str = "[shop.example]",
+    mark: str = "",
+) -> str:
+    """A receipt rule; the mark stands at the line of its first key."""
+    lines = "".join(f"        - {action}\n" for action in actions)
+    return (
+        f"{name.title()}:\n  Type: AWS::SES::ReceiptRule\n"
+        + (f"  DependsOn: [{needs}]\n" if needs else "")
+        + "  Properties:\n    RuleSetName: !Ref Set\n"
+        + (f"    After: {after}\n" if after else "")
+        + f"    Rule:{mark}\n      Name: {name}\n"
+        + (f"      {enabled}\n" if enabled else "")
+        + f"      Recipients: {recipients}\n      Actions:\n{lines}"
+    )
+
+
 #: By rule: what breaks it, and what is close to that and does not.
 CASES: dict[str, list[tuple[Case, Case]]] = {
     "TS002": [
@@ -392,6 +443,10 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
         (
             Case(code=invoking("Event")),
             Case(code=invoking("RequestResponse")),
+        ),
+        (
+            Case(resources=RULES_OF_MAIL + MAIL_PERMISSION + receipt_rule(f"{TELLS}  # here")),
+            Case(resources=RULES_OF_MAIL + MAIL_PERMISSION + receipt_rule(ASKS)),
         ),
     ],
     "TS202": [
@@ -686,6 +741,10 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
             ),
             Case(schedule("rate(1 hour)")),
         ),
+        (
+            Case(resources=RULES_OF_MAIL + receipt_rule(f"{TELLS}  # here")),
+            Case(resources=RULES_OF_MAIL + MAIL_PERMISSION + receipt_rule(TELLS)),
+        ),
     ],
     "TS505": [
         (
@@ -877,6 +936,120 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
                 "    QueueName: d  # here"
             ),
             Case(resources=DLQ + "E: { Type: AWS::SNS::Topic, Properties: { TopicName: d } }"),
+        ),
+    ],
+    "TS951": [
+        (
+            Case(resources=RULES_OF_MAIL + MAIL_BUCKET + receipt_rule(f"{TO_BUCKET}  # here")),
+            Case(
+                resources=RULES_OF_MAIL
+                + MAIL_BUCKET
+                + MAIL_POLICY
+                + receipt_rule(TO_BUCKET, needs="BPolicy")
+            ),
+        ),
+        (
+            Case(
+                resources=RULES_OF_MAIL
+                + MAIL_BUCKET
+                + MAIL_POLICY.replace("PutObject", "GetObject")
+                + receipt_rule(f"{TO_BUCKET}  # here")
+            ),
+            Case(resources=RULES_OF_MAIL + receipt_rule("S3Action: { BucketName: not-ours }")),
+        ),
+    ],
+    "TS952": [
+        (
+            Case(resources=RULES_OF_MAIL + receipt_rule(f"{ASKS}  # here")),
+            Case(
+                resources=RULES_OF_MAIL + MAIL_PERMISSION + receipt_rule(ASKS, needs="Permission")
+            ),
+        ),
+    ],
+    "TS953": [
+        (
+            Case(
+                resources=RULES_OF_MAIL
+                + MAIL_BUCKET
+                + MAIL_POLICY
+                + MAIL_PERMISSION
+                + receipt_rule(f"{TO_BUCKET}  # here", f"{ASKS}  # here")
+            ),
+            Case(
+                resources=RULES_OF_MAIL
+                + MAIL_BUCKET
+                + MAIL_POLICY
+                + MAIL_PERMISSION
+                + receipt_rule(TO_BUCKET, ASKS, needs="BPolicy, Permission")
+            ),
+        ),
+    ],
+    "TS954": [
+        (
+            Case(resources=RULES_OF_MAIL + receipt_rule(STOPS, enabled="", mark="  # here")),
+            Case(resources=RULES_OF_MAIL + receipt_rule(STOPS, enabled="Enabled: false")),
+        ),
+    ],
+    "TS955": [
+        (
+            Case(
+                resources=RULES_OF_MAIL + "Other:  # here\n  Type: AWS::SES::ReceiptRuleSet\n"
+                "  Properties: { RuleSetName: other }\n"
+            ),
+            Case(resources=RULES_OF_MAIL),
+        ),
+    ],
+    "TS956": [
+        (
+            Case(resources=RULES_OF_MAIL + receipt_rule(STOPS, f"{STOPS}  # here")),
+            Case(resources=RULES_OF_MAIL + receipt_rule(STOPS)),
+        ),
+        (
+            Case(
+                resources=RULES_OF_MAIL
+                + receipt_rule(STOPS)
+                + receipt_rule(STOPS, name="later", after="!Ref R  # here")
+            ),
+            Case(
+                resources=RULES_OF_MAIL
+                + receipt_rule(STOPS)
+                + receipt_rule(STOPS, name="later", after="!Ref R", recipients="[other.example]")
+            ),
+        ),
+        (
+            Case(
+                resources=RULES_OF_MAIL
+                + receipt_rule(STOPS, recipients="[]")
+                + receipt_rule(STOPS, name="later", after="r  # here")
+            ),
+            Case(
+                resources=RULES_OF_MAIL
+                + receipt_rule(STOPS, enabled="Enabled: false")
+                + receipt_rule(STOPS, name="later", after="r")
+            ),
+        ),
+    ],
+    "TS957": [
+        (
+            Case(
+                "timeout: 31\n",
+                RULES_OF_MAIL
+                + MAIL_PERMISSION
+                + receipt_rule(f"{ASKS}  # here", needs="Permission"),
+            ),
+            Case(
+                "timeout: 30\n",
+                RULES_OF_MAIL + MAIL_PERMISSION + receipt_rule(ASKS, needs="Permission"),
+            ),
+        ),
+        (
+            Case(
+                "timeout: 60\n",
+                RULES_OF_MAIL
+                + MAIL_PERMISSION
+                + receipt_rule(f"{ASKS}  # here", needs="Permission"),
+            ),
+            Case("timeout: 60\n", RULES_OF_MAIL + receipt_rule(TELLS)),
         ),
     ],
 }

@@ -11,6 +11,7 @@ import sys
 import pytest
 from localstack.runtime.server.twisted import TwistedRuntimeServer
 
+from tests.support.ports import free_port
 from trigger_stack.localstack import gateway_server as module
 
 #: Registers the server named first on the addresses after it, and prints where it listens.
@@ -42,12 +43,6 @@ def listen(server: str, *addresses: str) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
     )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_only_the_address_that_was_named() -> None:

@@ -82,8 +82,9 @@ class Recorder:
         """Where an event is that another service delivers. One that has an end keeps it.
 
         Args:
-            event: ``{id, kind, source, function, state, place, attempts, trace_id, due_at}``;
-                ``due_at`` in seconds since 1970, or None.
+            event: ``{id, kind, source, function, state, place, attempts, trace_id, due_at,
+                steps}``; ``due_at`` in seconds since 1970, or None; ``steps`` are names and
+                details of what happened since. Without any, and at its end, the state is a step.
             payload: The event itself.
 
         Raises:
@@ -113,4 +114,8 @@ class Recorder:
             parent_of(event["trace_id"]),
             payload,
         )
-        self._journal.step(event["id"], state, event["place"])
+        steps = event.get("steps") or []
+        for name, detail in steps:
+            self._journal.step(event["id"], name, detail)
+        if not steps or state is not State.PENDING:
+            self._journal.step(event["id"], state, event["place"])

@@ -22,7 +22,10 @@ LOG = logging.getLogger(__name__)
 
 _MOST_OF_A_TRANSACTION = 2000
 _TRY_AGAIN_S = 1.0
-_PRUNE_EVERY_S = 60.0
+_PRUNE_EVERY_S = 5.0
+#: In one go, while writers wait.
+_MOST_CALLS_REMOVED = 5000
+_MOST_EVENTS_REMOVED = 1000
 _QUERY_SECONDS = 10.0
 _MOST_ROWS = 1000
 _GATHER_CALLS_S = 0.05
@@ -159,8 +162,8 @@ class Journal:
                 if kept and not closing:
                     time.sleep(_TRY_AGAIN_S)
             if time.monotonic() >= prune_at:
-                prune_at = time.monotonic() + _PRUNE_EVERY_S
-                self._prune()
+                more = self._prune()
+                prune_at = time.monotonic() + (0 if more else _PRUNE_EVERY_S)
         self._connection.close()
 
     def _next_batch(self, batch: list[_Write]) -> tuple[list[_Write], bool]:
@@ -214,25 +217,24 @@ class Journal:
         _resolve([write.done for write in batch if write.done is not None], problem)
         return [write for write in batch if write.done is None]
 
-    def _prune(self) -> None:
-        """Remove old events that came to rest. What is pending stays."""
+    def _prune(self) -> bool:
+        """Remove some old events that came to rest; what is pending stays.
+
+        Returns:
+            Whether there may be more to remove. Only a part at a time: what is to be written
+            waits meanwhile.
+        """
+        oldest = time.time() - self._max_age_s
         try:
-            oldest = time.time() - self._max_age_s
-            self._remove("changed_at < ?", oldest)
-            self._connection.execute("DELETE FROM call WHERE ended_at < ?", (oldest,))
-            while self._size() > self._max_bytes:
-                removed = self._connection.execute(
-                    "DELETE FROM call WHERE rowid IN (SELECT rowid FROM call LIMIT 10000)"
-                ).rowcount
-                removed += self._remove(
-                    "id IN (SELECT id FROM event WHERE state <> 'pending'"
-                    " ORDER BY changed_at LIMIT ?)",
-                    1000,
-                )
-                if not removed:
-                    break
+            removed = self._remove_events("accepted_at < ?1 AND changed_at < ?1", oldest)
+            removed += self._remove_calls("ended_at < ?", oldest)
+            if self._size() > self._max_bytes:
+                removed += self._remove_calls("?", 1)
+                removed += self._remove_events("?1", 1)
         except sqlite3.Error as error:
             LOG.warning("old events of the journal could not be removed: %s", error)
+            return False
+        return removed > 0
 
     def _size(self) -> int:
         (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
@@ -240,15 +242,31 @@ class Journal:
         (size,) = self._connection.execute("PRAGMA page_size").fetchone()
         return int((pages - free) * size)
 
-    def _remove(self, condition: str, value: Value) -> int:
-        where = f"state <> 'pending' AND {condition}"
+    def _remove_calls(self, condition: str, value: Value) -> int:
+        """Remove those of the oldest calls for which ``condition`` is true; how many."""
+        return self._connection.execute(
+            "DELETE FROM call WHERE rowid IN (SELECT rowid FROM call ORDER BY rowid LIMIT ?)"  # noqa: S608  fixed texts
+            f" AND {condition}",
+            (_MOST_CALLS_REMOVED, value),
+        ).rowcount
+
+    def _remove_events(self, condition: str, value: Value) -> int:
+        """Remove those of the oldest events at rest for which ``condition`` is true; how many."""
+        chosen = (
+            f"SELECT id FROM event WHERE state <> 'pending' AND {condition}"  # noqa: S608  fixed texts
+            " ORDER BY accepted_at LIMIT ?2"
+        )
+        values = (value, _MOST_EVENTS_REMOVED)
         self._connection.execute("BEGIN IMMEDIATE")
         for table in ("step", "attempt"):
             self._connection.execute(
-                f"DELETE FROM {table} WHERE event IN (SELECT id FROM event WHERE {where})",  # noqa: S608  fixed texts
-                (value,),
+                f"DELETE FROM {table} WHERE event IN ({chosen})",  # noqa: S608  fixed texts
+                values,
             )
-        removed = self._connection.execute(f"DELETE FROM event WHERE {where}", (value,)).rowcount  # noqa: S608  fixed texts
+        removed = self._connection.execute(
+            f"DELETE FROM event WHERE id IN ({chosen})",  # noqa: S608  fixed texts
+            values,
+        ).rowcount
         self._connection.execute("COMMIT")
         return removed
 

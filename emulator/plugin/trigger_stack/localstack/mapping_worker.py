@@ -19,6 +19,7 @@ from localstack.services.lambda_.event_source_mapping.esm_worker import (
 )
 from localstack.services.plugins import SERVICE_PLUGINS
 from localstack.utils.strings import long_uid
+from localstack.utils.xray.trace_header import TraceHeader
 
 from trigger_stack.delivery.core.invocation import Reply, ThrottledError
 from trigger_stack.localstack.lambda_engine.versions import INTERNAL
@@ -97,8 +98,22 @@ class MappingWorker(EsmWorker):
         return workers.get(self.uuid) is self
 
 
-def invoke(function_arn: str, payload: bytes, source_arn: str) -> Reply:
+def invoke(
+    function_arn: str,
+    payload: bytes,
+    source_arn: str,
+    *,
+    kind: str = "batch of messages",
+    trace_id: str | None = None,
+) -> Reply:
     """Have a function handle an event, and wait for its end.
+
+    Args:
+        function_arn: ARN, with a version or alias or without.
+        payload: The event as JSON.
+        source_arn: Where it comes from.
+        kind: Of the event, for the journal.
+        trace_id: ``X-Amzn-Trace-Id``.
 
     Raises:
         ThrottledError: It has no concurrency left.
@@ -115,7 +130,8 @@ def invoke(function_arn: str, payload: bytes, source_arn: str) -> Reply:
             client_context=None,
             request_id=long_uid(),
             payload=payload,
-            user_agent=f"{INTERNAL}|batch of messages|{source_arn}",
+            user_agent=f"{INTERNAL}|{kind}|{source_arn}",
+            trace_context=_trace_context(trace_id),
         )
     except TooManyRequestsException as error:
         raise ThrottledError(str(error)) from None
@@ -125,3 +141,7 @@ def invoke(function_arn: str, payload: bytes, source_arn: str) -> Reply:
         str(result.request_id),
         result.executed_version,
     )
+
+
+def _trace_context(trace_id: str | None) -> dict[str, Any]:
+    return {"aws_trace_header": TraceHeader.from_header_str(trace_id)} if trace_id else {}

@@ -26,6 +26,7 @@ class Outcome:
         trace_id: ``X-Amzn-Trace-Id``.
         due_at: When a pending event is tried again, in seconds since 1970.
         id: Of the event. A later outcome of the same id replaces one that is pending.
+        steps: Names and details of what happened to it since; without any, the state is the step.
     """
 
     kind: str
@@ -38,3 +39,4 @@ class Outcome:
     trace_id: str | None = None
     due_at: float | None = None
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    steps: tuple[tuple[str, str], ...] = ()

@@ -46,6 +46,11 @@ class RetryQueue[Delivery]:
                 self._thread.start()
             self._changed.notify()
 
+    def look_again(self) -> None:
+        """The clock was moved: what is due by it is tried now."""
+        with self._changed:
+            self._changed.notify()
+
     def _run(self) -> None:
         while True:
             with self._changed:

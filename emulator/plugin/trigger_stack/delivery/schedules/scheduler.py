@@ -90,6 +90,8 @@ class Scheduler:
         self._fire = fire
         self._chance = chance
         self.clock = clock or Clock()
+        #: Called with the seconds that the clock was moved forward.
+        self.moved: list[Callable[[float], None]] = []
         self._entries: dict[str, _Entry] = {}
         self._heap: list[tuple[datetime, int, _Entry]] = []
         self._order = itertools.count()
@@ -179,6 +181,8 @@ class Scheduler:
             self._changed.notify_all()
             while self._catching_up and self._thread is not None:
                 self._changed.wait(_LOOK_AGAIN_S)
+        for told in self.moved:
+            told((moment - now).total_seconds() if moment else 0.0)
 
     def _push(self, entry: _Entry) -> None:
         heapq.heappush(self._heap, (entry.fires, next(self._order), entry))

@@ -9,6 +9,7 @@ Test: ``tests/delivery/test_outcomes.py``.
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from trigger_stack.delivery.core.outcome import Outcome
 from trigger_stack.engine.supervisor import EngineUnavailableError
@@ -23,15 +24,40 @@ def record(outcome: Outcome) -> None:
 
     An engine that ends meanwhile is asked again: an event that has an end keeps it.
     """
-    from trigger_stack.localstack.lambda_engine.control_plane import control_plane
-
     if outcome.state == "lost":
         LOG.error(
             "EVENT LOST, %s from %s for %s: %s. %s",
             *(outcome.kind, outcome.source, outcome.target, outcome.place),
             outcome.payload.decode(errors="replace"),
         )
-    header = {
+    try:
+        accept_outcome(outcome)
+    except (EngineUnavailableError, RemoteError) as error:
+        LOG.error("%s is not in the journal: %s. %s", outcome.id, error, _header(outcome))  # noqa: TRY400  a line to act on
+
+
+def accept_outcome(outcome: Outcome) -> None:
+    """Record an event before its caller is told that it was accepted.
+
+    Raises:
+        EngineUnavailableError: The engine ended before it answered, several times.
+        RemoteError: The event could not be recorded.
+    """
+    from trigger_stack.localstack.lambda_engine.control_plane import control_plane
+
+    header = _header(outcome)
+    for attempt in range(1, _TRIES + 1):
+        try:
+            control_plane().call(header, outcome.payload)
+        except (EngineUnavailableError, RemoteError):
+            if attempt == _TRIES:
+                raise
+        else:
+            return
+
+
+def _header(outcome: Outcome) -> dict[str, Any]:
+    return {
         "op": "record",
         "id": outcome.id,
         "kind": outcome.kind,
@@ -42,12 +68,5 @@ def record(outcome: Outcome) -> None:
         "attempts": outcome.attempts,
         "trace_id": outcome.trace_id,
         "due_at": outcome.due_at,
+        "steps": outcome.steps,
     }
-    for attempt in range(1, _TRIES + 1):
-        try:
-            control_plane().call(header, outcome.payload)
-        except (EngineUnavailableError, RemoteError) as error:
-            if attempt == _TRIES:
-                LOG.error("%s is not in the journal: %s. %s", outcome.id, error, header)  # noqa: TRY400  a line to act on
-        else:
-            return

@@ -1,0 +1,1 @@
+"""Mail that SES receives: from the SMTP port through receipt rules to their actions."""

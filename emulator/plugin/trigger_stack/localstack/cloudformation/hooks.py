@@ -1,0 +1,33 @@
+"""A stack with a resource type that cannot be made fails, by name.
+
+What: LocalStack's setting ``CFN_IGNORE_UNSUPPORTED_RESOURCE_TYPES`` is off unless it is set.
+Why: by default LocalStack says CREATE_COMPLETE for types that it does not know and makes nothing:
+whoever relied on such a resource would lose events without a word.
+Until: LocalStack's default changes, which it announces.
+Test: ``tests/delivery/test_cloudformation.py``.
+"""
+
+from __future__ import annotations
+
+import os
+
+from localstack import config
+from localstack.runtime import hooks
+
+_SETTING = "CFN_IGNORE_UNSUPPORTED_RESOURCE_TYPES"
+
+
+@hooks.on_infra_start()
+def prepare_cloudformation() -> None:
+    """Runs before the first stack can be created."""
+    from trigger_stack.localstack.cloudformation.addresses import give_reachable_addresses
+    from trigger_stack.localstack.cloudformation.failures import let_failed_updates_fail
+    from trigger_stack.localstack.cloudformation.resources import give_every_resource_properties
+    from trigger_stack.localstack.cloudformation.updates import change_what_providers_do_not
+
+    give_reachable_addresses()
+    give_every_resource_properties()
+    change_what_providers_do_not()
+    let_failed_updates_fail()
+    if not os.environ.get(_SETTING):
+        config.CFN_IGNORE_UNSUPPORTED_RESOURCE_TYPES = False

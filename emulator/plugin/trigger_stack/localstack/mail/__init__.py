@@ -1,0 +1,1 @@
+"""Amazon SES: mail that is received, and its API version 2."""

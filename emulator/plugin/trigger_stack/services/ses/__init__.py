@@ -1,0 +1,1 @@
+"""Amazon SES: what LocalStack's control plane lacks."""

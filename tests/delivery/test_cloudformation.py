@@ -1,0 +1,565 @@
+"""CloudFormation stacks: what they make works, and what cannot be made is refused by name."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+from botocore.exceptions import ClientError, WaiterError
+
+from tests.engine.lambda_stack import PYTHON, ROLE, Stack
+from tests.support.waiting import eventually
+
+#: Answers as its properties say, and prints what it was asked.
+CUSTOM = """
+import json, urllib.request
+
+def handler(event, context):
+    properties = event["ResourceProperties"]
+    print("ASKED " + json.dumps(event))
+    if properties.get("Raise") == event["RequestType"]:
+        raise RuntimeError("no answer")
+    answer = {
+        "Status": "FAILED" if properties.get("Fail") == event["RequestType"] else "SUCCESS",
+        "Reason": "it is as it is",
+        "PhysicalResourceId": properties.get("Id") or "thing-1",
+        "StackId": event["StackId"],
+        "RequestId": event["RequestId"],
+        "LogicalResourceId": event["LogicalResourceId"],
+        "Data": {"Answer": "forty-two"},
+    }
+    request = urllib.request.Request(
+        event["ResponseURL"], json.dumps(answer).encode(), {"Content-Type": ""}, method="PUT"
+    )
+    urllib.request.urlopen(request).close()
+"""
+ECHO = """
+import json
+def handler(event, context):
+    return {"statusCode": 200, "headers": {"Content-Type": "text/plain"}, "body": "from a stack"}
+"""
+
+type Deploy = Callable[..., dict[str, str]]
+
+
+class Stacks:
+    """Stacks that one test makes."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.api = stack.client("cloudformation")
+        self.name = f"s-{secrets.token_hex(6)}"
+
+    def deploy(self, resources: dict[str, Any], **outputs: Any) -> dict[str, str]:
+        """Create or update the stack; its outputs.
+
+        Raises:
+            AssertionError: It failed; with the reasons.
+        """
+        template = {
+            "Resources": resources,
+            "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+        }
+        try:
+            there = self.api.describe_stacks(StackName=self.name)["Stacks"]
+        except ClientError:
+            there = []
+        change = "update" if there else "create"
+        getattr(self.api, f"{change}_stack")(StackName=self.name, TemplateBody=json.dumps(template))
+        waiter = self.api.get_waiter(f"stack_{change}_complete")
+        try:
+            waiter.wait(StackName=self.name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300})
+        except WaiterError:
+            raise AssertionError(self.reasons()) from None
+        (made,) = self.api.describe_stacks(StackName=self.name)["Stacks"]
+        assert set(outputs) == {one["OutputKey"] for one in made.get("Outputs", [])}, made
+        return {one["OutputKey"]: one["OutputValue"] for one in made.get("Outputs", [])}
+
+    def reasons(self) -> str:
+        """Why the stack failed, and its resources."""
+        (made,) = self.api.describe_stacks(StackName=self.name)["Stacks"]
+        events = self.api.describe_stack_events(StackName=self.name)["StackEvents"]
+        failed = [one for one in events if one["ResourceStatus"].endswith("FAILED")]
+        reasons = [one.get("ResourceStatusReason", "") for one in failed]
+        return "; ".join([made.get("StackStatusReason", ""), *reasons])
+
+    def resources(self) -> list[dict[str, Any]]:
+        """What the stack says that it has."""
+        answer = self.api.describe_stack_resources(StackName=self.name)
+        return list(answer["StackResources"])
+
+    def delete(self) -> None:
+        self.api.delete_stack(StackName=self.name)
+        self.api.get_waiter("stack_delete_complete").wait(
+            StackName=self.name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300}
+        )
+
+
+@pytest.fixture
+def stacks(stack: Stack) -> Iterator[Stacks]:
+    made = Stacks(stack)
+    yield made
+    made.delete()
+
+
+def function(code: str) -> dict[str, Any]:
+    return {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Code": {"ZipFile": code},
+            "Handler": "index.handler",
+            "Role": ROLE,
+            "Runtime": PYTHON,
+            "Timeout": 10,
+        },
+    }
+
+
+def custom(**properties: Any) -> dict[str, Any]:
+    return {
+        "Function": function(CUSTOM),
+        "Thing": {
+            "Type": "Custom::Thing",
+            "Properties": {"ServiceToken": {"Fn::GetAtt": ["Function", "Arn"]}, **properties},
+        },
+    }
+
+
+def asked(stack: Stack, name: str, count: int) -> list[dict[str, Any]]:
+    """What the function of a custom resource was asked so far."""
+    lines = stack.messages(name, until="ASKED", count=count)
+    return [json.loads(line[6:]) for line in lines if line.startswith("ASKED")]
+
+
+OUTPUTS = {
+    "Name": {"Ref": "Function"},
+    "Thing": {"Ref": "Thing"},
+    "Answer": {"Fn::GetAtt": ["Thing", "Answer"]},
+}
+
+
+# --- Custom resources
+
+
+def test_a_custom_resource_asks_its_function(stack: Stack, stacks: Stacks) -> None:
+    outputs = stacks.deploy(custom(Count=3, On=True, List=[1]), **OUTPUTS)
+
+    assert (outputs["Thing"], outputs["Answer"]) == ("thing-1", "forty-two")
+    (event,) = asked(stack, outputs["Name"], 1)
+    assert event["RequestType"] == "Create"
+    assert event["ResourceType"] == "Custom::Thing"
+    assert event["LogicalResourceId"] == "Thing"
+    assert "PhysicalResourceId" not in event
+    properties = event["ResourceProperties"]
+    assert (properties["Count"], properties["On"], properties["List"]) == ("3", "true", ["1"])
+
+
+def test_a_change_is_an_update_with_the_old_properties(stack: Stack, stacks: Stacks) -> None:
+    stacks.deploy(custom(Size="1"), **OUTPUTS)
+    outputs = stacks.deploy(custom(Size="2"), **OUTPUTS)
+
+    event = asked(stack, outputs["Name"], 2)[-1]
+    assert event["RequestType"] == "Update"
+    assert event["PhysicalResourceId"] == "thing-1"
+    assert event["ResourceProperties"]["Size"] == "2"
+    assert event["OldResourceProperties"]["Size"] == "1"
+
+
+def test_a_new_id_deletes_the_old_one(stack: Stack, stacks: Stacks) -> None:
+    stacks.deploy(custom(Id="a"), **OUTPUTS)
+    outputs = stacks.deploy(custom(Id="b"), **OUTPUTS)
+
+    assert outputs["Thing"] == "b"
+    events = asked(stack, outputs["Name"], 3)
+    assert [(one["RequestType"], one.get("PhysicalResourceId")) for one in events] == [
+        ("Create", None),
+        ("Update", "a"),
+        ("Delete", "a"),
+    ]
+
+
+def test_the_end_of_a_stack_is_a_delete(stack: Stack) -> None:
+    stacks = Stacks(stack)
+    outputs = stacks.deploy(custom(), **OUTPUTS)
+    stacks.delete()
+
+    event = asked(stack, outputs["Name"], 2)[-1]
+    assert (event["RequestType"], event["PhysicalResourceId"]) == ("Delete", "thing-1")
+
+
+def test_a_refusal_fails_the_stack_with_its_reason(stacks: Stacks) -> None:
+    with pytest.raises(AssertionError, match="it is as it is"):
+        stacks.deploy(custom(Fail="Create"))
+
+
+def test_no_answer_fails_the_stack_in_time(stacks: Stacks) -> None:
+    with pytest.raises(AssertionError, match="did not answer within 1 seconds"):
+        stacks.deploy(custom(Raise="Create", ServiceTimeout=1))
+
+
+def test_an_answer_that_nobody_waits_for_is_404(stack: Stack, stacks: Stacks) -> None:
+    stacks.deploy(custom())
+    url = f"http://127.0.0.1:{stack.port}/_trigger_stack/custom-resources/nobody"
+    assert requests.put(url, data="{}", timeout=10).status_code == 404
+
+
+NODE = """
+const https = require("https"), url = require("url");
+exports.handler = (event) => new Promise((resolve, reject) => {
+  const body = JSON.stringify({Status: "SUCCESS", PhysicalResourceId: "made-by-node"});
+  const {hostname, path} = url.parse(event.ResponseURL);
+  const request = https.request({hostname, port: 443, path, method: "PUT",
+    headers: {"content-type": "", "content-length": Buffer.byteLength(body)}}, () => resolve());
+  request.on("error", reject);
+  request.end(body);
+});
+"""
+
+
+def test_a_node_function_answers_as_on_aws(stacks: Stacks) -> None:
+    """Its code takes https and port 443 for granted, as that of the CDK does."""
+    resources = custom()
+    resources["Function"]["Properties"] |= {"Runtime": "nodejs20.x", "Code": {"ZipFile": NODE}}
+    assert stacks.deploy(resources, Thing={"Ref": "Thing"})["Thing"] == "made-by-node"
+
+
+# --- Types
+
+
+def test_a_resource_gets_its_first_property(stack: Stack, stacks: Stacks) -> None:
+    stacks.deploy({"Bucket": {"Type": "AWS::S3::Bucket"}}, Name={"Ref": "Bucket"})
+    tagged = {"Tags": [{"Key": "a", "Value": "b"}]}
+    changed = {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": tagged}}
+
+    name = stacks.deploy(changed, Name={"Ref": "Bucket"})["Name"]
+
+    assert stack.client("s3").get_bucket_tagging(Bucket=name)["TagSet"] == tagged["Tags"]
+
+
+def test_a_type_that_cannot_be_made_fails_by_name(stacks: Stacks) -> None:
+    resources = {"Cluster": {"Type": "AWS::ECS::Cluster"}}
+    with pytest.raises((AssertionError, ClientError), match="AWS::ECS::Cluster"):
+        stacks.deploy(resources)
+
+
+def http_api(**route: Any) -> dict[str, Any]:
+    api = {"ApiId": {"Ref": "Api"}}
+    permission = {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": {"Ref": "Function"},
+        "Principal": "apigateway.amazonaws.com",
+    }
+    integration = {
+        "IntegrationType": "AWS_PROXY",
+        "IntegrationUri": {"Fn::GetAtt": ["Function", "Arn"]},
+        "PayloadFormatVersion": "2.0",
+    }
+    target = {"Fn::Join": ["/", ["integrations", {"Ref": "Integration"}]]}
+    return {
+        "Function": function(ECHO),
+        "MayCall": {"Type": "AWS::Lambda::Permission", "Properties": permission},
+        "Api": {
+            "Type": "AWS::ApiGatewayV2::Api",
+            "Properties": {"Name": "shop", "ProtocolType": "HTTP", "Tags": {"a": "b"}},
+        },
+        "Stage": {
+            "Type": "AWS::ApiGatewayV2::Stage",
+            "Properties": {**api, "StageName": "$default", "AutoDeploy": True},
+        },
+        "Integration": {"Type": "AWS::ApiGatewayV2::Integration", "Properties": api | integration},
+        "Route": {
+            "Type": "AWS::ApiGatewayV2::Route",
+            "Properties": {**api, "RouteKey": "GET /one", "Target": target, **route},
+        },
+    }
+
+
+API = {"Url": {"Fn::GetAtt": ["Api", "ApiEndpoint"]}, "Id": {"Ref": "Api"}}
+
+
+def test_an_http_api_answers_and_can_be_changed(stack: Stack, stacks: Stacks) -> None:
+    url = stacks.deploy(http_api(), **API)["Url"]
+    assert requests.get(f"{url}/one", timeout=20).text == "from a stack"
+
+    changed = stacks.deploy(http_api(RouteKey="GET /two"), **API)
+
+    assert changed["Url"] == url
+    assert requests.get(f"{url}/one", timeout=20).status_code == 404
+    assert requests.get(f"{url}/two", timeout=20).text == "from a stack"
+
+
+def test_an_http_api_from_openapi(stack: Stack, stacks: Stacks) -> None:
+    resources = http_api()
+    uri = {"Fn::GetAtt": ["Function", "Arn"]}
+    operation = {
+        "x-amazon-apigateway-integration": {
+            "type": "aws_proxy",
+            "httpMethod": "POST",
+            "uri": uri,
+            "payloadFormatVersion": "2.0",
+        }
+    }
+    body = {
+        "openapi": "3.0.1",
+        "info": {"title": "shop", "version": "1"},
+        "paths": {"/three": {"get": operation}},
+    }
+    resources["Api"]["Properties"] = {"Body": body}
+    for name in ("Integration", "Route"):
+        del resources[name]
+
+    url = stacks.deploy(resources, **API)["Url"]
+
+    assert requests.get(f"{url}/three", timeout=20).text == "from a stack"
+
+
+def test_a_property_that_cannot_be_set_fails_by_name(stacks: Stacks) -> None:
+    with pytest.raises(AssertionError, match="Colour"):
+        stacks.deploy(http_api(Colour="red"))
+
+
+def test_a_deleted_stack_takes_its_api_along(stack: Stack) -> None:
+    stacks = Stacks(stack)
+    identifier = stacks.deploy(http_api(), **API)["Id"]
+    stacks.delete()
+    with pytest.raises(ClientError, match="NotFound"):
+        stack.client("apigatewayv2").get_api(ApiId=identifier)
+
+
+def test_a_load_balancer_answers(stack: Stack, stacks: Stacks) -> None:
+    ec2 = stack.client("ec2")
+    subnets = [one["SubnetId"] for one in ec2.describe_subnets()["Subnets"][:2]]
+    function_arn = {"Fn::GetAtt": ["Function", "Arn"]}
+    permission = {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": function_arn,
+        "Principal": "elasticloadbalancing.amazonaws.com",
+    }
+    forward = [{"Type": "forward", "TargetGroupArn": {"Ref": "Group"}}]
+    not_found = [
+        {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}},
+    ]
+    elb = "AWS::ElasticLoadBalancingV2::"
+    resources = {
+        "Function": function(ECHO),
+        "MayCall": {"Type": "AWS::Lambda::Permission", "Properties": permission},
+        "Balancer": {"Type": f"{elb}LoadBalancer", "Properties": {"Subnets": subnets}},
+        "Group": {
+            "Type": f"{elb}TargetGroup",
+            "DependsOn": "MayCall",
+            "Properties": {"TargetType": "lambda", "Targets": [{"Id": function_arn}]},
+        },
+        "Listener": {
+            "Type": f"{elb}Listener",
+            "Properties": {
+                "LoadBalancerArn": {"Ref": "Balancer"},
+                "Port": 80,
+                "Protocol": "HTTP",
+                "DefaultActions": not_found,
+            },
+        },
+        "Rule": {
+            "Type": f"{elb}ListenerRule",
+            "Properties": {
+                "ListenerArn": {"Ref": "Listener"},
+                "Priority": 1,
+                "Conditions": [{"Field": "path-pattern", "Values": ["/shop/*"]}],
+                "Actions": forward,
+            },
+        },
+    }
+
+    host = stacks.deploy(resources, Host={"Fn::GetAtt": ["Balancer", "DNSName"]})["Host"]
+
+    def served() -> bool:
+        assert requests.get(f"http://{host}/shop/a", timeout=20).text == "from a stack"
+        return True
+
+    eventually(served)
+    assert requests.get(f"http://{host}/other", timeout=20).status_code == 404
+
+
+# --- Changes that LocalStack would only say it made
+
+
+def test_a_change_that_cannot_be_made_fails_by_name(stacks: Stacks) -> None:
+    def key(description: str) -> dict[str, Any]:
+        policy = {"Version": "2012-10-17", "Statement": []}
+        properties = {"Description": description, "KeyPolicy": policy}
+        return {"Key": {"Type": "AWS::KMS::Key", "Properties": properties}}
+
+    with_queue = {"Queue": {"Type": "AWS::SQS::Queue"}}
+    stacks.deploy(key("one") | with_queue)
+    with pytest.raises(AssertionError, match=r"AWS::KMS::Key cannot be changed .* \(Description\)"):
+        stacks.deploy(key("two") | with_queue)
+
+    assert {one["LogicalResourceId"] for one in stacks.resources()} == {"Key", "Queue"}
+    assert stacks.deploy(key("one") | with_queue, Queue={"Ref": "Queue"})["Queue"]
+
+
+def seen(stack: Stack, name: str, text: str) -> list[str]:
+    """The function's log once it has ``text``."""
+    return stack.messages(name, until=text)
+
+
+PRINT = """
+import json
+def handler(event, context):
+    print("SEEN " + json.dumps(event))
+"""
+
+
+def test_a_bucket_gets_a_notification_later(stack: Stack, stacks: Stacks) -> None:
+    permission = {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": {"Ref": "Function"},
+        "Principal": "s3.amazonaws.com",
+    }
+    resources = {
+        "Function": function(PRINT),
+        "MayCall": {"Type": "AWS::Lambda::Permission", "Properties": permission},
+        "Bucket": {"Type": "AWS::S3::Bucket", "DependsOn": "MayCall"},
+    }
+    outputs = {"Bucket": {"Ref": "Bucket"}, "Name": {"Ref": "Function"}}
+    stacks.deploy(resources, **outputs)
+    notification = {
+        "Event": "s3:ObjectCreated:*",
+        "Function": {"Fn::GetAtt": ["Function", "Arn"]},
+    }
+    changed = {"NotificationConfiguration": {"LambdaConfigurations": [notification]}}
+    resources["Bucket"]["Properties"] = changed
+
+    made = stacks.deploy(resources, **outputs)
+    s3 = stack.client("s3")
+    s3.put_object(Bucket=made["Bucket"], Key="later", Body=b"x")
+
+    assert seen(stack, made["Name"], '"later"')
+    s3.delete_object(Bucket=made["Bucket"], Key="later")
+    del resources["Bucket"]["Properties"]
+    stacks.deploy(resources, **outputs)
+    left = s3.get_bucket_notification_configuration(Bucket=made["Bucket"])
+    assert "LambdaFunctionConfigurations" not in left
+
+
+def test_a_rule_gets_another_pattern_and_loses_a_target(stack: Stack, stacks: Stacks) -> None:
+    queues = {name: {"Type": "AWS::SQS::Queue"} for name in ("One", "Two")}
+
+    def rule(source: str, *targets: str) -> dict[str, Any]:
+        return queues | {
+            "Rule": {
+                "Type": "AWS::Events::Rule",
+                "Properties": {
+                    "EventPattern": {"source": [source]},
+                    "Targets": [
+                        {"Id": name, "Arn": {"Fn::GetAtt": [name, "Arn"]}} for name in targets
+                    ],
+                },
+            }
+        }
+
+    name = {"Rule": {"Ref": "Rule"}}
+    stacks.deploy(rule("a", "One", "Two"), **name)
+    made = stacks.deploy(rule("b", "One"), **name)["Rule"]
+
+    events = stack.client("events")
+    assert json.loads(events.describe_rule(Name=made)["EventPattern"]) == {"source": ["b"]}
+    assert [one["Id"] for one in events.list_targets_by_rule(Rule=made)["Targets"]] == ["One"]
+
+
+def test_a_stage_serves_another_deployment(stack: Stack, stacks: Stacks) -> None:
+    def resources(*paths: str) -> dict[str, Any]:
+        rest = {"RestApiId": {"Ref": "Api"}}
+        made: dict[str, Any] = {
+            "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "shop"}},
+            "Stage": {
+                "Type": "AWS::ApiGateway::Stage",
+                "Properties": {
+                    **rest,
+                    "StageName": "live",
+                    "DeploymentId": {"Ref": f"Deployment{len(paths)}"},
+                },
+            },
+            f"Deployment{len(paths)}": {
+                "Type": "AWS::ApiGateway::Deployment",
+                "DependsOn": [f"{path}Method" for path in paths],
+                "Properties": rest,
+            },
+        }
+        for path in paths:
+            made[path] = {
+                "Type": "AWS::ApiGateway::Resource",
+                "Properties": {
+                    **rest,
+                    "ParentId": {"Fn::GetAtt": ["Api", "RootResourceId"]},
+                    "PathPart": path,
+                },
+            }
+            made[f"{path}Method"] = {
+                "Type": "AWS::ApiGateway::Method",
+                "Properties": {
+                    **rest,
+                    "ResourceId": {"Ref": path},
+                    "HttpMethod": "GET",
+                    "AuthorizationType": "NONE",
+                    "Integration": {
+                        "Type": "MOCK",
+                        "RequestTemplates": {"application/json": '{"statusCode": 200}'},
+                        "IntegrationResponses": [{"StatusCode": "200"}],
+                    },
+                    "MethodResponses": [{"StatusCode": "200"}],
+                },
+            }
+        return made
+
+    url = {"Url": {"Fn::Sub": "https://${Api}.execute-api.us-east-1.amazonaws.com/live"}}
+    first = stacks.deploy(resources("one"), **url)["Url"]
+    assert requests.get(f"{first}/one", timeout=20).status_code == 200
+    assert requests.get(f"{first}/two", timeout=20).status_code == 403
+
+    stacks.deploy(resources("one", "two"), **url)
+
+    assert requests.get(f"{first}/two", timeout=20).status_code == 200
+
+
+def test_other_changes(stack: Stack, stacks: Stacks) -> None:
+    """A log group, a stream, a function URL and a schedule."""
+
+    def resources(days: int, shards: int, auth: str, rate: int) -> dict[str, Any]:
+        arn = {"Fn::GetAtt": ["Function", "Arn"]}
+        schedule = {
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "ScheduleExpression": f"rate({rate} hours)",
+            "Target": {"Arn": arn, "RoleArn": ROLE},
+        }
+        return {
+            "Function": function(PRINT),
+            "Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": days}},
+            "Stream": {
+                "Type": "AWS::Kinesis::Stream",
+                "Properties": {
+                    "ShardCount": shards,
+                    "StreamModeDetails": {"StreamMode": "PROVISIONED"},
+                },
+            },
+            "Url": {
+                "Type": "AWS::Lambda::Url",
+                "Properties": {"TargetFunctionArn": arn, "AuthType": auth},
+            },
+            "Schedule": {"Type": "AWS::Scheduler::Schedule", "Properties": schedule},
+        }
+
+    names = {name: {"Ref": name} for name in ("Function", "Logs", "Stream", "Schedule")}
+    stacks.deploy(resources(1, 1, "NONE", 2), **names)
+    made = stacks.deploy(resources(7, 2, "AWS_IAM", 3), **names)
+
+    groups = stack.client("logs").describe_log_groups(logGroupNamePrefix=made["Logs"])
+    assert groups["logGroups"][0]["retentionInDays"] == 7
+    summary = stack.client("kinesis").describe_stream_summary(StreamName=made["Stream"])
+    assert summary["StreamDescriptionSummary"]["OpenShardCount"] == 2
+    url = stack.client("lambda").get_function_url_config(FunctionName=made["Function"])
+    assert url["AuthType"] == "AWS_IAM"
+    schedule = stack.client("scheduler").get_schedule(Name=made["Schedule"])
+    assert schedule["ScheduleExpression"] == "rate(3 hours)"

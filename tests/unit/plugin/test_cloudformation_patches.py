@@ -1,0 +1,110 @@
+"""What is patched in LocalStack's CloudFormation, and that it is still needed."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from localstack.services.cloudformation.engine.v2.change_set_model import Nothing, is_nothing
+from localstack.services.cloudformation.engine.v2.change_set_model_preproc import (
+    ChangeSetModelPreproc,
+    PreprocResource,
+)
+from localstack.services.cloudformation.resource_provider import (
+    OperationStatus,
+    ResourceProvider,
+    ResourceProviderExecutor,
+)
+from localstack.services.cloudformation.v2.provider import CloudformationProviderV2
+
+from trigger_stack.localstack.cloudformation import updates
+from trigger_stack.localstack.cloudformation.addresses import reachable
+
+
+@pytest.mark.parametrize(
+    ("address", "path"),
+    [
+        ("https://abc123.execute-api.us-east-1.amazonaws.com/prod", "/abc123/prod"),
+        ("https://abc123.execute-api.us-east-1.amazonaws.com", "/abc123"),
+        ("https://abc123.execute-api.us-gov-west-1.amazonaws.com/a/b/", "/abc123/a/b/"),
+    ],
+)
+def test_an_address_of_aws_becomes_one_of_this_emulator(address: str, path: str) -> None:
+    changed = reachable(address)
+    assert changed.startswith("http://")
+    assert changed.endswith(f":4566/_aws/execute-api{path}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "https://example.com/prod",
+        "https://abc.execute-api.us-east-1.example.com/prod",
+        "see https://abc.execute-api.us-east-1.amazonaws.com/prod",
+        "arn:aws:execute-api:us-east-1:000000000000:abc/*",
+    ],
+)
+def test_other_texts_stay(text: str) -> None:
+    assert reachable(text) == text
+
+
+def test_localstack_still_makes_names_that_need_dns() -> None:
+    address = "https://abc.execute-api.us-east-1.amazonaws.com/prod"
+    assert "abc.execute-api." in ChangeSetModelPreproc._perform_static_replacements(address)
+
+
+def test_localstack_still_gives_a_resource_nothing_instead_of_no_properties() -> None:
+    resource = PreprocResource("A", "a", None, "AWS::S3::Bucket", Nothing, None, False)
+    assert is_nothing(resource.properties)
+
+
+class Unchangeable(ResourceProvider[dict[str, str]]):
+    """A type that LocalStack cannot change; most have no ``update`` of their own."""
+
+    SCHEMA = {"primaryIdentifier": ["/properties/Id"]}  # noqa: RUF012  as LocalStack has it
+
+
+def changed(kind: str, **properties: str) -> dict[str, object]:
+    """What LocalStack gives to a provider for a change."""
+    credentials = {"accessKeyId": "test", "secretAccessKey": "test", "sessionToken": ""}
+    return {
+        "action": "Modify",
+        "awsAccountId": "000000000000",
+        "callbackContext": {},
+        "region": "us-east-1",
+        "resourceType": kind,
+        "requestData": {
+            "callerCredentials": credentials,
+            "logicalResourceId": "Thing",
+            "previousResourceProperties": {"Id": "thing-1", "Colour": "red"},
+            "resourceProperties": properties,
+        },
+    }
+
+
+def test_localstack_still_says_that_it_changed_what_it_cannot_change() -> None:
+    executor = ResourceProviderExecutor(stack_name="s", stack_id="s")
+    event = updates._original(executor, Unchangeable(), changed("AWS::X::Y", Colour="blue"))
+    assert event.status is OperationStatus.SUCCESS
+
+
+def test_what_nobody_can_change_fails_by_name() -> None:
+    executor = ResourceProviderExecutor(stack_name="s", stack_id="s")
+    event = updates._execute(executor, Unchangeable(), changed("AWS::X::Y", Colour="blue"))
+    assert event.status is OperationStatus.FAILED
+    assert event.message.startswith("AWS::X::Y cannot be changed in a stack here (Colour)")
+    assert event.resource_model == {"Id": "thing-1", "Colour": "red"}, "it can still be deleted"
+
+
+def test_tags_alone_are_no_reason_to_fail() -> None:
+    executor = ResourceProviderExecutor(stack_name="s", stack_id="s")
+    payload = changed("AWS::X::Y", Colour="red", Tags="new")
+    assert updates._execute(executor, Unchangeable(), payload).status is OperationStatus.SUCCESS
+
+
+def test_localstack_still_ignores_why_an_update_failed() -> None:
+    """``UpdateStack`` sets the status without a look at the outcome."""
+    source = inspect.getsource(CloudformationProviderV2.update_stack)
+    assert "StackStatus.UPDATE_COMPLETE" in source
+    assert "failure_message" not in source
