@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bootstrap.checks import (
     buckets,
+    distributions,
     failures,
     logs,
     mail,
@@ -32,7 +33,7 @@ from bootstrap.errors import DefinitionError
 from bootstrap.template import Resource, Template
 
 _THEMES = (
-    *(queues, failures, rules, buckets, policies, routes, user_pools),
+    *(queues, failures, rules, buckets, distributions, policies, routes, user_pools),
     *(streams, pipes, logs, partial_failures, names, mail),
 )
 #: Every rule, by id, in the order of the ids.

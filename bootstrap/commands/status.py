@@ -114,7 +114,7 @@ def _print_mail(settings: Settings) -> None:
 def _print_endpoints(event_types: Iterable[EventType[Any]], settings: Settings) -> None:
     for event_type in event_types:
         for endpoint in event_type.endpoints(settings):
-            out.print(f"{endpoint.name:<10}{endpoint.url}", highlight=False)
+            out.print(f"{endpoint.name + ' ':<10}{endpoint.url}", highlight=False)
 
 
 def _print_functions(template: Template, settings: Settings) -> None:

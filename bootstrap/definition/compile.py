@@ -1,7 +1,7 @@
 """From functions, triggers and resources to one list of CloudFormation resources.
 
 The result is what the Serverless Framework's own packaging produces, less what only a deployment
-through CloudFormation needs (its bucket and function versions); a test compares the two.
+through CloudFormation needs (its bucket, and versions that nothing uses); a test compares the two.
 """
 
 from __future__ import annotations
@@ -105,6 +105,7 @@ def _role(service: Service) -> Resource:
     for event_type in EVENT_TYPES.values():
         triggers = [trigger for trigger in service.triggers if trigger.type is event_type]
         principals += event_type.role_principals(triggers)
+        statements += event_type.shared_role_statements(triggers)
     properties = {
         "RoleName": {
             "Fn::Join": [
@@ -173,6 +174,10 @@ def _compile_function(key: str, function: Function, service: Service, template: 
         properties["ReservedConcurrentExecutions"] = function.reservedConcurrency
     if tags := {**provider.tags, **function.tags}:
         properties["Tags"] = [{"Key": k, "Value": v} for k, v in tags.items()]
+    for event_type in EVENT_TYPES.values():
+        own = [t for t in service.triggers if t.key == key and t.type is event_type]
+        if own:
+            properties = event_type.function_properties(own, function, properties)
     template.add(
         Resource(
             naming.function_id(key),

@@ -116,6 +116,33 @@ def _function(
     )
 
 
+def _version(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
+    """Publish a version, unless the newest one is what the function is now (PublishVersion)."""
+    client, name = context.client("lambda"), properties["FunctionName"]
+    pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
+    known = {one["Version"] for page in pages for one in page["Versions"]}
+    description = properties.get("Description")
+    made = client.publish_version(
+        FunctionName=name, **({"Description": description} if description else {})
+    )
+    _wait_version(client, made["FunctionArn"])
+    outcome = Outcome.UNCHANGED
+    if made["Version"] not in known:
+        outcome = Outcome.CHANGED if known - {"$LATEST"} else Outcome.CREATED
+    return outcome, Physical(made["FunctionArn"], {"Version": made["Version"]})
+
+
+def _wait_version(client: Any, arn: str) -> None:
+    """Wait until a version can be invoked.
+
+    Raises:
+        FunctionFailedError: it cannot.
+    """
+    configuration = wait_until_settled(client, arn)
+    if configuration["State"] == "Failed":
+        raise FunctionFailedError(configuration.get("StateReason") or "the version failed")
+
+
 def _update_code(
     client: Any, name: str, archive: bytes, architectures: list[str], current: dict[str, Any]
 ) -> bool:
@@ -350,7 +377,7 @@ def _function_exists(context: Context, key: Key) -> bool:
 
 
 def _layer_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
-    """Nothing: a layer's earlier versions stay, as on AWS, because functions may use them."""
+    """Nothing: earlier versions stay, as on AWS, because something may use them."""
     return []
 
 
@@ -426,6 +453,12 @@ RESOURCE_TYPES = {
         },
         exists=_function_exists,
         delete_with="lambda delete-function --function-name {Ref}",
+    ),
+    "AWS::Lambda::Version": ResourceType(
+        _version,
+        {"FunctionName": shapes.text},
+        {"CodeSha256": shapes.text, "Description": shapes.text},
+        keys=_layer_keys,
     ),
     "AWS::Lambda::Permission": ResourceType(
         _permission,

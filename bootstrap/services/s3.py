@@ -27,7 +27,12 @@ def _bucket(context: Context, logical_id: str, properties: Properties) -> tuple[
     s3 = context.client("s3")
     name = properties["BucketName"]
     physical = Physical(
-        name, {"Arn": f"arn:aws:s3:::{name}", "DomainName": f"{name}.s3.amazonaws.com"}
+        name,
+        {
+            "Arn": f"arn:aws:s3:::{name}",
+            "DomainName": f"{name}.s3.amazonaws.com",
+            "RegionalDomainName": f"{name}.s3.{context.settings.region}.amazonaws.com",
+        },
     )
     missing = not _exists(context, {"Ref": name})
     if missing:

@@ -43,7 +43,7 @@ def test_a_service_mounts_nothing_but_this_folder_and_writes_to_reports_alone(na
 
 def test_ports_are_published_on_loopback_only():
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert len(ports) == 3
+    assert len(ports) == 5
     assert all(port.startswith("127.0.0.1:") for port in ports), ports
 
 

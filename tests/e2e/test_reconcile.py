@@ -331,10 +331,28 @@ def test_a_distribution(account: Account) -> None:
                 "S3OriginConfig": {"OriginAccessIdentity": ""},
             }
         ],
-        "DefaultCacheBehavior": {"TargetOriginId": "o", "ViewerProtocolPolicy": "allow-all"},
+        "DefaultCacheBehavior": {
+            "TargetOriginId": "o",
+            "ViewerProtocolPolicy": "allow-all",
+            "CachePolicyId": "658327ea-f89d-4fab-a63d-7e88639e58f6",
+        },
     }
+    certificate = "arn:aws:acm:us-east-1:000000000000:certificate/one"
     optional = {
         "Aliases": [f"{account.name}.shop.example"],
+        "ViewerCertificate": {"AcmCertificateArn": certificate, "SslSupportMethod": "sni-only"},
+        "CacheBehaviors": [
+            {
+                "PathPattern": "/api/*",
+                "TargetOriginId": "o",
+                "ViewerProtocolPolicy": "redirect-to-https",
+                "AllowedMethods": ["GET", "HEAD", "OPTIONS"],
+                "CachedMethods": ["GET", "HEAD"],
+                "ForwardedValues": {"QueryString": True, "Headers": ["Origin"]},
+                "DefaultTTL": 60,
+            }
+        ],
+        "CustomErrorResponses": [{"ErrorCode": 404, "ErrorCachingMinTTL": 5}],
         "Comment": "text",
         "DefaultRootObject": "index.html",
         "HttpVersion": "http2",
@@ -348,10 +366,87 @@ def test_a_distribution(account: Account) -> None:
     )
 
     cloudfront = account.client("cloudfront")
+    remove = RESOURCE_TYPES["AWS::CloudFront::Distribution"].remove
+    assert remove is not None
+    account.cleanup.callback(remove, account.context, {"Ref": made.ref})
     config = cloudfront.get_distribution_config(Id=made.ref)["DistributionConfig"]
+    assert config["CacheBehaviors"]["Quantity"] == 0
     assert config["Aliases"]["Quantity"] == 0
     assert (config["Comment"], config["DefaultRootObject"]) == ("", "")
     assert (config["HttpVersion"], config["PriceClass"]) == ("http1.1", "PriceClass_All")
+
+
+POLICIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "CachePolicy": (
+        {
+            "MinTTL": 0,
+            "DefaultTTL": 60,
+            "MaxTTL": 600,
+            "ParametersInCacheKeyAndForwardedToOrigin": {
+                "EnableAcceptEncodingGzip": True,
+                "CookiesConfig": {"CookieBehavior": "none"},
+                "HeadersConfig": {"HeaderBehavior": "whitelist", "Headers": ["Accept"]},
+                "QueryStringsConfig": {"QueryStringBehavior": "all"},
+            },
+        },
+        {"Comment": "text"},
+    ),
+    "OriginRequestPolicy": (
+        {
+            "CookiesConfig": {"CookieBehavior": "all"},
+            "HeadersConfig": {"HeaderBehavior": "allViewer"},
+            "QueryStringsConfig": {"QueryStringBehavior": "all"},
+        },
+        {"Comment": "text"},
+    ),
+    "ResponseHeadersPolicy": (
+        {"SecurityHeadersConfig": {"ContentTypeOptions": {"Override": True}}},
+        {"CustomHeadersConfig": {"Items": [{"Header": "X-A", "Value": "b", "Override": True}]}},
+    ),
+    "OriginAccessControl": (
+        {
+            "OriginAccessControlOriginType": "s3",
+            "SigningBehavior": "always",
+            "SigningProtocol": "sigv4",
+        },
+        {"Description": "text"},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", POLICIES)
+def test_policies_of_distributions(account: Account, kind: str) -> None:
+    required, optional = POLICIES[kind]
+    bare = {"Name": f"reconcile-{account.name}", **required}
+    account.reconcile(
+        f"AWS::CloudFront::{kind}",
+        {f"{kind}Config": {**bare, **optional}},
+        {f"{kind}Config": bare},
+    )
+
+
+def test_an_access_identity(account: Account) -> None:
+    kind, name = "AWS::CloudFront::CloudFrontOriginAccessIdentity", "Comment"
+    outcomes = [
+        account.ensure(kind, {"CloudFrontOriginAccessIdentityConfig": {name: comment}})[0]
+        for comment in ("one", "one", "two", "two")
+    ]
+    assert outcomes == [CREATED, UNCHANGED, CHANGED, UNCHANGED]
+
+
+def test_a_version(account: Account) -> None:
+    function = account.function()
+    account.ensure("AWS::Lambda::Function", function)
+    version = {"FunctionName": function["FunctionName"]}
+
+    first, made = account.ensure("AWS::Lambda::Version", version)
+    second, same = account.ensure("AWS::Lambda::Version", version)
+    account.ensure("AWS::Lambda::Function", {**function, "Timeout": 4})
+    third, newer = account.ensure("AWS::Lambda::Version", version)
+
+    assert (first, second, third) == (CREATED, UNCHANGED, CHANGED)
+    assert made == same
+    assert (made.ref[-2:], newer.ref[-2:]) == (":1", ":2")
 
 
 def test_a_rule(account: Account) -> None:

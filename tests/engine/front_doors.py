@@ -1,4 +1,4 @@
-"""The four front doors of one emulator, each in front of a function of its own."""
+"""The front doors of one emulator, each in front of a function of its own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ HTTP_API, REST_API, FUNCTION_URL, LOAD_BALANCER = (
     "load balancer",
 )
 DOORS = [HTTP_API, REST_API, FUNCTION_URL, LOAD_BALANCER]
-SERVICES = "apigateway,apigatewayv2,ec2,elbv2,lambda,logs,iam,sts,cloudwatch"
+#: In front of a function URL; what goes through it comes out changed.
+CLOUDFRONT = "CloudFront"
+SERVICES = "apigateway,apigatewayv2,cloudfront,ec2,elbv2,lambda,logs,iam,sts,cloudwatch"
 
 
 @dataclass(frozen=True)
@@ -128,9 +130,42 @@ def open_door(
             client.create_function_url_config(FunctionName=name, AuthType="NONE")
             let_everybody(client, name)
             return Door(stack, kind, port, f"/_function-url/{name}", name)
+        case "CloudFront":
+            name = open_door(stack, FUNCTION_URL, code, **config).function
+            url = stack.client("lambda").get_function_url_config(FunctionName=name)["FunctionUrl"]
+            url_id = url.rstrip("/").rpartition("/")[2]
+            return _distribution(stack, name, f"{url_id}.lambda-url.us-east-1.on.aws")
         case _:
             name = stack.create(code, **config)
             group = make_group(stack, name)
             balancer = make_balancer(stack, group)
             port = int(balancer.url.rpartition(":")[2])
             return Door(stack, kind, port, "", name, group)
+
+
+def _distribution(stack: Stack, function: str, domain: str) -> Door:
+    """A distribution that keeps nothing and hands everything on."""
+    methods = ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"]
+    server = {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "https-only"}
+    origin = {"Id": "o", "DomainName": domain, "CustomOriginConfig": server}
+    made = stack.client("cloudfront").create_distribution(
+        DistributionConfig={
+            "CallerReference": secrets.token_hex(8),
+            "Comment": "",
+            "Enabled": True,
+            "Origins": {"Quantity": 1, "Items": [origin]},
+            "DefaultCacheBehavior": {
+                "TargetOriginId": "o",
+                "ViewerProtocolPolicy": "allow-all",
+                "AllowedMethods": {"Quantity": len(methods), "Items": methods},
+                # AWS's CachingDisabled and AllViewerExceptHostHeader.
+                "CachePolicyId": "4135ea2d-6df8-44a3-9df3-4b5a84be39ad",
+                "OriginRequestPolicyId": "b689b0a8-53d0-40ab-baf2-68738e2966ac",
+            },
+        }
+    )["Distribution"]
+    listed = requests.get(
+        f"http://127.0.0.1:{stack.port}/_trigger_stack/distributions", timeout=10
+    ).json()
+    (address,) = [one["address"] for one in listed if one["id"] == made["Id"]]
+    return Door(stack, CLOUDFRONT, int(address.rpartition(":")[2]), "", function, made["Id"])

@@ -302,6 +302,7 @@ def _start_stack(
         "LAMBDA_RETRY_BASE_DELAY": "1",
         "LAMBDA_RUNTIME_EXECUTOR": "process",
         "LOAD_BALANCER_PORTS": f"{first}-{first + 39}",
+        "CLOUDFRONT_PORTS": f"{first + 40}-{first + 79}",
         "LOCALSTACK_HOST": f"127.0.0.1:{port}",
         "LOCALSTACK_VOLUME_DIR": str(folder / "volume"),
         "SERVICES": SERVICES,

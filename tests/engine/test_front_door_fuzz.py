@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from tests.engine.front_doors import (
+    CLOUDFRONT,
     DOORS,
     FUNCTION_URL,
     HTTP_API,
@@ -75,9 +76,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def doors(stack: Stack) -> dict[str, Door]:
-    with ThreadPoolExecutor(len(DOORS)) as pool:
-        made = pool.map(lambda kind: open_door(stack, kind, CODE), DOORS)
-        return dict(zip(DOORS, made, strict=True))
+    kinds = [*DOORS, CLOUDFRONT]
+    with ThreadPoolExecutor(len(kinds)) as pool:
+        made = pool.map(lambda kind: open_door(stack, kind, CODE), kinds)
+        return dict(zip(kinds, made, strict=True))
 
 
 @pytest.fixture(params=DOORS)
@@ -236,6 +238,10 @@ ODD = {
 }
 
 
+every_door = pytest.mark.parametrize("door", [*DOORS, CLOUDFRONT], indirect=True)
+
+
+@every_door
 @pytest.mark.parametrize("data", REFUSED.values(), ids=list(REFUSED))
 def test_what_is_no_request_is_refused(door: Door, data: bytes) -> None:
     answer = send(door, data.replace(b"<P>", door.prefix.encode()))
@@ -251,6 +257,7 @@ def test_what_cannot_be_decoded_is_refused(door: Door, data: bytes) -> None:
     assert statuses(answer) == [200 if door.kind == LOAD_BALANCER else 400], answer[:300]
 
 
+@every_door
 @pytest.mark.parametrize("data", ODD.values(), ids=list(ODD))
 def test_an_odd_request_is_answered(door: Door, data: bytes) -> None:
     answer = send(door, data.replace(b"<P>", door.prefix.encode()))

@@ -6,6 +6,7 @@ from typing import Any
 
 from bootstrap.definition.events import (
     alb,
+    cloud_front,
     cloudwatch_log,
     cognito_user_pool,
     event_bridge,
@@ -36,6 +37,7 @@ EVENT_TYPES: dict[str, EventType[Any]] = {
         stream.Stream(),
         url.Url(),
         alb.Alb(),
+        cloud_front.CloudFront(),
         schedule.Schedule(),
         cognito_user_pool.CognitoUserPool(),
         cloudwatch_log.CloudwatchLog(),

@@ -20,7 +20,7 @@ from bootstrap.settings import Settings
 from bootstrap.template import Resource
 
 if TYPE_CHECKING:  # the model of the service has a part of each event type in it
-    from bootstrap.definition.model import Service
+    from bootstrap.definition.model import Function, Service
 
 #: The message body that is sent when it is not known what the function expects.
 ANY_BODY = "{}"
@@ -152,6 +152,26 @@ class EventType[E: Model](ABC):
         Args:
             triggers: those of this type of one function, in the order of the file.
         """
+
+    def shared_role_statements(self, triggers: Sequence[Trigger[E]]) -> Iterator[dict[str, Any]]:
+        """The IAM statements that the execution role needs once, however many triggers there are.
+
+        Args:
+            triggers: those of this type of all functions.
+        """
+        yield from ()
+
+    def function_properties(
+        self, triggers: Sequence[Trigger[E]], function: Function, properties: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The properties of a function, as its triggers of this type want them.
+
+        Args:
+            triggers: those of this type of the function; at least one.
+            function: the function as the file has it.
+            properties: of ``AWS::Lambda::Function`` so far.
+        """
+        return properties
 
     def role_principals(self, triggers: Sequence[Trigger[E]]) -> Iterator[str]:
         """The AWS services, beside Lambda, that must be able to assume the execution role.

@@ -33,6 +33,11 @@ from trigger_stack_engine.environments.isolation import describe_isolation
 from trigger_stack_engine.environments.machine import Machine
 from trigger_stack_engine.environments.runtimes import RuntimeUnavailableError
 from trigger_stack_engine.environments.spawner import SpawnError
+from trigger_stack_engine.front_doors.cloudfront.door import Distributions
+from trigger_stack_engine.front_doors.cloudfront.edge import EdgeFunctions
+from trigger_stack_engine.front_doors.cloudfront.origins import Origins
+from trigger_stack_engine.front_doors.cloudfront.serve import Clock, Edge
+from trigger_stack_engine.front_doors.cloudfront.store import Store
 from trigger_stack_engine.front_doors.core.access_logs import writer
 from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings
 from trigger_stack_engine.front_doors.core.callers import Callers
@@ -61,7 +66,13 @@ from trigger_stack_engine.journal.store import Journal, JournalError
 from trigger_stack_engine.logs.output import LogEvent
 from trigger_stack_engine.logs.sender import LogSender, MetricKey, Stream
 from trigger_stack_engine.settings import SettingError, Settings
-from trigger_stack_engine.wire import AsyncPeer, Header, Message, RemoteError
+from trigger_stack_engine.wire import (
+    AsyncPeer,
+    ConnectionLostError,
+    Header,
+    Message,
+    RemoteError,
+)
 
 LOG = logging.getLogger(__name__)
 _FLUSH_TIMEOUT_S = 5
@@ -106,6 +117,15 @@ class Engine:
         )
         self.function_urls = FunctionUrls(self.synchronous, callers, guard)
         self.load_balancers = LoadBalancers(self.synchronous, guard)
+        self.clock, cache = Clock(), Store(settings.cloudfront_cache_bytes)
+        origins = Origins(
+            self._answer_api,
+            self.function_urls.answer,
+            self.load_balancers.answer_named,
+            self._bucket,
+        )
+        edge = Edge(EdgeFunctions(self.synchronous), origins, cache, self.clock)
+        self.distributions = Distributions(edge, cache, guard)
         self.asynchronous = AsynchronousInvoker(
             self.invoker, self.journal, self._send, settings.retry_base_delay_s
         )
@@ -133,6 +153,7 @@ class Engine:
     def close(self) -> None:
         """End every environment, at once."""
         self.load_balancers.close()
+        self.distributions.close()
         for server in self._servers:
             server.close()
         for task in self._background:
@@ -181,6 +202,20 @@ class Engine:
         reply, content = await self._peer.call(
             {"op": "rest_integration", **description, "request": head}, body
         )
+        return HttpResponse(reply["status"], [(k, v) for k, v in reply["headers"]], content)
+
+    async def _bucket(self, asked: dict[str, Any], request: HttpRequest) -> HttpResponse:
+        """Have LocalStack's S3 answer a request of a distribution.
+
+        Raises:
+            OSError: It could not.
+        """
+        assert self._peer is not None
+        head, body = _as_header(request)
+        try:
+            reply, content = await self._peer.call({"op": "bucket", **asked, "request": head}, body)
+        except (RemoteError, ConnectionLostError) as error:
+            raise OSError(f"S3 did not answer: {error}") from None
         return HttpResponse(reply["status"], [(k, v) for k, v in reply["headers"]], content)
 
     # -- calls from the control plane ---------------------------------------------------------
@@ -319,8 +354,13 @@ class Engine:
             await self.function_urls.answer(request)
             or await self.rest_apis.answer(request)
             or await self.http_apis.answer_named(request)
+            or await self.distributions.answer_named(request)
             or await self.http_apis.answer_local(request)
         )
+
+    async def _answer_api(self, request: HttpRequest) -> HttpResponse | None:
+        """Answer a request that names a REST API or an HTTP API."""
+        return await self.rest_apis.answer(request) or await self.http_apis.answer_named(request)
 
     async def _op_function_urls(self, header: Header, _: bytes) -> Message:
         """The function URLs that there are: ``{document: [see FunctionUrl.from_document]}``."""
@@ -388,6 +428,31 @@ class Engine:
             raise RemoteError("PortUnavailable", str(error)) from None
         return {"port": port}, _NOTHING
 
+    async def _op_distributions(self, header: Header, _: bytes) -> Message:
+        """The distributions that there are: ``{document}``, see ``Distributions.replace``."""
+        await self.distributions.replace(header["document"])
+        return {}, _NOTHING
+
+    async def _op_distribution_port(self, header: Header, _: bytes) -> Message:
+        """Take a port for a distribution: ``{distribution, host, ports}``; returns ``{port}``."""
+        try:
+            port = await self.distributions.open(
+                header["distribution"], header["host"], header["ports"]
+            )
+        except ListenError as error:
+            raise RemoteError("PortUnavailable", str(error)) from None
+        return {"port": port}, _NOTHING
+
+    async def _op_invalidate(self, header: Header, _: bytes) -> Message:
+        """Drop objects from the cache: ``{distribution, paths}``; returns ``{dropped}``."""
+        dropped = self.distributions.invalidate(header["distribution"], header["paths"])
+        return {"dropped": dropped}, _NOTHING
+
+    async def _op_clock(self, header: Header, _: bytes) -> Message:
+        """How far the clock of the stack is ahead: ``{document: seconds}``."""
+        self.clock.offset_s = float(header["document"])
+        return {}, _NOTHING
+
     async def _op_target_health(self, header: Header, _: bytes) -> Message:
         """The health of targets: ``{target_group, targets}``; returns ``{health}``."""
         verdicts = self.load_balancers.target_health(header["target_group"], header["targets"])
@@ -428,6 +493,7 @@ class Engine:
         if not self._closing:
             self._closing = True
             self.load_balancers.close()
+            self.distributions.close()
             for server in self._servers:
                 server.close()
             await asyncio.to_thread(self.machine.runtimes.close)

@@ -55,6 +55,7 @@ class Settings:
     journal_file: Path = Path("journal.sqlite")
     journal_max_age_s: float = 7 * 86_400.0
     journal_max_bytes: int = 512 * 1024 * 1024
+    cloudfront_cache_bytes: int = 128 * 1024 * 1024
 
     @classmethod
     def from_environment(cls, default_work_dir: str) -> Settings:
@@ -87,4 +88,5 @@ class Settings:
             journal_file=Path(work).absolute() / "journal.sqlite",
             journal_max_age_s=_number("JOURNAL_MAX_AGE_HOURS", 168, minimum=1) * 3600.0,
             journal_max_bytes=_number("JOURNAL_MAX_MB", 512, minimum=1) * 1024 * 1024,
+            cloudfront_cache_bytes=_number("CLOUDFRONT_CACHE_MB", 128, minimum=1) * 1024 * 1024,
         )

@@ -144,7 +144,8 @@ def test_a_mutated_definition(seed: int, definition: Any, tmp_path: Path) -> Non
         for function in tree["functions"].values():
             function.pop("layers", None)
         for _ in range(chance.choice((1, 1, 2, 4))):
-            mutate(chance.choice([tree, tree["functions"], tree["resources"]]), chance)
+            parts = [tree, tree.get("functions"), tree.get("resources")]
+            mutate(chance.choice([p for p in parts if isinstance(p, dict) and p]), chance)
         file.write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
         examined(file)
 

@@ -134,6 +134,19 @@ def notified(rules: str = "", name: str = "papers") -> str:
     return f"  - s3:\n      bucket: {name}\n{_at(6, rules)}"
 
 
+PICTURES = "Pictures: { Type: AWS::S3::Bucket, Properties: { BucketName: pictures } }\n"
+
+
+def distribution(domain: str, mark: str = "") -> str:
+    """A distribution in front of a bucket."""
+    return (
+        "Cdn:\n  Type: AWS::CloudFront::Distribution\n  Properties:\n    DistributionConfig:\n"
+        "      Enabled: true\n      Origins:\n"
+        f"        - Id: o{mark}\n          DomainName: {domain}\n          S3OriginConfig: {{}}\n"
+        "      DefaultCacheBehavior: { TargetOriginId: o, ViewerProtocolPolicy: allow-all }\n"
+    )
+
+
 def schedule(text: str) -> str:
     return f"events:\n  - eventBridge:\n      schedule: {text}\n"
 
@@ -849,6 +862,27 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
                 "  - cognitoUserPool: { pool: p, trigger: CreateAuthChallenge }\n"
                 "  - cognitoUserPool: { pool: p, trigger: VerifyAuthChallengeResponse }"
             ),
+        ),
+    ],
+    "TS661": [
+        (
+            Case(resources=PICTURES + distribution("pictures.s3.amazonaws.com", "  # here")),
+            Case(
+                resources=PICTURES
+                + distribution("pictures.s3.amazonaws.com")
+                + "P:\n  Type: AWS::S3::BucketPolicy\n  Properties:\n    Bucket: !Ref Pictures\n"
+                "    PolicyDocument: { Statement: [] }\n"
+            ),
+        ),
+        (
+            Case(
+                resources=PICTURES + distribution('!Sub "${Pictures}.s3.amazonaws.com"', "  # here")
+            ),
+            Case(resources=PICTURES + distribution("others.s3.amazonaws.com")),
+        ),
+        (
+            Case(resources=PICTURES + distribution("!GetAtt Pictures.DomainName", "  # here")),
+            Case(resources=PICTURES + distribution("example.com")),
         ),
     ],
     "TS701": [

@@ -26,8 +26,8 @@ def of_type(template: Template, kind: str) -> list[dict[str, Any]]:
     ("event", "said"),
     [
         ("- kafka: {topic: x}", "the event type “kafka” is not supported here. Supported: "
-                                "alb, cloudwatchLog, cognitoUserPool, eventBridge, http, httpApi, "
-                                "s3, schedule, sns, sqs, stream."),
+                                "alb, cloudFront, cloudwatchLog, cognitoUserPool, eventBridge, "
+                                "http, httpApi, s3, schedule, sns, sqs, stream."),
         ("- {s3: a-bucket, sqs: x}", "must have exactly one event type; it has s3, sqs"),
         ("- {}", "must have exactly one event type; it has none"),
         ("- s3", "functions.greet.events.0: input should be a valid dictionary (found 's3')"),

@@ -32,6 +32,7 @@ SHORTEST = {
         "{listenerArn: 'arn:aws:elasticloadbalancing:us-east-1:000000000000:listener/app/a/b/c',"
         " priority: 1, conditions: {path: /}}"
     ),
+    "cloudFront": "{eventType: viewer-request, origin: 's3://papers.s3.amazonaws.com'}",
     "cloudwatchLog": "/aws/lambda/orders",
     "cognitoUserPool": "{pool: people, trigger: PreSignUp}",
     "eventBridge": "{schedule: rate(1 hour)}",
@@ -174,9 +175,9 @@ def test_a_type_can_be_a_key_of_the_function(with_address: Any, project: Project
         ("    address: {port: 1}\n", "functions.greet.address.port: is not supported here. "
                                      "Supported: cors."),
         ("    events: [{address: true}]\n", "the event type “address” is not supported here. "
-                                            "Supported: alb, cloudwatchLog, cognitoUserPool, "
-                                            "eventBridge, http, httpApi, s3, schedule, sns, sqs, "
-                                            "stream."),
+                                            "Supported: alb, cloudFront, cloudwatchLog, "
+                                            "cognitoUserPool, eventBridge, http, httpApi, s3, "
+                                            "schedule, sns, sqs, stream."),
     ],
 )  # fmt: skip
 def test_a_key_of_the_function_is_checked(

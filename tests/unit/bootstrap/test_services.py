@@ -223,13 +223,6 @@ SCHEDULE: dict[str, Any] = {
          {"VersioningConfiguration": {"Status": "Enabled"}}),
         ("AWS::ApiGatewayV2::Api", {"Name": "shop", "ProtocolType": "HTTP"},
          {"Description": "text"}),
-        ("AWS::CloudFront::Distribution",
-         {"DistributionConfig": {
-             "Comment": "one", "Enabled": True,
-             "Origins": [{"Id": "o", "DomainName": "b.s3.amazonaws.com",
-                          "S3OriginConfig": {"OriginAccessIdentity": ""}}],
-             "DefaultCacheBehavior": {"TargetOriginId": "o", "ViewerProtocolPolicy": "allow-all"}}},
-         None),
     ],
 )  # fmt: skip  # a table
 def test_made_once_left_alone_and_changed(

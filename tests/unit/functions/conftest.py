@@ -57,6 +57,7 @@ with patch.dict(os.environ, SETTINGS):
         "archive_brand",
         "audit_brand",
         "brand_admin_signin",
+        "brand_edge_redirect",
         "brand_review_reminder",
         "count_usage",
         "delete_brand",

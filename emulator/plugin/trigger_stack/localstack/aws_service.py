@@ -10,6 +10,7 @@ Test: ``tests/unit/plugin/test_aws_service.py``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from localstack.aws.api import CommonServiceException, RequestContext
@@ -22,7 +23,12 @@ from trigger_stack.services.operations import Caller, Operation, operations
 
 def dispatch_table(service: object) -> DispatchTable:
     """A handler for each marked operation of a service."""
-    return {name: _handler(method) for name, method in operations(service).items()}
+    return handlers_of(operations(service))
+
+
+def handlers_of(methods: Mapping[str, Operation]) -> DispatchTable:
+    """A handler for each operation by its AWS name."""
+    return {name: _handler(method) for name, method in methods.items()}
 
 
 def as_aws_error(error: ServiceError) -> CommonServiceException:

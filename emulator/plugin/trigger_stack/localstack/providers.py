@@ -22,8 +22,8 @@ def apigatewayv2() -> Service:
 
 @aws_provider()
 def cloudfront() -> Service:
-    """CloudFront: moto's control plane."""
-    from trigger_stack.localstack.cloudfront import create_service
+    """CloudFront: the control plane; the engine serves distributions."""
+    from trigger_stack.localstack.cloudfront.provider import create_service
 
     return create_service()
 

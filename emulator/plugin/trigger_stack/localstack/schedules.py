@@ -122,6 +122,7 @@ class ClockRoutes:
         if request.method == "POST":
             try:
                 scheduler().move_to(_moment(json.loads(request.data)["at"]))
+                _tell_the_engine()
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 return _answer(400, {"message": f"at: write an ISO 8601 time or “real”: {error}"})
         clock = scheduler().clock
@@ -136,6 +137,16 @@ class ClockRoutes:
                 },
             },
         )
+
+
+def _tell_the_engine() -> None:
+    """What CloudFront keeps gets old by the same clock."""
+    from trigger_stack.localstack.lambda_engine.control_plane import control_plane
+
+    def ahead_s() -> float:
+        return scheduler().clock.offset.total_seconds()
+
+    control_plane().push("clock", ahead_s)
 
 
 def _moment(at: str) -> datetime | None:

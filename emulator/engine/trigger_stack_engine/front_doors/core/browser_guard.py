@@ -19,6 +19,7 @@ _LOCAL_SUFFIXES = (
     ".localhost",
     ".localhost.localstack.cloud",  # resolves to 127.0.0.1 by its owner's promise
     ".amazonaws.com",  # what SDKs send when only the address was changed
+    ".on.aws",  # the same, of function URLs
     ".internal",  # reserved: no site can have it (host.docker.internal)
 )
 

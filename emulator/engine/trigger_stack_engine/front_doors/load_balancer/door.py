@@ -170,6 +170,13 @@ class LoadBalancers:
                 return await self._act(listener, rule.action, request)
         return page(503)  # not reached: the default rule holds for everything
 
+    async def answer_named(self, name: str, request: HttpRequest) -> HttpResponse | None:
+        """The response of a load balancer's oldest listener; ``None``: there is none."""
+        for arn, listener in self._listeners.items():
+            if listener.balancer == name:
+                return await self.answer(arn, request)
+        return None
+
     def _refusal(self, listener: Listener, request: HttpRequest) -> str | None:
         def header(name: str) -> str | None:
             value = request.header(name)

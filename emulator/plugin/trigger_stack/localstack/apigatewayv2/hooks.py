@@ -23,6 +23,7 @@ from trigger_stack.localstack.apigatewayv2.store import apis
 from trigger_stack.localstack.function_urls import edge as function_urls
 from trigger_stack.services.apigatewayv2.models import Api
 from trigger_stack.services.apigatewayv2.settings import InvalidSettingError, Settings
+from trigger_stack.services.cloudfront.settings import Settings as CloudFrontSettings
 from trigger_stack.services.elbv2.settings import Settings as LoadBalancerSettings
 from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
 from trigger_stack_engine.front_doors.http_api.execute import refuse
@@ -47,6 +48,7 @@ def start_http_apis() -> None:
     try:
         settings = Settings.from_environment(config.GATEWAY_LISTEN[0].port)
         LoadBalancerSettings.from_environment()  # refused now, not when the first one is made
+        CloudFrontSettings.from_environment()
         if settings.port:
             listen = {"host": settings.listen, "port": settings.port, "api_id": settings.api_id}
             control_plane().push("listen", lambda: listen)

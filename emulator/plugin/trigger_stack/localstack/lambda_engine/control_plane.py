@@ -32,7 +32,7 @@ from trigger_stack_engine.wire import ConnectionLostError, Header, Message, Remo
 
 LOG = logging.getLogger(__name__)
 #: Calls of the engine that may take long.
-_SIDE_BY_SIDE = frozenset({"send", "rest_integration"})
+_SIDE_BY_SIDE = frozenset({"send", "rest_integration", "bucket"})
 _READS = ("Get", "List", "Invoke")
 
 
@@ -147,6 +147,11 @@ class ControlPlane:
                 from trigger_stack.localstack.apigateway import integration
 
                 return integration.answer(header, body)
+            case "bucket":
+                # Imported here: only a distribution needs it.
+                from trigger_stack.localstack.cloudfront import bucket
+
+                return bucket.answer(header, body)
             case "access_key":
                 return {"key": access_keys.find(header["access_key"])}, b""
             case other:

@@ -1,1 +1,1 @@
-"""Amazon CloudFront: moto's control plane, so that an invalidation can be made and read back."""
+"""Amazon CloudFront: the control plane; the engine serves distributions."""

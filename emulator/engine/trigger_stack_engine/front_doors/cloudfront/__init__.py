@@ -1,0 +1,1 @@
+"""CloudFront distributions: cache behaviours, the cache, origins and Lambda@Edge."""
