@@ -69,6 +69,7 @@ with patch.dict(os.environ, SETTINGS):
         "invalidate_cdn",
         "list_brands",
         "logo_by_mail",
+        "mirror_brand",
         "notify_brand",
         "patch_brand",
         "process_logo",
