@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bootstrap import console, dotenv
+from bootstrap import console, dotenv, project
 from bootstrap.errors import EXIT_FAILED, TriggerStackError
 
 app = typer.Typer(
@@ -21,9 +21,11 @@ app = typer.Typer(
     help="Creates and looks after the stack that serverless.yml describes.",
 )
 
-File = Annotated[Path, typer.Option("--file", "-f", help="The definition file.", show_default=True)]
+File = Annotated[
+    Path | None,
+    typer.Option("--file", "-f", help="The definition file; else SERVERLESS, APP, this folder's."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what changed.")]
-DEFAULT_FILE = Path("serverless.yml")
 
 
 @app.command()
@@ -47,21 +49,22 @@ def stop() -> None:
 
 @app.command()
 def up(
-    file: File = DEFAULT_FILE,
+    file: File = None,
     quiet: Quiet = False,
     start: Annotated[bool, typer.Option("--start", help="Start the emulator first.")] = False,
 ) -> None:
     """Create everything in serverless.yml; what is there already stays."""
     from bootstrap.commands import status, up
 
-    deployment = up.run(file, quiet=quiet, start=start)
+    definition = project.definition(file)
+    deployment = up.run(definition, quiet=quiet, start=start)
     if not quiet:
-        status.print_try_it(file, deployment.created)
+        status.print_try_it(definition, deployment.created)
 
 
 @app.command()
 def check(
-    file: File = DEFAULT_FILE,
+    file: File = None,
     form: Annotated[str, typer.Option("--format", help="text, json or sarif.")] = "text",
     *,
     strict: Annotated[bool, typer.Option("--strict", help="Fail for warnings, too.")] = False,
@@ -71,15 +74,15 @@ def check(
 
     if form not in list(check.Format):
         raise typer.BadParameter("must be text, json or sarif", param_hint="--format")
-    raise typer.Exit(check.run(file, check.Format(form), strict=strict))
+    raise typer.Exit(check.run(project.definition(file), check.Format(form), strict=strict))
 
 
 @app.command()
-def status(file: File = DEFAULT_FILE) -> None:
+def status(file: File = None) -> None:
     """Show what runs, what each trigger fires, and what waits in the queues."""
     from bootstrap.commands import status
 
-    status.run(file)
+    status.run(project.definition(file))
 
 
 @app.command()
@@ -208,7 +211,7 @@ def watch() -> None:
     """Run functions from the working tree: a saved file counts at the next invocation."""
     from bootstrap.commands import functions
 
-    functions.run("watch")
+    functions.watch(project.definition())
 
 
 @app.command()
@@ -230,12 +233,12 @@ def shell() -> None:
 @app.command()
 def test(
     paths: Annotated[list[str] | None, typer.Argument(help="What to run; all by default.")] = None,
-    file: File = DEFAULT_FILE,
+    file: File = None,
 ) -> None:
     """Run the tests against the running stack, or one that is started for them."""
     from bootstrap.commands import test
 
-    raise typer.Exit(test.run(file, paths or ["tests"]))
+    raise typer.Exit(test.run(file or project.OWN, paths or ["tests"]))
 
 
 def main() -> None:

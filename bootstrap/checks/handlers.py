@@ -29,16 +29,18 @@ def check_function(template: Template, resource: Resource) -> None:
             wanted["Runtime"],
             wanted["Code"]["Patterns"],
             template.document,
+            wanted["Code"].get("Module", ""),
         )
 
 
 def check_handler(
-    key: str, handler: str, runtime: str, patterns: list[str], document: Document
+    key: str, handler: str, runtime: str, patterns: list[str], document: Document, folder: str = ""
 ) -> None:
     """Look for the handler of function ``key`` in its file (AWS Lambda, "Define handler").
 
     Args:
         patterns: the ``package.patterns`` that its deployment package is made with.
+        folder: the folder of the project that is at the package's top.
 
     Raises:
         DefinitionError: no such file, it is not packaged, it is not Python, or nothing in it has
@@ -56,6 +58,7 @@ def check_handler(
             *path,
         )
     root = document.root.resolve()
+    module = f"{folder}/{module}" if folder else module
     files = [root / f"{module}{suffix}" for suffix in suffixes]
     found = next((file for file in files if file.is_file()), None)
     if found is None:

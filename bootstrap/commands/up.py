@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from bootstrap import builds
 from bootstrap.checks import examine, refuse
 from bootstrap.checks.findings import Severity
 from bootstrap.commands.load import load_template
@@ -47,6 +48,7 @@ def _run(template: Template, *, quiet: bool, start: bool) -> Deployment:
     context = Context(settings, template.service)
     if start:
         choice.start(settings, quiet=quiet, meanwhile=context.warm_up)
+    builds.prepare(template)
     started = time.monotonic()
     with Progress(
         TextColumn("{task.description}"),

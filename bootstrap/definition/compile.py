@@ -13,6 +13,7 @@ from bootstrap.definition import naming
 from bootstrap.definition.document import Document
 from bootstrap.definition.events import EVENT_TYPES
 from bootstrap.definition.model import Function, Service, known_runtimes, parse_service
+from bootstrap.definition.requirements import LAYER_ID, PLUGIN, PythonRequirements
 from bootstrap.template import Resource, Template
 
 
@@ -31,10 +32,15 @@ def compile_template(document: Document) -> Template:
     )
     for key in service.layers:
         _compile_layer(key, service, template)
+    packages = PythonRequirements(document, service.custom)
+    provider = service.provider
+    if layer := packages.layer(service.service, provider.stage, provider.runtime):
+        path = ("custom", "pythonRequirements", "layer")
+        template.add(Resource(LAYER_ID, "AWS::Lambda::LayerVersion", layer, path))
     if service.functions:
         template.add(_role(service))
     for key, function in service.functions.items():
-        _compile_function(key, function, service, template)
+        _compile_function(key, function, service, template, packages)
     _compile_triggers(service, template)
     _compile_resources(service, template)
     return template
@@ -131,7 +137,13 @@ def _role(service: Service) -> Resource:
     return Resource(naming.ROLE_ID, "AWS::IAM::Role", properties, ("provider", "iam"))
 
 
-def _compile_function(key: str, function: Function, service: Service, template: Template) -> None:
+def _compile_function(
+    key: str,
+    function: Function,
+    service: Service,
+    template: Template,
+    packages: PythonRequirements,
+) -> None:
     path = ("functions", key)
     provider = service.provider
     runtime = function.runtime or provider.runtime
@@ -149,7 +161,7 @@ def _compile_function(key: str, function: Function, service: Service, template: 
     template.add(Resource(naming.log_group_id(key), "AWS::Logs::LogGroup", log_group, path))
 
     properties: dict[str, Any] = {
-        "Code": _code(key, function, service, template),
+        "Code": _code(key, function, service, template, packages),
         "Handler": function.handler,
         "Runtime": runtime,
         "FunctionName": name,
@@ -184,19 +196,57 @@ def _compile_function(key: str, function: Function, service: Service, template: 
     _compile_invoke_config(key, function, template)
 
 
-def _code(key: str, function: Function, service: Service, template: Template) -> dict[str, Any]:
+def _code(
+    key: str,
+    function: Function,
+    service: Service,
+    template: Template,
+    packages: PythonRequirements,
+) -> dict[str, Any]:
     """What the function's package is made of: files, or an archive that is there already."""
     root = template.document.root
     own = function.package.artifact
     artifact = own or (None if function.package.individually else service.package.artifact)
     if artifact is None:
-        return {"Root": str(root), "Patterns": _patterns(service, function)}
+        code: dict[str, Any] = {"Root": str(root), "Patterns": _patterns(service, function)}
+        module = _module(key, function, service, template, packages)
+        if module:
+            code["Module"] = module
+        runtime = function.runtime or service.provider.runtime or ""
+        if source := packages.of_function(runtime, module, function.vendor):
+            code["Requirements"] = source
+        return code
     if not (root / artifact).is_file():
         path = ("functions", key, "package") if own else ("package",)
         template.document.fail(
             f"functions.{key}: there is no {artifact}. Build it before.", *path, "artifact"
         )
     return {"Archive": str(root / artifact)}
+
+
+def _module(
+    key: str,
+    function: Function,
+    service: Service,
+    template: Template,
+    packages: PythonRequirements,
+) -> str | None:
+    """The folder that alone is in the function's package, at its top; None: the project's."""
+    for name in ("module", "vendor"):
+        if getattr(function, name) is not None and not packages.used:
+            template.document.fail(
+                f"functions.{key}.{name} is a setting of {PLUGIN}, which is not among plugins.",
+                *("functions", key, name),
+            )
+    individually = service.package.individually or function.package.individually
+    if function.module in (None, ".") or not individually:
+        return None
+    module = function.module.strip("/").removeprefix("./")
+    if not (template.document.root / module).is_dir():
+        template.document.fail(
+            f"functions.{key}: there is no folder {module}.", "functions", key, "module"
+        )
+    return module
 
 
 def _patterns(service: Service, function: Function) -> list[str]:

@@ -72,6 +72,7 @@ class Document:
         notes: what was left out of ``data``, or read otherwise, and why.
         columns: 1-based column of the same.
         text: the content as it was read, comments included.
+        plugins: the framework's plugins that it names.
     """
 
     path: Path
@@ -80,6 +81,7 @@ class Document:
     notes: list[Note] = field(default_factory=list)
     columns: dict[KeyPath, int] = field(default_factory=dict)
     text: str = ""
+    plugins: list[str] = field(default_factory=list)
 
     @property
     def root(self) -> Path:

@@ -190,6 +190,8 @@ class _Function(Model):
     environment: dict[str, EnvironmentValue] = {}
     layers: list[Reference] = []
     package: Package = Package()
+    module: str | None = None
+    vendor: str | None = None
     events: list[dict[str, Any]] = []
     destinations: Destinations | None = None
     maximumRetryAttempts: int | None = Field(None, ge=0, le=2)
