@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from bootstrap.template import Template
 
 FOLDER = Path(".build/packages")
+#: As the engine knows it: trigger_stack_engine.environments.hot_reload.
+_MODULE_FILE = ".trigger-stack-module"
 _KEPT_ARCHIVES = 60
 #: Smaller archives are made as quickly as they are read.
 _WORTH_KEEPING = 1_000_000
@@ -70,13 +72,12 @@ def _install_with_progress(
     users = ", ".join(owners[:3]) + (f" and {len(owners) - 3} more" if len(owners) > 3 else "")
     began = time.monotonic()
     with out.status(f"installing {name} for {users}"):
-        _install(identity, source, name)
-    count = len(list((FOLDER / identity).glob("*.dist-info")))
-    shown = f"{count} packages " if count else ""
-    out.print(f"installed {name} for {users}: {shown}in {time.monotonic() - began:.1f} s")
+        count = _install(identity, source, name)
+    out.print(f"installed {name} for {users}: {count} packages in {time.monotonic() - began:.1f} s")
 
 
-def _install(identity: str, source: dict[str, Any], name: str) -> None:
+def _install(identity: str, source: dict[str, Any], name: str) -> int:
+    """Install the packages; returns how many there are."""
     python = _PYTHON.fullmatch(source["Runtime"])
     own = "{}.{}".format(*sys.version_info[:2])
     version = python[1] if python else own
@@ -104,9 +105,11 @@ def _install(identity: str, source: dict[str, Any], name: str) -> None:
                 said = done.stderr.strip() or done.stdout.strip()
                 raise DeployError(f"{name} could not be installed:\n{said}")
             target.mkdir(exist_ok=True)  # no requirements at all
+            count = len(list(target.glob("*.dist-info")))
             _tidy(target, source)
             with contextlib.suppress(OSError):  # another run was quicker
                 target.rename(FOLDER / identity)
+            return count
     except OSError as error:
         raise DeployError(f"{name} could not be installed: {_reason(error)}") from error
 
@@ -241,11 +244,15 @@ def function_archive(code: Mapping[str, Any]) -> bytes | None:
     if "Archive" in code:
         return Path(code["Archive"]).read_bytes()
     root, module = Path(code["Root"]), code.get("Module")
-    own = {name.as_posix(): root / name for name in select(root, code["Patterns"])}
+    own: dict[str, Path | bytes] = {n.as_posix(): root / n for n in select(root, code["Patterns"])}
     if module:
         top = f"{module}/"
         own = {k.removeprefix(top): file for k, file in own.items() if k.startswith(top)}
-    return _archive(_packages(code.get("Requirements")) | own) if own else None
+    if not own:
+        return None
+    if module:  # for make watch, which looks for the files of a package in the project
+        own[_MODULE_FILE] = module.encode()
+    return _archive({**_packages(code.get("Requirements")), **own})
 
 
 def layer_archive(content: Mapping[str, Any]) -> bytes:
@@ -260,13 +267,15 @@ def layer_archive(content: Mapping[str, Any]) -> bytes:
     return _archive({f"python/{name}": file for name, file in packages.items()})
 
 
-def _archive(files: dict[str, Path]) -> bytes:
+def _archive(files: Mapping[str, Path | bytes]) -> bytes:
     """The archive of some files; a large one is kept, for the next run needs its hash again."""
-    if sum(file.stat().st_size for file in files.values()) < _WORTH_KEEPING:
+    sizes = (file.stat().st_size for file in files.values() if isinstance(file, Path))
+    if sum(sizes) < _WORTH_KEEPING:
         return zip_entries(files)
     digest = hashlib.sha256()
     for name, file in sorted(files.items()):
-        digest.update(f"{name}\0{file}\0{_facts(file)}\n".encode())
+        facts = f"{file}\0{_facts(file)}".encode() if isinstance(file, Path) else file
+        digest.update(name.encode() + b"\0" + facts + b"\n")
     kept = FOLDER / f"archive-{digest.hexdigest()[:20]}.zip"
     with contextlib.suppress(OSError):
         return kept.read_bytes()

@@ -95,16 +95,16 @@ def zip_files(root: Path, files: Iterable[Path]) -> bytes:
     return zip_entries({file.as_posix(): root / file for file in files})
 
 
-def zip_entries(files: Mapping[str, Path]) -> bytes:
-    """A zip file of ``files``, by their names in it, the same for equal content."""
+def zip_entries(files: Mapping[str, Path | bytes]) -> bytes:
+    """A zip file of ``files`` or contents, by their names in it, the same for equal content."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name, source in sorted(files.items()):
             info = zipfile.ZipInfo(name, _EPOCH)
-            mode = 0o755 if source.stat().st_mode & 0o111 else 0o644
-            info.external_attr = mode << 16
+            runs = isinstance(source, Path) and source.stat().st_mode & 0o111
+            info.external_attr = (0o755 if runs else 0o644) << 16
             info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, source.read_bytes())
+            archive.writestr(info, source.read_bytes() if isinstance(source, Path) else source)
     return buffer.getvalue()
 
 
