@@ -36,6 +36,10 @@ debug: ## Start the next environment under debugpy: FUNCTION=get_brand
 check: ## Say where an event could vanish, before anything is created [STRICT=1] [FORMAT=json|sarif]
 	@$(STACK) check $(if $(STRICT),--strict) $(if $(FORMAT),--format "$(FORMAT)")
 
+.PHONY: init
+init: setup ## Begin a project with a function for each kind of trigger: APP=../mine [TRIGGERS=http,sqs]
+	@$(PY) -m bootstrap init "$(APP)" --triggers "$(TRIGGERS)"
+
 .PHONY: clean
 clean: down ## Stop and remove state, set-up and caches
 	@rm -rf .trigger-stack .build .venv .serverless .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,6 +5,7 @@ Each command imports what it needs: ``stop`` is not to wait for boto3 and pydant
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -75,6 +76,20 @@ def check(
     if form not in list(check.Format):
         raise typer.BadParameter("must be text, json or sarif", param_hint="--format")
     raise typer.Exit(check.run(project.definition(file), check.Format(form), strict=strict))
+
+
+@app.command()
+def init(
+    folder: Annotated[str, typer.Argument(help="Where to; APP by default.")] = "",
+    triggers: Annotated[str, typer.Option(help="Kinds of triggers, with commas.")] = "",
+) -> None:
+    """Begin a project: one function for each kind of trigger; overwrites nothing."""
+    from bootstrap.init import write
+
+    folder = folder or os.environ.get("APP", "")
+    for file in write.run(folder, triggers):
+        console.out.print(f"wrote {file}", markup=False)
+    console.out.print(f"Next: make up APP={folder}", markup=False)
 
 
 @app.command()
