@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from bootstrap import builds
+from bootstrap import builds, local_port
 from bootstrap.checks import examine, refuse
 from bootstrap.checks.findings import Severity
 from bootstrap.commands.load import load_template
@@ -66,6 +66,7 @@ def _run(template: Template, *, quiet: bool, start: bool) -> Deployment:
                 progress.console.print(f"{outcome} {resource.logical_id} ({resource.type})")
 
         deployment = apply(template, context, report)
+    local_port.give_to(template, deployment.created, context)
     seconds = time.monotonic() - started
     for leftover in deployment.leftovers:
         out.print(str(leftover), markup=False)

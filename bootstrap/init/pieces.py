@@ -115,7 +115,7 @@ PIECES: Final[dict[str, Piece]] = {
       - sns:
           arn: !Ref News
           topicName: ${self:service}-${sls:stage}-news
-          redrivePolicy: { deadLetterTargetArn: !GetAtt SnsFailures.Arn }
+          redrivePolicy: { deadLetterTargetRef: SnsFailures }
     destinations:
       onFailure: { type: sqs, arn: !GetAtt SnsFailures.Arn }
 """,
@@ -127,8 +127,7 @@ PIECES: Final[dict[str, Piece]] = {
     News:
       Type: AWS::SNS::Topic
       Properties: { TopicName: "${self:service}-${sls:stage}-news" }
-"""
-        + _POLICY % {"queue": "SnsFailures", "service": "sns"},
+""",
         queues=(("SnsFailures", "sns-failures"),),
     ),
     "sqs": Piece(
