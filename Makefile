@@ -10,7 +10,15 @@ PYTEST := $(PY) -m pytest
 ##@ Run
 .PHONY: up
 up: ## Set up, start and create everything in serverless.yml
-	@$(STACK) up
+	@$(STACK) up $(if $(PRUNE),--prune "$(PRUNE)")
+
+.PHONY: plan
+plan: ## Show what make up would create, change, replace and delete [PRUNE=all] [FORMAT=json]
+	@$(STACK) plan $(if $(PRUNE),--prune "$(PRUNE)") $(if $(filter json,$(FORMAT)),--json)
+
+.PHONY: outputs
+outputs: ## Print the Outputs of the definition and the stack's addresses [FORMAT=json|env]
+	@$(STACK) outputs $(if $(FORMAT),--format "$(FORMAT)")
 
 .PHONY: down
 down: ## Stop; nothing keeps running (serverless.yml and your files stay)

@@ -43,8 +43,11 @@ _NOT_COPIED = (".git", "node_modules", ".venv", "build", "__pycache__", "*.egg-i
 _UNZIP = '"""The packages are not zipped here: they are beside the handler."""\n'
 
 
-def prepare(template: Template) -> None:
+def prepare(template: Template, *, quiet: bool = False) -> None:
     """Install the packages of every function and layer that has some, and say what takes time.
+
+    Args:
+        quiet: say it on standard error, for standard output is for a program.
 
     Raises:
         DeployError: a package could not be installed; the message has the installer's own words.
@@ -60,13 +63,16 @@ def prepare(template: Template) -> None:
             owners.setdefault(identity, []).append(str(resource.path[-1]))
     for identity, source in wanted.items():
         if not (FOLDER / identity).is_dir():
-            _install_with_progress(identity, source, owners[identity], template.document.root)
+            users = owners[identity]
+            _install_with_progress(identity, source, users, template.document.root, quiet=quiet)
 
 
 def _install_with_progress(
-    identity: str, source: dict[str, Any], owners: list[str], root: Path
+    identity: str, source: dict[str, Any], owners: list[str], root: Path, *, quiet: bool
 ) -> None:
-    from bootstrap.console import out
+    from bootstrap import console
+
+    out = console.err if quiet else console.out
 
     name = os.path.relpath(source["File"], root)
     users = ", ".join(owners[:3]) + (f" and {len(owners) - 3} more" if len(owners) > 3 else "")

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from bootstrap import console, dotenv, project
-from bootstrap.errors import EXIT_FAILED, TriggerStackError
+from bootstrap.errors import EXIT_FAILED, TriggerStackError, WrongUseError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +26,8 @@ File = Annotated[
     Path | None,
     typer.Option("--file", "-f", help="The definition file; else SERVERLESS, APP, this folder's."),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Prune = Annotated[str, typer.Option(help="all: also what may hold data, when it is to go.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what changed.")]
 
 
@@ -53,14 +55,42 @@ def up(
     file: File = None,
     quiet: Quiet = False,
     start: Annotated[bool, typer.Option("--start", help="Start the emulator first.")] = False,
+    prune: Prune = "",
 ) -> None:
-    """Create everything in serverless.yml; what is there already stays."""
+    """Create everything in serverless.yml, change what differs, remove what it has no longer."""
     from bootstrap.commands import status, up
 
     definition = project.definition(file)
-    deployment = up.run(definition, quiet=quiet, start=start)
+    deployment = up.run(definition, quiet=quiet, start=start, prune=_prune(prune))
     if not quiet:
         status.print_try_it(definition, deployment.created)
+
+
+def _prune(text: str) -> bool:
+    if text not in ("", "all"):
+        raise WrongUseError(f"PRUNE={text}: must be all, or nothing.")
+    return bool(text)
+
+
+@app.command()
+def plan(file: File = None, *, as_json: AsJson = False, prune: Prune = "") -> None:
+    """Show what up would create, change, replace and delete; changes nothing."""
+    from bootstrap.commands import plan
+
+    plan.run(project.definition(file), as_json=as_json, prune=_prune(prune))
+
+
+@app.command()
+def outputs(
+    file: File = None,
+    form: Annotated[str, typer.Option("--format", help="json or env.")] = "json",
+) -> None:
+    """Print the definition's Outputs and the stack's addresses, as they are now."""
+    from bootstrap.commands import outputs
+
+    if form not in ("json", "env"):
+        raise typer.BadParameter("must be json or env", param_hint="--format")
+    outputs.show(project.definition(file), form)
 
 
 @app.command()
@@ -157,9 +187,6 @@ def chaos(
         "function": function,
     }
     chaos.run({name: value for name, value in wanted.items() if value}, off=off)
-
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()

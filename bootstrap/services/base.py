@@ -26,6 +26,8 @@ class Outcome(StrEnum):
     CREATED = "created"
     CHANGED = "changed"
     UNCHANGED = "unchanged"
+    #: Deleted and made anew, because AWS cannot change a property of it.
+    REPLACED = "replaced"
 
 
 class ReplacementError(Exception):
@@ -93,6 +95,10 @@ class ResourceType:
             triggers and permissions have it: what may hold data is never deleted.
         exists: whether the resource is still there.
         delete_with: the ``awslocal`` command that deletes it, with fields from its key.
+        holds_data: whether something is lost with it that the definition cannot bring back. Then it
+            is deleted only when the user asks for that. Types that hold nothing say so.
+        delete: deletes it, where that takes more than the operation of ``delete_with``.
+        lost: what would be lost with it, in words (``3 items``); empty when it is empty.
     """
 
     ensure: Callable[[Context, str, Properties], tuple[Outcome, Physical]]
@@ -102,6 +108,9 @@ class ResourceType:
     remove: Callable[[Context, Key], bool] | None = None
     exists: Callable[[Context, Key], bool] | None = None
     delete_with: str = ""
+    holds_data: bool = True
+    delete: Callable[[Context, Key], None] | None = None
+    lost: Callable[[Context, Key], str] | None = None
 
     def problem(self, properties: Properties) -> Finding | None:
         """The problem with the names or shapes of ``properties``, or None."""

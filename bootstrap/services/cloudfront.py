@@ -79,6 +79,19 @@ def _exists(context: Context, key: Key) -> bool:
     )
 
 
+def _delete(context: Context, key: Key) -> None:
+    """Disable a distribution, and delete it (CloudFront, "Deleting a distribution")."""
+    cloudfront, identity = context.client("cloudfront"), key["Ref"]
+    answer = cloudfront.get_distribution_config(Id=identity)
+    config, tag = answer["DistributionConfig"], answer["ETag"]
+    if config["Enabled"]:
+        disabled = {**config, "Enabled": False}
+        tag = cloudfront.update_distribution(Id=identity, IfMatch=tag, DistributionConfig=disabled)[
+            "ETag"
+        ]
+    cloudfront.delete_distribution(Id=identity, IfMatch=tag)
+
+
 RESOURCE_TYPES = {
     "AWS::CloudFront::Distribution": ResourceType(
         _distribution,
@@ -96,5 +109,7 @@ RESOURCE_TYPES = {
         },
         exists=_exists,
         delete_with="cloudfront delete-distribution --id {Ref}",
+        holds_data=False,
+        delete=_delete,
     ),
 }

@@ -434,6 +434,7 @@ RESOURCE_TYPES = {
         },
         exists=_function_exists,
         delete_with="lambda delete-function --function-name {Ref}",
+        holds_data=False,
     ),
     "AWS::Lambda::Permission": ResourceType(
         _permission,

@@ -43,5 +43,6 @@ RESOURCE_TYPES = {
         {"RetentionInDays": shapes.number(1)},
         exists=_exists,
         delete_with="logs delete-log-group --log-group-name {Ref}",
+        holds_data=False,  # as CloudFormation has it: a function's log goes with the function
     ),
 }

@@ -31,5 +31,6 @@ RESOURCE_TYPES = {
         {"EmailIdentity": shapes.text},
         exists=_exists,
         delete_with="ses delete-identity --identity {Ref}",
+        holds_data=False,
     ),
 }
