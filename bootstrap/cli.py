@@ -5,6 +5,7 @@ Each command imports what it needs: ``stop`` is not to wait for boto3 and pydant
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -301,9 +302,18 @@ def main() -> None:
         url = Settings.from_environment().endpoint_url
         console.fail(f"Nothing answers at {url}. Start the stack with: make up")
         sys.exit(EXIT_FAILED)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        console.fail(f"{error.filename or 'a file'} cannot be written: {error.strerror}.")
+        sys.exit(EXIT_FAILED)
     except KeyboardInterrupt:
         console.fail("stopped")
         sys.exit(EXIT_FAILED)
+
+
+#: No permission, a read-only file system, a full disk.
+_NO_ROOM = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 
 def _unreachable() -> tuple[type[Exception], ...]:

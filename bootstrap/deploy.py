@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from graphlib import TopologicalSorter
 
@@ -128,7 +128,7 @@ def apply(
     known = _Known(planned, before, prune)
     try:
         _deploy(template, ordered, context, progress, deployment, known)
-        _drop_leftovers(before, deployment, context, prune=prune)
+        _drop_leftovers(before, template, deployment, context, prune=prune)
     except TriggerStackError:
         # What both runs made stays known to the next one.
         with suppress(BotoCoreError, ClientError):  # the failure itself is what the user must see
@@ -142,7 +142,12 @@ def apply(
 
 
 def _drop_leftovers(
-    before: list[Made], deployment: Deployment, context: Context, *, prune: bool
+    before: list[Made],
+    template: Template,
+    deployment: Deployment,
+    context: Context,
+    *,
+    prune: bool,
 ) -> None:
     for made in removal.in_order(_without(before, deployment.made)):
         try:
@@ -153,7 +158,9 @@ def _drop_leftovers(
                 f"{error}"
             ) from error
         if leftover.removed or leftover.stays:
-            deployment.leftovers.append(leftover)
+            described = template.resources.get(made.logical_id)
+            old = described is not None and described.type == made.type
+            deployment.leftovers.append(replace(leftover, old=old))
 
 
 def _without(made: list[Made], others: list[Made]) -> list[Made]:

@@ -194,10 +194,10 @@ class Planner:
             properties = resolve(resource.properties, created, self.context.pseudo)
         except UnknownAttributeError as error:
             if made_anew:
-                return self._created(resource, recorded)
+                return self._depends(resource, recorded, made_anew)
             self.template.fail(resource, str(error))
         if not knows_all(properties):
-            return self._created(resource, recorded)
+            return self._depends(resource, recorded, made_anew)
         lost = refused = ""
         details: tuple[str, ...] = ()
         physical: Physical | None = None
@@ -223,7 +223,7 @@ class Planner:
         if outcome is Outcome.CHANGED:
             details = differences(view)
         if physical is None:
-            physical = _recorded_values(recorded)
+            physical = _recorded_values(recorded, anew=outcome is Outcome.REPLACED)
         step = Step(
             _ACTIONS[outcome],
             name,
@@ -244,31 +244,50 @@ class Planner:
         )
         return Looked(step, physical, made)
 
+    def _depends(self, resource: Resource, recorded: list[Made], made_anew: list[str]) -> Looked:
+        """A resource that refers to what is known only when it is made."""
+        kind = RESOURCE_TYPES[resource.type]
+        gone = kind.exists and recorded and not _exists(self.context, kind.exists, recorded[0])
+        if not recorded or gone:
+            return self._new(resource, recorded)
+        step = Step(
+            Action.CHANGE,
+            resource.logical_id,
+            resource.type,
+            _short(recorded[0].ref),
+            (f"refers to what is made anew: {', '.join(made_anew)}",),
+            line=self.template.document.line(resource.path),
+        )
+        return Looked(step, _recorded_values(recorded), [])
+
+    def _new(self, resource: Resource, recorded: list[Made]) -> Looked:
+        """A resource that is not there; with the values of the last run more can be said."""
+        line = self.template.document.line(resource.path)
+        step = Step(
+            Action.CREATE, resource.logical_id, resource.type, _given_name(resource), line=line
+        )
+        return Looked(step, _recorded_values(recorded), [])
+
     def _created(self, resource: Resource, recorded: list[Made]) -> Looked:
         """A resource that is not there; perhaps one of another name is, from the last run."""
         kind = RESOURCE_TYPES[resource.type]
-        action, lost = Action.CREATE, ""
-        details: tuple[str, ...] = ()
         whole = (one for one in recorded if "Ref" in one.key and "Endpoint" not in one.key)
         old = next(whole, None)
-        if old and kind.exists and _exists(self.context, kind.exists, old):
-            action = Action.REPLACE
-            stays = kind.holds_data and not self.prune
-            lost = "" if stays else lost_with(self.context, kind, old.key)
-            what = "stays; make up PRUNE=all deletes it" if stays else "is deleted"
-            details = (f"the one with the old name, {_short(old.ref or old.key['Ref'])}, {what}",)
+        if not (old and kind.exists and _exists(self.context, kind.exists, old)):
+            return self._new(resource, recorded)
+        stays = kind.holds_data and not self.prune
+        lost = "" if stays else lost_with(self.context, kind, old.key)
+        what = "stays; make up PRUNE=all deletes it" if stays else "is deleted"
         step = Step(
-            action,
+            Action.REPLACE,
             resource.logical_id,
             resource.type,
             _given_name(resource),
-            details,
+            (f"the one with the old name, {_short(old.ref or old.key['Ref'])}, {what}",),
             lost,
             line=self.template.document.line(resource.path),
         )
-        # With the values of the last run it can be said of more resources whether they change.
-        values = _recorded_values([] if action is Action.REPLACE else recorded)
-        return Looked(step, values, [])
+        return Looked(step, Physical(looking.MARK, AnyAttributes()), [])
 
     def _replacing(self, resource: Resource, recorded: list[Made]) -> tuple[str, str]:
         """What is lost by replacing a resource, and why a run would not do it."""
@@ -342,9 +361,17 @@ def _exists(context: Context, exists: Any, made: Made) -> bool:
         return False
 
 
-def _recorded_values(recorded: list[Made]) -> Physical:
+def _recorded_values(recorded: list[Made], *, anew: bool = False) -> Physical:
+    """The values of the last run.
+
+    Args:
+        anew: only those that follow from the name are sure.
+    """
     if recorded and recorded[0].ref:
-        return Physical(recorded[0].ref, recorded[0].attributes)
+        ref, attributes = recorded[0].ref, recorded[0].attributes
+        if anew:
+            attributes = AnyAttributes({k: v for k, v in attributes.items() if k == "Arn"})
+        return Physical(ref, attributes)
     return Physical(looking.MARK, AnyAttributes())
 
 
@@ -392,8 +419,15 @@ _MISSING = object()
 def _differences(name: str, wanted: Any, reads: list[Any]) -> list[str]:
     if isinstance(wanted, bytes):
         return ["the code differs"]
-    actual = next((v for read in reversed(reads) if (v := _find(name, read)) is not _MISSING), None)
-    return _compared(name, wanted, actual)
+    found = (v for read in reversed(reads) if (v := _find(name, read)) is not _MISSING)
+    actual = next(found, _MISSING)
+    if actual is _MISSING and name.endswith(_IDENTITIES):
+        return []
+    return _compared(name, wanted, None if actual is _MISSING else actual)
+
+
+#: The ends of arguments that say which resource is meant.
+_IDENTITIES = ("Name", "Rule", "Arn", "Id", "Url", "UUID", "Bucket")
 
 
 def _compared(name: str, wanted: Any, actual: Any) -> list[str]:
@@ -402,7 +436,7 @@ def _compared(name: str, wanted: Any, actual: Any) -> list[str]:
     if wanted == actual or (_empty(wanted) and _empty(actual)):
         return []
     if isinstance(wanted, dict) and isinstance(actual, dict):
-        names = [*wanted, *(key for key in actual if key not in wanted and name == "Variables")]
+        names = [*wanted, *(key for key in actual if key not in wanted and _is_whole(name))]
         return [
             line
             for key in names
@@ -413,6 +447,11 @@ def _compared(name: str, wanted: Any, actual: Any) -> list[str]:
         if wanted == arns:
             return []
     return [f"{name}: {_short(actual)} → {_short(wanted)}"]
+
+
+def _is_whole(name: str) -> bool:
+    """Whether what is not in a mapping is taken away."""
+    return name.endswith(("Variables", "Tags"))
 
 
 def _empty(value: Any) -> bool:

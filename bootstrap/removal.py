@@ -23,6 +23,7 @@ class Leftover:
         stays: whether the resource is still there.
         lost: what went with it.
         because: why AWS did not delete it; empty: because it may hold data.
+        old: whether the template has another in its place, of another name.
     """
 
     made: Made
@@ -30,12 +31,16 @@ class Leftover:
     stays: bool
     lost: str = ""
     because: str = ""
+    old: bool = False
 
     def __str__(self) -> str:
         name = f"{self.made.logical_id} ({self.made.type})"
+        if self.old:
+            name = f"the old {name}"
         if not self.stays:
             with_it = f", and {self.lost} with it" if self.lost else ""
-            return f"removed {name}: it is no longer described{with_it}"
+            why = "another is in its place" if self.old else "it is no longer described"
+            return f"removed {name}: {why}{with_it}"
         command = RESOURCE_TYPES[self.made.type].delete_with.format(**self.made.key)
         triggers = "its triggers are removed; " if self.removed else ""
         if self.because:

@@ -26,6 +26,9 @@ _STYLES = {
     Action.KEEP: "dim",
 }
 
+#: Of a table in a file or a pipe.
+_WIDTH = 200
+
 
 def run(file: Path, *, as_json: bool, prune: bool) -> None:
     """Print the plan.
@@ -69,7 +72,7 @@ def _table(planned: Plan, file: Path) -> Table:
         style = _STYLES[step.action]
         table.add_row(
             Text(step.action.value, style),
-            Text.assemble((step.logical_id, "bold"), f" ({kind}){name}\n", (place, "dim")),
+            Text.assemble((step.logical_id, "bold"), f" ({kind}){name}  ", (place, "dim")),
             Text("\n".join(details)),
             Text(step.lost, "bold red"),
         )

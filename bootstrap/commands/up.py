@@ -14,6 +14,7 @@ from bootstrap.commands import outputs
 from bootstrap.commands.load import load_template
 from bootstrap.console import out
 from bootstrap.deploy import Deployment, apply
+from bootstrap.errors import DeployError
 from bootstrap.lock import one_at_a_time
 from bootstrap.plan import Plan
 from bootstrap.runtime import choice
@@ -40,7 +41,12 @@ def run(file: Path, *, quiet: bool = False, start: bool = False, prune: bool = F
         many = "s" if warnings > 1 else ""
         out.print(f"{warnings} warning{many} about events that could vanish: make check")
     with one_at_a_time():
-        return _run(template, quiet=quiet, start=start, prune=prune)
+        try:
+            return _run(template, quiet=quiet, start=start, prune=prune)
+        except KeyboardInterrupt:
+            raise DeployError(
+                "stopped. What was made stays, and the next make up continues from there."
+            ) from None
 
 
 def _run(template: Template, *, quiet: bool, start: bool, prune: bool) -> Deployment:
