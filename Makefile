@@ -48,6 +48,11 @@ check: ## Say where an event could vanish, before anything is created [STRICT=1]
 init: setup ## Begin a project with a function for each kind of trigger: APP=../mine [TRIGGERS=http,sqs]
 	@$(PY) -m bootstrap init "$(APP)" --triggers "$(TRIGGERS)"
 
+.PHONY: package-aws
+package-aws: setup ## Package for AWS with osls, without an account, and say where: [STAGE=dev] [APP=]
+	@sh tests/osls/install.sh
+	@$(PY) -m bootstrap package-aws $(if $(STAGE),--stage "$(STAGE)")
+
 .PHONY: clean
 clean: down ## Stop and remove state, set-up and caches
 	@rm -rf .trigger-stack .build .venv .serverless .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -123,6 +123,17 @@ def init(
     console.out.print(f"Next: make up APP={folder}", markup=False)
 
 
+@app.command("package-aws")
+def package_aws(
+    file: File = None,
+    stage: Annotated[str, typer.Option(help="The stage; else the definition's own.")] = "",
+) -> None:
+    """Make what osls deploy would upload to AWS, without an account."""
+    from bootstrap.commands import package_aws
+
+    package_aws.run(project.definition(file), stage)
+
+
 @app.command()
 def status(file: File = None) -> None:
     """Show what runs, what each trigger fires, and what waits in the queues."""
