@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bootstrap.definition.document import Document, KeyPath
+from bootstrap.errors import did_you_mean
 from bootstrap.packaging import picks
 from bootstrap.template import Resource, Template
 
@@ -81,7 +82,12 @@ def check_handler(
             *path,
         )
     if found.suffix == ".py" and name not in _names(key, found, place, document, path):
-        document.fail(f"functions.{key}: {place} has no function “{name}” at its top level.", *path)
+        names = _names(key, found, place, document, path).names
+        document.fail(
+            f"functions.{key}: {place} has no function “{name}” at its top level."
+            f"{did_you_mean(name, names)}",
+            *path,
+        )
 
 
 def _names(key: str, file: Path, place: Path, document: Document, path: KeyPath) -> _Names:

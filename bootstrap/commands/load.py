@@ -21,7 +21,8 @@ def load_template(file: Path, stage: str | None = None) -> Template:
     """
     document = load_document(file)
     options = {"stage": stage} if stage else {}
-    resolve_variables(document, environment=project.environment(file), options=options)
+    environment = project.environment(file)
+    resolve_variables(document, environment=environment, options=options, collect=True)
     normalise(document)
     evaluate(document)
     return compile_template(document)

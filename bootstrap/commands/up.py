@@ -8,13 +8,13 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from bootstrap import builds, local_port
-from bootstrap.checks import examine, refuse
+from bootstrap.checks import everything, examine, refuse
 from bootstrap.checks.findings import Severity
 from bootstrap.commands import outputs
 from bootstrap.commands.load import load_template
 from bootstrap.console import out
 from bootstrap.deploy import Deployment, apply
-from bootstrap.errors import DeployError
+from bootstrap.errors import DefinitionErrors, DeployError
 from bootstrap.lock import one_at_a_time
 from bootstrap.plan import Plan
 from bootstrap.runtime import choice
@@ -34,7 +34,10 @@ def run(file: Path, *, quiet: bool = False, start: bool = False, prune: bool = F
     Raises:
         TriggerStackError: see :func:`bootstrap.deploy.deploy`.
     """
-    template = load_template(file)
+    try:
+        template = load_template(file)
+    except DefinitionErrors as error:
+        raise everything(error) from None
     report = examine(template)
     refuse(report, template)
     if warnings := report.count(Severity.WARNING):

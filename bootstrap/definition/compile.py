@@ -10,10 +10,11 @@ import hashlib
 from typing import Any
 
 from bootstrap.definition import naming
-from bootstrap.definition.document import Document
+from bootstrap.definition.document import Document, KeyPath
 from bootstrap.definition.events import EVENT_TYPES
-from bootstrap.definition.model import Function, Service, known_runtimes, parse_service
+from bootstrap.definition.model import Function, Service, collect_service, known_runtimes
 from bootstrap.definition.requirements import LAYER_ID, PLUGIN, PythonRequirements
+from bootstrap.errors import did_you_mean
 from bootstrap.template import Resource, Template
 
 
@@ -21,9 +22,9 @@ def compile_template(document: Document) -> Template:
     """Turn a document, its variables resolved, into resources.
 
     Raises:
-        DefinitionError: anything that cannot be created, with its line.
+        DefinitionErrors: everything that cannot be created, with its line.
     """
-    service = parse_service(document)
+    service = collect_service(document)
     template = Template(
         service=service.service,
         region=service.provider.region,
@@ -31,30 +32,43 @@ def compile_template(document: Document) -> Template:
         document=document,
     )
     for key in service.layers:
-        _compile_layer(key, service, template)
-    packages = PythonRequirements(document, service.custom)
-    provider = service.provider
-    if layer := packages.layer(service.service, provider.stage, provider.runtime):
-        path = ("custom", "pythonRequirements", "layer")
-        template.add(Resource(LAYER_ID, "AWS::Lambda::LayerVersion", layer, path))
+        with document.collecting():
+            _compile_layer(key, service, template)
+    packages = PythonRequirements.none(document)
+    with document.collecting():
+        packages = PythonRequirements(document, service.custom)
+        provider = service.provider
+        if layer := packages.layer(service.service, provider.stage, provider.runtime):
+            path = ("custom", "pythonRequirements", "layer")
+            template.add(Resource(LAYER_ID, "AWS::Lambda::LayerVersion", layer, path))
     if service.functions:
-        template.add(_role(service))
+        with document.collecting():
+            template.add(_role(service))
     for key, function in service.functions.items():
-        _compile_function(key, function, service, template, packages)
+        with document.collecting():
+            _compile_function(key, function, service, template, packages)
     _compile_triggers(service, template)
     _compile_resources(service, template)
+    document.refuse(template)
     return template
 
 
 def _compile_triggers(service: Service, template: Template) -> None:
-    for trigger in service.triggers:
-        trigger.type.check(trigger, service, template.document)
+    document = template.document
+    for trigger in list(service.triggers):
+        before = len(document.problems)
+        with document.collecting():
+            trigger.type.check(trigger, service, document)
+        if len(document.problems) > before:  # nothing can be made of it
+            service.triggers.remove(trigger)
     for event_type in EVENT_TYPES.values():
         triggers = [trigger for trigger in service.triggers if trigger.type is event_type]
-        for resource in event_type.permissions(triggers, service):
-            template.add(resource)
-        for resource in event_type.resources(triggers, service, template.document):
-            template.add(resource)
+        with document.collecting():
+            for resource in event_type.permissions(triggers, service):
+                template.add(resource)
+        with document.collecting():
+            for resource in event_type.resources(triggers, service, document):
+                template.add(resource)
 
 
 def _compile_layer(key: str, service: Service, template: Template) -> None:
@@ -153,7 +167,8 @@ def _compile_function(
         owner = (*path, "runtime") if function.runtime else ("provider", "runtime")
         families = [r for r in known_runtimes() if r.startswith(("python3", "nodejs", "provided"))]
         template.document.fail(
-            f"functions.{key}: “{runtime}” is not a Lambda runtime. Known: {', '.join(families)}.",
+            f"{'.'.join(owner[:2])}: “{runtime}” is not a Lambda runtime. "
+            f"Known: {', '.join(families)}.{did_you_mean(runtime, families)}",
             *owner,
         )
     name = service.function_name(key)
@@ -285,31 +300,43 @@ def _compile_resources(service: Service, template: Template) -> None:
         path = ("resources", "Resources", logical_id)
         for key in body:
             if key not in allowed:
-                template.document.fail(
-                    f"{logical_id}.{key} is not supported here. Supported: "
-                    f"{', '.join(sorted(allowed))}.",
-                    *path,
-                    key,
-                )
-        kind, properties = body.get("Type"), body.get("Properties", {})
-        if not isinstance(kind, str) or not isinstance(properties, dict):
-            template.document.fail(
-                f"{logical_id} needs a Type (text) and Properties (a mapping).", *path
-            )
-        for event_type in EVENT_TYPES.values():
-            if problem := event_type.resource_problem(kind, properties):
-                name, sentence = problem
-                template.document.fail(sentence, *path, "Properties", name)
-        depends = body.get("DependsOn", [])
-        depends = [depends] if isinstance(depends, str) else depends
-        if not isinstance(depends, list) or not all(isinstance(name, str) for name in depends):
-            template.document.fail(
-                f"{logical_id}.DependsOn must be a logical id or a list of them.",
-                *path,
-                "DependsOn",
-            )
-        named = {**_generated_name(logical_id, kind, properties, service), **properties}
-        template.add(Resource(logical_id, kind, named, path, tuple(depends)))
+                with template.document.collecting():
+                    template.document.fail(
+                        f"{logical_id}.{key} is not supported here. Supported: "
+                        f"{', '.join(sorted(allowed))}.{did_you_mean(key, allowed)}",
+                        *path,
+                        key,
+                    )
+        with template.document.collecting():
+            _compile_resource(logical_id, body, path, service, template)
+
+
+def _compile_resource(
+    logical_id: str,
+    body: dict[str, Any],
+    path: KeyPath,
+    service: Service,
+    template: Template,
+) -> None:
+    kind, properties = body.get("Type"), body.get("Properties", {})
+    if not isinstance(kind, str) or not isinstance(properties, dict):
+        template.document.fail(
+            f"{logical_id} needs a Type (text) and Properties (a mapping).", *path
+        )
+    for event_type in EVENT_TYPES.values():
+        if problem := event_type.resource_problem(kind, properties):
+            name, sentence = problem
+            template.document.fail(sentence, *path, "Properties", name)
+    depends = body.get("DependsOn", [])
+    depends = [depends] if isinstance(depends, str) else depends
+    if not isinstance(depends, list) or not all(isinstance(name, str) for name in depends):
+        template.document.fail(
+            f"{logical_id}.DependsOn must be a logical id or a list of them.",
+            *path,
+            "DependsOn",
+        )
+    named = {**_generated_name(logical_id, kind, properties, service), **properties}
+    template.add(Resource(logical_id, kind, named, path, tuple(depends)))
 
 
 #: The property that names a resource, where CloudFormation makes a name up when it is missing.

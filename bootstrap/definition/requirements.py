@@ -117,6 +117,15 @@ class PythonRequirements:
             )
         self._noted: set[str] = set()
 
+    @classmethod
+    def none(cls, document: Document) -> PythonRequirements:
+        """For a document whose settings are wrong."""
+        made = cls.__new__(cls)
+        made.document, made.used, made.settings = document, True, Settings()
+        made.settings.layer = True  # so that no function asks for files
+        made._noted = set()
+        return made
+
     @property
     def in_layer(self) -> bool:
         """Whether the packages are a layer's, and no function's."""
