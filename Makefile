@@ -108,6 +108,10 @@ test: setup lint ## Everything: style, types, unit, component and e2e tests
 test-unit: setup ## Logic and bootstrap; needs no stack
 	@$(PYTEST) tests/unit -n auto
 
+.PHONY: fuzz
+fuzz: setup ## Mutated definitions and code: each ends with a sentence, in time [MUTANTS=10000]
+	@FUZZ_MUTANTS="$(or $(MUTANTS),10000)" $(PYTEST) tests/unit/bootstrap/test_check_fuzz.py -n auto -q
+
 .PHONY: test-e2e
 test-e2e: ## Fire every trigger of the running stack (starts it if it is not)
 	@$(STACK) test tests/e2e

@@ -110,6 +110,9 @@ start_container() {
 }
 
 docker_up() {
+    # Where the outputs go; the container's user writes there.
+    mkdir -p .trigger-stack
+    [ "$(id -u)" != 0 ] || chown 1000:1000 .trigger-stack
     start_container
     in_container bootstrap -m bootstrap up --start "$@"
 }
