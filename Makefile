@@ -136,6 +136,10 @@ audit: setup ## Known vulnerabilities in the locked packages
 bench-up: ## Time from a clone with nothing cached to the first fired trigger, and of make up again
 	@sh scripts/bench-up.sh
 
+.PHONY: bench-bootstrap
+bench-bootstrap: setup ## Check, first run, run without a change, 100 functions [BENCH_FUNCTIONS=100]
+	@$(PY) -m bench.bootstrap
+
 .PHONY: bench-compose
 bench-compose: ## RUNTIME=docker: image size, time of make up, memory, e2e time
 	@sh scripts/bench-compose.sh
