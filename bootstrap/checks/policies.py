@@ -203,7 +203,7 @@ _SINGLE = {QUEUE_POLICY: "Queues", TOPIC_POLICY: "Topics", "AWS::S3::BucketPolic
 
 @rule("TS507", Severity.WARNING, mend="Put the statements of both into one policy.")
 def second_policy(view: View) -> Iterator[Hit]:
-    """A queue, topic or bucket has one policy: the second replaces the first, whose senders fail."""
+    """A queue, topic or bucket has one policy: a second one replaces the first."""
     for kind, key in _SINGLE.items():
         first: dict[str, Resource] = {}
         # What an event makes is found in the file only at the event: the other one is named.
