@@ -123,6 +123,7 @@ def apply(
         r for r in ordered if planned.steps[r.logical_id].action in (Action.CREATE, Action.REPLACE)
     ]
     if new:  # a run that is killed leaves behind what it was about to make
+        record.write(before)  # with what was found of another that was killed
         record.begin([_as_begun(resource) for resource in new])
     deployment = Deployment()
     known = _Known(planned, before, prune)

@@ -20,7 +20,6 @@ from bootstrap.record import Made
 from bootstrap.removal import can_delete, lost_with
 from bootstrap.services import RESOURCE_TYPES
 from bootstrap.services.base import Context, Outcome, ReplacementError, error_code
-from bootstrap.services.lambda_ import FunctionFailedError
 from bootstrap.template import (
     Physical,
     Resource,
@@ -202,22 +201,10 @@ class Planner:
         details: tuple[str, ...] = ()
         physical: Physical | None = None
         try:
-            outcome, physical = kind.ensure(view, name, properties)
-        except StopLookingError:
-            outcome = Outcome.CREATED if view.creates else Outcome.CHANGED
+            outcome, physical = self._ensure(resource, properties, view, anew=bool(made_anew))
         except ReplacementError as error:
             outcome, (lost, refused) = Outcome.REPLACED, self._replacing(resource, recorded)
             details = (str(error).split(". ")[0],)
-        except EndpointConnectionError:
-            raise DeployError(
-                f"Nothing answers at {self.context.settings.endpoint_url}. Start the stack with: "
-                "make up."
-            ) from None
-        except (BotoCoreError, ClientError, FunctionFailedError, RuntimeError, KeyError) as error:
-            if view.writes or made_anew:
-                outcome = Outcome.CREATED if view.creates or made_anew else Outcome.CHANGED
-            else:
-                raise self._cannot_say(resource, error) from error
         if outcome is Outcome.CREATED:
             return self._created(resource, recorded)
         if outcome is Outcome.CHANGED:
@@ -243,6 +230,32 @@ class Planner:
             ]
         )
         return Looked(step, physical, made)
+
+    def _ensure(
+        self, resource: Resource, properties: dict[str, Any], view: Looking, *, anew: bool
+    ) -> tuple[Outcome, Physical | None]:
+        """What the type's own code says, and the values as far as they are known.
+
+        Args:
+            anew: whether something that the resource needs is made anew.
+        """
+        try:
+            return RESOURCE_TYPES[resource.type].ensure(view, resource.logical_id, properties)
+        except StopLookingError:
+            return (Outcome.CREATED if view.creates else Outcome.CHANGED), None
+        except ReplacementError:
+            raise
+        except EndpointConnectionError:
+            raise DeployError(
+                f"Nothing answers at {self.context.settings.endpoint_url}. Start the stack with: "
+                "make up."
+            ) from None
+        except Exception as error:  # what a type does with a value that is not known yet
+            if view.writes or anew:
+                return (Outcome.CREATED if view.creates or anew else Outcome.CHANGED), None
+            if isinstance(error, BotoCoreError | ClientError | RuntimeError):
+                raise self._cannot_say(resource, error) from error
+            raise
 
     def _depends(self, resource: Resource, recorded: list[Made], made_anew: list[str]) -> Looked:
         """A resource that refers to what is known only when it is made."""

@@ -197,10 +197,11 @@ shell)
     ;;
 check)
     build localstack
-    [ -z "${PROJECT_FOLDER:-}" ] || set -- "$@" --file "/project/${PROJECT_FILE:-serverless.yml}"
     "$DOCKER" run --rm --init --read-only --network none --cap-drop ALL --security-opt no-new-privileges \
         --volume "$PWD/serverless.yml:/app/serverless.yml:ro" --volume "$PWD/functions:/app/functions:ro" \
-        --volume "$PWD/bootstrap:/app/bootstrap:ro" ${PROJECT_FOLDER:+--volume "$PROJECT_FOLDER:/project:ro"} \
+        --volume "$PWD/bootstrap:/app/bootstrap:ro" \
+        ${PROJECT_FOLDER:+--volume "$PROJECT_FOLDER:/project:ro" --env APP=/project} \
+        ${PROJECT_FILE:+--env "SERVERLESS=/project/$PROJECT_FILE"} \
         "$(compose config --images localstack | head -n 1)" -m bootstrap check "$@"
     ;;
 *)

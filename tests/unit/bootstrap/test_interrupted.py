@@ -243,6 +243,23 @@ def test_what_it_made_is_not_forgotten_when_the_definition_has_it_no_longer(
             assert set(group) <= {"/trigger-stack/shop-test"}
 
 
+@pytest.mark.parametrize(("first", "second"), [(9, 3), (14, 2), (20, 6), (25, 5)])
+def test_a_run_that_is_killed_after_one_that_was_killed(
+    first: int, second: int, file: Path, calls: Calls
+) -> None:
+    with account() as context:
+        assert killed(file, context, calls, first)
+        assert killed(file, context, calls, second)
+        head, _, _ = DEFINITION.partition("functions:\n")
+        file.write_text(head)
+
+        run(file, context, prune=True)
+
+        left = {name: what for name, what in state(context).items() if what}
+        assert left.pop("logs", []) in ([], ["/trigger-stack/shop-test"])
+        assert left == {}
+
+
 def test_a_plan_writes_nothing(file: Path, calls: Calls) -> None:
     with account() as context:
         planned = plan(load_template(file), context)
