@@ -50,7 +50,10 @@ def _problems(
     problems = error.errors()
     misspelt = [p["loc"] for p in problems if p["type"] == "extra_forbidden"]
     for problem in problems:
-        location = tuple(part for part in problem["loc"] if _is_key(part))
+        *above, last = problem["loc"] or ("",)
+        # A key may be called like a union's member.
+        keeps_last = problem["type"] in ("extra_forbidden", "missing") or _is_key(last)
+        location = (*filter(_is_key, above), *([last] if keeps_last else []))
         # What is missing is perhaps there, misspelt: then that is what is wrong.
         if problem["type"] == "missing" and any(
             loc[:-1] == problem["loc"][:-1] and _may_mean(str(loc[-1]), str(location[-1]))

@@ -156,3 +156,10 @@ def test_several_conditions(file: Path) -> None:
 )
 def test_did_you_mean(word: str, known: list[str], meant: str) -> None:
     assert did_you_mean(word, known) == meant
+
+
+@pytest.mark.parametrize("key", ["str", "bool", "dict[str,any]"])
+def test_a_key_that_is_called_like_a_type(file: Path, key: str) -> None:
+    file.write_text(f"service: shop\nprovider: {{name: aws}}\n{key}: 5\n")
+
+    assert refused(file).message.startswith(f"{key}: is not supported here.")
