@@ -50,10 +50,14 @@ def _problems(
     problems = error.errors()
     misspelt = [p["loc"] for p in problems if p["type"] == "extra_forbidden"]
     for problem in problems:
-        *above, last = problem["loc"] or ("",)
-        # A key may be called like a union's member.
-        keeps_last = problem["type"] in ("extra_forbidden", "missing") or _is_key(last)
-        location = (*filter(_is_key, above), *([last] if keeps_last else []))
+        # What is unknown or missing is a key, even when it is called like a union's member.
+        known = problem["type"] in ("extra_forbidden", "missing")
+        end = len(problem["loc"]) - 1
+        location = tuple(
+            part
+            for place, part in enumerate(problem["loc"])
+            if _is_key(part) or (known and place == end)
+        )
         # What is missing is perhaps there, misspelt: then that is what is wrong.
         if problem["type"] == "missing" and any(
             loc[:-1] == problem["loc"][:-1] and _may_mean(str(loc[-1]), str(location[-1]))
