@@ -10,7 +10,15 @@ PYTEST := $(PY) -m pytest
 ##@ Run
 .PHONY: up
 up: ## Set up, start and create everything in serverless.yml
-	@$(STACK) up
+	@$(STACK) up $(if $(PRUNE),--prune "$(PRUNE)")
+
+.PHONY: plan
+plan: ## Show what make up would create, change, replace and delete [PRUNE=all] [FORMAT=json]
+	@$(STACK) plan $(if $(PRUNE),--prune "$(PRUNE)") $(if $(filter json,$(FORMAT)),--json)
+
+.PHONY: outputs
+outputs: ## Print the Outputs of the definition and the stack's addresses [FORMAT=json|env]
+	@$(STACK) outputs $(if $(FORMAT),--format "$(FORMAT)")
 
 .PHONY: down
 down: ## Stop; nothing keeps running (serverless.yml and your files stay)
@@ -35,6 +43,15 @@ debug: ## Start the next environment under debugpy: FUNCTION=get_brand
 .PHONY: check
 check: ## Say where an event could vanish, before anything is created [STRICT=1] [FORMAT=json|sarif]
 	@$(STACK) check $(if $(STRICT),--strict) $(if $(FORMAT),--format "$(FORMAT)")
+
+.PHONY: init
+init: setup ## Begin a project with a function for each kind of trigger: APP=../mine [TRIGGERS=http,sqs]
+	@$(PY) -m bootstrap init "$(APP)" --triggers "$(TRIGGERS)"
+
+.PHONY: package-aws
+package-aws: setup ## Package for AWS with osls, without an account, and say where: [STAGE=dev] [APP=]
+	@sh tests/osls/install.sh
+	@$(PY) -m bootstrap package-aws $(if $(STAGE),--stage "$(STAGE)")
 
 .PHONY: clean
 clean: down ## Stop and remove state, set-up and caches
@@ -104,6 +121,11 @@ test: setup lint ## Everything: style, types, unit, component and e2e tests
 test-unit: setup ## Logic and bootstrap; needs no stack
 	@$(PYTEST) tests/unit -n auto
 
+.PHONY: fuzz
+fuzz: setup ## Mutated definitions and code: each ends with a sentence, in time [MUTANTS=10000]
+	@FUZZ_MUTANTS="$(or $(MUTANTS),10000)" FUZZ_EXAMPLES="$(or $(MUTANTS),10000)" \
+	  $(PYTEST) tests/unit/bootstrap/test_check_fuzz.py tests/unit/bootstrap/test_definition_fuzz.py -n auto -q
+
 .PHONY: test-e2e
 test-e2e: ## Fire every trigger of the running stack (starts it if it is not)
 	@$(STACK) test tests/e2e
@@ -127,6 +149,10 @@ audit: setup ## Known vulnerabilities in the locked packages
 .PHONY: bench-up
 bench-up: ## Time from a clone with nothing cached to the first fired trigger, and of make up again
 	@sh scripts/bench-up.sh
+
+.PHONY: bench-bootstrap
+bench-bootstrap: setup ## Check, first run, run without a change, 100 functions [BENCH_FUNCTIONS=100]
+	@$(PY) -m bench.bootstrap
 
 .PHONY: bench-compose
 bench-compose: ## RUNTIME=docker: image size, time of make up, memory, e2e time

@@ -5,14 +5,16 @@ Each command imports what it needs: ``stop`` is not to wait for boto3 and pydant
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bootstrap import console, dotenv
-from bootstrap.errors import EXIT_FAILED, TriggerStackError
+from bootstrap import console, dotenv, project
+from bootstrap.errors import EXIT_FAILED, TriggerStackError, WrongUseError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,9 +23,13 @@ app = typer.Typer(
     help="Creates and looks after the stack that serverless.yml describes.",
 )
 
-File = Annotated[Path, typer.Option("--file", "-f", help="The definition file.", show_default=True)]
+File = Annotated[
+    Path | None,
+    typer.Option("--file", "-f", help="The definition file; else SERVERLESS, APP, this folder's."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Prune = Annotated[str, typer.Option(help="all: also what may hold data, when it is to go.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what changed.")]
-DEFAULT_FILE = Path("serverless.yml")
 
 
 @app.command()
@@ -47,21 +53,50 @@ def stop() -> None:
 
 @app.command()
 def up(
-    file: File = DEFAULT_FILE,
+    file: File = None,
     quiet: Quiet = False,
     start: Annotated[bool, typer.Option("--start", help="Start the emulator first.")] = False,
+    prune: Prune = "",
 ) -> None:
-    """Create everything in serverless.yml; what is there already stays."""
+    """Create everything in serverless.yml, change what differs, remove what it has no longer."""
     from bootstrap.commands import status, up
 
-    deployment = up.run(file, quiet=quiet, start=start)
+    definition = project.definition(file)
+    deployment = up.run(definition, quiet=quiet, start=start, prune=_prune(prune))
     if not quiet:
-        status.print_try_it(file, deployment.created)
+        status.print_try_it(definition, deployment.created)
+
+
+def _prune(text: str) -> bool:
+    if text not in ("", "all"):
+        raise WrongUseError(f"PRUNE={text}: must be all, or nothing.")
+    return bool(text)
+
+
+@app.command()
+def plan(file: File = None, *, as_json: AsJson = False, prune: Prune = "") -> None:
+    """Show what up would create, change, replace and delete; changes nothing."""
+    from bootstrap.commands import plan
+
+    plan.run(project.definition(file), as_json=as_json, prune=_prune(prune))
+
+
+@app.command()
+def outputs(
+    file: File = None,
+    form: Annotated[str, typer.Option("--format", help="json or env.")] = "json",
+) -> None:
+    """Print the definition's Outputs and the stack's addresses, as they are now."""
+    from bootstrap.commands import outputs
+
+    if form not in ("json", "env"):
+        raise typer.BadParameter("must be json or env", param_hint="--format")
+    outputs.show(project.definition(file), form)
 
 
 @app.command()
 def check(
-    file: File = DEFAULT_FILE,
+    file: File = None,
     form: Annotated[str, typer.Option("--format", help="text, json or sarif.")] = "text",
     *,
     strict: Annotated[bool, typer.Option("--strict", help="Fail for warnings, too.")] = False,
@@ -71,15 +106,40 @@ def check(
 
     if form not in list(check.Format):
         raise typer.BadParameter("must be text, json or sarif", param_hint="--format")
-    raise typer.Exit(check.run(file, check.Format(form), strict=strict))
+    raise typer.Exit(check.run(project.definition(file), check.Format(form), strict=strict))
 
 
 @app.command()
-def status(file: File = DEFAULT_FILE) -> None:
+def init(
+    folder: Annotated[str, typer.Argument(help="Where to; APP by default.")] = "",
+    triggers: Annotated[str, typer.Option(help="Kinds of triggers, with commas.")] = "",
+) -> None:
+    """Begin a project: one function for each kind of trigger; overwrites nothing."""
+    from bootstrap.init import write
+
+    folder = folder or os.environ.get("APP", "")
+    for file in write.run(folder, triggers):
+        console.out.print(f"wrote {file}", markup=False)
+    console.out.print(f"Next: make up APP={folder}", markup=False)
+
+
+@app.command("package-aws")
+def package_aws(
+    file: File = None,
+    stage: Annotated[str, typer.Option(help="The stage; else the definition's own.")] = "",
+) -> None:
+    """Make what osls deploy would upload to AWS, without an account."""
+    from bootstrap.commands import package_aws
+
+    package_aws.run(project.definition(file), stage)
+
+
+@app.command()
+def status(file: File = None) -> None:
     """Show what runs, what each trigger fires, and what waits in the queues."""
     from bootstrap.commands import status
 
-    status.run(file)
+    status.run(project.definition(file))
 
 
 @app.command()
@@ -175,9 +235,6 @@ def chaos(
     chaos.run({name: value for name, value in wanted.items() if value}, off=off)
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
 @app.command()
 def events(
     function: Annotated[str, typer.Option(help="A part of the function's ARN.")] = "",
@@ -242,7 +299,7 @@ def watch() -> None:
     """Run functions from the working tree: a saved file counts at the next invocation."""
     from bootstrap.commands import functions
 
-    functions.run("watch")
+    functions.watch(project.definition())
 
 
 @app.command()
@@ -264,12 +321,12 @@ def shell() -> None:
 @app.command()
 def test(
     paths: Annotated[list[str] | None, typer.Argument(help="What to run; all by default.")] = None,
-    file: File = DEFAULT_FILE,
+    file: File = None,
 ) -> None:
     """Run the tests against the running stack, or one that is started for them."""
     from bootstrap.commands import test
 
-    raise typer.Exit(test.run(file, paths or ["tests"]))
+    raise typer.Exit(test.run(file or project.OWN, paths or ["tests"]))
 
 
 def main() -> None:
@@ -290,9 +347,18 @@ def main() -> None:
         url = Settings.from_environment().endpoint_url
         console.fail(f"Nothing answers at {url}. Start the stack with: make up")
         sys.exit(EXIT_FAILED)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        console.fail(f"{error.filename or 'a file'} cannot be written: {error.strerror}.")
+        sys.exit(EXIT_FAILED)
     except KeyboardInterrupt:
         console.fail("stopped")
         sys.exit(EXIT_FAILED)
+
+
+#: No permission, a read-only file system, a full disk.
+_NO_ROOM = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 
 def _unreachable() -> tuple[type[Exception], ...]:

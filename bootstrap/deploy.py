@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from graphlib import TopologicalSorter
 
 from botocore.exceptions import (
@@ -15,10 +16,13 @@ from botocore.exceptions import (
     ParamValidationError,
 )
 
+from bootstrap import removal
 from bootstrap.checks import check
 from bootstrap.checks.resources import check_properties
 from bootstrap.errors import DefinitionError, DeployError, TriggerStackError
-from bootstrap.record import Made, Record
+from bootstrap.plan import Action, Looked, Plan, Planner
+from bootstrap.record import Begun, Made, Record
+from bootstrap.removal import Leftover, can_delete, delete, lost_with
 from bootstrap.services import RESOURCE_TYPES
 from bootstrap.services.base import (
     Context,
@@ -31,28 +35,6 @@ from bootstrap.template import Physical, Resource, Template, UnknownAttributeErr
 _WORKERS = 6
 
 type Progress = Callable[[Resource, Outcome], None]
-
-
-@dataclass(frozen=True)
-class Leftover:
-    """Something of an earlier run that the template has no longer.
-
-    Attributes:
-        removed: whether a trigger or permission was taken away.
-        stays: whether the resource is still there, because it may hold data.
-    """
-
-    made: Made
-    removed: bool
-    stays: bool
-
-    def __str__(self) -> str:
-        name = f"{self.made.logical_id} ({self.made.type})"
-        if not self.stays:
-            return f"removed {name}: it is no longer described"
-        command = RESOURCE_TYPES[self.made.type].delete_with.format(**self.made.key)
-        triggers = "its triggers are removed; " if self.removed else ""
-        return f"kept {name}: no longer described; {triggers}delete it with: awslocal {command}"
 
 
 @dataclass
@@ -76,54 +58,234 @@ class Deployment:
         return sum(1 for value in self.outcomes.values() if value is outcome)
 
 
-def apply(template: Template, context: Context, progress: Progress) -> Deployment:
-    """Create or change what differs, then take away triggers that are no longer described.
+def plan(template: Template, context: Context, *, prune: bool = False) -> Plan:
+    """What :func:`apply` would do; reads the account and changes nothing.
+
+    Args:
+        prune: also what may hold data is to go when it is no longer described.
+
+    Raises:
+        DefinitionError: the template cannot be created.
+        DeployError: the account cannot be read.
+    """
+    ordered = check(template)
+    before = _before(template, context, _record(template, context))
+    return _plan(template, ordered, context, before, prune=prune)
+
+
+def _record(template: Template, context: Context) -> Record:
+    return Record(context.client("logs"), template.service, template.stage)
+
+
+def _plan(
+    template: Template,
+    ordered: list[Resource],
+    context: Context,
+    before: list[Made],
+    *,
+    prune: bool,
+) -> Plan:
+    planner = Planner(template, context, before, prune=prune)
+
+    def done(resource: Resource, looked: Looked) -> Physical:
+        planner.add(resource, looked)
+        return looked.physical
+
+    in_order(ordered, planner.look, done, {})
+    return planner.finish()
+
+
+def apply(
+    template: Template,
+    context: Context,
+    progress: Progress,
+    *,
+    prune: bool = False,
+    announce: Callable[[Plan], None] = lambda plan: None,
+) -> Deployment:
+    """Create or change what differs, then take away what is no longer described.
 
     Args:
         progress: called after each resource that the template has.
+        prune: delete what is no longer described though it may hold data, and replace it.
+        announce: called with the plan before anything is changed.
 
     Raises:
         DefinitionError: before anything was created.
         DeployError: a resource was refused; its sentence says what was created before.
     """
-    check(template)
-    record = Record(context.client("logs"), template.service, template.stage)
-    before = record.read()
+    ordered = check(template)
+    record = _record(template, context)
+    before = _before(template, context, record)
+    planned = _plan(template, ordered, context, before, prune=prune)
+    announce(planned)
+    new = [
+        r for r in ordered if planned.steps[r.logical_id].action in (Action.CREATE, Action.REPLACE)
+    ]
+    if new:  # a run that is killed leaves behind what it was about to make
+        record.write(before)  # with what was found of another that was killed
+        record.begin([_as_begun(resource) for resource in new])
     deployment = Deployment()
+    known = _Known(planned, before, prune)
     try:
-        deploy(template, context, progress, deployment)
+        _deploy(template, ordered, context, progress, deployment, known)
+        _drop_leftovers(before, template, deployment, context, prune=prune)
     except TriggerStackError:
-        # Nothing is taken away, and what both runs made stays known to the next one.
+        # What both runs made stays known to the next one.
         with suppress(BotoCoreError, ClientError):  # the failure itself is what the user must see
             record.write([*before, *_without(deployment.made, before)])
         raise
-    for made in reversed(_without(before, deployment.made)):  # routes before the API they belong to
-        leftover = _drop(made, context)
-        if leftover.removed or leftover.stays:
-            deployment.leftovers.append(leftover)
     kept = [leftover.made for leftover in reversed(deployment.leftovers) if leftover.stays]
     record.write([*kept, *deployment.made])
+    if record.begun():
+        record.end()
     return deployment
+
+
+def _drop_leftovers(
+    before: list[Made],
+    template: Template,
+    deployment: Deployment,
+    context: Context,
+    *,
+    prune: bool,
+) -> None:
+    for made in removal.in_order(_without(before, deployment.made)):
+        try:
+            leftover = removal.drop(made, context, prune=prune)
+        except (BotoCoreError, ClientError) as error:
+            raise DeployError(
+                f"{made.logical_id} ({made.type}) is no longer described and cannot be removed: "
+                f"{error}"
+            ) from error
+        if leftover.removed or leftover.stays:
+            described = template.resources.get(made.logical_id)
+            old = described is not None and described.type == made.type
+            deployment.leftovers.append(replace(leftover, old=old))
 
 
 def _without(made: list[Made], others: list[Made]) -> list[Made]:
     return [one for one in made if not any(one.same_thing(other) for other in others)]
 
 
-def _drop(made: Made, context: Context) -> Leftover:
-    kind = RESOURCE_TYPES.get(made.type)
-    if kind is None:  # an earlier version of the bootstrap knew it
-        return Leftover(made, removed=False, stays=False)
-    try:
-        return Leftover(
-            made,
-            removed=kind.remove(context, made.key) if kind.remove else False,
-            stays=kind.exists(context, made.key) if kind.exists else False,
+# -- a run that was killed ------------------------------------------------------------------------
+
+
+def _as_begun(resource: Resource) -> Begun:
+    return {
+        **asdict(resource),
+        "path": list(resource.path),
+        "depends_on": list(resource.depends_on),
+    }
+
+
+def _before(template: Template, context: Context, record: Record) -> list[Made]:
+    """What the last run made, and what a run that was killed had made by then."""
+    before = record.read()
+    begun = [
+        Resource(
+            one["logical_id"],
+            one["type"],
+            one["properties"],
+            tuple(one["path"]),
+            tuple(one["depends_on"]),
         )
-    except (BotoCoreError, ClientError) as error:
-        raise DeployError(
-            f"{made.logical_id} ({made.type}) is no longer described and cannot be removed: {error}"
-        ) from error
+        for one in record.begun()
+    ]
+    begun = [one for one in begun if one.type in RESOURCE_TYPES]
+    if not begun:
+        return before
+    return [*before, *_without(_made_of(begun, template, context, before), before)]
+
+
+def _made_of(
+    begun: list[Resource], template: Template, context: Context, before: list[Made]
+) -> list[Made]:
+    """What there is of ``begun``, found as a plan finds it."""
+    known = {one.logical_id: Physical(one.ref, one.attributes) for one in before if one.ref}
+    names = {one.logical_id for one in begun}
+    lost = Template(template.service, template.region, template.stage, template.document)
+    lost.resources = {one.logical_id: one for one in begun}
+    planner = Planner(lost, context, [], prune=False)
+    graph = {one.logical_id: needs(one) & names for one in begun}
+    found: list[Made] = []
+    for name in TopologicalSorter(graph).static_order():
+        resource = lost.resources[name]
+        elsewhere = needs(resource) - names
+        if not elsewhere <= known.keys():  # what it needs is not there, so it was not made either
+            continue
+        for need in elsewhere:
+            planner.assume(need)
+        try:
+            looked = planner.look(resource, known)
+        except (TriggerStackError, KeyError):
+            planner.assume(name)
+            continue
+        planner.add(resource, looked)
+        known[name] = looked.physical
+        found += looked.made
+    return found
+
+
+# -- the engine -----------------------------------------------------------------------------------
+
+
+def in_order[R](
+    ordered: list[Resource],
+    work: Callable[[Resource, dict[str, Physical]], R],
+    done: Callable[[Resource, R], Physical],
+    created: dict[str, Physical],
+) -> None:
+    """Do something with each resource once it is done with those that it needs, many at a time.
+
+    Args:
+        work: called in a thread, with the values of what is done.
+        done: called in this thread; returns the values of the resource.
+        created: filled with the values.
+
+    Raises:
+        TriggerStackError: the first that ``work`` raised, once what was under way has ended.
+    """
+    resources = {resource.logical_id: resource for resource in ordered}
+    graph = TopologicalSorter({name: needs(resource) for name, resource in resources.items()})
+    graph.prepare()
+    # Most of the time goes into waiting for the emulator: independent resources wait together.
+    pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="deploy")
+    try:
+        running: dict[Future[R], Resource] = {}
+        failure: TriggerStackError | None = None
+        while True:
+            for name in graph.get_ready() if failure is None else ():
+                future = pool.submit(work, resources[name], dict(created))
+                running[future] = resources[name]
+            if not running:
+                break
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                resource = running.pop(future)
+                try:
+                    result = future.result()
+                except TriggerStackError as error:
+                    # Nothing new is begun; what is under way ends, so that the report is whole.
+                    failure = failure or error
+                    continue
+                created[resource.logical_id] = done(resource, result)
+                graph.done(resource.logical_id)
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C, nothing new is begun either
+    if failure is not None:
+        raise failure
+
+
+@dataclass
+class _Known:
+    """What a plan knows, so that not everything is asked twice."""
+
+    plan: Plan
+    before: list[Made]
+    prune: bool
+
+
+type _Done = tuple[Outcome, Physical, list[Made]]
 
 
 def deploy(
@@ -143,55 +305,65 @@ def deploy(
         DeployError: a resource was refused; its sentence says what was created before.
     """
     deployment = deployment or Deployment()
-    ordered = {resource.logical_id: resource for resource in check(template)}
-    graph = TopologicalSorter({name: needs(resource) for name, resource in ordered.items()})
-    graph.prepare()
-    # Most of the time goes into waiting for the emulator: independent resources wait together.
-    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="deploy") as pool:
-        running: dict[Future[tuple[Outcome, Physical, list[Made]]], Resource] = {}
-        failure: TriggerStackError | None = None
-        while True:
-            for name in graph.get_ready() if failure is None else ():
-                resource = ordered[name]
-                created = dict(deployment.created)
-                running[pool.submit(_ensure, template, resource, created, context)] = resource
-            if not running:
-                break
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                resource = running.pop(future)
-                try:
-                    outcome, physical, made = future.result()
-                except TriggerStackError as error:
-                    # Nothing new is begun; what is under way ends, so that the report is whole.
-                    failure = failure or error
-                    continue
-                deployment.created[resource.logical_id] = physical
-                deployment.outcomes[resource.logical_id] = outcome
-                deployment.made += made
-                progress(resource, outcome)
-                graph.done(resource.logical_id)
-    if isinstance(failure, DeployError):
-        raise DeployError(f"{failure} {_so_far(deployment)}") from failure.__cause__
-    if isinstance(failure, DefinitionError):
-        raise DefinitionError(
-            f"{failure.message} {_so_far(deployment)}", file=failure.file, line=failure.line
-        ) from failure.__cause__
-    if failure is not None:
-        raise failure
+    _deploy(template, check(template), context, progress, deployment, None)
     return deployment
 
 
+def _deploy(
+    template: Template,
+    ordered: list[Resource],
+    context: Context,
+    progress: Progress,
+    deployment: Deployment,
+    known: _Known | None,
+) -> None:
+    def work(resource: Resource, created: dict[str, Physical]) -> _Done:
+        name = resource.logical_id
+        if known and known.plan.steps[name].action is Action.NONE:
+            around = {deployment.outcomes[need] for need in needs(resource)}
+            if around <= {Outcome.UNCHANGED}:
+                return Outcome.UNCHANGED, known.plan.physical[name], known.plan.made[name]
+        return _ensure(template, resource, created, context, known)
+
+    def done(resource: Resource, result: _Done) -> Physical:
+        outcome, physical, made = result
+        deployment.outcomes[resource.logical_id] = outcome
+        deployment.made += made
+        progress(resource, outcome)
+        return physical
+
+    try:
+        in_order(ordered, work, done, deployment.created)
+    except DeployError as failure:
+        raise DeployError(f"{failure} {_so_far(deployment)}") from failure.__cause__
+    except DefinitionError as failure:
+        raise DefinitionError(
+            f"{failure.message} {_so_far(deployment)}", file=failure.file, line=failure.line
+        ) from failure.__cause__
+
+
 def _ensure(
-    template: Template, resource: Resource, created: dict[str, Physical], context: Context
-) -> tuple[Outcome, Physical, list[Made]]:
+    template: Template,
+    resource: Resource,
+    created: dict[str, Physical],
+    context: Context,
+    known: _Known | None = None,
+) -> _Done:
     kind, name = RESOURCE_TYPES[resource.type], resource.logical_id
     try:
         properties = resolve(resource.properties, created, context.pseudo)
         # A reference resolves to text, also where the property needs a number.
         check_properties(template, resource, kind, properties)
-        outcome, physical = kind.ensure(context, name, properties)
+        ensure = partial(kind.ensure, context, name, properties)
+        try:
+            outcome, physical = ensure()
+        except ReplacementError as error:
+            _make_room(resource, context, known, error)
+            _, physical = ensure()
+            outcome = Outcome.REPLACED
         keys = kind.keys(name, properties, physical)
-        return outcome, physical, [Made(resource.type, name, key) for key in keys]
+        values = dict(physical.attributes)
+        return outcome, physical, [Made(resource.type, name, k, physical.ref, values) for k in keys]
     except UnknownAttributeError as error:
         template.fail(resource, str(error))
     except EndpointConnectionError:
@@ -209,6 +381,30 @@ def _ensure(
         raise _refused(template, resource, str(error)) from error
 
 
+def _make_room(
+    resource: Resource, context: Context, known: _Known | None, error: ReplacementError
+) -> None:
+    """Delete what is to be replaced, unless that would lose data that nobody gave up.
+
+    Raises:
+        ReplacementError: it stays.
+    """
+    kind = RESOURCE_TYPES[resource.type]
+    recorded = [
+        made
+        for made in (known.before if known else ())
+        if made.type == resource.type and made.logical_id == resource.logical_id
+    ]
+    if known is None or not recorded or not can_delete(kind):
+        raise error
+    lost = lost_with(context, kind, recorded[0].key)
+    if lost and not known.prune:
+        raise ReplacementError(
+            f"{str(error).rstrip('.')}, or have it replaced, which loses {lost}: make up PRUNE=all"
+        )
+    delete(context, kind, recorded[0].key)
+
+
 def _refused(template: Template, resource: Resource, message: str) -> DeployError:
     return DeployError(
         str(
@@ -223,9 +419,7 @@ def _refused(template: Template, resource: Resource, message: str) -> DeployErro
 
 def _so_far(deployment: Deployment) -> str:
     made = [
-        name
-        for name, outcome in deployment.outcomes.items()
-        if outcome in (Outcome.CREATED, Outcome.CHANGED)
+        name for name, outcome in deployment.outcomes.items() if outcome is not Outcome.UNCHANGED
     ]
     if not made:
         return "Nothing was created or changed."

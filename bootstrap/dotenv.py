@@ -14,6 +14,8 @@ from pathlib import Path
 
 from bootstrap.errors import WrongUseError
 
+#: The names that :func:`load` has set: the shell has not.
+loaded: set[str] = set()
 _READER = Path(__file__).parents[1] / "scripts" / "dotenv.awk"
 
 
@@ -48,4 +50,6 @@ def load(file: Path) -> None:
         WrongUseError: see :func:`read`.
     """
     for name, value in read(file).items():
-        os.environ.setdefault(name, value)
+        if name not in os.environ:
+            os.environ[name] = value
+            loaded.add(name)

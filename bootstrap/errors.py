@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 EXIT_FAILED = 1
 EXIT_WRONG_INPUT = 2
 
@@ -39,7 +42,50 @@ class DefinitionError(TriggerStackError):
         self.path = path
         self.file = file
         self.line = line
-        super().__init__(f"{file}:{line}: {message}" if line else f"{file}: {message}")
+        place = f"{file}:{line}" if line else file
+        place += f":{column}" if line and column else ""
+        super().__init__(f"{place}: {message}")
+
+    @property
+    def errors(self) -> list[DefinitionError]:
+        """This one, or each of several."""
+        return [self]
+
+
+class DefinitionErrors(DefinitionError):  # noqa: N818  # several of them
+    """Several things that the definition says wrong; its own place is the first one's.
+
+    Args:
+        errors: at least one, in any order; those that say the same at the same place count once.
+        template: what could be compiled in spite of them, to look for more.
+    """
+
+    def __init__(self, errors: Iterable[DefinitionError], template: Any = None) -> None:
+        single = [one for several in errors for one in several.errors]
+        unique = {str(one): one for one in single}
+        self._errors = sorted(unique.values(), key=lambda e: (e.file, e.line or 0, e.column or 0))
+        self.template = template
+        first = self._errors[0]
+        super().__init__(
+            first.message, file=first.file, line=first.line, column=first.column, path=first.path
+        )
+
+    @property
+    def errors(self) -> list[DefinitionError]:
+        """Each of them, in the order of the file."""
+        return self._errors
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self._errors))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`` Did you mean “x”?`` for the most similar of the known words; empty when none is."""
+    from difflib import get_close_matches
+
+    words = {one.lower(): one for one in known}
+    similar = get_close_matches(str(word)[:100].lower(), words, 1, 0.7)
+    return f" Did you mean “{words[similar[0]]}”?" if similar else ""
 
 
 class WrongUseError(TriggerStackError):

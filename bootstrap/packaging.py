@@ -6,9 +6,11 @@ Equal content gives an equal ``CodeSha256``, which is how a second run sees that
 from __future__ import annotations
 
 import io
+import os
 import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -90,23 +92,39 @@ def _in_order(patterns: Iterable[str]) -> list[str]:
 
 def zip_files(root: Path, files: Iterable[Path]) -> bytes:
     """A zip file of ``files`` (relative to ``root``), byte for byte the same for equal content."""
+    return zip_entries({file.as_posix(): root / file for file in files})
+
+
+def zip_entries(files: Mapping[str, Path | bytes]) -> bytes:
+    """A zip file of ``files`` or contents, by their names in it, the same for equal content."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for file in files:
-            source = root / file
-            info = zipfile.ZipInfo(file.as_posix(), _EPOCH)
-            mode = 0o755 if source.stat().st_mode & 0o111 else 0o644
-            info.external_attr = mode << 16
+        for name, source in sorted(files.items()):
+            info = zipfile.ZipInfo(name, _EPOCH)
+            runs = isinstance(source, Path) and source.stat().st_mode & 0o111
+            info.external_attr = (0o755 if runs else 0o644) << 16
             info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, source.read_bytes())
+            archive.writestr(info, source.read_bytes() if isinstance(source, Path) else source)
     return buffer.getvalue()
+
+
+def files_below(folder: Path, left_out: Iterable[str] = ()) -> dict[str, Path]:
+    """Every file below ``folder`` by its path there, compiled Python left out.
+
+    Args:
+        left_out: names of files and folders, as :mod:`fnmatch` matches them.
+    """
+    found: dict[str, Path] = {}
+    ignored = ("__pycache__", *left_out)
+    for place, folders, names in os.walk(folder):
+        folders[:] = [n for n in folders if not any(fnmatch(n, one) for one in ignored)]
+        for name in names:
+            file = Path(place, name)
+            if not any(fnmatch(name, one) for one in ignored) and file.is_file():
+                found[file.relative_to(folder).as_posix()] = file
+    return found
 
 
 def zip_folder(folder: Path) -> bytes:
     """A zip file of everything below ``folder``, compiled Python left out."""
-    files = sorted(
-        path.relative_to(folder)
-        for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    )
-    return zip_files(folder, files)
+    return zip_entries(files_below(folder))

@@ -9,16 +9,23 @@ that somebody made by hand, and those of another service or stage, are not in it
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import time
+import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bootstrap.errors import DeployError
 from bootstrap.services.base import Key, found
 
 _STREAM = "made"
+_BEGUN = "begun"
+
+#: A resource as :class:`bootstrap.template.Resource` has it, its references unresolved.
+type Begun = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -29,11 +36,15 @@ class Made:
         type: CloudFormation resource type.
         logical_id: its name in the template.
         key: what finds it again, see :attr:`bootstrap.services.base.ResourceType.keys`.
+        ref: its value for ``Ref``.
+        attributes: its values for ``Fn::GetAtt``.
     """
 
     type: str
     logical_id: str
     key: Key
+    ref: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
 
     @property
     def order(self) -> tuple[str, str, str]:
@@ -56,6 +67,8 @@ class Record:
         self._logs = logs
         self.group = f"/trigger-stack/{service}-{stage}"
         self._last: list[Made] | None = None
+        self._streams: set[str] = set()
+        self._moment = 0
 
     def read(self) -> list[Made]:
         """The record's entries, sorted; empty before the first run.
@@ -72,7 +85,10 @@ class Record:
         events = answer["events"] if answer else []
         try:
             entries = json.loads(events[-1]["message"]) if events else []
-            self._last = _sorted(Made(e["type"], e["id"], e["key"]) for e in entries)
+            self._last = _sorted(
+                Made(e["type"], e["id"], e["key"], e.get("ref", ""), e.get("attributes", {}))
+                for e in entries
+            )
         except (ValueError, TypeError, KeyError):
             raise DeployError(
                 f"The log group {self.group} has no record of the last run. Delete it: "
@@ -89,24 +105,59 @@ class Record:
         entries = _sorted(made)
         if entries == self._last:
             return
-        self._make_stream()
         message = json.dumps(
-            [{"type": e.type, "id": e.logical_id, "key": e.key} for e in entries],
+            [
+                {
+                    "type": e.type,
+                    "id": e.logical_id,
+                    "key": e.key,
+                    "ref": e.ref,
+                    "attributes": e.attributes,
+                }
+                for e in entries
+            ],
             separators=(",", ":"),
         )
-        self._logs.put_log_events(
-            logGroupName=self.group,
-            logStreamName=_STREAM,
-            logEvents=[{"timestamp": time.time_ns() // 1_000_000, "message": message}],
-        )
+        self._put(_STREAM, message)
         self._last = entries
 
-    def _make_stream(self) -> None:
+    def begin(self, resources: list[Begun]) -> None:
+        """Remember what is about to be created: a run that is killed leaves this behind."""
+        text = json.dumps(resources, separators=(",", ":"))
+        self._put(_BEGUN, base64.b64encode(zlib.compress(text.encode())).decode())
+
+    def end(self) -> None:
+        """The run that :meth:`begin` was called for is done, and the record is whole."""
+        self._put(_BEGUN, "-")
+
+    def begun(self) -> list[Begun]:
+        """What a run was about to create that was killed before its end; mostly nothing."""
+        answer = found(
+            lambda: self._logs.get_log_events(
+                logGroupName=self.group, logStreamName=_BEGUN, limit=1, startFromHead=False
+            ),
+            "ResourceNotFoundException",
+        )
+        events = answer["events"] if answer else []
+        text = events[-1]["message"] if events else "-"
+        try:
+            return list(json.loads(zlib.decompress(base64.b64decode(text)))) if text != "-" else []
+        except (ValueError, binascii.Error, zlib.error):
+            return []
+
+    def _put(self, stream: str, message: str) -> None:
         there = "ResourceAlreadyExistsException"
-        found(lambda: self._logs.create_log_group(logGroupName=self.group), there)
-        found(
-            lambda: self._logs.create_log_stream(logGroupName=self.group, logStreamName=_STREAM),
-            there,
+        if stream not in self._streams:
+            found(lambda: self._logs.create_log_group(logGroupName=self.group), there)
+            named = {"logGroupName": self.group, "logStreamName": stream}
+            found(lambda: self._logs.create_log_stream(**named), there)
+            self._streams.add(stream)
+        # The newest event counts: no two of a stream may have the same millisecond.
+        self._moment = max(time.time_ns() // 1_000_000, self._moment + 1)
+        self._logs.put_log_events(
+            logGroupName=self.group,
+            logStreamName=stream,
+            logEvents=[{"timestamp": self._moment, "message": message}],
         )
 
 

@@ -10,7 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, NoReturn
 
 from bootstrap.definition.document import Document, KeyPath
-from bootstrap.errors import DefinitionError
+from bootstrap.errors import DefinitionError, did_you_mean
 
 _SUB = re.compile(r"\$\{([^}!]+)\}")
 PSEUDO_PARAMETERS = (
@@ -91,7 +91,7 @@ class Template:
         return self.error(
             resource,
             f"refers to {need}, which is not defined. Defined: "
-            f"{', '.join(sorted(self.resources))}.",
+            f"{', '.join(sorted(self.resources))}.{did_you_mean(need, self.resources)}",
         )
 
     def ordered(self) -> list[Resource]:

@@ -61,6 +61,26 @@ interrupted() {
     $finally
     exit $((128 + $1))
 }
+
+# Another project, which APP or SERVERLESS names: its folder is mounted, and its file meant.
+project_settings() {
+    PROJECT_FILE='' app=$(setting APP) file=$(setting SERVERLESS)
+    if [ -n "$file" ]; then
+        [ -f "$file" ] || fail 2 "SERVERLESS=$file: there is no such file."
+        app=$(dirname "$file") PROJECT_FILE=$(basename "$file")
+    elif [ -n "$app" ]; then
+        [ -d "$app" ] || fail 2 "APP=$app: there is no such folder."
+    else
+        return 0
+    fi
+    PROJECT_FOLDER=$(cd "$app" && pwd)
+    COMPOSE_FILE=docker-compose.yml:emulator/container/project.yml
+    export PROJECT_FOLDER PROJECT_FILE COMPOSE_FILE
+    # What is built for it; the container's user writes there.
+    mkdir -p .build/packages
+    [ "$(id -u)" != 0 ] || chown 1000:1000 .build/packages
+}
+
 needs_stack() {
     docker_runs || fail 1 "Nothing runs. Start the stack with: make up"
 }
@@ -91,6 +111,9 @@ start_container() {
 }
 
 docker_up() {
+    # Where the outputs go; the container's user writes there.
+    mkdir -p .trigger-stack
+    [ "$(id -u)" != 0 ] || chown 1000:1000 .trigger-stack
     start_container
     in_container bootstrap -m bootstrap up --start "$@"
 }
@@ -149,6 +172,7 @@ if [ "$command" = test ] && [ $# = 0 ]; then
 fi
 
 podman_settings
+[ "$command" = test ] || project_settings
 beside='' finally=:
 exec 3<&0
 trap 'interrupted 1' HUP
@@ -177,6 +201,8 @@ check)
     "$DOCKER" run --rm --init --read-only --network none --cap-drop ALL --security-opt no-new-privileges \
         --volume "$PWD/serverless.yml:/app/serverless.yml:ro" --volume "$PWD/functions:/app/functions:ro" \
         --volume "$PWD/bootstrap:/app/bootstrap:ro" \
+        ${PROJECT_FOLDER:+--volume "$PROJECT_FOLDER:/project:ro" --env APP=/project} \
+        ${PROJECT_FILE:+--env "SERVERLESS=/project/$PROJECT_FILE"} \
         "$(compose config --images localstack | head -n 1)" -m bootstrap check "$@"
     ;;
 *)

@@ -29,7 +29,7 @@ from bootstrap.checks import (
 )
 from bootstrap.checks.findings import Finding, Hit, Place, Rule, Severity
 from bootstrap.checks.view import View
-from bootstrap.errors import DefinitionError
+from bootstrap.errors import DefinitionError, DefinitionErrors
 from bootstrap.template import Resource, Template
 
 _THEMES = (
@@ -109,20 +109,39 @@ def _finding(template: Template, rule: Rule, hit: Hit) -> Finding:
 
 
 def unreadable(error: DefinitionError) -> Report:
-    """The report about a definition that could not be read as far as to have resources."""
-    rule, line = structure.DEFINITION, error.line or 0
-    finding = Finding(
-        False,
-        error.file,
-        line,
-        error.column or min(line, 1),
-        rule.id,
-        error.message,
-        rule.severity,
-        rule.why,
-        rule.mend,
+    """The report about a definition that could not be read as far as to have all resources."""
+    rule = structure.DEFINITION
+    findings = [
+        Finding(
+            False,
+            one.file,
+            one.line or 0,
+            one.column or min(one.line or 0, 1),
+            rule.id,
+            one.message,
+            rule.severity,
+            rule.why,
+            rule.mend,
+        )
+        for one in error.errors
+    ]
+    template = error.template if isinstance(error, DefinitionErrors) else None
+    if template is not None:  # what does not depend on the rest
+        findings += [
+            _finding(template, rule, hit)
+            for rule, hit, _ in structure.examine(template)
+            if rule in (structure.HANDLER, structure.RESOURCE)
+        ]
+    findings.sort(key=lambda one: (one.file, one.line, one.column))
+    return Report(findings, [])
+
+
+def everything(error: DefinitionError) -> DefinitionError:
+    """An error of a definition with all that can be said about the definition beside it."""
+    return DefinitionErrors(
+        DefinitionError(one.what, file=one.file, line=one.line or None, column=one.column or None)
+        for one in unreadable(error).findings
     )
-    return Report([finding], [])
 
 
 def check(template: Template) -> list[Resource]:
@@ -147,10 +166,11 @@ def refuse(report: Report, template: Template) -> None:
     errors = [one for one in report.findings if one.severity is Severity.ERROR]
     if not errors:
         return
-    first, *others = errors
-    sentences = [_sentence(first), *(f"{one.file}:{one.line}: {_sentence(one)}" for one in others)]
-    raise DefinitionError(
-        "\n".join(sentences), file=template.document.path.name, line=first.line or None
+    raise DefinitionErrors(
+        DefinitionError(
+            _sentence(one), file=one.file, line=one.line or None, column=one.column or None
+        )
+        for one in errors
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bootstrap.definition.document import Document, KeyPath
+from bootstrap.errors import did_you_mean
 from bootstrap.packaging import picks
 from bootstrap.template import Resource, Template
 
@@ -29,16 +30,18 @@ def check_function(template: Template, resource: Resource) -> None:
             wanted["Runtime"],
             wanted["Code"]["Patterns"],
             template.document,
+            wanted["Code"].get("Module", ""),
         )
 
 
 def check_handler(
-    key: str, handler: str, runtime: str, patterns: list[str], document: Document
+    key: str, handler: str, runtime: str, patterns: list[str], document: Document, folder: str = ""
 ) -> None:
     """Look for the handler of function ``key`` in its file (AWS Lambda, "Define handler").
 
     Args:
         patterns: the ``package.patterns`` that its deployment package is made with.
+        folder: the folder of the project that is at the package's top.
 
     Raises:
         DefinitionError: no such file, it is not packaged, it is not Python, or nothing in it has
@@ -56,6 +59,7 @@ def check_handler(
             *path,
         )
     root = document.root.resolve()
+    module = f"{folder}/{module}" if folder else module
     files = [root / f"{module}{suffix}" for suffix in suffixes]
     found = next((file for file in files if file.is_file()), None)
     if found is None:
@@ -78,7 +82,12 @@ def check_handler(
             *path,
         )
     if found.suffix == ".py" and name not in _names(key, found, place, document, path):
-        document.fail(f"functions.{key}: {place} has no function “{name}” at its top level.", *path)
+        names = _names(key, found, place, document, path).names
+        document.fail(
+            f"functions.{key}: {place} has no function “{name}” at its top level."
+            f"{did_you_mean(name, names)}",
+            *path,
+        )
 
 
 def _names(key: str, file: Path, place: Path, document: Document, path: KeyPath) -> _Names:

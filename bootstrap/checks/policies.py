@@ -204,3 +204,25 @@ def not_allowed(view: View) -> Iterator[Hit]:
             seen.add((call.place, action))
             if not any(allows_action(statement, action) for statement in statements):
                 yield Hit(f"No IAM statement allows {action}.", call.place)
+
+
+#: The policies of which a resource has one, by type, with the property that names the resource.
+_SINGLE = {QUEUE_POLICY: "Queues", TOPIC_POLICY: "Topics", "AWS::S3::BucketPolicy": "Bucket"}
+
+
+@rule("TS507", Severity.WARNING, mend="Put the statements of both into one policy.")
+def second_policy(view: View) -> Iterator[Hit]:
+    """A queue, topic or bucket has one policy: a second one replaces the first."""
+    for kind, key in _SINGLE.items():
+        first: dict[str, Resource] = {}
+        # What an event makes is found in the file only at the event: the other one is named.
+        ordered = sorted(view.of(kind), key=lambda one: one.path[:1] == ("resources",))
+        for policy in ordered:
+            for value in entries(policy.properties.get(key)):
+                owner = view.target(value)
+                if owner is None:
+                    continue
+                other = first.setdefault(owner.logical_id, policy)
+                if other is not policy:
+                    what = f"{policy.logical_id} and {other.logical_id} are policies of"
+                    yield Hit(f"{what} {owner.logical_id}.", policy.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bootstrap.errors import DefinitionErrors, did_you_mean
 from bootstrap.services import RESOURCE_TYPES
 from bootstrap.services.base import Properties, ResourceType
 from bootstrap.template import Resource, Template
@@ -15,10 +16,11 @@ def check_resource(template: Template, resource: Resource) -> None:
     """
     kind = RESOURCE_TYPES.get(resource.type)
     if kind is None:
-        template.fail(
-            resource,
-            f"the resource type is not supported here. Supported: "
-            f"{', '.join(sorted(RESOURCE_TYPES))}.",
+        template.document.fail(
+            f"{resource.logical_id} ({resource.type}): the resource type is not supported here. "
+            f"Supported: {', '.join(sorted(RESOURCE_TYPES))}."
+            f"{did_you_mean(resource.type, RESOURCE_TYPES)}",
+            *(*resource.path, "Type"),
         )
     check_properties(template, resource, kind, resource.properties)
 
@@ -29,8 +31,14 @@ def check_properties(
     """Check the properties of one resource, its references resolved or not.
 
     Raises:
-        DefinitionError: with the line of the property.
+        DefinitionErrors: each with the line of the property.
     """
-    if problem := kind.problem(properties):
-        path = (*resource.path, "Properties", *problem.path)
-        template.document.fail(f"{resource.logical_id} ({resource.type}): {problem.message}", *path)
+    problems = [
+        template.document.error(
+            f"{resource.logical_id} ({resource.type}): {problem.message}",
+            *(*resource.path, "Properties", *problem.path),
+        )
+        for problem in kind.problems(properties)
+    ]
+    if problems:
+        raise DefinitionErrors(problems)

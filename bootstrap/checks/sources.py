@@ -229,6 +229,8 @@ class Sources:
         code = Code()
         if not isinstance(handler, str) or not str(runtime).startswith("python"):
             return code
+        folder = (function.properties.get("Code") or {}).get("Module")
+        handler = f"{folder}/{handler}" if folder else handler
         name = handler.rpartition(".")[0].replace("/", ".")
         first = self._find(name)
         queue, seen = [first] if first else [], set(filter(None, [first]))

@@ -46,10 +46,12 @@ RULES = (DEFINITION, HANDLER, RESOURCE, REFERENCE, OTHERWISE)
 def examine(template: Template) -> Iterator[tuple[Rule, Hit, Resource | None]]:
     """Everything that is wrong, each with its rule, and the resource that cannot be looked at."""
     for resource in template.resources.values():
-        if problem := _problem(resources.check_resource, template, resource):
-            yield RESOURCE, problem, resource
-        elif problem := _problem(handlers.check_function, template, resource):
-            yield HANDLER, problem, None
+        if problems := _problems(resources.check_resource, template, resource):
+            for problem in problems:
+                yield RESOURCE, problem, resource
+        else:
+            for problem in _problems(handlers.check_function, template, resource):
+                yield HANDLER, problem, None
     for note in template.document.notes:
         name = ".".join(str(part) for part in note.path)
         yield OTHERWISE, Hit(f"{name}: {note.text}.", note.path), None
@@ -64,14 +66,14 @@ def examine(template: Template) -> Iterator[tuple[Rule, Hit, Resource | None]]:
             yield REFERENCE, _hit(error, error.path), None
 
 
-def _problem(
+def _problems(
     check: Callable[[Template, Resource], None], template: Template, resource: Resource
-) -> Hit | None:
+) -> list[Hit]:
     try:
         check(template, resource)
     except DefinitionError as error:
-        return _hit(error, error.path)
-    return None
+        return [_hit(one, one.path) for one in error.errors]
+    return []
 
 
 def _hit(error: DefinitionError, path: KeyPath) -> Hit:

@@ -33,12 +33,12 @@ def run(file: Path, form: Format, *, strict: bool) -> int:
         read as far as to have resources.
 
     Raises:
-        DefinitionError: the latter, as the sentence for people, when that is the format.
+        DefinitionError: there is no such file.
     """
     try:
         template = load_template(file)
     except DefinitionError as error:
-        if form is Format.TEXT:
+        if form is Format.TEXT and error.line is None and not file.is_file():
             raise
         _print(unreadable(error), file, form, 0)
         return EXIT_WRONG_INPUT
@@ -53,11 +53,12 @@ def _print(report: Report, file: Path, form: Format, resources: int) -> None:
     elif form is Format.SARIF:
         sys.stdout.write(f"{formats.as_sarif(report, str(file.parent))}\n")
     elif sys.stdout.isatty():
-        _print_in_colour(report)
+        _print_in_colour(report, file)
         sys.stdout.write(f"{_summary(report, file, resources)}\n")
     else:
         for finding in report.findings:
-            sys.stdout.write(f"{finding.place}: {finding.severity} {_text(finding)}\n")
+            place = _place(finding, file)
+            sys.stdout.write(f"{place}: {finding.severity} {_text(finding)}\n")
         sys.stdout.write(f"{_summary(report, file, resources)}\n")
 
 
@@ -68,12 +69,19 @@ def _text(finding: Finding) -> str:
     return what if finding.rule_id.startswith("TS0") else f"{what}{more}"
 
 
+def _place(finding: Finding, file: Path) -> str:
+    """``../theirs/serverless.yml:3:5``, so that an editor finds it."""
+    folder = file.parent.as_posix()
+    return finding.place if folder == "." else f"{folder}/{finding.place}"
+
+
 def _summary(report: Report, file: Path, resources: int) -> str:
     silent = f", {len(report.suppressed)} suppressed" if report.suppressed else ""
-    return f"{file}: {formats.counted(report) or 'fine'}, {resources} resources{silent}"
+    many = f", {resources} resources" if resources else ""
+    return f"{file}: {formats.counted(report) or 'fine'}{many}{silent}"
 
 
-def _print_in_colour(report: Report) -> None:
+def _print_in_colour(report: Report, file: Path) -> None:
     # A pipe has no use for it, and rich takes as long to import as all rules take to run.
     from rich.text import Text
 
@@ -81,4 +89,4 @@ def _print_in_colour(report: Report) -> None:
 
     for finding in report.findings:
         severity = (finding.severity.value, _STYLES[finding.severity])
-        out.print(Text.assemble(f"{finding.place}: ", severity, f" {_text(finding)}"))
+        out.print(Text.assemble(f"{_place(finding, file)}: ", severity, f" {_text(finding)}"))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import NoReturn
 
+from bootstrap import project
 from bootstrap.settings import Settings
 
 
@@ -21,3 +23,11 @@ def run(tool: str, *arguments: str) -> NoReturn:
     ]
     sys.stdout.flush()
     os.execv(sys.executable, [*command, *arguments])  # noqa: S606  no shell is wanted
+
+
+def watch(file: Path) -> NoReturn:
+    """Run functions from the folder of the definition ``file``, and report what changes there."""
+    if project.is_own(file):
+        run("watch")
+    folder = str(file.parent.absolute())
+    run("watch", "--root", folder, ".")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bootstrap import project
 from bootstrap.definition.compile import compile_template
 from bootstrap.definition.conditions import evaluate
 from bootstrap.definition.document import load_document
@@ -19,7 +20,9 @@ def load_template(file: Path, stage: str | None = None) -> Template:
         DefinitionError: anything wrong in it.
     """
     document = load_document(file)
-    resolve_variables(document, options={"stage": stage} if stage else {})
+    options = {"stage": stage} if stage else {}
+    environment = project.environment(file)
+    resolve_variables(document, environment=environment, options=options, collect=True)
     normalise(document)
     evaluate(document)
     return compile_template(document)

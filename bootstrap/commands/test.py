@@ -42,7 +42,9 @@ def run(file: Path, paths: list[str]) -> int:
             "--durations",
             "5",
         ]
-        code = subprocess.run(command, check=False).returncode
+        # The tests are about this folder's own project.
+        environment = {k: v for k, v in os.environ.items() if k not in ("APP", "SERVERLESS")}
+        code = subprocess.run(command, env=environment, check=False).returncode
         raised = first_traceback(native.LOG_FILE, before)
         if raised:
             out.print(

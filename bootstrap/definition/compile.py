@@ -10,9 +10,11 @@ import hashlib
 from typing import Any
 
 from bootstrap.definition import naming
-from bootstrap.definition.document import Document
+from bootstrap.definition.document import Document, KeyPath
 from bootstrap.definition.events import EVENT_TYPES
-from bootstrap.definition.model import Function, Service, known_runtimes, parse_service
+from bootstrap.definition.model import Function, Service, collect_service, known_runtimes
+from bootstrap.definition.requirements import LAYER_ID, PLUGIN, PythonRequirements
+from bootstrap.errors import did_you_mean
 from bootstrap.services.shapes import is_function
 from bootstrap.template import Resource, Template
 
@@ -21,9 +23,9 @@ def compile_template(document: Document) -> Template:
     """Turn a document, its variables resolved, into resources.
 
     Raises:
-        DefinitionError: anything that cannot be created, with its line.
+        DefinitionErrors: everything that cannot be created, with its line.
     """
-    service = parse_service(document)
+    service = collect_service(document)
     template = Template(
         service=service.service,
         region=service.provider.region,
@@ -31,25 +33,43 @@ def compile_template(document: Document) -> Template:
         document=document,
     )
     for key in service.layers:
-        _compile_layer(key, service, template)
+        with document.collecting():
+            _compile_layer(key, service, template)
+    packages = PythonRequirements.none(document)
+    with document.collecting():
+        packages = PythonRequirements(document, service.custom)
+        provider = service.provider
+        if layer := packages.layer(service.service, provider.stage, provider.runtime):
+            path = ("custom", "pythonRequirements", "layer")
+            template.add(Resource(LAYER_ID, "AWS::Lambda::LayerVersion", layer, path))
     if service.functions:
-        template.add(_role(service))
+        with document.collecting():
+            template.add(_role(service))
     for key, function in service.functions.items():
-        _compile_function(key, function, service, template)
+        with document.collecting():
+            _compile_function(key, function, service, template, packages)
     _compile_triggers(service, template)
     _compile_resources(service, template)
+    document.refuse(template)
     return template
 
 
 def _compile_triggers(service: Service, template: Template) -> None:
-    for trigger in service.triggers:
-        trigger.type.check(trigger, service, template.document)
+    document = template.document
+    for trigger in list(service.triggers):
+        before = len(document.problems)
+        with document.collecting():
+            trigger.type.check(trigger, service, document)
+        if len(document.problems) > before:  # nothing can be made of it
+            service.triggers.remove(trigger)
     for event_type in EVENT_TYPES.values():
         triggers = [trigger for trigger in service.triggers if trigger.type is event_type]
-        for resource in event_type.permissions(triggers, service):
-            template.add(resource)
-        for resource in event_type.resources(triggers, service, template.document):
-            template.add(resource)
+        with document.collecting():
+            for resource in event_type.permissions(triggers, service):
+                template.add(resource)
+        with document.collecting():
+            for resource in event_type.resources(triggers, service, document):
+                template.add(resource)
 
 
 def _compile_layer(key: str, service: Service, template: Template) -> None:
@@ -133,7 +153,13 @@ def _role(service: Service) -> Resource:
     return Resource(naming.ROLE_ID, "AWS::IAM::Role", properties, ("provider", "iam"))
 
 
-def _compile_function(key: str, function: Function, service: Service, template: Template) -> None:
+def _compile_function(
+    key: str,
+    function: Function,
+    service: Service,
+    template: Template,
+    packages: PythonRequirements,
+) -> None:
     path = ("functions", key)
     provider = service.provider
     runtime = function.runtime or provider.runtime
@@ -143,7 +169,8 @@ def _compile_function(key: str, function: Function, service: Service, template: 
         owner = (*path, "runtime") if function.runtime else ("provider", "runtime")
         families = [r for r in known_runtimes() if r.startswith(("python3", "nodejs", "provided"))]
         template.document.fail(
-            f"functions.{key}: “{runtime}” is not a Lambda runtime. Known: {', '.join(families)}.",
+            f"{'.'.join(owner[:2])}: “{runtime}” is not a Lambda runtime. "
+            f"Known: {', '.join(families)}.{did_you_mean(runtime, families)}",
             *owner,
         )
     name = service.function_name(key)
@@ -151,7 +178,7 @@ def _compile_function(key: str, function: Function, service: Service, template: 
     template.add(Resource(naming.log_group_id(key), "AWS::Logs::LogGroup", log_group, path))
 
     properties: dict[str, Any] = {
-        "Code": _code(key, function, service, template),
+        "Code": _code(key, function, service, template, packages),
         "Handler": function.handler,
         "Runtime": runtime,
         "FunctionName": name,
@@ -190,19 +217,57 @@ def _compile_function(key: str, function: Function, service: Service, template: 
     _compile_invoke_config(key, function, template)
 
 
-def _code(key: str, function: Function, service: Service, template: Template) -> dict[str, Any]:
+def _code(
+    key: str,
+    function: Function,
+    service: Service,
+    template: Template,
+    packages: PythonRequirements,
+) -> dict[str, Any]:
     """What the function's package is made of: files, or an archive that is there already."""
     root = template.document.root
     own = function.package.artifact
     artifact = own or (None if function.package.individually else service.package.artifact)
     if artifact is None:
-        return {"Root": str(root), "Patterns": _patterns(service, function)}
+        code: dict[str, Any] = {"Root": str(root), "Patterns": _patterns(service, function)}
+        module = _module(key, function, service, template, packages)
+        if module:
+            code["Module"] = module
+        runtime = function.runtime or service.provider.runtime or ""
+        if source := packages.of_function(runtime, module, function.vendor):
+            code["Requirements"] = source
+        return code
     if not (root / artifact).is_file():
         path = ("functions", key, "package") if own else ("package",)
         template.document.fail(
             f"functions.{key}: there is no {artifact}. Build it before.", *path, "artifact"
         )
     return {"Archive": str(root / artifact)}
+
+
+def _module(
+    key: str,
+    function: Function,
+    service: Service,
+    template: Template,
+    packages: PythonRequirements,
+) -> str | None:
+    """The folder that alone is in the function's package, at its top; None: the project's."""
+    for name in ("module", "vendor"):
+        if getattr(function, name) is not None and not packages.used:
+            template.document.fail(
+                f"functions.{key}.{name} is a setting of {PLUGIN}, which is not among plugins.",
+                *("functions", key, name),
+            )
+    individually = service.package.individually or function.package.individually
+    if function.module in (None, ".") or not individually:
+        return None
+    module = function.module.strip("/").removeprefix("./")
+    if not (template.document.root / module).is_dir():
+        template.document.fail(
+            f"functions.{key}: there is no folder {module}.", "functions", key, "module"
+        )
+    return module
 
 
 def _patterns(service: Service, function: Function) -> list[str]:
@@ -241,36 +306,48 @@ def _compile_resources(service: Service, template: Template) -> None:
         path = ("resources", "Resources", logical_id)
         for key in body:
             if key not in allowed:
-                template.document.fail(
-                    f"{logical_id}.{key} is not supported here. Supported: "
-                    f"{', '.join(sorted(allowed))}.",
-                    *path,
-                    key,
-                )
-        kind, properties = body.get("Type"), body.get("Properties", {})
-        if not isinstance(kind, str) or not isinstance(properties, dict):
-            template.document.fail(
-                f"{logical_id} needs a Type (text) and Properties (a mapping).", *path
-            )
-        for event_type in EVENT_TYPES.values():
-            if problem := event_type.resource_problem(kind, properties):
-                name, sentence = problem
-                template.document.fail(sentence, *path, "Properties", name)
-        depends = body.get("DependsOn", [])
-        depends = [depends] if isinstance(depends, str) else depends
-        if not isinstance(depends, list) or not all(isinstance(name, str) for name in depends):
-            template.document.fail(
-                f"{logical_id}.DependsOn must be a logical id or a list of them.",
-                *path,
-                "DependsOn",
-            )
-        named = {**_generated_name(logical_id, kind, properties, service), **properties}
-        made = template.resources.get(logical_id)
-        if made is not None and made.type == kind and _may_merge(kind):
-            del template.resources[logical_id]
-            named = _merged(made.properties, named)
-            depends = [*made.depends_on, *depends]
-        template.add(Resource(logical_id, kind, named, path, tuple(depends)))
+                with template.document.collecting():
+                    template.document.fail(
+                        f"{logical_id}.{key} is not supported here. Supported: "
+                        f"{', '.join(sorted(allowed))}.{did_you_mean(key, allowed)}",
+                        *path,
+                        key,
+                    )
+        with template.document.collecting():
+            _compile_resource(logical_id, body, path, service, template)
+
+
+def _compile_resource(
+    logical_id: str,
+    body: dict[str, Any],
+    path: KeyPath,
+    service: Service,
+    template: Template,
+) -> None:
+    kind, properties = body.get("Type"), body.get("Properties", {})
+    if not isinstance(kind, str) or not isinstance(properties, dict):
+        template.document.fail(
+            f"{logical_id} needs a Type (text) and Properties (a mapping).", *path
+        )
+    for event_type in EVENT_TYPES.values():
+        if problem := event_type.resource_problem(kind, properties):
+            name, sentence = problem
+            template.document.fail(sentence, *path, "Properties", name)
+    depends = body.get("DependsOn", [])
+    depends = [depends] if isinstance(depends, str) else depends
+    if not isinstance(depends, list) or not all(isinstance(name, str) for name in depends):
+        template.document.fail(
+            f"{logical_id}.DependsOn must be a logical id or a list of them.",
+            *path,
+            "DependsOn",
+        )
+    named = {**_generated_name(logical_id, kind, properties, service), **properties}
+    made = template.resources.get(logical_id)
+    if made is not None and made.type == kind and _may_merge(kind):
+        del template.resources[logical_id]
+        named = _merged(made.properties, named)
+        depends = [*made.depends_on, *depends]
+    template.add(Resource(logical_id, kind, named, path, tuple(depends)))
 
 
 def _may_merge(kind: str) -> bool:

@@ -28,8 +28,20 @@ def evaluate(document: Document) -> None:
     resources = resources if isinstance(resources, dict) else {}
     evaluator = _Evaluator(document, resources)
     for name in ("provider", "functions"):
-        if name in document.data:
-            document.data[name] = evaluator.value(document.data[name], (name,))
+        part = document.data.get(name)
+        if isinstance(part, dict):
+            for key in list(part):
+                with document.collecting():
+                    value = evaluator.value(part[key], (name, key))
+                    if value is _NO_VALUE:
+                        del part[key]
+                    else:
+                        part[key] = value
+                    continue
+                evaluator.under_way.clear()
+                document.unknown.add((name, key))
+        elif name in document.data:
+            document.data[name] = evaluator.value(part, (name,))
     for part in ("Resources", "Outputs"):
         bodies = resources.get(part)
         if not isinstance(bodies, dict):
@@ -38,10 +50,15 @@ def evaluate(document: Document) -> None:
             path: KeyPath = ("resources", part, logical_id)
             body = bodies[logical_id]
             condition = body.pop("Condition", None) if isinstance(body, dict) else None
-            if condition is not None and not evaluator.condition(condition, (*path, "Condition")):
-                del bodies[logical_id]
+            with document.collecting():
+                holds = condition is None or evaluator.condition(condition, (*path, "Condition"))
+                if not holds:
+                    del bodies[logical_id]
+                    continue
+                bodies[logical_id] = evaluator.value(body, path)
                 continue
-            bodies[logical_id] = evaluator.value(body, path)
+            evaluator.under_way.clear()
+            document.unknown.add(path)
     for name in ("Parameters", "Mappings", "Conditions"):
         resources.pop(name, None)
 

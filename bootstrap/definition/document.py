@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,7 +15,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.scanner import Scanner
 
-from bootstrap.errors import DefinitionError
+from bootstrap.errors import DefinitionError, DefinitionErrors, did_you_mean
 
 type KeyPath = tuple[str | int, ...]
 
@@ -72,6 +73,9 @@ class Document:
         notes: what was left out of ``data``, or read otherwise, and why.
         columns: 1-based column of the same.
         text: the content as it was read, comments included.
+        plugins: the framework's plugins that it names.
+        problems: what is wrong so far: see :meth:`collecting`.
+        unknown: where a value stands that could not be worked out, which is a problem already.
     """
 
     path: Path
@@ -80,6 +84,9 @@ class Document:
     notes: list[Note] = field(default_factory=list)
     columns: dict[KeyPath, int] = field(default_factory=dict)
     text: str = ""
+    plugins: list[str] = field(default_factory=list)
+    problems: list[DefinitionError] = field(default_factory=list)
+    unknown: set[KeyPath] = field(default_factory=set)
 
     @property
     def root(self) -> Path:
@@ -109,6 +116,31 @@ class Document:
             f" {note.text}"
             for note in ordered
         ]
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Take what is refused inside as one problem of the file, and go on behind it."""
+        try:
+            yield
+        except DefinitionError as error:
+            self.problems += [one for one in error.errors if not self._follows(one)]
+
+    def _follows(self, error: DefinitionError) -> bool:
+        """Whether an error is about a value that is wrong for a reason that is known already."""
+        places = (error.path[:length] for length in range(1, len(error.path) + 1))
+        return any(place in self.unknown for place in places)
+
+    def refuse(self, template: Any = None) -> None:
+        """Refuse the file when there are problems.
+
+        Args:
+            template: what could be compiled in spite of them.
+
+        Raises:
+            DefinitionErrors: with all of them.
+        """
+        if self.problems:
+            raise DefinitionErrors(self.problems, template)
 
     def fail(self, message: str, *path: str | int) -> NoReturn:
         """Refuse what stands at ``path``.
@@ -196,21 +228,36 @@ def _compose(document: Document, text: str) -> tuple[YAML, Node | None]:
         return reader, reader.compose(text)
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
+        column = error.position - text.rfind("\n", 0, error.position)
         raise DefinitionError(
-            f"is not valid YAML: the character {error.character!r} is not allowed.",
+            f"is not valid YAML: the character {error.character!r} is not allowed."
+            f"{_excerpt(text, line, column)}",
             file=path.name,
             line=line,
+            column=column,
         ) from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        shown = _excerpt(text, mark.line + 1, mark.column + 1) if mark else ""
         raise DefinitionError(
-            f"is not valid YAML: {error.problem or error.context}.",
+            f"is not valid YAML: {error.problem or error.context}.{shown}",
             file=path.name,
             line=mark.line + 1 if mark else None,
             column=mark.column + 1 if mark else None,
         ) from None
     except (YAMLError, ValueError, RecursionError) as error:
         document.fail(f"is not valid YAML: {error}.")
+
+
+def _excerpt(text: str, line: int, column: int) -> str:
+    """The source line of a mistake, with a mark below its place."""
+    lines = text.split("\n")
+    if line > len(lines) or not lines[line - 1].strip():
+        return ""
+    start = max(0, column - 60)
+    shown = "".join(c if c.isprintable() else " " for c in lines[line - 1][start : start + 90])
+    number = f"{line} | "
+    return f"\n    {number}{shown}\n    {' ' * (len(number) + column - 1 - start)}^"
 
 
 class _Values:
@@ -316,7 +363,9 @@ class _Values:
         tag = _tag(node)
         if tag not in INTRINSIC_TAGS:
             self.document.fail(
-                f"{tag} is not supported here. Supported: {', '.join(INTRINSIC_TAGS)}.", *path
+                f"{tag} is not supported here. Supported: {', '.join(INTRINSIC_TAGS)}."
+                f"{did_you_mean(tag, INTRINSIC_TAGS)}",
+                *path,
             )
         value = str(node.value) if isinstance(node, ScalarNode) else self.plain(node, path, depth)
         if tag == "!GetAtt" and isinstance(value, str):

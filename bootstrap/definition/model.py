@@ -18,6 +18,7 @@ from bootstrap.definition.document import Document, KeyPath
 from bootstrap.definition.events import EVENT_TYPES
 from bootstrap.definition.events.base import Trigger
 from bootstrap.definition.parsing import Model, Reference, parse
+from bootstrap.errors import DefinitionError, did_you_mean
 from bootstrap.services.api_models import enumeration
 
 #: The Serverless Framework's default formats.
@@ -190,6 +191,8 @@ class _Function(Model):
     environment: dict[str, EnvironmentValue] = {}
     layers: list[Reference] = []
     package: Package = Package()
+    module: str | None = None
+    vendor: str | None = None
     events: list[dict[str, Any]] = []
     destinations: Destinations | None = None
     maximumRetryAttempts: int | None = Field(None, ge=0, le=2)
@@ -214,29 +217,39 @@ class Function(_FunctionWithTriggers):
     def written(self, key: str, document: Document) -> Iterator[tuple[KeyPath, int, Any]]:
         """Every trigger as it is written: path with its type's key, place, and body.
 
-        Raises:
-            DefinitionError: an event without exactly one type that there is.
+        An event without exactly one type that there is is one of the document's problems.
         """
         for index, event in enumerate(self.events):
             path: KeyPath = ("functions", key, "events", index)
-            if len(event) != 1:
-                document.fail(
-                    f"functions.{key}.events[{index}] must have exactly one event type; it has "
-                    f"{', '.join(event) or 'none'}.",
-                    *path,
-                )
-            ((kind, body),) = event.items()
-            if kind not in EVENT_TYPES or kind in _BESIDE_EVENTS:
-                supported = sorted(EVENT_TYPES.keys() - set(_BESIDE_EVENTS))
-                document.fail(
-                    f"functions.{key}: the event type “{kind}” is not supported here. Supported: "
-                    f"{', '.join(supported)}.",
-                    *path,
-                )
-            yield (*path, kind), index, body
+            with document.collecting():
+                kind, body = _event(key, index, event, document)
+                yield (*path, kind), index, body
         for kind in _BESIDE_EVENTS:
             if (body := getattr(self, kind)) is not None:
                 yield ("functions", key, kind), 0, body
+
+
+def _event(key: str, index: int, event: dict[str, Any], document: Document) -> tuple[str, Any]:
+    """The type of an event, and what stands under it."""
+    path: KeyPath = ("functions", key, "events", index)
+    if len(event) != 1:
+        document.fail(
+            f"functions.{key}.events[{index}] must have exactly one event type; it has "
+            f"{', '.join(event) or 'none'}.",
+            *path,
+        )
+    ((kind, body),) = event.items()
+    if kind not in EVENT_TYPES or kind in _BESIDE_EVENTS:
+        supported = sorted(EVENT_TYPES.keys() - set(_BESIDE_EVENTS))
+        meant = did_you_mean(kind, supported)
+        if kind in _BESIDE_EVENTS:
+            meant = f" “{kind}” stands beside events, not among them."
+        document.fail(
+            f"functions.{key}: the event type “{kind}” is not supported here. Supported: "
+            f"{', '.join(supported)}.{meant}",
+            *(*path, kind),
+        )
+    return kind, body
 
 
 class Resources(Model):
@@ -274,13 +287,67 @@ def parse_service(document: Document) -> Service:
     """Check the whole document.
 
     Raises:
-        DefinitionError: the first thing wrong, with its line.
+        DefinitionErrors: everything wrong, each with its line.
     """
-    service = parse(Service, document.data, document, ())
+    service = collect_service(document)
+    document.refuse()
+    return service
+
+
+def collect_service(document: Document) -> Service:
+    """What can be read of the document; what is wrong is among its problems.
+
+    Raises:
+        DefinitionErrors: so much is wrong that there is no service.
+    """
+    service = _readable(document)
     for key, function in service.functions.items():
         for path, index, body in function.written(key, document):
-            event_type = EVENT_TYPES[str(path[-1])]
-            event = parse(event_type.model, event_type.long_form(body), document, path)
-            name = service.function_name(key)
-            service.triggers.append(Trigger(event_type, key, name, index, path, event))
+            with document.collecting():
+                event_type = EVENT_TYPES[str(path[-1])]
+                event = parse(event_type.model, event_type.long_form(body), document, path)
+                name = service.function_name(key)
+                service.triggers.append(Trigger(event_type, key, name, index, path, event))
     return service
+
+
+#: What is left out when something in it is wrong, so that the rest can be looked at.
+_PARTS = {"functions": 3, "layers": 2, "resources": 3}
+
+
+def _readable(document: Document) -> Service:
+    """The service without what is wrong in it."""
+    data, misspelt = document.data, set[KeyPath]()
+    for _ in range(3):  # another part may only be looked at when the first is right
+        try:
+            return parse(Service, data, document, ())
+        except DefinitionError as error:
+            # What is required and was misspelt has been told of.
+            news = [one for one in error.errors if one.path not in misspelt]
+            for one in news:
+                with document.collecting():
+                    raise one from None
+            misspelt |= {one.path[:-1] for one in news}
+            left = _without(data, error.errors)
+            if left is None:
+                break
+            data = left
+    document.refuse()
+    raise AssertionError("a document without a service has problems")
+
+
+def _without(data: dict[str, Any], errors: list[DefinitionError]) -> dict[str, Any] | None:
+    """``data`` less the parts that are wrong; None when they cannot be left out."""
+    copy: dict[str, Any] = json.loads(json.dumps(data))
+    for error in errors:
+        path = error.path
+        depth = _PARTS.get(str(path[0]), len(path)) if path else 0
+        place = path if "is not supported here" in error.message else path[:depth]
+        if not place:
+            return None
+        owner: Any = copy
+        for part in place[:-1]:
+            owner = owner.get(part) if isinstance(owner, dict) else None
+        if isinstance(owner, dict):
+            owner.pop(place[-1], None)
+    return copy if copy != data else None

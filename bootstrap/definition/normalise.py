@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bootstrap.definition import requirements
 from bootstrap.definition.document import Document, KeyPath
 
 _DEPLOY: Final = "only matters for a deploy to AWS"
@@ -93,8 +94,6 @@ _PLUGINS: Final = {
     "serverless-finch": "it uploads a web site to a bucket",
     "serverless-s3-sync": "it uploads files to buckets",
     "serverless-dynamodb-local": "it starts a database of its own; the stack has one",
-    "serverless-python-requirements": "it adds the packages of requirements.txt to the functions;"
-    " here they come from layers or from the folder",
 }
 _HARMLESS: Final = "it only matters elsewhere"
 _KNOWN_HARMLESS: Final = ("offline", "dotenv", "prune", "deployment-bucket", "localstack")
@@ -138,6 +137,9 @@ def _plugins(document: Document) -> None:
         plugins = plugins.get("modules")
     for index, plugin in enumerate(plugins if isinstance(plugins, list) else []):
         name = str(plugin)
+        document.plugins.append(name)
+        if name == requirements.PLUGIN:  # what it does is done here
+            continue
         said = _PLUGINS.get(name)
         if said is None and any(word in name for word in _KNOWN_HARMLESS):
             said = _HARMLESS

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bootstrap.definition.document import Document
+from bootstrap.definition.document import Document, KeyPath
+from bootstrap.errors import DefinitionError, DefinitionErrors, did_you_mean
 
+_LONGEST = 100
 #: A literal string, or a CloudFormation function that yields one.
 type Reference = str | dict[str, Any]
 
@@ -30,22 +34,46 @@ def parse[M: BaseModel](
     """Check ``data``, found at ``path``, against ``model``.
 
     Raises:
-        DefinitionError: the first thing wrong, with its line.
+        DefinitionErrors: everything wrong, each with its line.
     """
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        problems = sorted(
-            error.errors(),
-            key=lambda e: document.line([*path, *e["loc"]]) or 0,
+        raise DefinitionErrors(_problems(error, model, document, path)) from None
+
+
+def _problems(
+    error: ValidationError, model: type[BaseModel], document: Document, path: KeyPath
+) -> Iterator[DefinitionError]:
+    """Everything wrong, each at its own key; a union's members are told of once."""
+    told: set[tuple[str | int, ...]] = set()
+    problems = error.errors()
+    misspelt = [p["loc"] for p in problems if p["type"] == "extra_forbidden"]
+    for problem in problems:
+        # What is unknown or missing is a key, even when it is called like a union's member.
+        known = problem["type"] in ("extra_forbidden", "missing")
+        end = len(problem["loc"]) - 1
+        location = tuple(
+            part
+            for place, part in enumerate(problem["loc"])
+            if _is_key(part) or (known and place == end)
         )
-        problem = problems[0]
-        if problem["type"] == "missing":  # a key beside it that is unknown is how it was misspelt
-            beside = [p for p in problems if p["loc"][:-1] == problem["loc"][:-1]]
-            problem = next((p for p in beside if p["type"] == "extra_forbidden"), problem)
-        location = [part for part in problem["loc"] if _is_key(part)]
+        # What is missing is perhaps there, misspelt: then that is what is wrong.
+        if problem["type"] == "missing" and any(
+            loc[:-1] == problem["loc"][:-1] and _may_mean(str(loc[-1]), str(location[-1]))
+            for loc in misspelt
+        ):
+            continue
+        if location in told:
+            continue
+        told.add(location)
         name = ".".join(str(part) for part in (*path, *location))
-        document.fail(f"{name}: {_sentence(problem, model, location)}", *path, *location)
+        sentence = _sentence(problem, model, list(location))
+        yield document.error(f"{name}: {sentence}", *path, *location)
+
+
+def _may_mean(written: str, wanted: str) -> bool:
+    return wanted.lower() in written.lower() or bool(did_you_mean(written, [wanted]))
 
 
 def _is_key(part: str | int) -> bool:
@@ -57,14 +85,24 @@ def _sentence(problem: Any, model: type[BaseModel], location: list[str | int]) -
     kind = problem["type"]
     if kind == "extra_forbidden":
         owner = _owner(model, location[:-1])
-        keys = ", ".join(owner.model_fields) if owner else ""
-        return f"is not supported here. Supported: {keys}." if keys else "is not supported here."
+        keys = list(owner.model_fields) if owner else []
+        meant = did_you_mean(str(location[-1]), keys)
+        shown = f" Supported: {', '.join(keys)}." if keys else ""
+        return f"is not supported here.{shown}{meant}"
     if kind == "missing":
         return "is required."
     message = str(problem["msg"])
     given = problem.get("input")
-    shown = "" if isinstance(given, dict | list) else f" (found {given!r})"
-    return f"{message[0].lower()}{message[1:]}{shown}."
+    shown = "" if isinstance(given, dict | list) else f" (found {_shown(given)})"
+    meant = ""
+    if kind == "literal_error":
+        meant = did_you_mean(str(given), re.findall(r"'([^']*)'", message))
+    return f"{message[0].lower()}{message[1:]}{shown}.{meant}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _owner(model: type[BaseModel], location: list[str | int]) -> type[BaseModel] | None:

@@ -21,6 +21,7 @@ from bootstrap.definition.variable_sources import (
     read_file,
     stack_output,
 )
+from bootstrap.errors import did_you_mean
 
 _OPEN = re.compile(r"(\\*)\$\{")
 _TYPE = re.compile(r"[a-z][a-zA-Z0-9.-]*(?=\(|:(?!:))")
@@ -49,12 +50,14 @@ def resolve_variables(
     *,
     environment: Mapping[str, str] | None = None,
     options: Mapping[str, str] | None = None,
+    collect: bool = False,
 ) -> None:
     """Replace every variable in ``document.data``, in place.
 
     Args:
         environment: what ``${env:NAME}`` sees; the process environment by default.
         options: what ``${opt:name}`` sees.
+        collect: leave what is wrong among the document's problems, for others to be found, too.
 
     Raises:
         DefinitionError: an unknown source, a variable without value or default, a cycle, or
@@ -63,7 +66,9 @@ def resolve_variables(
     resolver = _Resolver(
         document, os.environ if environment is None else environment, options or {}
     )
-    document.data = resolver.walk(document.data, ())
+    document.data = resolver.walk(document.data, (), collect=True)
+    if not collect:
+        document.refuse()
 
 
 @dataclass(frozen=True)
@@ -86,18 +91,34 @@ class _Resolver:
         self.files: dict[str, Any] = {}
         self.instance_id = uuid.uuid4().hex
 
-    def walk(self, node: Any, path: KeyPath, depth: int = 0) -> Any:
+    def walk(self, node: Any, path: KeyPath, depth: int = 0, *, collect: bool = False) -> Any:
+        """A value with its variables resolved.
+
+        Args:
+            collect: a variable without a value is noted, and the walk goes on.
+        """
         self.values += 1
         if depth > _MAX_DEPTH:
             self.document.fail("is nested too deeply.", *path)
         if self.values > _MAX_VALUES:
             self.document.fail(f"the variables expand to over {_MAX_VALUES} values.", *path)
         if isinstance(node, dict):
-            return {key: self.walk(value, (*path, key), depth + 1) for key, value in node.items()}
+            return {
+                key: self.walk(value, (*path, key), depth + 1, collect=collect)
+                for key, value in node.items()
+            }
         if isinstance(node, list):
-            return [self.walk(value, (*path, i), depth + 1) for i, value in enumerate(node)]
+            return [
+                self.walk(value, (*path, i), depth + 1, collect=collect)
+                for i, value in enumerate(node)
+            ]
         if isinstance(node, str) and "${" in node:
-            return self.text(node, path, depth)
+            if not collect:
+                return self.text(node, path, depth)
+            with self.document.collecting():
+                return self.text(node, path, depth)
+            self.under_way.clear()
+            self.document.unknown.add(path)
         return node
 
     def text(self, text: str, path: KeyPath, depth: int) -> Any:
@@ -168,7 +189,7 @@ class _Resolver:
             if kind not in _SUPPORTED:
                 self.document.fail(
                     f"{_short(variable.text)}: the variable source “{kind}” is not supported here. "
-                    f"Supported: {', '.join(_SUPPORTED)}.",
+                    f"Supported: {', '.join(_SUPPORTED)}.{did_you_mean(kind, _SUPPORTED)}",
                     *path,
                 )
             argument = str(self.walk(argument[1:-1].strip(), path, depth)) if argument else ""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from bootstrap.errors import did_you_mean
 from bootstrap.services.shapes import Finding, Shape
 from bootstrap.settings import Settings
 from bootstrap.template import Physical
@@ -26,6 +27,8 @@ class Outcome(StrEnum):
     CREATED = "created"
     CHANGED = "changed"
     UNCHANGED = "unchanged"
+    #: Deleted and made anew, because AWS cannot change a property of it.
+    REPLACED = "replaced"
 
 
 class ReplacementError(Exception):
@@ -93,6 +96,10 @@ class ResourceType:
             triggers and permissions have it: what may hold data is never deleted.
         exists: whether the resource is still there.
         delete_with: the ``awslocal`` command that deletes it, with fields from its key.
+        holds_data: whether something is lost with it that the definition cannot bring back. Then it
+            is deleted only when the user asks for that. Types that hold nothing say so.
+        delete: deletes it, where that takes more than the operation of ``delete_with``.
+        lost: what would be lost with it, in words (``3 items``); empty when it is empty.
     """
 
     ensure: Callable[[Context, str, Properties], tuple[Outcome, Physical]]
@@ -102,23 +109,32 @@ class ResourceType:
     remove: Callable[[Context, Key], bool] | None = None
     exists: Callable[[Context, Key], bool] | None = None
     delete_with: str = ""
+    holds_data: bool = True
+    delete: Callable[[Context, Key], None] | None = None
+    lost: Callable[[Context, Key], str] | None = None
 
     def problem(self, properties: Properties) -> Finding | None:
-        """The problem with the names or shapes of ``properties``, or None."""
+        """The first problem with the names or shapes of ``properties``, or None."""
+        return next(self.problems(properties), None)
+
+    def problems(self, properties: Properties) -> Iterator[Finding]:
+        """Every problem with the names or shapes of ``properties``."""
         supported = {**self.required, **self.optional}
-        if unknown := sorted(properties.keys() - supported.keys()):
-            return Finding(
-                f"the property {unknown[0]} is not supported here. Supported: "
-                f"{', '.join(sorted(supported))}.",
-                (unknown[0],),
+        unknown = sorted(properties.keys() - supported.keys())
+        for name in unknown:
+            yield Finding(
+                f"the property {name} is not supported here. "
+                f"Supported: {', '.join(sorted(supported))}.{did_you_mean(name, supported)}",
+                (name,),
             )
-        if missing := sorted(self.required.keys() - properties.keys()):
-            return Finding(f"the property {missing[0]} is required.")
+        for name in sorted(self.required.keys() - properties.keys()):
+            if not any(did_you_mean(other, [name]) for other in unknown):  # else it is misspelt
+                yield Finding(f"the property {name} is required.")
         for name, value in properties.items():
-            if finding := supported[name](value):
+            if name in supported and (finding := supported[name](value)):
                 path = (name, *finding.path)
-                return Finding(f"{'.'.join(map(str, path))} {finding.message}.", path)
-        return None
+                end = "" if finding.message.endswith("?") else "."
+                yield Finding(f"{'.'.join(map(str, path))} {finding.message}{end}", path)
 
 
 def outcome_of(created: bool, *changes: bool) -> Outcome:

@@ -204,6 +204,24 @@ def _exists(context: Context, key: Key) -> bool:
     )
 
 
+def _lost(context: Context, key: Key) -> str:
+    """Its items; the count of ``DescribeTable`` may be six hours old."""
+    answer = context.client("dynamodb").scan(TableName=key["Ref"], Select="COUNT")
+    count, more = answer["Count"], "over " if answer.get("LastEvaluatedKey") else ""
+    return f"{more}{count} item{'s' if count > 1 else ''}" if count else ""
+
+
+def _delete(context: Context, key: Key) -> None:
+    context.client("dynamodb").delete_table(TableName=key["Ref"])
+    _wait_until_gone(context, key)
+
+
+@until_true(60)
+def _wait_until_gone(context: Context, key: Key) -> bool:
+    """Wait until the name is free again (decorated: called until then)."""
+    return not _exists(context, key)
+
+
 _KEY_SCHEMA = shapes.list_of(
     shapes.mapping(
         {"AttributeName": shapes.text, "KeyType": shapes.one_of("HASH", "RANGE")},
@@ -256,5 +274,7 @@ RESOURCE_TYPES = {
         },
         exists=_exists,
         delete_with="dynamodb delete-table --table-name {Ref}",
+        delete=_delete,
+        lost=_lost,
     ),
 }

@@ -141,6 +141,7 @@ RESOURCE_TYPES = {
         {"Name": shapes.text},
         exists=_bus_exists,
         delete_with="events delete-event-bus --name {Ref}",
+        holds_data=False,
     ),
     "AWS::Events::Rule": ResourceType(
         _rule,

@@ -74,6 +74,15 @@ def _exists(context: Context, key: Key) -> bool:
     return found(lambda: iam.get_role(RoleName=key["Ref"]), "NoSuchEntity") is not None
 
 
+def _delete(context: Context, key: Key) -> None:
+    iam, name = context.client("iam"), key["Ref"]
+    for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+        iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
+    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=name, PolicyName=policy)
+    iam.delete_role(RoleName=name)
+
+
 RESOURCE_TYPES = {
     "AWS::IAM::Role": ResourceType(
         _role,
@@ -89,5 +98,7 @@ RESOURCE_TYPES = {
         },
         exists=_exists,
         delete_with="iam delete-role --role-name {Ref}",
+        holds_data=False,
+        delete=_delete,
     ),
 }

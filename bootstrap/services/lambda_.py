@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
-from bootstrap.packaging import select, zip_files, zip_folder
+from bootstrap import builds
 from bootstrap.services import shapes
 from bootstrap.services.base import (
     Context,
@@ -50,7 +49,7 @@ def _sha256(archive: bytes) -> str:
 def _layer(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
     client = context.client("lambda")
     name = properties["LayerName"]
-    archive = zip_folder(Path(properties["Content"]["Folder"]))
+    archive = builds.layer_archive(properties["Content"])
     versions = client.list_layer_versions(LayerName=name)["LayerVersions"]
     if versions:
         latest = max(versions, key=lambda version: int(version["Version"]))
@@ -74,13 +73,10 @@ def _same_layer(wanted: Properties, actual: dict[str, Any]) -> bool:
 
 def _archive(name: str, code: dict[str, Any]) -> bytes:
     """The deployment package."""
-    if "Archive" in code:
-        return Path(code["Archive"]).read_bytes()
-    root = Path(code["Root"])
-    files = select(root, code["Patterns"])
-    if not files:
+    archive = builds.function_archive(code)
+    if archive is None:
         raise FunctionFailedError(f"package.patterns pick no file for {name}")
-    return zip_files(root, files)
+    return archive
 
 
 def _function(
@@ -421,7 +417,12 @@ _DESTINATION = shapes.mapping({"Destination": shapes.text})
 RESOURCE_TYPES = {
     "AWS::Lambda::LayerVersion": ResourceType(
         _layer,
-        {"LayerName": shapes.text, "Content": shapes.mapping({"Folder": shapes.text})},
+        {
+            "LayerName": shapes.text,
+            "Content": shapes.mapping(
+                {}, {"Folder": shapes.text, "Requirements": shapes.any_mapping}
+            ),
+        },
         {
             "Description": shapes.text,
             "CompatibleRuntimes": _TEXTS,
@@ -434,7 +435,14 @@ RESOURCE_TYPES = {
         {
             "FunctionName": shapes.text,
             "Code": shapes.mapping(
-                {}, {"Archive": shapes.text, "Root": shapes.text, "Patterns": _TEXTS}
+                {},
+                {
+                    "Archive": shapes.text,
+                    "Root": shapes.text,
+                    "Patterns": _TEXTS,
+                    "Module": shapes.text,
+                    "Requirements": shapes.any_mapping,
+                },
             ),
             "Handler": shapes.text,
             "Runtime": shapes.text,
@@ -453,6 +461,7 @@ RESOURCE_TYPES = {
         },
         exists=_function_exists,
         delete_with="lambda delete-function --function-name {Ref}",
+        holds_data=False,
     ),
     "AWS::Lambda::Version": ResourceType(
         _version,

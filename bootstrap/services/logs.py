@@ -94,6 +94,7 @@ RESOURCE_TYPES = {
         {"LogGroupName": shapes.text, "RetentionInDays": shapes.number(1)},
         exists=_exists,
         delete_with="logs delete-log-group --log-group-name {Ref}",
+        holds_data=False,  # as CloudFormation has it: a function's log goes with the function
     ),
     "AWS::Logs::SubscriptionFilter": ResourceType(
         _filter,

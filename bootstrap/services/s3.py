@@ -240,6 +240,25 @@ def _remove_notifications(context: Context, key: Key) -> bool:
     return True
 
 
+def _lost(context: Context, key: Key) -> str:
+    page = context.client("s3").list_object_versions(Bucket=key["Ref"], MaxKeys=1000)
+    count = len(page.get("Versions", []))
+    more = "over " if page.get("IsTruncated") else ""
+    return f"{more}{count} object{'s' if count > 1 else ''}" if count else ""
+
+
+def _delete(context: Context, key: Key) -> None:
+    s3, bucket = context.client("s3"), key["Ref"]
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        objects = [
+            {"Key": one["Key"], "VersionId": one["VersionId"]}
+            for one in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
+        ]
+        if objects:
+            s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+    s3.delete_bucket(Bucket=bucket)
+
+
 RESOURCE_TYPES = {
     "AWS::S3::Bucket": ResourceType(
         _bucket,
@@ -282,6 +301,8 @@ RESOURCE_TYPES = {
         remove=_remove_notifications,
         exists=_exists,
         delete_with="s3 rb --force s3://{Ref}",
+        delete=_delete,
+        lost=_lost,
     ),
     "AWS::S3::BucketPolicy": ResourceType(
         _bucket_policy,

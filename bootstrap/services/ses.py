@@ -203,6 +203,7 @@ RESOURCE_TYPES = {
         {"EmailIdentity": shapes.text},
         exists=_exists,
         delete_with="ses delete-identity --identity {Ref}",
+        holds_data=False,
     ),
     RULE_SET: ResourceType(
         _rule_set,

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from bootstrap.errors import did_you_mean
+
 
 class Finding(NamedTuple):
     """A problem, and its place below the checked value."""
@@ -148,8 +150,11 @@ def mapping(
         if finding := any_mapping(value):
             return finding
         if not open and (unknown := sorted(value.keys() - known.keys())):
+            meant = did_you_mean(unknown[0], known)
             return Finding(
-                f"is not supported here. Supported: {', '.join(sorted(known))}", (unknown[0],)
+                f"is not supported here. Supported: {', '.join(sorted(known))}"
+                f"{f'.{meant}' if meant else ''}",
+                (unknown[0],),
             )
         if missing := sorted(required.keys() - value.keys()):
             return Finding(f"needs {missing[0]}")

@@ -174,6 +174,7 @@ RESOURCE_TYPES = {
         remove=_remove_subscription,
         exists=_topic_exists,
         delete_with="sns delete-topic --topic-arn {Ref}",
+        holds_data=False,
     ),
     "AWS::SNS::TopicPolicy": ResourceType(
         _topic_policy,

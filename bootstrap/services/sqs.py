@@ -129,6 +129,13 @@ def _remove_policy(context: Context, key: Key) -> bool:
     return True
 
 
+def _lost(context: Context, key: Key) -> str:
+    names = [f"ApproximateNumberOfMessages{part}" for part in ("", "NotVisible", "Delayed")]
+    answer = context.client("sqs").get_queue_attributes(QueueUrl=key["Ref"], AttributeNames=names)
+    count = sum(map(int, answer.get("Attributes", {}).values()))
+    return f"{count} message{'s' if count > 1 else ''}" if count else ""
+
+
 RESOURCE_TYPES = {
     "AWS::SQS::Queue": ResourceType(
         _queue,
@@ -142,6 +149,7 @@ RESOURCE_TYPES = {
         },
         exists=_exists,
         delete_with="sqs delete-queue --queue-url {Ref}",
+        lost=_lost,
     ),
     "AWS::SQS::QueuePolicy": ResourceType(
         _policy,

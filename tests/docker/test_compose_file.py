@@ -34,11 +34,19 @@ def test_a_service_has_no_privileges(name):
 
 
 @pytest.mark.parametrize("name", RUNNING)
-def test_a_service_mounts_nothing_but_this_folder_and_writes_to_reports_alone(name):
+def test_a_service_mounts_nothing_but_this_folder_and_writes_reports_and_outputs_alone(name):
     for volume in SERVICES[name].get("volumes", []):
-        source, _, mode = re.fullmatch(r"(\./[a-z.]+):(/app/[a-z.]+)(:ro)?", volume).groups()
+        source, _, mode = re.fullmatch(r"(\./[a-z.-]+):(/app/[a-z.-]+)(:ro)?", volume).groups()
         assert "docker.sock" not in volume
-        assert mode == ":ro" or source == "./reports", volume
+        assert mode == ":ro" or source in ("./reports", "./.trigger-stack"), volume
+
+
+def test_another_project_can_be_read_and_nothing_of_it_written():
+    added = YAML(typ="safe").load((ROOT / "emulator/container/project.yml").read_text())["services"]
+    assert set(added) == {"localstack", "bootstrap"}
+    for service in added.values():
+        for volume in service["volumes"]:
+            assert volume.endswith(":/project:ro") or volume.startswith("./.build/"), volume
 
 
 def test_ports_are_published_on_loopback_only():

@@ -27,6 +27,7 @@ case "$*" in
 "compose ps"*) if [ -f "$(dirname "$0")/runs" ]; then echo abc; fi ;;
 *" run "*)
     echo "$*" >> "$(dirname "$0")/calls"
+    echo "${COMPOSE_FILE:-} ${PROJECT_FOLDER:-} ${PROJECT_FILE:-}" > "$(dirname "$0")/project"
     echo "$STACK_USER ${SECURITY_OPT:-} ${STATE_MODE:-}" > "$(dirname "$0")/settings"
     [ -z "${RUN_SECONDS:-}" ] || exec sleep "$RUN_SECONDS"
     exit ${RUN_EXIT:-0}
@@ -285,6 +286,29 @@ def test_rootless_engines_call_the_user_0(script, project, engine):
     (project / "runs").touch()
     assert script("status", **engine).returncode == 0
     assert settings(project)[0] == "0:0"
+
+
+def test_another_project_is_mounted(script, project, tmp_path_factory):
+    theirs = tmp_path_factory.mktemp("theirs")
+    (theirs / "other.yml").write_text("")
+    added = "docker-compose.yml:emulator/container/project.yml"
+
+    assert script("up", APP=str(theirs)).returncode == 0
+    assert (project / "project").read_text().split() == [added, str(theirs)]
+    assert script("up", SERVERLESS=str(theirs / "other.yml")).returncode == 0
+    assert (project / "project").read_text().split() == [added, str(theirs), "other.yml"]
+    assert script("up").returncode == 0
+    assert (project / "project").read_text().split() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("APP", "there is no such folder."), ("SERVERLESS", "there is no such file.")],
+)
+def test_another_project_that_is_not_there(script, name, said):
+    done = script("up", **{name: "/no/such"})
+
+    assert (done.returncode, done.stderr) == (2, f"error {name}=/no/such: {said}\n")
 
 
 def test_the_debugger_is_native_only(script, project):

@@ -17,7 +17,7 @@ from tests.support.waiting import eventually
 def test_a_second_bootstrap_changes_nothing_and_says_so(aws):
     again = bootstrap("up")
     assert again.returncode == 0, again.stderr
-    assert "nothing to change" in again.stdout
+    assert "no changes" in again.stdout
     assert "curl -X PUT" in again.stdout
 
 

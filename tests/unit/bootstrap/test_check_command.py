@@ -283,8 +283,8 @@ def test_up_refuses_errors_and_counts_warnings(
     project.write(ERRORS)
     with pytest.raises(DefinitionError) as refused:
         up.run(project.file)
-    assert str(refused.value).splitlines()[0].startswith("serverless.yml:8: functions.greet: app")
-    assert "serverless.yml:10: AWS_REGION is Lambda's own." in str(refused.value)
+    assert str(refused.value).splitlines()[0].startswith("serverless.yml:8:5: functions.greet: app")
+    assert "serverless.yml:10:7: AWS_REGION is Lambda's own." in str(refused.value)
     assert refused.value.exit_code == 2
     assert not started
 

@@ -799,6 +799,17 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
             Case(code="def handler(event, context):\n    context.put_item(Item={})\n"),
         ),
     ],
+    "TS507": [
+        (
+            Case(
+                resources=DLQ
+                + queue_policy("D", "events.amazonaws.com")
+                + "Second:  # here\n  Type: AWS::SQS::QueuePolicy\n  Properties:\n"
+                "    Queues: [!Ref D]\n    PolicyDocument: { Statement: [] }\n"
+            ),
+            Case(resources=DLQ + queue_policy("D", "events.amazonaws.com")),
+        ),
+    ],
     "TS601": [
         (
             Case("timeout: 31  # here\nevents: [{ httpApi: GET / }]"),

@@ -31,24 +31,27 @@ QUEUE = PROVIDER + "resources:\n  Resources:\n    Q:\n      Type: {}\n      Prop
 CASES = {
     "malformed": (
         "service: [shop\nprovider: x\n",
-        "error serverless.yml:2: is not valid YAML: expected ',' or ']'",
+        "serverless.yml:2:9: error TS001 is not valid YAML: expected ',' or ']'",
     ),
-    "not a mapping": ("- a\n", "error serverless.yml: must be a mapping with the keys service"),
+    "not a mapping": (
+        "- a\n",
+        "serverless.yml: error TS001 must be a mapping with the keys",
+    ),
     "unknown event type": (
         FUNCTION + "    events:\n      - kafka: {topic: x}\n",
-        "error serverless.yml:10: functions.greet: the event type “kafka” is not supported here.",
+        "serverless.yml:10:9: error TS001 functions.greet: the event type “kafka” is not",
     ),
     "bad bucket name": (
         FUNCTION + "    events:\n      - s3: My_Bucket\n",
-        "error serverless.yml:10: the bucket name “My_Bucket” may have lower-case letters",
+        "serverless.yml:10:9: error TS001 the bucket name “My_Bucket” may have lower-case letters",
     ),
     "wrong runtime": (
         FUNCTION.replace("python3.13", "python2.8"),
-        "error serverless.yml:5: functions.greet: “python2.8” is not a Lambda runtime. Known:",
+        "serverless.yml:5:3: error TS001 provider.runtime: “python2.8” is not a Lambda runtime.",
     ),
     "markup in a name": (
         PROVIDER + "'[red]x[/blue]': 1\n",
-        "error serverless.yml:6: [red]x[/blue]: is not supported here.",
+        "serverless.yml:6:1: error TS001 [red]x[/blue]: is not supported here.",
     ),
 }
 
@@ -57,7 +60,7 @@ CASES = {
 FINDINGS = {
     "unknown resource type": (
         QUEUE.format("AWS::Thing::Other", "{}"),
-        "serverless.yml:8:5: error TS003 Q (AWS::Thing::Other): the resource type is not supported",
+        "serverless.yml:9:7: error TS003 Q (AWS::Thing::Other): the resource type is not supported",
     ),
     "unknown property": (
         QUEUE.format("AWS::SQS::Queue", "{QueueName: q, Colour: red}"),
@@ -82,16 +85,15 @@ def test_findings_end_with_1_and_stand_at_their_place(project: Project, case: st
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_wrong_input_ends_with_2_and_one_sentence(project: Project, case: str) -> None:
+def test_wrong_input_ends_with_2_and_stands_at_its_place(project: Project, case: str) -> None:
     text, sentence = CASES[case]
     project.write(text)
 
     done = run("check", cwd=project.root)
 
-    assert done.returncode == 2, done
-    assert done.stderr.startswith(sentence), done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert not done.stdout
+    assert (done.returncode, done.stderr) == (2, ""), done
+    assert done.stdout.startswith(sentence), done.stdout
+    assert done.stdout.endswith("serverless.yml: 1 error\n")
 
 
 def test_a_good_file_ends_with_0(project: Project) -> None:

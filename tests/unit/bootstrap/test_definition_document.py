@@ -149,7 +149,7 @@ def test_what_is_not_usable_is_refused_with_its_line(
         load_document(project.file)
 
     assert caught.value.line == line
-    assert str(caught.value).startswith(f"serverless.yml:{line}: ")
+    assert str(caught.value).startswith(f"serverless.yml:{line}:")
     assert caught.value.exit_code == EXIT_WRONG_INPUT
 
 

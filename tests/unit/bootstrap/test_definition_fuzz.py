@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,10 @@ from bootstrap.definition.variables import resolve_variables
 from bootstrap.errors import DefinitionError
 
 SETTINGS = settings(
-    max_examples=60, deadline=5000, suppress_health_check=list(HealthCheck), database=None
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES") or 60),
+    deadline=5000,
+    suppress_health_check=list(HealthCheck),
+    database=None,
 )
 WORDS = st.sampled_from(
     [

@@ -283,7 +283,7 @@ def test_nothing_is_created_when_anything_is_wrong(
 ) -> None:
     made = template(thing("A"), resource)
 
-    with pytest.raises(DefinitionError, match=r"^serverless\.yml:11: ") as caught:
+    with pytest.raises(DefinitionError, match=r"^serverless\.yml:11:1: ") as caught:
         run(made)
 
     assert said in str(caught.value)

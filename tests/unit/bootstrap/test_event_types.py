@@ -48,7 +48,12 @@ SHORTEST = {
 #: What a module of a type is for; each public class method stands for one part.
 PARTS = [name for name in vars(EventType) if inspect.isfunction(vars(EventType)[name])]
 #: Where AWS's own names are meant: its services, and the destinations of invocations.
-NOT_ABOUT_TRIGGERS = ("services/", "definition/events/", "definition/destinations.py")
+NOT_ABOUT_TRIGGERS = (
+    "init/",  # writes definitions, which name types
+    "services/",
+    "definition/events/",
+    "definition/destinations.py",
+)
 
 
 def written(key: str, body: str) -> str:

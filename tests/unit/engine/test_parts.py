@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap import builds
 from trigger_stack_engine.commands.logs import line
 from trigger_stack_engine.environments.capacity import Capacity
-from trigger_stack_engine.environments.hot_reload import HotReload
+from trigger_stack_engine.environments.hot_reload import MODULE_FILE, HotReload
 from trigger_stack_engine.environments.layers import merged_layers
 from trigger_stack_engine.environments.runtimes import Preloaded, reusable
 from trigger_stack_engine.settings import SettingError, Settings
@@ -107,3 +108,20 @@ def test_a_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, valu
 
 def test_a_log_line_cannot_drive_the_terminal() -> None:
     assert "\033" not in line(0, "f", "\033[2Jgone\n", colours=False)
+
+
+def test_a_package_of_one_folder_is_reloaded_from_that_folder(tmp_path: Path) -> None:
+    package, root = tmp_path / "package", tmp_path / "project"
+    for folder, text in ((package, "old"), (root / "orders", "new"), (root, "another's")):
+        folder.mkdir(exist_ok=True, parents=True)
+        (folder / "index.py").write_text(text)
+    (package / MODULE_FILE).write_text("orders")
+    reload = HotReload(tmp_path / "snapshots")
+
+    reload.set_root(str(root))
+
+    assert (reload.code_for(package) / "index.py").read_text() == "new"
+
+
+def test_the_bootstrap_marks_packages_as_the_engine_knows_them() -> None:
+    assert builds._MODULE_FILE == MODULE_FILE

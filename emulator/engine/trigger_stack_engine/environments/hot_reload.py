@@ -16,6 +16,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+#: A file of a package: the folder below the root that is at the package's top (its ``module``).
+MODULE_FILE = ".trigger-stack-module"
 _IGNORED = frozenset({"__pycache__", ".git", "node_modules", ".venv"})
 
 
@@ -58,6 +60,9 @@ class HotReload:
 
 def _sources(package: Path, root: Path) -> Iterator[tuple[str, Path]]:
     """Files of ``root`` that belong into ``package``, by their path in it."""
+    marker = package / MODULE_FILE
+    if marker.is_file():
+        root /= marker.read_text(encoding="utf-8").strip()
     for folder, _, files in os.walk(package):
         place = Path(folder).relative_to(package)
         in_tree = root / place

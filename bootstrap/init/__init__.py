@@ -1,0 +1,1 @@
+"""``make init``: the beginning of a project, with one function for each trigger asked for."""
