@@ -15,7 +15,17 @@ from bootstrap.services.base import Context
 
 #: A character of Unicode's private use area: nothing that AWS returns has it.
 MARK = "\ue000"
-_READS = ("batch_get_", "describe_", "get_", "head_", "list_", "lookup_", "search_")
+_READS = (
+    "admin_get_",
+    "admin_list_",
+    "batch_get_",
+    "describe_",
+    "get_",
+    "head_",
+    "list_",
+    "lookup_",
+    "search_",
+)
 _PLAIN = ("can_paginate", "exceptions", "get_waiter", "meta")
 #: A type that still asks after so many answers waits for something that is not going to happen.
 _MOST_READS_AFTER_A_WRITE = 100

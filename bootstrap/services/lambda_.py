@@ -112,12 +112,29 @@ def _function(
     )
 
 
+#: What makes two versions of a function different ones.
+_PUBLISHED = (
+    "Architectures", "CodeSha256", "DeadLetterConfig", "Environment", "EphemeralStorage", "Handler",
+    "Layers", "LoggingConfig", "MemorySize", "Role", "Runtime", "Timeout", "TracingConfig",
+    "VpcConfig",
+)  # fmt: skip
+
+
 def _version(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
     """Publish a version, unless the newest one is what the function is now (PublishVersion)."""
     client, name = context.client("lambda"), properties["FunctionName"]
     pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
-    known = {one["Version"] for page in pages for one in page["Versions"]}
+    versions = {one["Version"]: one for page in pages for one in page["Versions"]}
+    known = versions.keys()
     description = properties.get("Description")
+    newest = max((int(one) for one in known if one.isdigit()), default=0)
+    if newest:
+        published = versions[str(newest)]
+        same = all(published.get(key) == versions["$LATEST"].get(key) for key in _PUBLISHED)
+        wanted = description or versions["$LATEST"].get("Description", "")
+        if same and published.get("Description", "") == wanted:
+            arn = published["FunctionArn"]
+            return Outcome.UNCHANGED, Physical(arn, {"Version": str(newest)})
     made = client.publish_version(
         FunctionName=name, **({"Description": description} if description else {})
     )
