@@ -1,7 +1,7 @@
 """Which HTTP API the local port serves: the one of the project that came up last.
 
 The door takes the API with the tag ``trigger-stack:local-port=true``, else the oldest
-(docs/http-api.md). With one API there is nothing to say.
+(docs/triggers/http-api.md). With one API there is nothing to say.
 """
 
 from __future__ import annotations
