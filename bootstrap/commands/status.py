@@ -31,6 +31,26 @@ def triggers(service: Service, settings: Settings) -> list[tuple[str, str, str]]
     ]
 
 
+#: A function with more triggers of one kind has one of them among the commands to try.
+_MOST_OF_A_KIND = 4
+
+
+def to_try(service: Service, settings: Settings) -> list[tuple[str, str, str]]:
+    """As :func:`triggers`, with one for many of a kind that fire the same function."""
+    kinds = [(one.function, one.type.key) for one in service.triggers]
+    counts = Counter(kinds)
+    shown: set[tuple[str, str]] = set()
+    chosen = []
+    for kind, (name, trigger, command) in zip(kinds, triggers(service, settings), strict=True):
+        others = counts[kind] - 1 if counts[kind] > _MOST_OF_A_KIND else 0
+        if others and kind in shown:
+            continue
+        shown.add(kind)
+        more = f", and {others} more: make status" if others else ""
+        chosen.append((name, f"{trigger}{more}", command))
+    return chosen
+
+
 #: What there is, by resource type: how it is called, and the property that names one.
 _SHOWN = {
     "AWS::Lambda::Function": ("functions", "FunctionName"),
@@ -62,7 +82,7 @@ def print_try_it(file: Path, created: dict[str, Physical]) -> None:
     used = {trigger.type.key: trigger.type for trigger in service.triggers}
     _print_endpoints(used.values(), settings)
     out.print("\nTry a trigger:")
-    for name, trigger, command in triggers(service, settings):
+    for name, trigger, command in to_try(service, settings):
         out.print(f"  [bold]{name}[/] ({trigger})")
         out.print(f"    {command}", markup=False)
     _print_mail_rules(template, created)

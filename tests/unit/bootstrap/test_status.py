@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from conftest import FUNCTION, Project, events_of
 
-from bootstrap.commands.status import triggers
+from bootstrap.commands.status import to_try, triggers
 from bootstrap.definition.model import parse_service
 from bootstrap.settings import Settings
 
@@ -56,3 +56,15 @@ def test_a_foreign_function_gets_a_command_of_its_own(
 
     assert name == "shop-test-greet"
     assert shown.endswith(command)
+
+
+@pytest.mark.parametrize(("count", "shown"), [(4, 4), (5, 1)])
+def test_one_command_stands_for_many_of_a_kind(project: Project, count: int, shown: int) -> None:
+    groups = "\n".join(f"- cloudwatchLog: /shop/{number}" for number in range(count))
+    events = f"{groups}\n- httpApi: GET /a"
+    service = parse_service(project.document(FUNCTION + events_of(events)))
+
+    commands = to_try(service, SETTINGS)
+
+    assert len(commands) == shown + 1
+    assert ("and 4 more: make status" in commands[0][1]) == (shown == 1)
