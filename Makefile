@@ -62,6 +62,13 @@ shell: ## A shell beside the stack, with awslocal and python
 	@$(STACK) shell
 
 ##@ Fire and recover
+.PHONY: fire
+fire: ## List the triggers with a number each; fire one: N=3
+	@if [ -z "$(N)" ]; then $(STACK) fire; else \
+	  command=$$($(STACK) fire --number "$(N)") || exit $$?; \
+	  command=$$(printf '%s\n' "$$command" | tail -n 1); \
+	  printf '%s\n' "$$command"; sh -c "$$command"; fi
+
 .PHONY: fire-schedule
 fire-schedule: ## Fire a scheduled rule or a schedule now: RULE=hourly-metrics
 	@$(STACK) fire-schedule "$(RULE)"

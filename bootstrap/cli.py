@@ -158,6 +158,17 @@ def redrive(queue: Annotated[str, typer.Argument(help="Name of a dead-letter que
     dlq.redrive(queue)
 
 
+@app.command("fire")
+def fire(
+    file: File = None,
+    number: Annotated[int | None, typer.Option(help="Of a trigger in the list.")] = None,
+) -> None:
+    """List the triggers with a number each, or print the command that fires one."""
+    from bootstrap.commands import fire as command
+
+    command.trigger(project.definition(file), number)
+
+
 @app.command("fire-schedule")
 def fire_schedule(
     rule: Annotated[str, typer.Argument(help="A rule with a schedule, or [group/]schedule.")],

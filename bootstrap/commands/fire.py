@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 import uuid
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from bootstrap.commands.load import load_template
+from bootstrap.commands.status import triggers
 from bootstrap.console import out
+from bootstrap.definition.model import parse_service
 from bootstrap.errors import WrongUseError
 from bootstrap.services.base import found
 from bootstrap.settings import Settings
@@ -15,6 +19,34 @@ from bootstrap.settings import Settings
 _STREAM = "fire-log"
 #: An application may have many log groups.
 _SHOWN = 20
+
+
+def trigger(file: Path, number: int | None) -> None:
+    """Print every trigger with a number and its command, or one command alone.
+
+    Args:
+        file: the definition.
+        number: of a trigger in the list.
+
+    Raises:
+        WrongUseError: there is no such number, or no command can fire the trigger.
+    """
+    template = load_template(file)
+    service = parse_service(template.document)
+    known = triggers(service, Settings.from_environment(template.region))
+    if number is None:
+        for index, (name, words, command) in enumerate(known, 1):
+            out.print(f"{index:>3}  {name} ({words})\n     {command}", markup=False)
+        out.print("\nFire one: make fire N=<number>", markup=False)
+        return
+    if not 1 <= number <= len(known):
+        raise WrongUseError(
+            f"N={number}: there are triggers 1 to {len(known)}. make fire lists them."
+        )
+    name, words, command = known[number - 1]
+    if command.startswith("(") or "…" in command or "<" in command:
+        raise WrongUseError(f"{name} ({words}) cannot be fired by one command: {command}")
+    out.print(command, markup=False, soft_wrap=True, highlight=False)
 
 
 def log_line(group: str, message: str) -> None:

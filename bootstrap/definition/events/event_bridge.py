@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, override
@@ -16,6 +17,7 @@ from bootstrap.definition.events.base import (
     EventType,
     Example,
     Trigger,
+    awslocal,
     invoke_permission,
 )
 from bootstrap.definition.events.failures import (
@@ -24,6 +26,7 @@ from bootstrap.definition.events.failures import (
     FailurePath,
     text_attributes,
 )
+from bootstrap.definition.events.sample_event import sample_of
 from bootstrap.definition.parsing import Model, Reference
 from bootstrap.definition.schedule import schedule_problem
 from bootstrap.services.base import found
@@ -197,8 +200,35 @@ class EventBridge(EventType[EventBridgeEvent]):
         event, rule = trigger.event, _rule_name(trigger)
         if event.schedule:
             return Example(f"schedule {event.schedule}", f"make fire-schedule RULE={rule}")
-        pattern = json.dumps(event.pattern or {}, separators=(",", ":"))
-        return Example(f"bus rule {rule}", f"(fires on events that match {pattern})")
+        entry = _entry(event, service)
+        if entry is None:
+            pattern = json.dumps(event.pattern or {}, separators=(",", ":"))
+            return Example(f"bus rule {rule}", f"(fires on events that match {pattern})")
+        entries = shlex.quote(json.dumps([entry]))
+        command = f"{awslocal(settings)} events put-events --entries {entries}"
+        return Example(f"bus rule {rule}", command)
+
+
+def _entry(event: EventBridgeEvent, service: Service) -> dict[str, str] | None:
+    """An entry of ``PutEvents`` that the rule matches; None: only AWS publishes such events."""
+    sample = sample_of(event.pattern or {})
+    source, kind = sample.get("source"), sample.get("detail-type", "example")
+    bus = _bus_name(event.eventBus)
+    if isinstance(bus, Mapping):
+        name = next(iter(bus.values()))
+        name = name[0] if isinstance(name, list) else name
+        resource = service.resources.Resources.get(str(name), {})
+        bus = resource.get("Properties", {}).get("Name")
+        if not isinstance(bus, str):
+            return None
+    if not isinstance(source, str) or source.startswith("aws.") or not isinstance(kind, str):
+        return None
+    entry = {
+        "Source": source,
+        "DetailType": kind,
+        "Detail": json.dumps(sample.get("detail", {})),
+    }
+    return {"EventBusName": str(bus), **entry} if bus else entry
 
 
 def _rule_name(trigger: Trigger[EventBridgeEvent]) -> str:

@@ -35,7 +35,11 @@ SETTINGS = Settings(4566, 8080, "us-east-1")
         ("- cloudwatchLog: /shop", "make fire-log GROUP=/shop MESSAGE='by hand'"),
         (
             "- eventBridge: {pattern: {source: [shop]}}",
-            '(fires on events that match {"source":["shop"]})',
+            """'[{"Source": "shop", "DetailType": "example", "Detail": "{}"}]'""",
+        ),
+        (
+            "- eventBridge: {pattern: {source: [aws.ec2]}}",
+            '(fires on events that match {"source":["aws.ec2"]})',
         ),
         (
             "- s3: {bucket: papers, rules: [{suffix: .txt}]}",
