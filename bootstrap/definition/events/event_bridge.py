@@ -26,8 +26,8 @@ from bootstrap.definition.events.failures import (
     FailurePath,
     text_attributes,
 )
-from bootstrap.definition.events.sample_event import sample_of
 from bootstrap.definition.parsing import Model, Reference
+from bootstrap.definition.sample_event import sample_of
 from bootstrap.definition.schedule import schedule_problem
 from bootstrap.services.base import found
 from bootstrap.settings import Settings

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.definition.events.sample_event import sample_of
+from bootstrap.definition.sample_event import sample_of
 
 
 @pytest.mark.parametrize(
