@@ -184,9 +184,10 @@ bench-triggers: setup ## From each trigger to its effect, queue drain, S3 burst,
 	@$(PY) -m bench.triggers
 
 .PHONY: bench-http
-bench-http: setup ## Requests through the HTTP API (wrk), with serverless-offline, MiniStack, uvicorn
+bench-http: setup ## Requests (wrk): the HTTP API beside serverless-offline, MiniStack, uvicorn; each other door
 	@sh bench/peers.sh
 	@$(PY) -m bench.http
+	@$(PY) -m bench.doors
 
 .PHONY: bench-doors
 bench-doors: setup ## Every front door (wrk): rates, a JWT, 6 MB bodies, streaming, memory [SOAK=1000000]

@@ -43,13 +43,13 @@ from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings
 from trigger_stack_engine.front_doors.core.callers import Callers
 from trigger_stack_engine.front_doors.core.function_calls import FunctionInvoker
 from trigger_stack_engine.front_doors.core.json_text import dump_json
+from trigger_stack_engine.front_doors.core.json_web_tokens import JsonWebTokens
 from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
 from trigger_stack_engine.front_doors.core.server import HttpServer, ListenError
 from trigger_stack_engine.front_doors.function_url.door import FunctionUrls
 from trigger_stack_engine.front_doors.http_api.door import HttpApis, listen
 from trigger_stack_engine.front_doors.http_api.execute import DataPlane
 from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy
-from trigger_stack_engine.front_doors.http_api.json_web_tokens import JsonWebTokens
 from trigger_stack_engine.front_doors.load_balancer.door import LoadBalancers
 from trigger_stack_engine.front_doors.rest_api.door import RestApis
 from trigger_stack_engine.front_doors.rest_api.execute import DataPlane as RestDataPlane

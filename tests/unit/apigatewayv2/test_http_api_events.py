@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from trigger_stack_engine.front_doors.core.event_parts import format_time, is_text
 from trigger_stack_engine.front_doors.core.message import Headers, HttpError, HttpRequest
+from trigger_stack_engine.front_doors.core.routing import Match, RouteTable, parse_route_key
 from trigger_stack_engine.front_doors.http_api.events import (
     CallContext,
     build_event,
     build_event_v1,
     build_event_v2,
 )
-from trigger_stack_engine.front_doors.http_api.routing import Match, RouteTable, parse_route_key
 
 DEFAULT = Match(parse_route_key("$default"), {})
 BRAND = Match(parse_route_key("GET /brand/{brandId}"), {"brandId": "acme"})

@@ -14,10 +14,10 @@ from tests.unit.apigatewayv2.http_api_plane import (
     make_api,
     message,
 )
+from trigger_stack_engine.front_doors.core.limits import MAX_BODY_BYTES
 from trigger_stack_engine.front_doors.core.message import HttpRequest
-from trigger_stack_engine.front_doors.http_api.execute import MAX_BODY_BYTES
+from trigger_stack_engine.front_doors.core.routing import Match, parse_route_key
 from trigger_stack_engine.front_doors.http_api.http_proxy import target_url
-from trigger_stack_engine.front_doors.http_api.routing import Match, parse_route_key
 
 
 def test_a_request_reaches_the_function_and_its_reply_the_client(

@@ -19,11 +19,12 @@ from tests.support.loop import LoopThread
 from tests.support.waiting import eventually
 from trigger_stack.services.apigatewayv2.models import Api
 from trigger_stack.services.apigatewayv2.settings import InvalidSettingError, Settings
+from trigger_stack_engine.front_doors.core.limits import MAX_BODY_BYTES
 from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
 from trigger_stack_engine.front_doors.core.server import HttpServer, ListenError
 from trigger_stack_engine.front_doors.http_api.api import LOCAL_PORT_TAG, Stage, select_api
 from trigger_stack_engine.front_doors.http_api.door import HttpApis, listen
-from trigger_stack_engine.front_doors.http_api.execute import MAX_BODY_BYTES, DataPlane, refuse
+from trigger_stack_engine.front_doors.http_api.execute import DataPlane, refuse
 from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy
 
 DEADLINE_SECONDS = 20

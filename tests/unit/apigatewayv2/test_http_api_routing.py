@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trigger_stack_engine.front_doors.core.message import HttpError
-from trigger_stack_engine.front_doors.http_api.routing import (
+from trigger_stack_engine.front_doors.core.routing import (
     InvalidRouteKeyError,
     RouteTable,
     parse_route_key,

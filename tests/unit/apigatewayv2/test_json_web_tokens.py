@@ -12,7 +12,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from trigger_stack_engine.front_doors.http_api.json_web_tokens import JsonWebTokens, TokenError
+from trigger_stack_engine.front_doors.core.json_web_tokens import JsonWebTokens, TokenError
 
 ISSUER = "https://issuer.example"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import random
 import uuid
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from trigger_stack_engine.environments.execution import Invocation
 from trigger_stack_engine.front_doors.core.execution_policy import allows_invoke
@@ -45,6 +45,22 @@ class FunctionFailedError(FunctionCallError):
     def __init__(self, payload: bytes) -> None:
         super().__init__("the function failed")
         self.payload = payload
+
+
+class Invoker(Protocol):
+    """Calls a function and waits for its result."""
+
+    async def invoke(
+        self,
+        uri: str,
+        payload: bytes,
+        *,
+        source_arn: str | None,
+        account_id: str,
+        trace_id: str,
+        request_id: str | None = None,
+    ) -> bytes:
+        """Invoke a function; see ``FunctionInvoker.invoke``."""
 
 
 class FunctionInvoker:

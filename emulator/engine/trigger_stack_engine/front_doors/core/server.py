@@ -19,11 +19,11 @@ from typing import Any, Final
 
 import httptools
 
+from trigger_stack_engine.front_doors.core.limits import MAX_BODY_BYTES
 from trigger_stack_engine.front_doors.core.message import Headers, HttpRequest, HttpResponse
 
 LOG = logging.getLogger(__name__)
 
-MAX_BODY_BYTES: Final = 10 * 1024 * 1024
 MAX_HEAD_BYTES: Final = 64 * 1024
 """More than any front door takes; each has its own, smaller limit."""
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from trigger_stack_engine.front_doors.core.access_logs import AccessLog
 from trigger_stack_engine.front_doors.core.cors import Cors
+from trigger_stack_engine.front_doors.core.routing import RouteTable, parse_route_key
 from trigger_stack_engine.front_doors.core.throttles import Limits
 from trigger_stack_engine.front_doors.http_api.parameter_mapping import ParameterMapping
-from trigger_stack_engine.front_doors.http_api.routing import RouteTable, parse_route_key
 
 Resource = dict[str, Any]
 

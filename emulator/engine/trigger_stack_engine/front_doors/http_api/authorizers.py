@@ -17,13 +17,13 @@ from typing import Any, Final
 
 from trigger_stack_engine.front_doors.core.encoding import parse_query
 from trigger_stack_engine.front_doors.core.json_text import dump_json, load_json
+from trigger_stack_engine.front_doors.core.json_web_tokens import JsonWebTokens, TokenError
 from trigger_stack_engine.front_doors.core.message import (
     HttpError,
     HttpRequest,
     internal_server_error,
 )
 from trigger_stack_engine.front_doors.core.policy import allows, covers
-from trigger_stack_engine.front_doors.http_api.json_web_tokens import JsonWebTokens, TokenError
 
 LOG = logging.getLogger(__name__)
 

@@ -22,10 +22,10 @@ from trigger_stack_engine.front_doors.core.event_parts import (
 from trigger_stack_engine.front_doors.core.execution_policy import source_arn
 from trigger_stack_engine.front_doors.core.function_calls import new_request_id
 from trigger_stack_engine.front_doors.core.message import HttpError, HttpRequest, HttpResponse
+from trigger_stack_engine.front_doors.core.routing import Match
 from trigger_stack_engine.front_doors.http_api.api import Api, Resource, Snapshot, Stage
 from trigger_stack_engine.front_doors.http_api.events import CallContext
 from trigger_stack_engine.front_doors.http_api.parameter_mapping import joined_header, of_body
-from trigger_stack_engine.front_doors.http_api.routing import Match
 
 #: Status and whether an integration was asked, to the gateway's own response.
 _RESPONSE_TYPES: Final = {

@@ -22,7 +22,7 @@ from trigger_stack_engine.front_doors.core.event_parts import (
     split_cookies,
 )
 from trigger_stack_engine.front_doors.core.message import Headers, HttpRequest
-from trigger_stack_engine.front_doors.http_api.routing import Match
+from trigger_stack_engine.front_doors.core.routing import Match
 
 Event = dict[str, Any]
 

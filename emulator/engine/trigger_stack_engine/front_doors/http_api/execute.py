@@ -15,7 +15,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable
-from typing import Final, Protocol
+from typing import Final
 
 from trigger_stack_engine.front_doors.core.access_logs import AccessLog, Write
 from trigger_stack_engine.front_doors.core.callers import Callers, SignatureError
@@ -26,22 +26,24 @@ from trigger_stack_engine.front_doors.core.function_calls import (
     EventTooLargeError,
     FunctionCallError,
     FunctionFailedError,
+    Invoker,
     NotCallableError,
 )
 from trigger_stack_engine.front_doors.core.json_text import dump_json
+from trigger_stack_engine.front_doors.core.json_web_tokens import JsonWebTokens
+from trigger_stack_engine.front_doors.core.limits import check_size
 from trigger_stack_engine.front_doors.core.message import (
     HttpError,
     HttpRequest,
     HttpResponse,
-    bad_request,
     error_response,
-    headers_too_large,
     internal_server_error,
     not_found,
     request_too_large,
     service_unavailable,
     too_many_requests,
 )
+from trigger_stack_engine.front_doors.core.routing import Match, split_stage
 from trigger_stack_engine.front_doors.core.throttles import Limits, Throttles
 from trigger_stack_engine.front_doors.core.time_limit import TimeLimit
 from trigger_stack_engine.front_doors.core.uris import (
@@ -59,7 +61,6 @@ from trigger_stack_engine.front_doors.http_api.call import (
 )
 from trigger_stack_engine.front_doors.http_api.events import Event, build_event
 from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy
-from trigger_stack_engine.front_doors.http_api.json_web_tokens import JsonWebTokens
 from trigger_stack_engine.front_doors.http_api.parameter_mapping import (
     MappedRequest,
     ParameterMapping,
@@ -67,13 +68,10 @@ from trigger_stack_engine.front_doors.http_api.parameter_mapping import (
     map_response,
 )
 from trigger_stack_engine.front_doors.http_api.responses import parse_result
-from trigger_stack_engine.front_doors.http_api.routing import Match, split_stage
 
 LOG = logging.getLogger(__name__)
 
 AWS_IAM: Final = "AWS_IAM"
-MAX_BODY_BYTES: Final = 10 * 1024 * 1024
-MAX_HEADER_BYTES: Final = 10_240
 #: Values of ``$context.integrationErrorMessage``.
 _NOT_CALLABLE: Final = (
     "The IAM role configured on the integration or API Gateway doesn't have permissions to call"
@@ -87,22 +85,6 @@ _MALFORMED: Final = (
     "The response from the Lambda function doesn't match the format that API Gateway expects."
 )
 _TIMED_OUT: Final = "Endpoint request timed out"
-
-
-class Invoker(Protocol):
-    """Calls a function and waits for its result."""
-
-    async def invoke(
-        self,
-        uri: str,
-        payload: bytes,
-        *,
-        source_arn: str | None,
-        account_id: str,
-        trace_id: str,
-        request_id: str | None = None,
-    ) -> bytes:
-        """Invoke a function; see ``FunctionInvoker.invoke``."""
 
 
 class DataPlane:
@@ -411,24 +393,6 @@ def _locate(request: HttpRequest, api: Api, call_id: str) -> Call:
 def _timeout(integration: Resource) -> float:
     """Seconds an integration may take."""
     return float(integration.get("TimeoutInMillis", MAX_TIMEOUT_MILLIS)) / 1000
-
-
-def check_size(request: HttpRequest) -> None:
-    """Refuse what is larger than API Gateway takes, and control characters in headers.
-
-    Raises:
-        HttpError: 413, 431 or 400.
-    """
-    if len(request.body) > MAX_BODY_BYTES:
-        raise request_too_large()
-    size = len(request.method) + len(request.raw_path) + len(request.raw_query)
-    size += sum(len(name) + len(value) for name, value in request.headers)
-    if size > MAX_HEADER_BYTES:
-        raise headers_too_large()
-    if not request.raw_path.startswith("/"):
-        raise bad_request()
-    if any(c in text for pair in request.headers for text in pair for c in "\0\r\n"):
-        raise bad_request()
 
 
 def refuse(status: int, message: str) -> HttpResponse:

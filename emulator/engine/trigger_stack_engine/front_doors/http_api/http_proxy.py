@@ -18,8 +18,8 @@ from trigger_stack_engine.front_doors.core.message import (
     internal_server_error,
     service_unavailable,
 )
+from trigger_stack_engine.front_doors.core.routing import Match
 from trigger_stack_engine.front_doors.http_api.parameter_mapping import MappedRequest
-from trigger_stack_engine.front_doors.http_api.routing import Match
 
 LOG = logging.getLogger(__name__)
 

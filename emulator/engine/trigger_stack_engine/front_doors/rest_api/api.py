@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from trigger_stack_engine.front_doors.core.access_logs import AccessLog, parse_log_group
 from trigger_stack_engine.front_doors.core.execution_policy import source_arn
-from trigger_stack_engine.front_doors.http_api.routing import (
+from trigger_stack_engine.front_doors.core.routing import (
     InvalidRouteKeyError,
     Match,
     RouteKey,

@@ -38,9 +38,12 @@ from trigger_stack_engine.front_doors.core.function_calls import (
     EventTooLargeError,
     FunctionCallError,
     FunctionFailedError,
+    Invoker,
     new_request_id,
 )
 from trigger_stack_engine.front_doors.core.json_text import dump_json
+from trigger_stack_engine.front_doors.core.json_web_tokens import JsonWebTokens
+from trigger_stack_engine.front_doors.core.limits import check_size
 from trigger_stack_engine.front_doors.core.message import (
     Headers,
     HttpError,
@@ -52,8 +55,6 @@ from trigger_stack_engine.front_doors.core.responses import FRAMING
 from trigger_stack_engine.front_doors.core.throttles import Throttles
 from trigger_stack_engine.front_doors.core.time_limit import TimeLimit
 from trigger_stack_engine.front_doors.core.uris import substitute_stage_variables
-from trigger_stack_engine.front_doors.http_api.execute import Invoker, check_size
-from trigger_stack_engine.front_doors.http_api.json_web_tokens import JsonWebTokens
 from trigger_stack_engine.front_doors.rest_api.api import Deployment, Method, RestApi, Stage
 from trigger_stack_engine.front_doors.rest_api.authorizers import Authorizers
 from trigger_stack_engine.front_doors.rest_api.authorizers import Call as AuthorizedCall

@@ -22,9 +22,10 @@ from rolo.gateway import HandlerChain
 
 from trigger_stack.localstack.apigatewayv2.store import apis
 from trigger_stack.services.apigatewayv2.models import Api
+from trigger_stack_engine.front_doors.core.limits import MAX_BODY_BYTES
 from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
 from trigger_stack_engine.front_doors.http_api import door
-from trigger_stack_engine.front_doors.http_api.execute import MAX_BODY_BYTES, refuse
+from trigger_stack_engine.front_doors.http_api.execute import refuse
 
 
 class EdgeHandler:

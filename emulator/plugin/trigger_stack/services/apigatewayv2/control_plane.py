@@ -23,8 +23,8 @@ from trigger_stack.services.apigatewayv2.errors import (
 from trigger_stack.services.apigatewayv2.models import Api, Apis, Deployment, Resource, now
 from trigger_stack.services.apigatewayv2.openapi_import import Definition
 from trigger_stack.services.operations import Caller, operation
+from trigger_stack_engine.front_doors.core.routing import DEFAULT
 from trigger_stack_engine.front_doors.http_api.api import Stage
-from trigger_stack_engine.front_doors.http_api.routing import DEFAULT
 
 CUSTOM_ID_TAG: Final = "_custom_id_"
 """Tag with which LocalStack users choose an API's id."""

@@ -25,8 +25,8 @@ from trigger_stack.services.apigatewayv2.openapi_import import (
     TAG_VALUE,
     VERSION,
 )
+from trigger_stack_engine.front_doors.core.routing import DEFAULT
 from trigger_stack_engine.front_doors.http_api.api import Snapshot
-from trigger_stack_engine.front_doors.http_api.routing import DEFAULT
 
 _VARIABLE: Final = re.compile(r"\{([^{}]+)\}")
 _IAM_SCHEME: Final = "sigv4Reference"

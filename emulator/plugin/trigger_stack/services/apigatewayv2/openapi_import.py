@@ -19,7 +19,7 @@ import yaml  # type: ignore[import-untyped]  # it has no types, and its stubs ar
 from trigger_stack.services.apigatewayv2.errors import BadRequestError
 from trigger_stack.services.apigatewayv2.models import Resource
 from trigger_stack.services.apigatewayv2.openapi_shapes import check
-from trigger_stack_engine.front_doors.http_api.routing import DEFAULT
+from trigger_stack_engine.front_doors.core.routing import DEFAULT
 
 MAX_BODY_BYTES: Final = 6 * 1024 * 1024
 """API Gateway's quota for an OpenAPI definition."""

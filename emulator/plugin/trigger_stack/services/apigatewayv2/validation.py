@@ -16,6 +16,13 @@ from trigger_stack.services.apigatewayv2.errors import (
     NotFoundError,
 )
 from trigger_stack_engine.front_doors.core.access_logs import parse_log_group
+from trigger_stack_engine.front_doors.core.routing import (
+    DEFAULT,
+    METHODS,
+    InvalidRouteKeyError,
+    RouteKey,
+    parse_route_key,
+)
 from trigger_stack_engine.front_doors.core.uris import (
     MAX_TIMEOUT_MILLIS,
     STAGE_VARIABLE,
@@ -24,13 +31,6 @@ from trigger_stack_engine.front_doors.core.uris import (
 from trigger_stack_engine.front_doors.http_api.parameter_mapping import (
     InvalidMappingError,
     ParameterMapping,
-)
-from trigger_stack_engine.front_doors.http_api.routing import (
-    DEFAULT,
-    METHODS,
-    InvalidRouteKeyError,
-    RouteKey,
-    parse_route_key,
 )
 
 MIN_TIMEOUT_MILLIS: Final = 50
