@@ -67,6 +67,10 @@ def archive(files: dict[str, str | bytes]) -> bytes:
     return buffer.getvalue()
 
 
+#: Those that functions need; all of them take three seconds longer and 350 MB more.
+_PRELOADED = ("lambda", "logs", "cloudwatch")
+
+
 @dataclass(frozen=True)
 class Reply:
     """The result of an invoke."""
@@ -292,9 +296,9 @@ def _start_stack(
         "HOME": str(folder),
         "DISABLE_EVENTS": "1",
         "DNS_ADDRESS": "0",
-        # LocalStack does not end when CloudWatch is loaded while it shuts down.
-        "EAGER_SERVICE_LOADING": "1",
         "FILESYSTEM_ROOT": str(folder),
+        # LocalStack does not end when CloudWatch is loaded while it shuts down.
+        "PRELOAD_SERVICES": ",".join(_PRELOADED),
         "OVERRIDE_IN_DOCKER": "0",  # LocalStack uses the folder above outside containers only
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "HTTP_API_PORT": str(http_port),
@@ -326,9 +330,11 @@ def _start_stack(
             if "Address already in use" in stack.log:
                 raise PortTakenError
             try:
-                return requests.get(f"http://127.0.0.1:{port}/_localstack/health", timeout=2).ok
-            except requests.RequestException:
+                url = f"http://127.0.0.1:{port}/_localstack/health"
+                health = requests.get(url, timeout=2).json()
+            except (requests.RequestException, ValueError):
                 return False
+            return all(health["services"].get(name, "running") == "running" for name in _PRELOADED)
 
         try:
             eventually(answers, seconds=BOOT_SECONDS)

@@ -122,6 +122,8 @@ class OperationsProvider(ResourceProvider[Model]):
     def delete(self, request: ResourceRequest[Model]) -> ProgressEvent[Model]:
         """Delete one."""
         model, client = dict(request.desired_state), self._client(request)
+        if not all(property_ in model for property_ in self.kind.identity.values()):
+            return _done({})  # it was never made
         if self.kind.before_delete is not None:
             self.kind.before_delete(client, model)
         getattr(client, self.kind.delete)(**self._identity(model))
