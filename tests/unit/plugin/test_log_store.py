@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from localstack.services.logs import provider
+from moto.logs.models import logs_backends
 
 from trigger_stack.localstack.lambda_engine import stores
 from trigger_stack.localstack.lambda_engine.stores import LogStore
@@ -15,8 +17,12 @@ from trigger_stack.localstack.lambda_engine.stores import LogStore
 
 @pytest.fixture
 def backend(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """moto's; LocalStack's module would change moto for the other tests of this process."""
     monkeypatch.setattr(stores.SERVICE_PLUGINS, "require", lambda _: None)
-    return provider.get_moto_logs_backend("000000000000", "us-east-1")
+    made = logs_backends["000000000000"]["us-east-1"]
+    provider = SimpleNamespace(get_moto_logs_backend=lambda *_: made)
+    monkeypatch.setitem(sys.modules, "localstack.services.logs.provider", provider)
+    return made
 
 
 #: CloudWatch Logs refuses events that are too old.
