@@ -27,10 +27,15 @@ class Journal:
         return found
 
     def event(self, event: str) -> dict[str, Any]:
-        """The row of an event."""
-        (row,) = [one for one in self.trace(event)["events"] if one["id"] == event]
-        found: dict[str, Any] = row
-        return found
+        """The row of an event; that of a synchronous invocation is written a moment later."""
+
+        def there() -> dict[str, Any]:
+            rows = [one for one in self.trace(event)["events"] if one["id"] == event]
+            assert len(rows) == 1, self.way(event)
+            found: dict[str, Any] = rows[0]
+            return found
+
+        return eventually(there, seconds=10)
 
     def steps(self, event: str) -> list[tuple[str, str]]:
         """Names and details of an event's steps, in their order."""
