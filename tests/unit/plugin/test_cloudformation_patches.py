@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from types import SimpleNamespace
 
 import pytest
 from localstack.services.cloudformation.engine.v2.change_set_model import Nothing, is_nothing
@@ -108,3 +109,27 @@ def test_localstack_still_ignores_why_an_update_failed() -> None:
     source = inspect.getsource(CloudformationProviderV2.update_stack)
     assert "StackStatus.UPDATE_COMPLETE" in source
     assert "failure_message" not in source
+
+
+def test_a_property_that_is_taken_away_is_a_change_too() -> None:
+    executor = ResourceProviderExecutor(stack_name="s", stack_id="s")
+    event = updates._execute(executor, Unchangeable(), changed("AWS::X::Y", Tags="new"))
+    assert event.status is OperationStatus.FAILED
+    assert "(Colour, Tags)" in event.message
+
+
+def test_a_log_group_without_retention_keeps_its_events() -> None:
+    calls: list[object] = []
+    logs = SimpleNamespace(delete_retention_policy=lambda **given: calls.append(given))
+    request = SimpleNamespace(
+        resource_type="AWS::Logs::LogGroup",
+        previous_state={"LogGroupName": "g", "RetentionInDays": 7},
+        desired_state={},
+        aws_client_factory=SimpleNamespace(logs=logs),
+    )
+    provider = SimpleNamespace(SCHEMA={"primaryIdentifier": ["/properties/LogGroupName"]})
+
+    event = updates.change(provider, request)
+
+    assert calls == [{"logGroupName": "g"}]
+    assert event.resource_model == {"LogGroupName": "g"}

@@ -232,6 +232,8 @@ class Journal:
                 removed += self._remove_calls("?", 1)
                 removed += self._remove_events("?1", 1)
         except sqlite3.Error as error:
+            if self._connection.in_transaction:  # else the next events would be refused
+                self._connection.execute("ROLLBACK")
             LOG.warning("old events of the journal could not be removed: %s", error)
             return False
         return removed > 0

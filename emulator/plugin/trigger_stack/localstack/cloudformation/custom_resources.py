@@ -11,6 +11,7 @@ Test: ``tests/delivery/test_cloudformation.py``.
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import threading
 import time
@@ -29,6 +30,7 @@ from localstack.utils.strings import long_uid
 
 type Model = dict[str, Any]
 
+LOG = logging.getLogger(__name__)
 PATH = "/_trigger_stack/custom-resources"
 #: Of AWS, when the resource has no ``ServiceTimeout``.
 _SERVICE_TIMEOUT_S = 3600.0
@@ -107,7 +109,9 @@ class CustomResourceProvider(ResourceProvider[Model]):
         event = _ask(request, "Update", _texts(request.desired_state), before.get(_ID), old)
         model = event.resource_model or {}
         if event.status is OperationStatus.SUCCESS and model.get(_ID) != before.get(_ID):
-            _ask(request, "Delete", old, before.get(_ID))
+            gone = _ask(request, "Delete", old, before.get(_ID))
+            if gone.status is not OperationStatus.SUCCESS:
+                LOG.warning("%s is left over: %s", before.get(_ID), gone.message)
         return event
 
     def delete(self, request: ResourceRequest[Model]) -> ProgressEvent[Model]:

@@ -31,6 +31,8 @@ type Model = dict[str, Any]
 type Change = Callable[[Any, Model, Model], None]
 
 LOG = logging.getLogger(__name__)
+#: What LocalStack adds to a resource that its template does not name ends so.
+_GENERATED = ("Arn", "Id", "Name", "Url")
 _WAIT = {"Delay": 1, "MaxAttempts": 300}
 
 _original = ResourceProviderExecutor.execute_action
@@ -73,17 +75,21 @@ def change(provider: ResourceProvider[Any], request: ResourceRequest[Any]) -> Pr
         event = provider.create(request)
         _PUT_AGAIN[kind](request.aws_client_factory, before, event.resource_model or {})
         return event
-    model = before | after
+    kept = _kept(provider, before, after)
     if kind in _CHANGES:
+        model = kept | after  # without what the template has no longer
         _CHANGES[kind](request.aws_client_factory, before, model)
-    elif changed <= {"Tags"}:
-        LOG.warning("the tags of %s (%s) stay as they are", request.logical_resource_id, kind)
-    else:
+        return ProgressEvent(status=OperationStatus.SUCCESS, resource_model=model)
+    changed |= {
+        name for name in before.keys() - after.keys() - kept.keys() if not name.endswith(_GENERATED)
+    }
+    if changed != {"Tags"}:
         raise ValueError(
             f"{kind} cannot be changed in a stack here ({', '.join(sorted(changed))}): delete it"
             " and make it again, or give the resource another logical id"
         )
-    return ProgressEvent(status=OperationStatus.SUCCESS, resource_model=model)
+    LOG.warning("the tags of %s (%s) stay as they are", request.logical_resource_id, kind)
+    return ProgressEvent(status=OperationStatus.SUCCESS, resource_model=before | after)
 
 
 def change_what_providers_do_not() -> None:

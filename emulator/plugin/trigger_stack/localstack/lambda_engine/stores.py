@@ -57,7 +57,9 @@ class LogStore:
             logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=entries)
         else:
             backend.put_log_events(group, stream, entries)
-        self._bound((account, region, group), backend.groups[group], len(entries))
+        made = backend.groups.get(group)
+        if made is not None:  # else it was deleted meanwhile: a failure would send all again
+            self._bound((account, region, group), made, len(entries))
 
     def _bound(self, key: tuple[str, str, str], group: Any, added: int) -> None:
         """Remove a group's oldest events when it has too many: they are kept in memory."""
