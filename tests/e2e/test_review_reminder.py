@@ -33,7 +33,7 @@ def test_each_put_replaces_the_brands_one_reminder(aws, brand_id, brand_body, pu
     assert (
         days - timedelta(minutes=1) < due(first) - datetime.now(UTC) < days + timedelta(seconds=2)
     )
-    eventually(lambda: datetime.now(UTC) + days > due(first), seconds=5)
+    eventually(lambda: datetime.now(UTC) + days > due(first))
     assert put_brand(brand_id, brand_body).status_code == 200
     second = scheduler.get_schedule(Name=brand_id, GroupName=GROUP)
 

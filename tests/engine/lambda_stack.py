@@ -12,7 +12,7 @@ import subprocess
 import sys
 import textwrap
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -356,14 +356,30 @@ def engine(stack: Stack) -> psutil.Process:
     """The engine's process."""
 
     def found() -> psutil.Process:
-        (process,) = [
-            process
-            for process in psutil.Process(stack.process.pid).children()
-            if alive(process) and "trigger_stack_engine.engine" in process.cmdline()
-        ]
-        return process
+        children = psutil.Process(stack.process.pid).children()
+        engines = [process for process in children if alive(process) and _is_engine(process)]
+        assert len(engines) == 1, engines
+        return engines[0]
 
     return eventually(found)
+
+
+def _is_engine(process: psutil.Process) -> bool:
+    try:
+        return "trigger_stack_engine.engine" in process.cmdline()
+    except psutil.Error:  # it ended in this moment
+        return False
+
+
+def nothing_left(processes: Iterable[psutil.Process]) -> None:
+    """Wait until all of ``processes`` have ended."""
+
+    def ended() -> bool:
+        left = [process for process in processes if alive(process)]
+        assert not left, left
+        return True
+
+    eventually(ended)
 
 
 def kill(process: psutil.Process) -> None:

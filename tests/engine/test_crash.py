@@ -11,7 +11,7 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.engine.lambda_stack import Stack, alive, engine, kill, start_stack
+from tests.engine.lambda_stack import Stack, alive, engine, kill, nothing_left, start_stack
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("crash")
@@ -64,7 +64,7 @@ def test_a_synchronous_caller_gets_a_service_error(own_stack: Stack) -> None:
             call.result(20)
 
     assert failed.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
-    eventually(lambda: not [one for one in functions if alive(one)], seconds=5)
+    nothing_left(functions)
 
 
 def test_an_asynchronous_event_is_tried_again(own_stack: Stack) -> None:
@@ -92,7 +92,7 @@ def test_the_engine_ends_with_localstack(tmp_path: Path) -> None:
         os.kill(stack.process.pid, signal.SIGKILL)
         stack.process.wait(10)
 
-        eventually(lambda: not alive(running) and not psutil.pid_exists(pid), seconds=5)
+        eventually(lambda: not alive(running) and not psutil.pid_exists(pid))
     finally:
         stack.process.kill()
 

@@ -210,7 +210,9 @@ def test_the_log_is_found_by_the_trace_id_that_the_client_sent(
     def traced() -> str:
         found = requests.get(f"http://127.0.0.1:{stack.port}/_trigger_stack/events/{trace}")
         assert found.status_code == 200, found.text
-        (row,) = found.json()["events"]
+        rows = found.json()["events"]
+        assert len(rows) == 1, rows
+        row = rows[0]
         return str(row["id"])
 
     invocation = eventually(traced)

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.engine.lambda_stack import PYTHON, Stack, alive, runtimes_dir
+from tests.engine.lambda_stack import PYTHON, Stack, nothing_left, runtimes_dir
 from tests.support.waiting import eventually
 
 LINUX_ROOT = sys.platform == "linux" and os.geteuid() == 0
@@ -200,7 +200,7 @@ def test_children_that_a_function_leaves_end_with_it(stack: Stack, escape: str) 
 
     assert stack.invoke(name, True).value["errorType"] == "Sandbox.Timedout"
 
-    eventually(lambda: not any(alive(process) for process in left), seconds=5)
+    nothing_left(left)
 
 
 def test_layers_are_under_opt_for_their_function_only(stack: Stack) -> None:
@@ -329,7 +329,7 @@ def test_a_daemon_that_closed_its_descriptors_ends_with_its_environment(stack: S
 
     os.kill(main, signal.SIGKILL)
 
-    eventually(lambda: not psutil.pid_exists(daemon), seconds=5)
+    eventually(lambda: not psutil.pid_exists(daemon))
 
 
 @pytest.mark.skipif(not LINUX_ROOT, reason="needs mount namespaces")

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.engine.lambda_stack import Stack, alive, archive, start_stack
+from tests.engine.lambda_stack import Stack, alive, archive, nothing_left, start_stack
 from tests.support.waiting import eventually
 
 WHO = """
@@ -271,7 +271,7 @@ def test_kill_9_of_the_zygote_costs_one_error_at_most(stack: Stack) -> None:
     parent = psutil.Process(pid).parent()
     assert parent is not None
     parent.send_signal(signal.SIGKILL)
-    eventually(lambda: not psutil.pid_exists(pid), seconds=5)
+    eventually(lambda: not psutil.pid_exists(pid))
 
     assert stack.invoke(name, 0).error is None
 
@@ -297,7 +297,7 @@ def test_nothing_outlives_the_emulator(tmp_path: Path, how: signal.Signals) -> N
             assert len(children) >= 4, children
             stack.stop(how)
             assert call.exception(40) is not None or call.result().error
-        eventually(lambda: not [p for p in children if alive(p)], seconds=5)
+        nothing_left(children)
     finally:
         stack.process.kill()
 
@@ -333,7 +333,7 @@ def test_idle_environments_end_and_a_plain_start_works(tmp_path: Path) -> None:
     try:
         name = stack.create(PID)
         pid = stack.invoke(name, 0).value
-        eventually(lambda: not psutil.pid_exists(pid), seconds=5)
+        eventually(lambda: not psutil.pid_exists(pid))
         assert stack.invoke(name, 0).value != pid
         assert "Traceback" not in stack.log
     finally:

@@ -525,7 +525,7 @@ def test_a_permission_that_is_taken_back_counts_at_once(stack: Stack, made: list
     client.remove_permission(FunctionName=name, StatementId=policy["Statement"][0]["Sid"])
 
     assert_page(get(balancer), "502 Bad Gateway")
-    eventually(lambda: "LambdaAccessDenied" in stack.log or pytest.fail(stack.log[-500:]))
+    eventually(lambda: "LambdaAccessDenied" in stack.log)
 
 
 def test_a_target_group_takes_one_function(stack: Stack) -> None:
@@ -1002,7 +1002,7 @@ def test_a_target_group_in_use_is_not_deleted(stack: Stack) -> None:
 def test_a_new_engine_serves_the_same_ports(stack: Stack, echo: Balancer) -> None:
     before = engine(stack)
     kill(before)
-    eventually(lambda: engine(stack).pid != before.pid or pytest.fail("no new engine"))
+    eventually(lambda: engine(stack).pid != before.pid)
 
     def answers() -> requests.Response:
         try:

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.engine.lambda_stack import Stack, alive, start_stack
+from tests.engine.lambda_stack import Stack, alive, nothing_left, start_stack
 from tests.support.waiting import eventually
 
 USER = 1000 if os.geteuid() == 0 else os.geteuid()
@@ -53,7 +53,7 @@ def user(request: pytest.FixtureRequest) -> Iterator[Unprivileged]:
         assert "Traceback (most recent call last)" not in running.log, running.log
         children = running.processes()
         running.stop(signal.SIGKILL)
-        eventually(lambda: not [child for child in children if alive(child)], seconds=5)
+        nothing_left(children)
     finally:
         running.process.kill()
         shutil.rmtree(folder, ignore_errors=True)
@@ -153,12 +153,12 @@ def test_a_time_out_ends_every_process(user: Unprivileged) -> None:
 
     assert user.stack.invoke(name, True).value["errorType"] == "Sandbox.Timedout"
 
-    def nothing_left() -> bool:
+    def nothing_new() -> bool:
         left = [p for p in user.stack.processes() if p.pid not in before and alive(p)]
         assert not left, left
         return True
 
-    eventually(nothing_left, seconds=5)
+    eventually(nothing_new)
     assert user.stack.invoke(name, False).value != pid
 
 

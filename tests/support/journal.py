@@ -35,7 +35,7 @@ class Journal:
             found: dict[str, Any] = rows[0]
             return found
 
-        return eventually(there, seconds=10)
+        return eventually(there)
 
     def steps(self, event: str) -> list[tuple[str, str]]:
         """Names and details of an event's steps, in their order."""

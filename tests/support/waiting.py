@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 
 
-def eventually[T](check: Callable[[], T], *, seconds: float = 20, every: float = 0.1) -> T:
+def eventually[T](check: Callable[[], T], *, seconds: float = 60, every: float = 0.1) -> T:
     """The first truthy result of ``check``; an AssertionError in it means "not yet".
+
+    The deadline is far above what a busy machine needs: only a test that fails waits for it.
 
     Raises:
         AssertionError: the deadline passed; says what ``check`` saw last.
