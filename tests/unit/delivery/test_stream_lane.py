@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,8 +13,9 @@ import pytest
 
 from trigger_stack.delivery.core.invocation import Reply, ThrottledError
 from trigger_stack.delivery.streams.lane import Batch, Lane, StoppedError, first_failure
-from trigger_stack.delivery.streams.records import Failure, Record
+from trigger_stack.delivery.streams.records import Event, Failure, Record
 from trigger_stack.delivery.streams.settings import StreamSettings
+from trigger_stack.delivery.streams.windows import TumblingLane, Window
 
 ERROR = Reply(True, b"{}", "request", "$LATEST")
 DONE = Reply(False, b"null", "request", "$LATEST")
@@ -35,6 +37,8 @@ class World:
     told: list[tuple[str, list[str]]] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
     destination_fails: int = 0
+    windows: list[tuple[str, Any, int, str]] = field(default_factory=list)
+    open_windows: dict[str, Window] = field(default_factory=dict)
 
     def invoke(self, payload: bytes) -> Reply:
         numbers = [one["n"] for one in json.loads(payload)["Records"]]
@@ -57,13 +61,29 @@ class World:
         self.discarded.append((failure, [one.sequence_number for one in records]))
         self.told.append(("given up", [one.sequence_number for one in records]))
 
-    def lane(self, **settings: Any) -> Lane:
-        lane = Lane(
+    def expired(self, batch: Batch, records: list[Record], shard: str) -> None:
+        self.told.append(("expired", [one.sequence_number for one in records]))
+
+    def trimmed(self, shard: str, after: str, until: str) -> None:
+        self.told.append(("trimmed", [after, until]))
+
+    def window(
+        self, event: Event, attempts: int, state: str, place: str, due_at: float | None = None
+    ) -> None:
+        assert event["isFinalInvokeForWindow"]
+        self.windows.append((state, event["state"], attempts, place))
+
+    def lane(self, *, retention_s: float = math.inf, **settings: Any) -> Lane:
+        kind = Lane
+        more: dict[str, Any] = {"now": lambda: self.now, "retention_s": lambda: retention_s}
+        if settings.get("tumbling_window_s"):
+            kind, more = TumblingLane, more | {"open_windows": self.open_windows}
+        lane = kind(
             StreamSettings("uuid", "arn:aws:kinesis:us-east-1:0:stream/s", "arn", **settings),
             "shard",
             self,
             lambda records: self.done.extend(one.sequence_number for one in records),
-            now=lambda: self.now,
+            **more,
         )
 
         def wait(pause_s: float) -> None:
@@ -196,6 +216,99 @@ def test_a_poison_record_holds_its_shard_until_it_is_too_old() -> None:
     assert (failure.condition, records) == ("RecordAgeExceeded", ["1"])
     assert world.invoked[-1] == [2]
     assert world.now == pytest.approx(1060, abs=0.1)
+
+
+def test_a_poison_record_holds_its_shard_for_as_long_as_the_stream_keeps_it() -> None:
+    """Nothing limits the attempts, and no destination gets what the retention removed."""
+    world = World([poison(1)])
+
+    world.lane(retention_s=86_400).handle([record(1), record(2, 1050)])
+
+    assert [one for one in world.told if one[0] != "waits"] == [
+        ("expired", ["1"]),
+        ("handled", ["2"]),
+    ]
+    assert world.discarded == []
+    assert world.done == ["1", "2"]
+    assert world.now == pytest.approx(1000 + 86_400, abs=0.1)
+
+
+def test_a_retention_that_is_shorter_than_the_greatest_age_comes_first() -> None:
+    """``MaximumRecordAgeInSeconds`` may be longer than the retention."""
+    world = World([ThrottledError()])
+
+    world.lane(retention_s=60, max_age_s=600).handle([record(1)])
+
+    assert world.discarded == []
+    assert world.told[-1] == ("expired", ["1"])
+    assert world.now == pytest.approx(1060, abs=0.1)
+
+
+def state_of(count: int) -> Reply:
+    return Reply(False, json.dumps({"state": {"count": count}}).encode(), "r", "1")
+
+
+def test_the_last_invocation_of_a_window_is_tried_until_it_succeeds() -> None:
+    world = World([state_of(1), ERROR, ThrottledError(), ERROR, DONE])
+    lane = world.lane(tumbling_window_s=10, max_retries=0, max_age_s=60)
+    lane.add([record(1)])
+    lane.end()
+
+    lane.run()
+
+    assert world.invoked == [[1], [], [], []]
+    failed, away = "failed in request", "the function is throttled, or cannot be invoked"
+    assert world.windows == [
+        ("pending", {"count": 1}, 1, failed),
+        ("pending", {"count": 1}, 1, away),
+        ("pending", {"count": 1}, 2, failed),
+        ("done", {"count": 1}, 2, ""),
+    ]
+    assert world.open_windows == {}
+
+
+def test_a_state_is_discarded_when_the_stream_keeps_its_records_no_longer() -> None:
+    world = World([state_of(1), ERROR])
+    lane = world.lane(tumbling_window_s=10, retention_s=300)
+    lane.add([record(1)])
+    lane.end()
+
+    lane.run()
+
+    state, value, attempts, place = world.windows[-1]
+    assert (state, value, place) == (
+        "discarded",
+        {"count": 1},
+        "the retention period of the stream",
+    )
+    assert attempts == len(world.windows) - 1 > 5
+    assert world.now == pytest.approx(1010 + 300, abs=0.1)
+    assert world.open_windows == {}
+
+
+def test_a_window_that_ends_well_is_nothing_to_tell() -> None:
+    world = World([state_of(1)])
+    lane = world.lane(tumbling_window_s=10, max_age_s=5)
+    lane.add([record(1)])
+    lane.end()
+
+    lane.run()
+
+    assert world.invoked == [[1], []], "the last invocation has no record that could be too old"
+    assert world.windows == []
+
+
+@pytest.mark.parametrize("answer", [b"null", b"", b"{}", b'{"count": 1}', b"no json", b"[]"])
+def test_an_answer_without_a_state_is_a_failure(answer: bytes) -> None:
+    world = World([Reply(False, answer, "request", "1"), state_of(1)])
+    lane = world.lane(tumbling_window_s=10)
+    lane.add([record(1)])
+    lane.end()
+
+    lane.run()
+
+    assert world.invoked == [[1], [1], []]
+    assert world.told == [("waits", ["1"]), ("handled", ["1"])]
 
 
 def test_a_throttled_record_that_grows_too_old_is_given_up() -> None:

@@ -4,13 +4,16 @@ AWS topics: AWS Lambda Developer Guide, "Process Amazon Kinesis Data Streams rec
 "Batching behavior", "Handling errors"; "Configuring partial batch response". A batch that fails is
 tried again; in halves when that is configured, which counts as no retry. A partial failure goes on
 from the record with the lowest sequence number; with halves configured that counts as no retry
-either, and a batch whose first record fails is halved. Throttles count as no attempt.
+either, and a batch whose first record fails is halved. Throttles count as no attempt. Whatever the
+mapping allows, a record is tried for as long as the stream keeps it ("-1 means infinite: … data
+retention settings still apply").
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -26,8 +29,8 @@ from trigger_stack.delivery.streams.settings import StreamSettings
 LOG = logging.getLogger(__name__)
 
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
-_FIRST_PAUSE_S = 0.5
-_LONGEST_PAUSE_S = 60.0
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 60.0
 
 
 class StoppedError(Exception):
@@ -49,6 +52,34 @@ class Target(Protocol):
         """Bring records that are given up to the on-failure destination."""
         ...
 
+    def expired(self, batch: Batch, records: list[Record], shard: str) -> None:
+        """The stream's retention has removed records of a batch. Never raises."""
+        ...
+
+    def trimmed(self, shard: str, after: str, until: str) -> None:
+        """The stream's retention has removed records that were not read. Never raises.
+
+        Args:
+            shard: Their shard.
+            after: Sequence number of the last record that was read; "" when none was.
+            until: Sequence number of the last one that is gone; "" when it is not known.
+        """
+        ...
+
+    def window(
+        self, event: Event, attempts: int, state: str, place: str, due_at: float | None = None
+    ) -> None:
+        """Where the state of a tumbling window is whose last invocation failed. Never raises.
+
+        Args:
+            event: The event of the last invocation, with the state.
+            attempts: How often the function was invoked with it.
+            state: As in the journal.
+            place: Why it waits, or what has discarded it.
+            due_at: When it is tried again, in seconds since 1970.
+        """
+        ...
+
     def waits(self, batch: Batch, shard: str, pause_s: float) -> None:
         """A batch that failed is tried again in ``pause_s`` seconds. Never raises."""
         ...
@@ -67,12 +98,14 @@ class Batch:
         failures: Failed attempts that count as retries.
         invocations: How often the function was invoked with them.
         last: The reply of the last attempt.
+        problem: Why it counts as failed although the function did not fail.
     """
 
     records: list[Record]
     failures: int = 0
     invocations: int = 0
     last: Reply | None = None
+    problem: str = ""
 
     def part(self, records: list[Record]) -> Batch:
         """A part of it, with the same history."""
@@ -89,6 +122,7 @@ class Lane:
         done: Called with records that have an end.
         clock: For windows and pauses, in seconds.
         now: The time, for the age of records, in seconds since 1970.
+        retention_s: How long the stream keeps a record, in seconds.
     """
 
     def __init__(
@@ -99,6 +133,7 @@ class Lane:
         done: Callable[[list[Record]], None],
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
+        retention_s: Callable[[], float] = lambda: math.inf,
     ) -> None:
         self._settings = settings
         self._shard = shard
@@ -106,6 +141,7 @@ class Lane:
         self._done = done
         self._clock = clock
         self._now = now
+        self._retention_s = retention_s
         self._waiting: deque[Record] = deque()
         self._changed = threading.Condition()
         self._stopped = False
@@ -194,8 +230,8 @@ class Lane:
             return []
         batch.last = reply
         batch.invocations += 1
-        if not reply.is_error:
-            self.answered(reply)
+        batch.problem = "" if reply.is_error else self.answered(reply)
+        if not reply.is_error and not batch.problem:
             first = self._first_failure(reply, batch.records)
             if first is None:
                 self._target.handled(batch, self._shard)
@@ -206,12 +242,12 @@ class Lane:
             self._done(batch.records[:first])
             batch = batch.part(batch.records[first:])
             if self._settings.bisect and first:
-                self._pause(_FIRST_PAUSE_S, batch)
+                self._pause(FIRST_PAUSE_S, batch)
                 return [batch]
         if self._settings.bisect and len(batch.records) > 1:
             half = len(batch.records) // 2
             halves = [batch.part(batch.records[:half]), batch.part(batch.records[half:])]
-            self._pause(_FIRST_PAUSE_S, *halves)
+            self._pause(FIRST_PAUSE_S, *halves)
             return halves
         batch.failures += 1
         most = self._settings.max_retries
@@ -219,7 +255,7 @@ class Lane:
             self._give_up(batch, batch.records, "RetryAttemptsExhausted")
             return []
         doubled = min(batch.failures - 1, 10)
-        self._pause(min(_FIRST_PAUSE_S * 2**doubled, _LONGEST_PAUSE_S), batch)
+        self._pause(min(FIRST_PAUSE_S * 2**doubled, LONGEST_PAUSE_S), batch)
         return [batch]
 
     def _invoke(self, batch: Batch) -> Reply | None:
@@ -228,7 +264,7 @@ class Lane:
         Returns:
             Nothing when all records have become too old meanwhile.
         """
-        pause_s = _FIRST_PAUSE_S
+        pause_s = FIRST_PAUSE_S
         while True:
             try:
                 return self._target.invoke(as_json(self.event(batch.records)))
@@ -237,7 +273,7 @@ class Lane:
             except Exception as error:
                 LOG.warning("%s: %s", self._settings.source_arn, error)
             self._pause(pause_s, batch)
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             if self._without_expired(batch) is None:
                 return None
 
@@ -245,8 +281,9 @@ class Lane:
         """The event for records."""
         return {"Records": [record.event for record in records]}
 
-    def answered(self, reply: Reply) -> None:
-        """The function has handled an event without an error."""
+    def answered(self, reply: Reply) -> str:
+        """The function has returned from an event; why that counts as failed, or an empty text."""
+        return ""
 
     def _first_failure(self, reply: Reply, records: list[Record]) -> int | None:
         """The index of the record to go on from; None when all were handled."""
@@ -255,18 +292,21 @@ class Lane:
         return first_failure(reply.payload, [record.sequence_number for record in records])
 
     def _without_expired(self, batch: Batch) -> Batch | None:
-        """Give up records that are too old; None when no others are left."""
-        if self._settings.max_age_s is None:
-            return batch
-        oldest = self._now() - self._settings.max_age_s
-        count = next(
-            (i for i, record in enumerate(batch.records) if record.arrived > oldest),
-            len(batch.records),
-        )
-        if count:
-            self._give_up(batch, batch.records[:count], "RecordAgeExceeded")
-            batch.records = batch.records[count:]
+        """Give up records that are too old, or gone; None when no others are left."""
+        max_age_s, retention_s = self._settings.max_age_s, self._retention_s()
+        if max_age_s is not None and max_age_s <= retention_s:
+            if old := self._older(batch, max_age_s):
+                self._give_up(batch, old, "RecordAgeExceeded")
+        elif old := self._older(batch, retention_s):
+            self._target.expired(batch, old, self._shard)
+            self._done(old)
+        batch.records = batch.records[len(old) :]
         return batch if batch.records else None
+
+    def _older(self, batch: Batch, age_s: float) -> list[Record]:
+        oldest = self._now() - age_s
+        young = (i for i, record in enumerate(batch.records) if record.arrived > oldest)
+        return batch.records[: next(young, len(batch.records))]
 
     def _give_up(self, batch: Batch, records: list[Record], condition: str) -> None:
         last = batch.last
@@ -277,7 +317,7 @@ class Lane:
             last.version if last else None,
             "Unhandled" if last and last.is_error else None,
         )
-        pause_s = _FIRST_PAUSE_S
+        pause_s = FIRST_PAUSE_S
         while True:
             try:
                 self._target.discard(failure, records, self._shard)
@@ -288,14 +328,16 @@ class Lane:
                     *(self._settings.source_arn, len(records), self._shard, error),
                 )
             self._wait(pause_s)
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         self._done(records)
 
     def _pause(self, pause_s: float, *batches: Batch) -> None:
-        """Wait, but not longer than until the first record is too old."""
+        """Wait, but not longer than until the first record is too old, or gone."""
+        age_s = self._retention_s()
         if self._settings.max_age_s is not None:
-            expires = batches[0].records[0].arrived + self._settings.max_age_s
-            pause_s = min(pause_s, max(0.0, expires - self._now()))
+            age_s = min(age_s, self._settings.max_age_s)
+        expires = batches[0].records[0].arrived + age_s
+        pause_s = min(pause_s, max(0.0, expires - self._now()))
         for batch in batches:
             self._target.waits(batch, self._shard, pause_s)
         self._wait(pause_s)

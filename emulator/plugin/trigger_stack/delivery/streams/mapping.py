@@ -50,11 +50,15 @@ class Read:
         records: In their order.
         position: Where to read on.
         ended: Whether the shard is closed and read to its end.
+        trimmed: When the stream's retention has removed records that were not read: the sequence
+            numbers of the last one that was read, "" when none was, and of the last one that is
+            gone, "" when it is not known.
     """
 
     records: list[Record]
     position: Any
     ended: bool = False
+    trimmed: tuple[str, str] | None = None
 
 
 class Stream(Protocol):
@@ -74,6 +78,10 @@ class Stream(Protocol):
 
     def read(self, shard: str, position: Any, limit: int) -> Read:
         """Up to ``limit`` records from a position on."""
+        ...
+
+    def retention_s(self) -> float:
+        """How long a record is kept, in seconds. Never raises."""
         ...
 
 
@@ -217,8 +225,12 @@ class ShardReader:
     def _lane(self) -> Lane:
         arguments = (self._settings, self._shard, self._mapping._target, self._done)
         if self._settings.tumbling_window_s:
-            return TumblingLane(*arguments, open_windows=self._progress.windows)
-        return Lane(*arguments)
+            return TumblingLane(
+                *arguments,
+                open_windows=self._progress.windows,
+                retention_s=self._stream.retention_s,
+            )
+        return Lane(*arguments, retention_s=self._stream.retention_s)
 
     def start(self) -> None:
         """Begin."""
@@ -272,6 +284,8 @@ class ShardReader:
                 break
             read = self._stream.read(self._shard, position, limit)
             position = read.position
+            if read.trimmed is not None:
+                self._mapping._target.trimmed(self._shard, *read.trimmed)
             if read.records:
                 empty = 0
                 self._hand_out(read.records)

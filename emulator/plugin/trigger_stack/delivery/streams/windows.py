@@ -2,7 +2,10 @@
 
 AWS topic: AWS Lambda Developer Guide, "Implementing stateful stream processing": each event has the
 window, and the state that the function returned for the event before; the last invocation of a
-window says so, and has no records here. A state over 1 MB ends its window early.
+window says so, and has no records here. A state over 1 MB ends its window early. An answer without
+``state`` counts as a failed invocation; when the last invocation fails, the shard waits until it
+succeeds, whatever ``MaximumRetryAttempts`` says: here for as long as the stream keeps the window's
+records.
 """
 
 from __future__ import annotations
@@ -15,9 +18,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from trigger_stack.delivery.core.invocation import Reply
-from trigger_stack.delivery.streams.lane import Batch, Lane, StoppedError
-from trigger_stack.delivery.streams.records import Event, Record
+from trigger_stack.delivery.core.invocation import Reply, ThrottledError
+from trigger_stack.delivery.streams.lane import (
+    FIRST_PAUSE_S,
+    LONGEST_PAUSE_S,
+    Lane,
+    StoppedError,
+)
+from trigger_stack.delivery.streams.records import Event, Record, as_json
 
 LOG = logging.getLogger(__name__)
 
@@ -35,12 +43,16 @@ class Window:
         end: Its end.
         state: The function's, from event to event.
         too_large: Whether its state is over 1 MB.
+        attempts: How often its last invocation failed.
+        waits: Whether its last invocation is to be tried again.
     """
 
     start: float
     end: float
     state: Any = field(default_factory=dict)
     too_large: bool = False
+    attempts: int = 0
+    waits: bool = False
 
 
 class TumblingLane(Lane):
@@ -51,8 +63,10 @@ class TumblingLane(Lane):
             that is disabled in the middle of a window goes on with its state.
     """
 
-    def __init__(self, *args: Any, open_windows: MutableMapping[str, Window]) -> None:
-        super().__init__(*args)
+    def __init__(
+        self, *args: Any, open_windows: MutableMapping[str, Window], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
         self._open = open_windows
         self._final = False
 
@@ -114,45 +128,74 @@ class TumblingLane(Lane):
         assert window is not None  # opened before its first event
         return {
             **super().event(records),
-            "window": {"start": _time(window.start), "end": _time(window.end)},
-            "state": window.state,
-            "shardId": self._shard,
-            "eventSourceARN": self._settings.source_arn,
+            **window_event(window, self._shard, self._settings.source_arn),
             "isFinalInvokeForWindow": self._final,
             "isWindowTerminatedEarly": window.too_large,
         }
 
-    def answered(self, reply: Reply) -> None:
-        """Keep the state that the function returned."""
+    def answered(self, reply: Reply) -> str:
+        """Keep the state that the function returned; one that it did not return is a failure."""
         window = self._window
         assert window is not None  # the event was its own
         try:
             answer = json.loads(reply.payload) if reply.payload.strip() else None
         except ValueError:
             answer = None
-        state = answer.get("state") if isinstance(answer, dict) else None
-        window.state = {} if state is None else state
+        if not isinstance(answer, dict) or "state" not in answer:
+            return "the function returned no state"
+        window.state = {} if answer["state"] is None else answer["state"]
         window.too_large = len(json.dumps(window.state)) > MAX_STATE_BYTES
+        return ""
 
     def _finish(self, window: Window) -> None:
-        """Invoke the function for the last time with this window."""
+        """Invoke the function for the last time with this window, until it succeeds.
+
+        Raises:
+            StoppedError: The mapping ends before; the window stays open.
+        """
         self._final = True
         try:
-            self.handle([])
+            event = self.event([])
+            state, place = self._last_invocation(window, event)
+            if window.waits or state != "done":
+                self._target.window(event, window.attempts, state, place)
         finally:
             self._final = False
         if self._open.get(self._shard) is window:
             del self._open[self._shard]
 
-    def _give_up(self, batch: Batch, records: list[Record], condition: str) -> None:
-        if records:
-            super()._give_up(batch, records, condition)
-            return
-        LOG.error(
-            "STATE LOST, %s, %s: the last invocation of the window %s failed. %s",
-            *(self._settings.source_arn, self._shard, _time(self._open[self._shard].start)),
-            json.dumps(self._open[self._shard].state),
-        )
+    def _last_invocation(self, window: Window, event: Event) -> tuple[str, str]:
+        """The end of the window's state, as in the journal, and what has discarded it."""
+        pause_s, expires = FIRST_PAUSE_S, window.end + self._retention_s()
+        while self._now() < expires:
+            reason = "the function is throttled, or cannot be invoked"
+            try:
+                reply = self._target.invoke(as_json(event))
+            except ThrottledError:
+                pass
+            except Exception as error:
+                LOG.warning("%s: %s", self._settings.source_arn, error)
+            else:
+                if not reply.is_error:
+                    return "done", ""
+                reason = f"failed in {reply.request_id}"
+                window.attempts += 1
+            window.waits = True
+            pause_s = min(pause_s, max(0.0, expires - self._now()))
+            self._target.window(event, window.attempts, "pending", reason, self._now() + pause_s)
+            self._wait(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        return "discarded", "the retention period of the stream"
+
+
+def window_event(window: Window, shard: str, source: str) -> Event:
+    """The part of an event that says which window it belongs to, and the window's state."""
+    return {
+        "window": {"start": _time(window.start), "end": _time(window.end)},
+        "state": window.state,
+        "shardId": shard,
+        "eventSourceARN": source,
+    }
 
 
 def _time(timestamp: float) -> str:

@@ -23,6 +23,8 @@ from trigger_stack.delivery.streams.records import dynamodb_record
 
 #: The most that a read may ask for (DynamoDB Streams API reference, "GetRecords").
 _MOST = 1000
+#: DynamoDB Developer Guide, "Change data capture for DynamoDB Streams".
+RETENTION_S = 24 * 3600.0
 _STALE = ("ExpiredIteratorException", "ResourceNotFoundException")
 _TRIMMED = "TrimmedDataAccessException"
 _clients: dict[tuple[str, str], Any] = {}
@@ -94,12 +96,16 @@ class DynamoDBStream:
             if code in _STALE and position[1]:
                 return Read([], (number, None))
             if code == _TRIMMED:
-                return Read([], ("", None))
+                return Read([], ("", None), trimmed=(number if number.isdecimal() else "", ""))
             raise
         records = [dynamodb_record(one, self._arn) for one in answer["Records"]]
         number = records[-1].sequence_number if records else number
         following = answer.get("NextShardIterator")
         return Read(records, (number, following), ended=following is None)
+
+    def retention_s(self) -> float:
+        """How long a record is kept, in seconds."""
+        return RETENTION_S
 
     def _iterator(self, shard: str, at: str) -> str:
         """An iterator behind a sequence number, at ``LATEST``, or at the first record ("")."""

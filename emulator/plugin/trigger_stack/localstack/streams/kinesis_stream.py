@@ -8,11 +8,14 @@ Test: ``tests/delivery/test_kinesis.py``.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from trigger_stack.delivery.streams.mapping import Read, ShardInfo
 from trigger_stack.delivery.streams.records import kinesis_record
 from trigger_stack.localstack.kinesis import SERVICE
+from trigger_stack.services.errors import ServiceError
+from trigger_stack.services.kinesis.streams import DEFAULT_RETENTION_HOURS
 from trigger_stack.services.operations import Caller
 
 
@@ -24,6 +27,7 @@ class KinesisStream:
         self._role = role
         parts = arn.split(":")
         self._caller = Caller(parts[4], parts[3])
+        self._retention_s = DEFAULT_RETENTION_HOURS * 3600.0
 
     def shards(self) -> list[ShardInfo]:
         """All shards, open or closed."""
@@ -38,7 +42,7 @@ class KinesisStream:
             return found.latest()
         if kind == "AT_TIMESTAMP" and timestamp is not None:
             return found.before_time(timestamp)
-        return ""
+        return stream.trim_horizon(found)
 
     def after(self, sequence_number: str) -> str:
         """The position behind a record."""
@@ -49,6 +53,7 @@ class KinesisStream:
         stream = SERVICE.stream(self._caller, {"StreamARN": self._arn})
         found = stream.shards[shard]
         raw, _ = stream.read(found, position, limit)
+        trimmed = (position, found.trimmed) if found.trimmed > position else None
         records = [
             kinesis_record(
                 shard,
@@ -64,4 +69,10 @@ class KinesisStream:
             for one in raw
         ]
         after = raw[-1].sequence_number if raw else position
-        return Read(records, after, ended=not stream.has_more(found, after))
+        return Read(records, after, ended=not stream.has_more(found, after), trimmed=trimmed)
+
+    def retention_s(self) -> float:
+        """How long a record is kept, in seconds; as it was last when the stream is gone."""
+        with contextlib.suppress(ServiceError):
+            self._retention_s = SERVICE.stream(self._caller, {"StreamARN": self._arn}).retention_s
+        return self._retention_s

@@ -10,6 +10,7 @@ Test: ``tests/unit/plugin/test_stream_patches.py::test_localstack_still_never_bi
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 import uuid
@@ -29,6 +30,7 @@ from trigger_stack.delivery.core.outcome import Outcome
 from trigger_stack.delivery.streams.lane import Batch
 from trigger_stack.delivery.streams.mapping import Progress, StreamMapping
 from trigger_stack.delivery.streams.records import (
+    Event,
     Failure,
     Filters,
     Record,
@@ -36,6 +38,7 @@ from trigger_stack.delivery.streams.records import (
     failure_document,
 )
 from trigger_stack.delivery.streams.settings import StreamSettings
+from trigger_stack.delivery.streams.windows import window_event
 from trigger_stack.localstack.lambda_engine.destinations import send
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.localstack.mapping_worker import MappingWorker, invoke
@@ -48,6 +51,9 @@ _PREPARE_AGAIN_S = 1.0
 _progress: dict[str, Progress] = {}
 #: By mapping and id: batches that failed and have no end yet.
 _waiting: dict[str, dict[str, Outcome]] = {}
+_RETENTION = "the retention period of the stream"
+_RECORDS = "stream records"
+_WINDOW = "state of a tumbling window"
 _NAMESPACE = uuid.UUID("5d0a6b52-6c5c-4d5e-9a4c-1f6d7c1f2b7a")
 
 
@@ -58,10 +64,11 @@ class StreamWorker(MappingWorker):
 
     def __init__(self, configuration: Any, enabled: bool, role: str) -> None:
         settings = StreamSettings.from_configuration(configuration)
+        self._target = FunctionTarget(settings)
         mapping = StreamMapping(
             settings,
             stream_of(settings.source_arn, role),
-            FunctionTarget(settings),
+            self._target,
             Filters(settings.patterns, matches_event),
             _progress.setdefault(settings.uuid, Progress()),
         )
@@ -87,7 +94,10 @@ class StreamWorker(MappingWorker):
     def delete(self) -> None:
         """Delete the mapping and its progress."""
         super().delete()
-        _progress.pop(self.uuid, None)
+        progress = _progress.pop(self.uuid, Progress())
+        for shard, window in progress.windows.items():
+            event = window_event(window, shard, self.esm_config["EventSourceArn"] or "")
+            self._target.window(event, window.attempts, "discarded", "DeleteEventSourceMapping")
         discard_waiting(self.uuid, "DeleteEventSourceMapping")
 
 
@@ -143,7 +153,9 @@ class FunctionTarget:
     def waits(self, batch: Batch, shard: str, pause_s: float) -> None:
         """A batch that failed is tried again in ``pause_s`` seconds. Never raises."""
         last = batch.last
-        if last is None:
+        if batch.problem and last is not None:
+            reason = f"{batch.problem} in {last.request_id}"
+        elif last is None:
             reason = self.away
         else:
             reason = f"{'failed' if last.is_error else 'partly failed'} in {last.request_id}"
@@ -154,6 +166,67 @@ class FunctionTarget:
         """A batch has been handled, which may have failed before. Never raises."""
         self._end_waiting(shard, batch.records, "done", "")
 
+    def expired(self, batch: Batch, records: list[Record], shard: str) -> None:
+        """The stream's retention has removed records of a batch. Never raises."""
+        self._is("discarded", _RETENTION, batch.invocations, shard, records)
+
+    def trimmed(self, shard: str, after: str, until: str) -> None:
+        """The stream's retention has removed records that were not read. Never raises."""
+        where = {"shardId": shard, "afterSequenceNumber": after, "untilSequenceNumber": until}
+        place = f"{_RETENTION}, before they were read"
+        name = f"trimmed/{self._settings.uuid}/{shard}/{after}"
+        gone = self._outcome(_RECORDS, name, shard, "discarded", place, 0, where)
+        record(gone)
+        # What had failed before a mapping was disabled, and is not read again.
+        waiting = _waiting.get(self._settings.uuid, {})
+        for outcome in list(waiting.values()):
+            mine = outcome.kind == _RECORDS and outcome.source == gone.source
+            if mine and (not until or _first_number(outcome) <= until):
+                del waiting[outcome.id]
+                record(replace(outcome, state="discarded", place=_RETENTION, due_at=None))
+
+    def window(
+        self, event: Event, attempts: int, state: str, place: str, due_at: float | None = None
+    ) -> None:
+        """Where the state of a tumbling window is whose last invocation failed. Never raises."""
+        shard = event["shardId"]
+        name = f"window/{self._settings.uuid}/{shard}/{event['window']['start']}"
+        outcome = self._outcome(_WINDOW, name, shard, state, place, attempts, event, due_at)
+        self._remember(outcome)
+        record(outcome)
+
+    def _outcome(
+        self,
+        kind: str,
+        name: str,
+        shard: str,
+        state: str,
+        place: str,
+        attempts: int,
+        event: Event,
+        due_at: float | None = None,
+    ) -> Outcome:
+        settings = self._settings
+        return Outcome(
+            kind,
+            f"{settings.source_arn} {shard}",
+            settings.function_arn,
+            state,
+            place,
+            attempts,
+            as_json(event),
+            due_at=due_at,
+            id=_id(name),
+        )
+
+    def _remember(self, outcome: Outcome) -> None:
+        """Keep what waits, so that the deletion of its mapping ends it."""
+        waiting = _waiting.setdefault(self._settings.uuid, {})
+        if outcome.state == "pending":
+            waiting[outcome.id] = outcome
+        else:
+            waiting.pop(outcome.id, None)
+
     def _end_waiting(self, shard: str, records: list[Record], state: str, place: str) -> None:
         """End each batch that waits and begins with one of the records.
 
@@ -161,14 +234,13 @@ class FunctionTarget:
         """
         waiting = _waiting.get(self._settings.uuid)
         for one in records if waiting else ():
-            outcome = waiting.pop(self._id(shard, one), None) if waiting else None
+            outcome = waiting.pop(_id(self._name(shard, one)), None) if waiting else None
             if outcome is not None:
                 record(replace(outcome, state=state, place=place, due_at=None))
 
-    def _id(self, shard: str, first: Record) -> str:
-        """Of a batch in the journal, by its first record: the same after a mapping was disabled."""
-        name = f"{self._settings.uuid}/{shard}/{first.sequence_number}"
-        return str(uuid.uuid5(_NAMESPACE, name))
+    def _name(self, shard: str, first: Record) -> str:
+        """Of a batch, by its first record: the same after a mapping was disabled."""
+        return f"{self._settings.uuid}/{shard}/{first.sequence_number}"
 
     def _is(
         self,
@@ -179,23 +251,11 @@ class FunctionTarget:
         records: list[Record],
         due_at: float | None = None,
     ) -> None:
-        settings = self._settings
-        outcome = Outcome(
-            "stream records",
-            f"{settings.source_arn} {shard}",
-            settings.function_arn,
-            state,
-            place,
-            attempts,
-            as_json(_event(records)),
-            due_at=due_at,
-            id=self._id(shard, records[0]),
-        )
-        waiting = _waiting.setdefault(settings.uuid, {})
-        if state == "pending":
-            waiting[outcome.id] = outcome
-        else:
-            waiting.pop(outcome.id, None)
+        name = self._name(shard, records[0])
+        event = _event(records)
+        outcome = self._outcome(_RECORDS, name, shard, state, place, attempts, event, due_at)
+        self._remember(outcome)
+        if state != "pending":
             self._end_waiting(shard, records[1:], state, place)
         record(outcome)
 
@@ -209,6 +269,18 @@ class FunctionTarget:
             Key=f"aws/lambda/{self._settings.uuid}/{shard}/{name}",
             Body=as_json(document),
         )
+
+
+def _id(name: str) -> str:
+    """Of an event in the journal."""
+    return str(uuid.uuid5(_NAMESPACE, name))
+
+
+def _first_number(outcome: Outcome) -> str:
+    """The sequence number of the first record of a batch that waits."""
+    first = json.loads(outcome.payload)["Records"][0]
+    number = first["kinesis"]["sequenceNumber"] if "kinesis" in first else ""
+    return str(number or first["dynamodb"]["SequenceNumber"])
 
 
 def _event(records: list[Record]) -> dict[str, Any]:

@@ -56,7 +56,11 @@ class Record:
 
 @dataclass
 class Shard:
-    """A shard, with the records that have not expired, oldest first."""
+    """A shard, with the records that have not expired, oldest first.
+
+    Attributes:
+        trimmed: The sequence number of the last record that expired; "" when none did.
+    """
 
     number: int
     first_hash_key: int
@@ -65,6 +69,7 @@ class Shard:
     starting_sequence_number: str = ""
     ending_sequence_number: str | None = None
     records: deque[Record] = field(default_factory=deque)
+    trimmed: str = ""
 
     def __post_init__(self) -> None:
         self.starting_sequence_number = next_sequence_number(self.number)
@@ -93,7 +98,7 @@ class Shard:
     def drop_before(self, oldest: float) -> None:
         """Drop records that arrived before a time."""
         while self.records and self.records[0].arrived < oldest:
-            self.records.popleft()
+            self.trimmed = self.records.popleft().sequence_number
 
     def after(self, sequence_number: str, count: int) -> list[Record]:
         """Up to ``count`` records with a higher number; "" is before the first."""
@@ -139,6 +144,11 @@ class Stream:
         return shard
 
     @property
+    def retention_s(self) -> float:
+        """How long a record is kept, in seconds."""
+        return self.retention_hours * 3600.0
+
+    @property
     def open_shards(self) -> list[Shard]:
         """The shards that take records, in the order of their ranges."""
         found = (shard for shard in self.shards.values() if shard.is_open)
@@ -161,10 +171,16 @@ class Stream:
         """
         with self.changed:
             now = time.time()
-            shard.drop_before(now - self.retention_hours * 3600)
+            shard.drop_before(now - self.retention_s)
             found = shard.after(after, count + 1)
         behind = now - found[count].arrived if len(found) > count else 0
         return found[:count], behind
+
+    def trim_horizon(self, shard: Shard) -> str:
+        """The sequence number of the last record of a shard that expired; "" when none did."""
+        with self.changed:
+            shard.drop_before(time.time() - self.retention_s)
+            return shard.trimmed
 
     def has_more(self, shard: Shard, after: str) -> bool:
         """Whether a reader will ever get more: the shard is open, or has records left."""
