@@ -23,10 +23,15 @@ _GONE = ("NotFound", "NotFoundException")
 _TOPIC_ATTRIBUTES = {
     "ContentBasedDeduplication": shapes.flag,
     "DisplayName": shapes.text,
+    "FifoThroughputScope": shapes.one_of("Topic", "MessageGroup"),
     "FifoTopic": shapes.flag,
 }
 #: What an attribute goes back to when the definition no longer sets it.
-_TOPIC_DEFAULTS = {"ContentBasedDeduplication": "false", "DisplayName": ""}
+_TOPIC_DEFAULTS = {
+    "ContentBasedDeduplication": "false",
+    "DisplayName": "",
+    "FifoThroughputScope": "Topic",
+}
 _SUBSCRIPTION_ATTRIBUTES = {
     "FilterPolicy": shapes.any_mapping,
     "FilterPolicyScope": shapes.one_of("MessageAttributes", "MessageBody"),

@@ -150,6 +150,57 @@ def test_a_topic_keeps_the_order_of_a_group(
     assert bodies(stack, url, 10) == [f"m{number}" for number in range(10)]
 
 
+def test_a_fifo_topic_delivers_a_deduplication_id_once(
+    stack: Stack, topic: Callable[..., str], queue: Callable[..., tuple[str, str]]
+) -> None:
+    """A duplicate is accepted; a standard queue, which has no deduplication, gets it once, too."""
+    arn, (url, queue_arn) = topic(FifoTopic="true", ContentBasedDeduplication="true"), queue()
+    subscribe(stack, arn, queue_arn, RawMessageDelivery="true")
+    sns = stack.client("sns")
+
+    def publish(text: str, **more: str) -> str:
+        answer = sns.publish(TopicArn=arn, Message=text, MessageGroupId="g", **more)
+        assert answer["SequenceNumber"]
+        return str(answer["MessageId"])
+
+    first = publish("same")
+    second = publish("same")
+    publish("other", MessageDeduplicationId="id")
+    third = publish("yet another", MessageDeduplicationId="id")
+    entries = [
+        {"Id": str(number), "Message": text, "MessageGroupId": "g2"}
+        for number, text in enumerate(("same", "new", "new"))
+    ]
+    answer = sns.publish_batch(TopicArn=arn, PublishBatchRequestEntries=entries)
+    publish("last")
+
+    assert len(answer["Successful"]) == 3
+    assert sorted(bodies(stack, url, 4)) == ["last", "new", "other", "same"]
+    assert len({first, second, third}) == 3
+    rows = {row["id"]: row for row in journal(stack, source=arn)}
+    in_batch = {one["MessageId"] for one in answer["Successful"]}
+    assert {second, third} <= rows.keys() <= {second, third} | in_batch
+    assert len(rows) == 4
+    assert {(row["state"], row["place"][:9]) for row in rows.values()} == {
+        ("discarded", "duplicate")
+    }
+
+
+def test_a_fifo_topic_may_deduplicate_in_each_group(
+    stack: Stack, topic: Callable[..., str], queue: Callable[..., tuple[str, str]]
+) -> None:
+    arn = topic(
+        FifoTopic="true", ContentBasedDeduplication="true", FifoThroughputScope="MessageGroup"
+    )
+    url, queue_arn = queue()
+    subscribe(stack, arn, queue_arn, RawMessageDelivery="true")
+    for group in ("g1", "g2", "g1", "g3"):
+        stack.client("sns").publish(TopicArn=arn, Message="same", MessageGroupId=group)
+    stack.client("sns").publish(TopicArn=arn, Message="last", MessageGroupId="g1")
+
+    assert sorted(bodies(stack, url, 4)) == ["last", "same", "same", "same"]
+
+
 def test_an_endpoint_that_is_gone_ends_in_the_dead_letter_queue(
     stack: Stack, topic: Callable[..., str], queue: Callable[..., tuple[str, str]]
 ) -> None:

@@ -2,18 +2,24 @@
 
 What: a provider ``sns:retried`` (LocalStack's extension point ``localstack.aws.provider``), the
 default: its own provider, with ``_publish`` of ``LambdaTopicPublisher``, ``SqsTopicPublisher`` and
-``SqsBatchTopicPublisher`` replaced.
+``SqsBatchTopicPublisher`` replaced, and ``publish_to_topic`` and ``publish_batch_to_topic`` of
+``PublishDispatcher`` asking first whether a FIFO topic had the message.
 Why: LocalStack tries once; when that fails and the subscription has no dead-letter queue, a line at
-level INFO is all that is left of the message. It invokes a function by a request to itself.
-Until: LocalStack tries again as SNS does.
-Test: ``tests/delivery/test_topics.py``.
+level INFO is all that is left of the message. It invokes a function by a request to itself. It
+leaves deduplication to FIFO queues: a standard queue of a FIFO topic gets a message twice.
+Until: LocalStack tries again as SNS does, and has topics deduplicate.
+Test: ``tests/delivery/test_topics.py``, ``tests/unit/plugin/test_topic_patches.py``.
 """
 
 from __future__ import annotations
 
+import copy
+import functools
+import hashlib
 import importlib
 import json
 import uuid
+from collections.abc import Hashable
 from functools import partial
 from typing import Any
 
@@ -27,12 +33,16 @@ from localstack.utils.aws.arns import (
     sqs_queue_url_for_arn,
 )
 
+from trigger_stack.delivery.core.deduplication import Deduplication
 from trigger_stack.delivery.core.deliverer import Deliverer, EndpointGoneError, Notification
+from trigger_stack.delivery.core.outcome import Outcome
 from trigger_stack.localstack.lambda_engine.event_manager import accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.localstack.lambda_engine.versions import can_be_invoked
 
 deliverer = Deliverer(record)
+deduplication = Deduplication()
+_DUPLICATE = "duplicate: the topic had this MessageDeduplicationId within five minutes"
 _NO_QUEUE = "the subscription has no dead-letter queue: set its RedrivePolicy"
 
 
@@ -44,6 +54,64 @@ def publisher() -> Any:
 def _trace(context: Any) -> str | None:
     found = context.request_headers.get("X-Amzn-Trace-Id") if context.request_headers else None
     return str(found) if found else None
+
+
+def is_duplicate(context: Any, message: Any, topic_arn: str) -> bool:
+    """Whether a FIFO topic had a message; it is in the journal then. Others are never duplicates.
+
+    AWS topic: Amazon SNS API reference, "CreateTopic", ``FifoThroughputScope``.
+    """
+    if not topic_arn.endswith(".fifo"):
+        return False
+    key: Hashable = message.message_deduplication_id or _content(message)
+    if context.topic_attributes.get("FifoThroughputScope") == "MessageGroup":
+        key = (message.message_group_id, key)
+    if not deduplication.is_repeated(topic_arn, key):
+        return False
+    record(
+        Outcome(
+            "notification of a topic",
+            topic_arn,
+            "",
+            "discarded",
+            _DUPLICATE,
+            0,
+            _text(message).encode("utf-8", "replace"),
+            _trace(context),
+            id=message.message_id,
+        )
+    )
+    return True
+
+
+def _text(message: Any) -> str:
+    """The body; of a message with a text for each protocol all of them."""
+    body = message.message
+    return body if isinstance(body, str) else json.dumps(body)
+
+
+def _content(message: Any) -> str:
+    return hashlib.sha256(_text(message).encode("utf-8", "replace")).hexdigest()
+
+
+def _deduplicate(dispatcher: Any) -> None:
+    """Have a dispatcher give no duplicate to subscriptions."""
+    publish, publish_batch = dispatcher.publish_to_topic, dispatcher.publish_batch_to_topic
+
+    @functools.wraps(publish)
+    def publish_once(self: Any, ctx: Any, topic_arn: str) -> None:
+        if not is_duplicate(ctx, ctx.message, topic_arn):
+            publish(self, ctx, topic_arn)
+
+    @functools.wraps(publish_batch)
+    def publish_batch_once(self: Any, ctx: Any, topic_arn: str) -> None:
+        ctx = copy.copy(ctx)
+        ctx.messages = [one for one in ctx.messages if not is_duplicate(ctx, one, topic_arn)]
+        if ctx.messages:
+            publish_batch(self, ctx, topic_arn)
+
+    dispatcher.publish_to_topic = publish_once
+    dispatcher.publish_batch_to_topic = publish_batch_once
 
 
 def _to_function(publisher_: Any, context: Any, subscriber: Any) -> None:
@@ -173,4 +241,13 @@ def sns() -> Service:
         (publisher().SqsBatchTopicPublisher, _each_to_queue),
     ):
         setattr(owner, "_publish", publish)  # noqa: B010  the patch
-    return Service.for_provider(SnsProvider())
+    _deduplicate(publisher().PublishDispatcher)
+
+    class Topics(SnsProvider):
+        """LocalStack's provider; a topic that is deleted has no history."""
+
+        def delete_topic(self, context: Any, topic_arn: str, **kwargs: Any) -> None:
+            super().delete_topic(context, topic_arn, **kwargs)
+            deduplication.forget(topic_arn)
+
+    return Service.for_provider(Topics())
