@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import requests
 
+from bootstrap.commands.dlq import redrive
+from bootstrap.errors import DeployError
 from tests.delivery.conftest import arn_of
 from tests.engine.lambda_stack import Stack, engine, kill
 from tests.support.waiting import eventually
@@ -214,6 +216,110 @@ def test_an_endpoint_that_is_gone_ends_in_the_dead_letter_queue(
     assert json.loads(body)["Message"] == "hello"
     (row,) = eventually(lambda: journal(stack, source=arn))
     assert (row["state"], row["place"], row["function"]) == ("dead-letter", dlq, gone)
+
+
+@pytest.mark.parametrize("raw", [False, True], ids=["envelope", "raw"])
+def test_a_letter_goes_back_to_its_own_subscription(
+    stack: Stack,
+    topic: Callable[..., str],
+    queue: Callable[..., tuple[str, str]],
+    cleanup: ExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+    raw: bool,
+) -> None:
+    """``make redrive``: the other subscriptions of the topic got the message, and get it once."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{stack.port}")
+    sqs, arn, (other, other_arn), (url, dlq) = stack.client("sqs"), topic(), queue(), queue()
+    name = f"late-{secrets.token_hex(6)}"
+    late = f"arn:aws:sqs:us-east-1:000000000000:{name}"
+    delivery = {"RawMessageDelivery": "true"} if raw else {}
+    policy = json.dumps({"deadLetterTargetArn": dlq})
+    subscribe(stack, arn, other_arn, **delivery)
+    subscribe(stack, arn, late, RedrivePolicy=policy, **delivery)
+    attribute = {"kind": {"DataType": "Binary", "BinaryValue": b"x"}}
+    stack.client("sns").publish(TopicArn=arn, Message="hello", MessageAttributes=attribute)
+    eventually(lambda: journal(stack, source=arn, state="dead-letter"))
+    letters = url.rpartition("/")[2]
+
+    with pytest.raises(DeployError, match="NonExistentQueue"):
+        redrive(letters)
+    made = sqs.create_queue(QueueName=name)["QueueUrl"]
+    cleanup.callback(sqs.delete_queue, QueueUrl=made)
+    redrive(letters)
+
+    def there() -> list[dict[str, Any]]:
+        names = {"MessageAttributeNames": ["All"]}
+        return list(sqs.receive_message(QueueUrl=made, **names).get("Messages", []))
+
+    (message,) = eventually(there)
+    got = message["Body"] if raw else json.loads(message["Body"])["Message"]
+    assert got == "hello"
+    attributes = message.get("MessageAttributes", {})
+    assert {one: value["BinaryValue"] for one, value in attributes.items()} == (
+        {"kind": b"x"} if raw else {}
+    )
+    assert len(bodies(stack, other, 1)) == 1
+    for empty in (other, url):
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        counts = sqs.get_queue_attributes(QueueUrl=empty, AttributeNames=names)["Attributes"]
+        assert set(counts.values()) == {"0"}, empty
+
+
+def test_a_letter_goes_back_to_a_function(
+    stack: Stack,
+    topic: Callable[..., str],
+    queue: Callable[..., tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{stack.port}")
+    name, arn, (url, dlq) = stack.create(SHOW), topic(), queue()
+    functions = stack.client("lambda")
+    function = functions.get_function_configuration(FunctionName=name)["FunctionArn"]
+    alias = f"{function}:later"
+    subscribe(stack, arn, alias, RedrivePolicy=json.dumps({"deadLetterTargetArn": dlq}))
+    published = stack.client("sns").publish(TopicArn=arn, Message="hello", Subject="greeting")
+    eventually(lambda: journal(stack, source=arn, state="dead-letter"))
+    functions.create_alias(FunctionName=name, Name="later", FunctionVersion="$LATEST")
+
+    redrive(url.rpartition("/")[2])
+
+    def shown() -> list[dict[str, Any]]:
+        lines = [one["message"] for one in stack.log_events(name)]
+        return [json.loads(line) for line in lines if line.startswith('{"Records"')]
+
+    (event,) = eventually(shown)
+    (record,) = event["Records"]
+    assert record["EventSubscriptionArn"].startswith(f"{arn}:")
+    assert record["Sns"]["MessageId"] == published["MessageId"]
+    assert (record["Sns"]["Subject"], record["Sns"]["Message"]) == ("greeting", "hello")
+    assert record["Sns"]["UnsubscribeUrl"]
+    (row,) = journal(stack, source=arn, kind="asynchronous invocation")
+    assert row["function"] == alias
+
+
+def test_a_letter_of_a_subscription_that_is_gone_stays(
+    stack: Stack,
+    topic: Callable[..., str],
+    queue: Callable[..., tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{stack.port}")
+    arn, (url, dlq) = topic(), queue()
+    gone = "arn:aws:sqs:us-east-1:000000000000:not-there"
+    policy = json.dumps({"deadLetterTargetArn": dlq})
+    subscribe(stack, arn, gone, RedrivePolicy=policy)
+    other = topic()  # the queue counts as one of dead letters
+    subscribe(stack, other, gone, RedrivePolicy=policy)
+    stack.client("sns").publish(TopicArn=arn, Message="hello")
+    eventually(lambda: journal(stack, source=arn, state="dead-letter"))
+    sns = stack.client("sns")
+    (mine,) = sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
+    sns.unsubscribe(SubscriptionArn=mine["SubscriptionArn"])
+
+    with pytest.raises(DeployError, match="not there any more"):
+        redrive(url.rpartition("/")[2])
+
+    assert len(bodies(stack, url, 1)) == 1
 
 
 @pytest.mark.parametrize("kind", ["function", "queue"])

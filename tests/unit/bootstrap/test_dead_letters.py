@@ -93,9 +93,10 @@ def test_a_lambda_dead_letter() -> None:
     letter = describe(
         message(
             {"an": "event"},
-            MessageAttributes=attributes(
-                RequestID="1", ErrorCode="200", ErrorMessage="something failed"
-            ),
+            MessageAttributes={
+                **attributes(RequestID="1", ErrorMessage="something failed"),
+                "ErrorCode": {"DataType": "Number", "StringValue": "200"},
+            },
         )
     )
 
@@ -210,13 +211,18 @@ def test_what_is_deleted_meanwhile_is_passed_over() -> None:
 
 
 def test_a_topics_dead_letter_is_told_from_a_functions() -> None:
-    attributes = {"ErrorMessage": {"StringValue": "there is no function x"}}
+    """Also when its message was delivered raw, and when the function's event has a topic's ARN."""
+    reason = {"ErrorMessage": {"StringValue": "there is no function x"}}
+    text = {**reason, "ErrorCode": {"DataType": "String", "StringValue": "200"}}
+    number = {**reason, "ErrorCode": {"DataType": "Number", "StringValue": "200"}}
     body = json.dumps({"Type": "Notification", "TopicArn": "arn:aws:sns:us-east-1:0:t"})
 
-    topic = describe({"Body": body, "MessageAttributes": attributes})
-    function = describe({"Body": "{}", "MessageAttributes": attributes})
+    topic = describe({"Body": body, "MessageAttributes": text})
+    raw = describe({"Body": "hello", "MessageAttributes": text})
+    function = describe({"Body": body, "MessageAttributes": number})
 
-    assert (topic.origin, topic.reason) == ("topic", "there is no function x")
+    assert (topic.origin, topic.reason) == ("topic t", "there is no function x")
+    assert (raw.origin, raw.reason) == ("topic", "there is no function x")
     assert function.origin == "function"
 
 

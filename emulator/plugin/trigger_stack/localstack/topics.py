@@ -26,6 +26,7 @@ from typing import Any
 from localstack import config
 from localstack.aws.connect import connect_to
 from localstack.runtime.hooks import on_infra_start
+from localstack.services.edge import ROUTER
 from localstack.services.plugins import Service, aws_provider
 from localstack.utils.aws.arns import (
     extract_account_id_from_arn,
@@ -36,6 +37,7 @@ from localstack.utils.aws.arns import (
 from trigger_stack.delivery.core.deduplication import Deduplication
 from trigger_stack.delivery.core.deliverer import Deliverer, EndpointGoneError, Notification
 from trigger_stack.delivery.core.outcome import Outcome
+from trigger_stack.delivery.core.topic_letters import with_reason
 from trigger_stack.localstack.lambda_engine.event_manager import accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.localstack.lambda_engine.versions import can_be_invoked
@@ -150,7 +152,7 @@ def _to_queue(publisher_: Any, context: Any, subscriber: Any) -> None:
     system = publisher().create_sqs_system_attributes(context.request_headers)
 
     def send() -> None:
-        _queues(endpoint, subscriber["TopicArn"]).send_message(
+        queues(endpoint, subscriber["TopicArn"]).send_message(
             QueueUrl=sqs_queue_url_for_arn(endpoint),
             MessageBody=body,
             MessageSystemAttributes=system,
@@ -177,41 +179,41 @@ def _deliver(
 ) -> None:
     policy = json.loads(subscriber.get("RedrivePolicy") or "{}")
     arn = policy.get("deadLetterTargetArn") or ""
-    deliverer.deliver(
-        Notification(
-            kind="notification of a topic",
-            source_arn=subscriber["TopicArn"],
-            endpoint=subscriber["Endpoint"],
-            body=body,
-            send=send,
-            dead_letter=partial(_dead_letter, arn, body, arguments) if arn else None,
-            dead_letter_arn=arn or _NO_QUEUE,
-            ended=partial(_log_delivery, context, subscriber),
-            trace_id=_trace(context),
-            in_order=subscriber["TopicArn"].endswith(".fifo"),
-        )
+    notification = Notification(
+        kind="notification of a topic",
+        source_arn=subscriber["TopicArn"],
+        endpoint=subscriber["Endpoint"],
+        body=body,
+        send=send,
+        dead_letter=None,
+        dead_letter_arn=arn or _NO_QUEUE,
+        ended=partial(_log_delivery, context, subscriber),
+        trace_id=_trace(context),
+        in_order=subscriber["TopicArn"].endswith(".fifo"),
     )
+    if arn:
+        letter = partial(_dead_letter, arn, body, arguments, notification.id)
+        notification.dead_letter = letter
+    deliverer.deliver(notification)
 
 
-def _dead_letter(arn: str, body: str, arguments: dict[str, Any], error: str) -> None:
+def _dead_letter(
+    arn: str, body: str, arguments: dict[str, Any], notification: str, error: str
+) -> None:
     """Send a message to a subscription's dead-letter queue."""
-    attributes = {
-        "RequestID": str(uuid.uuid4()),
-        "ErrorCode": "200",
-        "ErrorMessage": error[:1024] or "unknown",
-    }
-    own = {name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()}
-    _queues(arn, arn).send_message(
+    given = arguments.get("MessageAttributes") or {}
+    queues(arn, arn).send_message(
         **{
             **arguments,
             "QueueUrl": sqs_queue_url_for_arn(arn),
             "MessageBody": body,
-            "MessageAttributes": own,
+            "MessageAttributes": with_reason(given, notification, error),
         }
     )
 
 
-def _queues(arn: str, source: str) -> Any:
+def queues(arn: str, source: str) -> Any:
+    """LocalStack's client for the queue with an ARN; SNS is who calls."""
     client: Any = connect_to(
         aws_access_key_id=extract_account_id_from_arn(arn), region_name=extract_region_from_arn(arn)
     ).sqs
@@ -226,7 +228,10 @@ def _log_delivery(context: Any, subscriber: Any, delivered: bool) -> None:
 
 @on_infra_start(priority=800)
 def choose_retried_topics() -> None:
-    """Use this provider unless a setting names another one."""
+    """Use this provider unless a setting names another one; add the route for redrives."""
+    from trigger_stack.localstack.topic_routes import TopicRoutes
+
+    ROUTER.add(TopicRoutes())
     config.SERVICE_PROVIDER_CONFIG.set_provider_if_not_exists("sns", "retried")
 
 
