@@ -16,6 +16,8 @@ from bootstrap.errors import WrongUseError
 from bootstrap.settings import Settings
 
 STATES = ("pending", "done", "dead-letter", "destination", "discarded", "lost")
+#: Steps of a message that name an invocation.
+_LINKS = ("handled by", "failed in")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _STYLES = {"pending": "yellow", "done": "green", "lost": "bold red", "discarded": "dim"}
 
@@ -53,13 +55,33 @@ def trace(event: str, *, as_json: bool = False) -> None:
     if as_json:
         out.print_json(json.dumps(found))
         return
-    events = {row["segment"]: row for row in found["events"] if row["segment"]}
-    children: dict[str, list[dict[str, Any]]] = {}
-    for row in found["events"]:
-        cause = row["cause"] if row["cause"] in events else ""
-        children.setdefault(cause, []).append(row)
+    children = tree_of(found["events"], found["steps"])
     for root in children.get("", []):
         _print_tree(root, children, found, 0)
+
+
+def tree_of(
+    events: list[dict[str, Any]], steps: list[dict[str, Any]]
+) -> dict[str, list[dict[str, Any]]]:
+    """Events below what caused them.
+
+    An invocation for messages of a queue has a trace of its own: it is below the first of its
+    messages.
+
+    Returns:
+        By the segment of the cause, or "" for those without one, the events in their order.
+    """
+    segments = {row["id"]: row["segment"] for row in events}
+    messages: dict[str, str] = {}
+    for step in steps:
+        if step["name"] in _LINKS and segments.get(step["event"]):
+            messages.setdefault(step["detail"], segments[step["event"]])
+    known = set(segments.values()) - {""}
+    children: dict[str, list[dict[str, Any]]] = {}
+    for row in events:
+        cause = row["cause"] if row["cause"] in known else messages.get(row["id"], "")
+        children.setdefault(cause, []).append(row)
+    return children
 
 
 def lost() -> int:

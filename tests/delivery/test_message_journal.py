@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bootstrap.commands.events import trace as show_trace
 from tests.delivery.conftest import arn_of
 from tests.delivery.sources import Mapped
 from tests.delivery.test_sqs import REPORT, SUCCEED, failing
@@ -71,6 +72,71 @@ def test_a_handled_message_names_its_invocation(mapped: Make, journal: Journal) 
     assert sent in related, "an invocation shows its messages"
     related = {one["id"] for one in journal.trace(sent)["events"]}
     assert request_id in related, "a message shows its invocations"
+
+
+RELAY = """
+import boto3, os
+
+def handler(event, context):
+    for record in event["Records"]:
+        print("TRACE " + os.environ["_X_AMZN_TRACE_ID"])
+        boto3.client("sqs").send_message(QueueUrl=record["body"], MessageBody="relayed")
+"""
+
+
+def test_a_trace_goes_on_from_queue_to_queue(
+    mapped: Make,
+    stack: Stack,
+    journal: Journal,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """An invocation for messages has a trace of its own, as on AWS, which links the two."""
+    last, first = mapped(SUCCEED), mapped(RELAY)
+    header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+
+    sent = first.sqs.send_message(
+        QueueUrl=first.url,
+        MessageBody=last.url,
+        MessageSystemAttributes={"AWSTraceHeader": {"DataType": "String", "StringValue": header}},
+    )["MessageId"]
+    journal.ends(sent)
+
+    def whole() -> dict[str, dict[str, Any]]:
+        found = {one["id"]: one for one in journal.trace(sent)["events"]}
+        assert len(found) == 4, journal.way(sent)
+        return found
+
+    events = eventually(whole)
+    (relaying,) = [key for name, key in journal.steps(sent) if name == "handled by"]
+    (relayed,) = [key for key, one in events.items() if one["kind"] == "message" and key != sent]
+    (handling,) = events.keys() - {sent, relaying, relayed}
+    assert events[sent]["trace"] == "1-5759e988-bd862e3fe1be46a994272793"
+    assert events[sent]["cause"] == "53995c3f42cd8ad8"
+    assert len({events[key]["trace"] for key in (sent, relaying, handling)}) == 3
+    assert events[relayed]["trace"] == events[relaying]["trace"]
+    assert events[relayed]["cause"] == events[relaying]["segment"]
+    lines = eventually(
+        lambda: [
+            one["message"].strip()
+            for one in stack.log_events(first.function)
+            if one["message"].startswith("TRACE")
+        ]
+    )
+    trace, segment = events[relaying]["trace"], events[relaying]["segment"]
+    assert lines == [f"TRACE Root={trace};Parent={segment};Sampled=1"]
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{stack.port}")
+    for asked in (sent, handling):
+        show_trace(asked)
+        shown = capsys.readouterr().out.splitlines()
+        places = {
+            key: len(line) - len(line.lstrip())
+            for key in events
+            for line in shown
+            if line.strip().startswith(f"id {key}")
+        }
+        assert places == {sent: 2, relaying: 6, relayed: 10, handling: 14}, "\n".join(shown)
 
 
 def test_a_dead_letter_and_its_redrive(mapped: Make, journal: Journal) -> None:

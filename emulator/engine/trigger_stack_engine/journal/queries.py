@@ -97,17 +97,3 @@ _ROW_FILTERS: dict[str, Callable[[str, str], bool]] = {
     "kind": lambda actual, wanted: actual == wanted,
     "state": lambda actual, wanted: actual == wanted,
 }
-
-_RELATED = (
-    "SELECT id FROM events WHERE id = ?1 OR trace = ?1 OR (trace <> '' AND trace ="
-    " (SELECT trace FROM events WHERE id = ?1))"
-    " UNION SELECT detail FROM step WHERE event = ?1 AND name IN ('handled by', 'failed in')"
-    " UNION SELECT id FROM events WHERE trace <> '' AND trace IN (SELECT trace FROM events"
-    " WHERE id IN (SELECT detail FROM step WHERE event = ?1 AND name = 'handled by'))"
-    " UNION SELECT event FROM step WHERE detail = ?1 AND name IN ('handled by', 'failed in')"
-)
-#: The event or the trace with an id, everything of the same trace, a message's invocations and what
-#: they caused, and an invocation's messages; steps and attempts of these.
-RELATED_EVENTS = f"SELECT * FROM events WHERE id IN ({_RELATED}) ORDER BY accepted_at"  # noqa: S608  texts of this module
-RELATED_STEPS = f"SELECT * FROM steps WHERE event IN ({_RELATED}) ORDER BY at"  # noqa: S608  texts of this module
-RELATED_ATTEMPTS = f"SELECT * FROM attempts WHERE event IN ({_RELATED}) ORDER BY event, number"  # noqa: S608  texts of this module

@@ -24,13 +24,11 @@ from trigger_stack.engine.supervisor import EngineUnavailableError
 from trigger_stack.localstack.lambda_engine.control_plane import ControlPlane
 from trigger_stack_engine.journal.queries import (
     MOST_ROWS,
-    RELATED_ATTEMPTS,
-    RELATED_EVENTS,
-    RELATED_STEPS,
     FilterError,
     list_events,
     matcher,
 )
+from trigger_stack_engine.journal.relations import ATTEMPTS, EVENTS, STEPS, related
 from trigger_stack_engine.wire import RemoteError
 
 PREFIX = "/_trigger_stack/events"
@@ -87,15 +85,14 @@ class JournalRoutes:
 
     @route(f"{PREFIX}/<event>", methods=["GET"])
     def event(self, request: Request, event: str, **_: Any) -> Response:
-        """``{"events": …, "steps": …, "attempts": …}`` of the event's trace; 404 without it."""
-        return self._rows(
-            {
-                "events": (RELATED_EVENTS, [event]),
-                "steps": (RELATED_STEPS, [event]),
-                "attempts": (RELATED_ATTEMPTS, [event]),
-            },
-            missing=f"There is no event {event} in the journal.",
-        )
+        """``{"events": …, "steps": …, "attempts": …}`` of its traces; 404 without the event."""
+
+        def answer() -> dict[str, Any]:
+            values = [json.dumps(related(self._query, event))]
+            queries = {"events": EVENTS, "steps": STEPS, "attempts": ATTEMPTS}
+            return {name: self._query(sql, values) for name, sql in queries.items()}
+
+        return self._answer(answer, missing=f"There is no event {event} in the journal.")
 
     @route(f"{PREFIX}/query", methods=["POST"])
     def query(self, request: Request, **_: Any) -> Response:
@@ -106,13 +103,17 @@ class JournalRoutes:
             return _answer(400, {"message": 'The body must be {"sql": "SELECT …"}.'})
         return self._rows({"rows": (str(sql), [])})
 
-    def _rows(self, queries: dict[str, tuple[str, list[Any]]], missing: str = "") -> Response:
-        answer: dict[str, Any] = {}
+    def _rows(self, queries: dict[str, tuple[str, list[Any]]]) -> Response:
+        return self._answer(lambda: {name: self._query(*one) for name, one in queries.items()})
+
+    def _query(self, sql: str, values: list[Any]) -> list[dict[str, Any]]:
+        header = {"op": "journal", "sql": sql, "values": values, "most": MOST_ROWS}
+        _, rows = self._control_plane.call(header)
+        return list(json.loads(rows))
+
+    def _answer(self, ask: Callable[[], dict[str, Any]], missing: str = "") -> Response:
         try:
-            for name, (sql, values) in queries.items():
-                header = {"op": "journal", "sql": sql, "values": values, "most": MOST_ROWS}
-                _, rows = self._control_plane.call(header)
-                answer[name] = json.loads(rows)
+            answer = ask()
         except RemoteError as error:
             return _answer(400, {"message": str(error)})
         except EngineUnavailableError as error:
