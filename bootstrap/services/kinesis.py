@@ -1,4 +1,4 @@
-"""Amazon Kinesis Data Streams: streams."""
+"""Amazon Kinesis Data Streams: streams and their consumers."""
 
 from __future__ import annotations
 
@@ -105,7 +105,53 @@ def _exists(context: Context, key: Key) -> bool:
     return _summary(context.client("kinesis"), key["Ref"]) is not None
 
 
+def _consumer(
+    context: Context, logical_id: str, properties: Properties
+) -> tuple[Outcome, Physical]:
+    kinesis = context.client("kinesis")
+    stream, name = properties["StreamARN"], properties["ConsumerName"]
+    missing = _described(kinesis, stream, name) is None
+    if missing:
+        kinesis.register_stream_consumer(StreamARN=stream, ConsumerName=name)
+    consumer = _wait_for_consumer(kinesis, stream, name)
+    attributes = {
+        "ConsumerARN": consumer["ConsumerARN"],
+        "ConsumerName": name,
+        "ConsumerStatus": consumer["ConsumerStatus"],
+        "StreamARN": stream,
+    }
+    return outcome_of(missing), Physical(consumer["ConsumerARN"], attributes)
+
+
+def _described(kinesis: Any, stream: str, name: str) -> dict[str, Any] | None:
+    answer = found(
+        lambda: kinesis.describe_stream_consumer(StreamARN=stream, ConsumerName=name), _GONE
+    )
+    return answer and dict(answer["ConsumerDescription"])
+
+
+@until_true(60)
+def _wait_for_consumer(kinesis: Any, stream: str, name: str) -> Any:
+    """The consumer's description once it is active (decorated: called until then)."""
+    consumer = _described(kinesis, stream, name)
+    return consumer if consumer and consumer["ConsumerStatus"] == "ACTIVE" else None
+
+
+def _consumer_exists(context: Context, key: Key) -> bool:
+    kinesis = context.client("kinesis")
+    return (
+        found(lambda: kinesis.describe_stream_consumer(ConsumerARN=key["Ref"]), _GONE) is not None
+    )
+
+
 RESOURCE_TYPES = {
+    "AWS::Kinesis::StreamConsumer": ResourceType(
+        _consumer,
+        {"ConsumerName": shapes.text, "StreamARN": shapes.text},
+        exists=_consumer_exists,
+        delete_with="kinesis deregister-stream-consumer --consumer-arn {Ref}",
+        holds_data=False,
+    ),
     "AWS::Kinesis::Stream": ResourceType(
         _stream,
         {"Name": shapes.text},

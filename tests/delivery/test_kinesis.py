@@ -461,6 +461,50 @@ def test_tumbling_windows_hand_on_their_state(streamed: Make, stack: Stack) -> N
     assert start.timestamp() % 2 == 0
 
 
+def test_a_mapping_reads_through_a_consumer(streamed: Make, stack: Stack) -> None:
+    """Enhanced fan-out: the mapping's source is the consumer, and the event says so."""
+    code = """
+        import json
+        def handler(event, context):
+            print(json.dumps(event))
+            assert event["Records"][0]["kinesis"]["partitionKey"] != "bad"
+    """
+    one = streamed(code, Enabled=False)
+    kinesis, functions = one.kinesis, stack.client("lambda")
+    summary = kinesis.describe_stream_summary(StreamName=one.stream)["StreamDescriptionSummary"]
+    stream = summary["StreamARN"]
+    consumer = kinesis.register_stream_consumer(StreamARN=stream, ConsumerName="c")["Consumer"]
+    queue = arn_of(stack.client("sqs"), one.failures_url)
+    made = functions.create_event_source_mapping(
+        EventSourceArn=consumer["ConsumerARN"],
+        FunctionName=one.function,
+        StartingPosition="TRIM_HORIZON",
+        MaximumRetryAttempts=0,
+        DestinationConfig={"OnFailure": {"Destination": queue}},
+    )
+    one.uuid = made["UUID"]
+    one.wait_for_state("Enabled")
+    one.put("hello", key="good")
+
+    def sources() -> list[str]:
+        found = []
+        with contextlib.suppress(ClientError):
+            for event in stack.log_events(one.function):
+                if event["message"].startswith('{"Records"'):
+                    records = json.loads(event["message"])["Records"]
+                    found += [record["eventSourceARN"] for record in records]
+        return found
+
+    assert eventually(sources) == [consumer["ConsumerARN"]]
+    one.put("hello", key="bad")
+    assert one.failure()["KinesisBatchInfo"]["streamArn"] == stream
+
+    kinesis.deregister_stream_consumer(ConsumerARN=consumer["ConsumerARN"])
+    again = {"FunctionName": one.function, "StartingPosition": "LATEST"}
+    with pytest.raises(ClientError, match="Stream not found"):
+        functions.create_event_source_mapping(EventSourceArn=consumer["ConsumerARN"], **again)
+
+
 def test_a_deleted_mapping_is_gone(streamed: Make) -> None:
     one = streamed(SUCCEED, "1")
     one.wait_for(["1"])

@@ -27,6 +27,7 @@ _ACTIONS = {
     "dynamodb": ["GetRecords", "GetShardIterator", "DescribeStream", "ListStreams"],
     "kinesis": ["GetRecords", "GetShardIterator", "DescribeStream", "ListStreams"],
 }
+_CONSUMED_ACTIONS = ["GetRecords", "GetShardIterator", "DescribeStreamSummary", "ListShards"]
 _DESTINATION_ACTIONS = {
     "sns": ["sns:Publish"],
     "sqs": ["sqs:ListQueues", "sqs:SendMessage"],
@@ -52,6 +53,7 @@ class StreamEvent(Model):
 
     arn: Reference
     type: Literal["dynamodb", "kinesis"] | None = None
+    consumer: Literal[True] | Reference | None = None
     batchSize: int = Field(10, ge=1, le=10_000)
     batchWindow: int | None = Field(None, ge=0, le=300)
     parallelizationFactor: int | None = Field(None, ge=1, le=10)
@@ -234,6 +236,11 @@ class Stream(EventType[StreamEvent]):
         if event.startingPosition == "AT_TIMESTAMP" and event.source == "dynamodb":
             path = (*trigger.path, "startingPosition")
             fail(f"{where}a stream of a table cannot start AT_TIMESTAMP.", *path)
+        if event.consumer and event.source == "dynamodb":
+            path = (*trigger.path, "consumer")
+            fail(f"{where}a stream of a table has no consumers: remove this key.", *path)
+        if isinstance(event.consumer, str) and not is_arn(event.consumer):
+            fail(f"{where}“{event.consumer}” is no ARN.", *trigger.path, "consumer")
         age = event.maximumRecordAgeInSeconds
         if age is not None and age != -1 and age < 60:
             path = (*trigger.path, "maximumRecordAgeInSeconds")
@@ -254,8 +261,18 @@ class Stream(EventType[StreamEvent]):
 
     @override
     def role_statements(self, triggers: Sequence[Trigger[StreamEvent]]) -> Iterator[dict[str, Any]]:
-        for source, actions in _ACTIONS.items():
-            arns = [trigger.event.arn for trigger in triggers if trigger.event.source == source]
+        events = [trigger.event for trigger in triggers]
+        statements = [
+            (source, actions, [e.arn for e in events if e.source == source and not e.consumer])
+            for source, actions in _ACTIONS.items()
+        ]
+        consumed = [e.arn for e in events if e.consumer]
+        consumers = [_source(trigger) for trigger in triggers if trigger.event.consumer]
+        statements += [
+            ("kinesis", _CONSUMED_ACTIONS, consumed),
+            ("kinesis", ["SubscribeToShard"], consumers),
+        ]
+        for source, actions, arns in statements:
             if arns:
                 names = [f"{source}:{action}" for action in actions]
                 yield {"Effect": "Allow", "Action": names, "Resource": arns}
@@ -272,6 +289,13 @@ class Stream(EventType[StreamEvent]):
         for trigger in triggers:
             event = trigger.event
             name = naming.alphanumeric(_name(event.arn))
+            if event.consumer is True:
+                yield Resource(
+                    _consumer_id(trigger),
+                    "AWS::Kinesis::StreamConsumer",
+                    {"ConsumerName": _consumer(trigger), "StreamARN": event.arn},
+                    trigger.path,
+                )
             yield Resource(
                 naming.normalized(trigger.key)
                 + f"EventSourceMapping{event.source.capitalize()}{name}",
@@ -308,7 +332,7 @@ def _mapping(trigger: Trigger[StreamEvent]) -> dict[str, Any]:
     given: dict[str, Any] = {
         "BatchSize": event.batchSize,
         "Enabled": event.enabled,
-        "EventSourceArn": event.arn,
+        "EventSourceArn": _source(trigger),
         "FunctionName": trigger.function_arn,
         "StartingPosition": event.startingPosition,
         "StartingPositionTimestamp": event.startingPositionTimestamp,
@@ -328,6 +352,23 @@ def _mapping(trigger: Trigger[StreamEvent]) -> dict[str, Any]:
         patterns = [json.dumps(p, separators=(",", ":")) for p in event.filterPatterns]
         properties["FilterCriteria"] = {"Filters": [{"Pattern": text} for text in patterns]}
     return properties
+
+
+def _source(trigger: Trigger[StreamEvent]) -> Reference:
+    """The ARN of what the mapping reads: the stream, or a consumer of it."""
+    consumer = trigger.event.consumer
+    if consumer is True:
+        return {"Ref": _consumer_id(trigger)}
+    return consumer or trigger.event.arn
+
+
+def _consumer(trigger: Trigger[StreamEvent]) -> str:
+    """The name of the consumer that the framework makes for a function."""
+    return f"{trigger.key}{_name(trigger.event.arn)}Consumer"
+
+
+def _consumer_id(trigger: Trigger[StreamEvent]) -> str:
+    return f"{naming.normalized(_consumer(trigger))}StreamConsumer"
 
 
 def _name(arn: Reference) -> str:

@@ -205,6 +205,41 @@ def test_mappings_that_lambda_refuses(refused_events: Refuse, body: str, said: s
     assert said in refused_events(f"- sqs: {body}").message
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("{type: dynamodb, arn: {Ref: T}, consumer: true}", "a stream of a table has no consumers"),
+        ("{type: kinesis, arn: {Ref: S}, consumer: mine}", "“mine” is no ARN."),
+        ("{type: kinesis, arn: {Ref: S}, consumer: false}", "consumer"),
+    ],
+)
+def test_consumers_that_lambda_refuses(refused_events: Refuse, body: str, said: str) -> None:
+    assert said in refused_events(f"- stream: {body}").message
+
+
+def test_a_mapping_reads_the_consumer_that_it_names(with_events: Compile) -> None:
+    stream = "arn:aws:kinesis:us-east-1:000000000000:stream/clicks"
+    mine = f"{stream}/consumer/mine:1700000000"
+    template = with_events(
+        f"- stream: {{arn: '{stream}', consumer: true}}\n"
+        f"- stream: {{arn: '{stream}2', consumer: '{mine}'}}"
+    ).resources
+
+    consumer = template["GreetclicksConsumerStreamConsumer"]
+    assert consumer.properties == {"ConsumerName": "greetclicksConsumer", "StreamARN": stream}
+    sources = [
+        one.properties["EventSourceArn"]
+        for one in template.values()
+        if one.type == "AWS::Lambda::EventSourceMapping"
+    ]
+    assert sources == [{"Ref": "GreetclicksConsumerStreamConsumer"}, mine]
+    policy = template["IamRoleLambdaExecution"].properties["Policies"][0]["PolicyDocument"]
+    (subscribes,) = [s for s in policy["Statement"] if "kinesis:SubscribeToShard" in s["Action"]]
+    assert subscribes["Resource"] == sources
+    (reads,) = [s for s in policy["Statement"] if "kinesis:ListShards" in s["Action"]]
+    assert reads["Resource"] == [stream, f"{stream}2"]
+
+
 def test_filter_patterns_are_json(with_events: Compile) -> None:
     template = with_events("- sqs: {arn: x, filterPatterns: [{body: {kind: [a, null, 1]}}]}")
 

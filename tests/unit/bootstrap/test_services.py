@@ -567,6 +567,23 @@ def test_a_subscription_with_all_its_settings_and_with_none(context: Context) ->
     assert not remove(context, {"Ref": made.ref})
 
 
+def test_a_consumer_of_a_stream_is_registered_once(context: Context) -> None:
+    _, stream = ensure(context, "AWS::Kinesis::Stream", Name="s")
+    consumer = {"ConsumerName": "c", "StreamARN": stream.attributes["Arn"]}
+
+    made = [ensure(context, "AWS::Kinesis::StreamConsumer", **consumer) for _ in range(2)]
+
+    assert [outcome for outcome, _ in made] == [CREATED, UNCHANGED]
+    (arn,) = {physical.ref for _, physical in made}
+    assert arn.startswith(f"{stream.attributes['Arn']}/consumer/c")
+    assert made[0][1].attributes["ConsumerARN"] == arn
+    exists = RESOURCE_TYPES["AWS::Kinesis::StreamConsumer"].exists
+    assert exists is not None
+    assert exists(context, {"Ref": arn})
+    context.client("kinesis").deregister_stream_consumer(ConsumerARN=arn)
+    assert not exists(context, {"Ref": arn})
+
+
 def test_the_starting_position_of_a_mapping_cannot_change(
     context: Context, function: dict[str, Any]
 ) -> None:

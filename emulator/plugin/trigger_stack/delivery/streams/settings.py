@@ -13,7 +13,7 @@ class StreamSettings:
 
     Attributes:
         uuid: Id of the mapping.
-        source_arn: ARN of the stream.
+        source_arn: ARN of the stream, or of a consumer of it.
         function_arn: ARN of the function, version or alias.
         starting_position: ``TRIM_HORIZON``, ``LATEST`` or ``AT_TIMESTAMP``.
         starting_timestamp: For the last one, in seconds since 1970.
@@ -44,6 +44,11 @@ class StreamSettings:
     report_failures: bool = False
     patterns: tuple[str, ...] = ()
     on_failure: str | None = None
+
+    @property
+    def stream_arn(self) -> str:
+        """ARN of the stream."""
+        return self.source_arn.partition("/consumer/")[0]
 
     @classmethod
     def from_configuration(cls, configuration: dict[str, Any]) -> StreamSettings:

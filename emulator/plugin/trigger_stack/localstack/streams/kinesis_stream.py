@@ -20,7 +20,13 @@ from trigger_stack.services.operations import Caller
 
 
 class KinesisStream:
-    """Positions are sequence numbers; "" is before the first record."""
+    """Positions are sequence numbers; "" is before the first record.
+
+    Args:
+        arn: ARN of the stream, or of a consumer with enhanced fan-out: it is only read while that
+            is registered.
+        role: ARN of the function's execution role, for events.
+    """
 
     def __init__(self, arn: str, role: str) -> None:
         self._arn = arn

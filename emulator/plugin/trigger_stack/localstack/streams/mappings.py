@@ -87,8 +87,7 @@ class StreamWorker(MappingWorker):
 
     def poller_loop(self, *args: Any, **kwargs: Any) -> None:
         """Run the mapping until it is disabled or deleted; records wake it."""
-        source = self.esm_config["EventSourceArn"] or ""
-        with wakeups.reading(source, self._mapping.wake):
+        with wakeups.reading(self._target.stream_arn, self._mapping.wake):
             super().poller_loop(*args, **kwargs)
 
     def delete(self) -> None:
@@ -118,6 +117,11 @@ class FunctionTarget:
         self._settings = settings
         self._owner = settings.function_arn  # in whose account and region failures are sent
 
+    @property
+    def stream_arn(self) -> str:
+        """ARN of the stream that the mapping reads, also by a consumer."""
+        return self._settings.stream_arn
+
     def invoke(self, payload: bytes) -> Reply:
         """Have the function handle an event, and wait for its end."""
         return invoke(self._settings.function_arn, payload, self._settings.source_arn)
@@ -146,7 +150,7 @@ class FunctionTarget:
             failure,
             records,
             shard=shard,
-            source=settings.source_arn,
+            source=self.stream_arn,
             function=settings.function_arn,
         )
 

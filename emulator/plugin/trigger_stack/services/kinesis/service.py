@@ -466,12 +466,14 @@ class Kinesis:
     # -- finding ------------------------------------------------------------------------------
 
     def stream(self, caller: Caller, request: Request) -> Stream:
-        """The stream that a request names, by name or ARN.
+        """The stream that a request names, by name or ARN, which may be one of its consumers'.
 
         Raises:
             ServiceError: It names none, or there is none.
         """
         if arn := request.get("StreamARN"):
+            if "/consumer/" in arn:
+                return self._find_consumer({"ConsumerARN": arn})[0]
             return self._by_arn(arn)
         name = request.get("StreamName")
         if not name:
@@ -518,7 +520,9 @@ class Kinesis:
             name = arn.partition("/consumer/")[2].partition(":")[0]
         else:
             stream, name = self._by_arn(request["StreamARN"]), request["ConsumerName"]
-        if name not in stream.consumers:
+        # One that is registered again under the same name is another.
+        known = name in stream.consumers
+        if not known or (arn and _consumer(stream, name)["ConsumerARN"] != arn):
             raise ServiceError(
                 "ResourceNotFoundException",
                 f"Consumer {name}, stream {stream.name}: not found.",
