@@ -60,6 +60,7 @@ class Sources:
         self._bucket()
         self._rule()
         self._stream()
+        self._table()
 
     def _allow(self, service: str, source: str) -> None:
         self.lambdas.add_permission(
@@ -113,8 +114,28 @@ class Sources:
             assert summary["StreamStatus"] == "ACTIVE"
             return str(summary["StreamARN"])
 
+        self._map_stream(eventually(active))
+
+    def _table(self) -> None:
+        self.dynamodb = self.stack.client("dynamodb")
+        self.dynamodb.create_table(
+            TableName=self.name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+        )
+
+        def active() -> str:
+            table = self.dynamodb.describe_table(TableName=self.name)["Table"]
+            assert table["TableStatus"] == "ACTIVE"
+            return str(table["LatestStreamArn"])
+
+        self._map_stream(eventually(active))
+
+    def _map_stream(self, arn: str) -> None:
         self._map(
-            EventSourceArn=eventually(active),
+            EventSourceArn=arn,
             StartingPosition="TRIM_HORIZON",
             BatchSize=10,
             MaximumRetryAttempts=2,
@@ -147,6 +168,7 @@ class Sources:
             lambda: self.kinesis.put_record(
                 StreamName=self.name, Data=body.encode(), PartitionKey=marker
             ),
+            lambda: self.dynamodb.put_item(TableName=self.name, Item={"id": {"S": marker}}),
         ]
         senders[number % len(senders)]()
 
@@ -158,6 +180,8 @@ class Sources:
         for uuid in self.mappings:
             with contextlib.suppress(ClientError):
                 self.lambdas.delete_event_source_mapping(UUID=uuid)
+        with contextlib.suppress(ClientError):  # it may not have come so far
+            self.stack.client("dynamodb").delete_table(TableName=self.name)
 
 
 @pytest.fixture

@@ -1,0 +1,341 @@
+"""Random sequences of what can happen to messages of a queue, against a model.
+
+The queues are LocalStack's, the mapping and the journal are the real ones, in this process: after
+each step the queues hold what the model says, and the journal says the same.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, override
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from localstack import config
+from localstack.services.sqs.models import FifoQueue, SqsQueue, StandardQueue, sqs_stores
+from localstack.utils.event_matcher import matches_event
+
+from tests.support.loop import LoopThread
+from tests.support.waiting import eventually
+from trigger_stack.delivery.core.invocation import Reply, ThrottledError
+from trigger_stack.delivery.sqs.journal import MessageJournal
+from trigger_stack.delivery.sqs.mapping import MappingSettings, SqsMapping
+from trigger_stack.localstack.sqs import journal as journaling
+from trigger_stack.localstack.sqs import queue as in_process
+from trigger_stack.localstack.sqs.journal import JournaledProvider, install
+from trigger_stack.localstack.sqs.queue import InProcessQueue
+from trigger_stack_engine.journal.messages import MessageRecorder
+from trigger_stack_engine.journal.store import Journal, read
+
+ACCOUNT, REGION = "000000000000", "us-east-1"
+MOST_RECEIVES = 2
+KINDS = st.sampled_from(["good", "bad", "filtered"])
+QUEUES = st.sampled_from(["queue", "dlq"])
+FILTER = json.dumps({"body": {"kind": ["good", "bad"]}})
+#: What a test's installation of the journal changes in LocalStack.
+PATCHED: list[tuple[type, str]] = [
+    *((StandardQueue, name) for name in ("put", "remove_expired_messages")),
+    *((FifoQueue, name) for name in ("put", "remove_expired_messages")),
+    *((SqsQueue, name) for name in ("remove", "clear", "remove_expired_messages_from_heap")),
+]
+
+
+@dataclass
+class World:
+    """The provider of queues, and the journal that it reports to."""
+
+    provider: JournaledProvider
+    journal: MessageJournal
+    path: Path
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    loop = LoopThread()
+
+    async def make() -> Journal:
+        return Journal(tmp_path / "j.sqlite", "run", 3600, 10**9)
+
+    store = loop.run(make())
+    recorder = MessageRecorder(store)
+    messages = MessageJournal(lambda changes: loop.run(recorder.apply(json.loads(changes))))
+    monkeypatch.setattr(config, "SQS_DISABLE_CLOUDWATCH_METRICS", True)
+    for owner, name in PATCHED:
+        monkeypatch.setattr(owner, name, owner.__dict__[name])  # so that it is put back
+    for module in (journaling, in_process):
+        monkeypatch.setattr(module, "message_journal", lambda: messages)
+    install()
+    provider = JournaledProvider()
+    plugins = SimpleNamespace(require=lambda name: SimpleNamespace(_provider=provider))
+    monkeypatch.setattr(in_process, "SERVICE_PLUGINS", plugins)
+    yield World(provider, messages, store.path)
+    provider._message_move_task_manager.close()
+    loop.call(store.close)
+    loop.close()
+
+
+@dataclass
+class Message:
+    """A message as the model has it.
+
+    Attributes:
+        kind: What the function does with it.
+        place: ``queue``, ``dlq``, or an end: ``done``, or what discarded it.
+        hidden: Whether it is in flight.
+        receives: How often it was received in the queue.
+    """
+
+    kind: str
+    place: str = "queue"
+    hidden: bool = False
+    receives: int = 0
+
+
+class Queues(RuleBasedStateMachine):
+    """A queue with a dead-letter queue and a mapping, and the model of them."""
+
+    world: World
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model: dict[str, Message] = {}
+        self.handles: dict[tuple[str, str], str] = {}  # by queue and message, the last one
+        base = f"q-{secrets.token_hex(6)}"
+        self.names = {"queue": base, "dlq": f"{base}-dlq"}
+        self.arns = {
+            role: f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}" for role, name in self.names.items()
+        }
+        policy = {"deadLetterTargetArn": self.arns["dlq"], "maxReceiveCount": MOST_RECEIVES}
+        hidden_for = {"VisibilityTimeout": "40000"}
+        for role, attributes in (("dlq", {}), ("queue", {"RedrivePolicy": json.dumps(policy)})):
+            context = self.request(role)[0]
+            self.world.provider.create_queue(context, self.names[role], attributes | hidden_for)
+
+    def request(self, role: str) -> tuple[Any, str]:
+        """What an operation on a queue gets: its context and the queue's URL."""
+        _, context, url = InProcessQueue(self.arns[role])._request()
+        return context, url
+
+    def real(self, role: str) -> Any:
+        return sqs_stores[ACCOUNT][REGION].queues[self.names[role]]
+
+    def visible(self, role: str) -> list[str]:
+        return [i for i, one in self.model.items() if one.place == role and not one.hidden]
+
+    # -- what clients do ----------------------------------------------------------------------
+
+    @rule(kinds=st.lists(KINDS, min_size=1, max_size=4), batch=st.booleans())
+    def send(self, kinds: list[str], batch: bool) -> None:
+        bodies = [json.dumps({"kind": kind}) for kind in kinds]
+        provider = self.world.provider
+        if batch:
+            entries: Any = [{"Id": str(i), "MessageBody": body} for i, body in enumerate(bodies)]
+            answer = provider.send_message_batch(*self.request("queue"), entries)
+            ids = [one["MessageId"] for one in answer["Successful"]]
+        else:
+            ids = [
+                provider.send_message(*self.request("queue"), body)["MessageId"] for body in bodies
+            ]
+        for message, kind in zip(ids, kinds, strict=True):
+            self.model[message] = Message(kind)
+
+    @rule(role=QUEUES, count=st.sampled_from([1, 3, 10]))
+    def receive(self, role: str, count: int) -> None:
+        answer = self.world.provider.receive_message(
+            *self.request(role), max_number_of_messages=count
+        )
+        messages = {one["MessageId"]: one for one in answer.get("Messages") or []}
+        assert len(messages) <= count
+        too_often = [
+            one for one in self.visible(role)
+            if role == "queue" and self.model[one].receives == MOST_RECEIVES
+        ]  # fmt: skip
+        assert messages.keys() <= set(self.visible(role)) - set(too_often)
+        for message, one in messages.items():
+            self.model[message].hidden = True
+            self.model[message].receives += 1
+            self.handles[role, message] = one["ReceiptHandle"]
+        dead = {one.message_id for one in self.real("dlq").visible.queue}
+        moved = [one for one in too_often if one in dead]
+        for message in moved:
+            self.model[message] = Message(self.model[message].kind, "dlq")
+        if len(messages) < count:
+            assert moved == too_often, "it looked at every message"
+
+    @precondition(lambda self: self.handles)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        """Also with the handle of a message that has become visible, or left the queue."""
+        role, message = data.draw(st.sampled_from(sorted(self.handles)))
+        handle = self.handles.pop((role, message))
+        self.world.provider.delete_message(*self.request(role), handle)
+        if self.model[message].place == role:
+            self.model[message].place = "done"
+
+    @precondition(lambda self: self.in_flight())
+    @rule(data=st.data())
+    def end_visibility_timeout(self, data: st.DataObject) -> None:
+        role, message = data.draw(st.sampled_from(self.in_flight()))
+        handle = self.handles[role, message]
+        self.world.provider.change_message_visibility(*self.request(role), handle, 0)
+        self.model[message].hidden = False
+
+    def in_flight(self) -> list[tuple[str, str]]:
+        """Messages that a client holds."""
+        return [
+            (role, message) for role, message in sorted(self.handles)
+            if self.model[message].place == role and self.model[message].hidden
+        ]  # fmt: skip
+
+    @rule(role=QUEUES)
+    def purge(self, role: str) -> None:
+        self.world.provider.purge_queue(*self.request(role))
+        for message, one in self.model.items():
+            if one.place == role:
+                one.place = "PurgeQueue"
+            self.handles.pop((role, message), None)
+
+    @rule()
+    def redrive(self) -> None:
+        """Every dead letter that is not in flight goes back to its queue."""
+        provider, (context, _) = self.world.provider, self.request("dlq")
+        provider.start_message_move_task(context, self.arns["dlq"])
+
+        def moved() -> bool:
+            answer = provider.list_message_move_tasks(context, self.arns["dlq"], max_results=10)
+            states = {task["Status"] for task in answer["Results"]}
+            assert states == {"COMPLETED"}, answer
+            return True
+
+        eventually(moved, every=0.005)
+        for message in self.visible("dlq"):
+            self.model[message] = Message(self.model[message].kind)
+            for role in self.names:
+                self.handles.pop((role, message), None)
+
+    # -- what happens by itself ---------------------------------------------------------------
+
+    @rule(role=QUEUES)
+    def let_visibility_timeouts_end(self, role: str) -> None:
+        queue = self.real(role)
+        for message in queue.inflight:
+            message.visibility_deadline = 0
+        queue.requeue_inflight_messages()
+        for one in self.model.values():
+            if one.place == role:
+                one.hidden = False
+
+    @rule(mode=st.sampled_from(["report", "raise", "throttle"]), size=st.sampled_from([1, 3, 10]))
+    def enable_and_disable_the_mapping(self, mode: str, size: int) -> None:
+        """It takes every message that is there; what it has begun it ends."""
+        mapping = SqsMapping(
+            MappingSettings(
+                self.arns["queue"],
+                REGION,
+                batch_size=size,
+                report_failures=True,
+                patterns=(FILTER,),
+            ),
+            InProcessQueue(self.arns["queue"]),
+            FUNCTIONS[mode],
+            matches_event,
+        )
+        thread = threading.Thread(target=mapping.run)
+        thread.start()
+        eventually(lambda: not self.real("queue").visible.queue, every=0.002)
+        mapping.stop()
+        thread.join(30)
+        assert not thread.is_alive()
+        for message in self.visible("queue"):
+            one = self.model[message]
+            if one.receives == MOST_RECEIVES:
+                self.model[message] = Message(one.kind, "dlq")
+                continue
+            one.receives, one.hidden = one.receives + 1, True
+            if one.kind == "filtered":
+                one.place = "FilterCriteria of the event source mapping"
+            elif one.kind == "good" and mode == "report":
+                one.place = "done"
+
+    # -- what must be true --------------------------------------------------------------------
+
+    @invariant()
+    def the_queues_hold_what_the_model_says(self) -> None:
+        for role in self.names:
+            queue = self.real(role)
+            there = {one.message_id for one in queue.visible.queue}
+            hidden = {one.message_id for one in queue.inflight}
+            assert there == set(self.visible(role)), role
+            assert hidden == {i for i, o in self.model.items() if o.place == role and o.hidden}
+
+    @invariant()
+    def the_journal_says_the_same(self) -> None:
+        self.world.journal.commit()
+        sql = "SELECT id, state, place FROM events WHERE source = ?"
+        rows = read(self.world.path, sql, [self.arns["queue"]])
+        assert {row["id"]: (row["state"], row["place"]) for row in rows} == {
+            message: self.state_of(one) for message, one in self.model.items()
+        }
+
+    def state_of(self, one: Message) -> tuple[str, str]:
+        match one.place:
+            case "queue":
+                return "pending", self.arns["queue"]
+            case "dlq":
+                return "dead-letter", self.arns["dlq"]
+            case "done":
+                return "done", ""
+            case reason:
+                return "discarded", reason
+
+    @override
+    def teardown(self) -> None:
+        for role in self.names:
+            self.world.provider.delete_queue(*self.request(role))
+
+
+def _report(payload: bytes) -> Reply:
+    """Report the bad messages."""
+    records = json.loads(payload)["Records"]
+    bad = [one["messageId"] for one in records if json.loads(one["body"])["kind"] == "bad"]
+    failures = [{"itemIdentifier": message} for message in bad]
+    return Reply(False, json.dumps({"batchItemFailures": failures}).encode(), "request")
+
+
+def _throttle(payload: bytes) -> Reply:
+    raise ThrottledError
+
+
+FUNCTIONS: dict[str, Callable[[bytes], Reply]] = {
+    "report": _report,
+    "raise": lambda payload: Reply(True, b"{}", "request"),
+    "throttle": _throttle,
+}
+
+
+def test_queues_mapping_and_journal_agree_with_a_model(world: World) -> None:
+    machine = type("Machine", (Queues,), {"world": world})
+
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )
