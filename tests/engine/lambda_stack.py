@@ -31,8 +31,8 @@ ROOT = Path(__file__).parents[2]
 ROLE = "arn:aws:iam::000000000000:role/test"
 PYTHON = f"python3.{sys.version_info.minor}"
 SERVICES = (
-    "apigateway,apigatewayv2,cloudformation,cloudwatch,ec2,elbv2,events,iam,kinesis,kms,lambda,"
-    "logs,pipes,s3,scheduler,sns,sqs,sts"
+    "apigateway,apigatewayv2,cloudformation,cloudwatch,dynamodb,dynamodbstreams,ec2,elbv2,events,"
+    "iam,kinesis,kms,lambda,logs,pipes,s3,scheduler,sns,sqs,sts"
 )
 
 
@@ -296,6 +296,7 @@ def _start_stack(
         "HOME": str(folder),
         "DISABLE_EVENTS": "1",
         "DNS_ADDRESS": "0",
+        "DYNAMODB_LOCAL_DIR": str(ROOT / ".build/dynamodb-local"),
         "FILESYSTEM_ROOT": str(folder),
         # LocalStack does not end when CloudWatch is loaded while it shuts down.
         "PRELOAD_SERVICES": ",".join(_PRELOADED),
@@ -309,6 +310,8 @@ def _start_stack(
         "CLOUDFRONT_PORTS": f"{first + 40}-{first + 79}",
         "LOCALSTACK_HOST": f"127.0.0.1:{port}",
         "LOCALSTACK_VOLUME_DIR": str(folder / "volume"),
+        "PROVIDER_OVERRIDE_DYNAMODB": "v2",
+        "PROVIDER_OVERRIDE_DYNAMODBSTREAMS": "v2",
         "SERVICES": SERVICES,
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "TMPDIR": str(folder / "tmp"),

@@ -72,7 +72,13 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
     store = loop.run(make())
     recorder = MessageRecorder(store)
-    messages = MessageJournal(lambda changes: loop.run(recorder.apply(json.loads(changes))))
+    ended = threading.Event()
+
+    def send(changes: bytes) -> None:
+        if not ended.is_set():
+            loop.run(recorder.apply(json.loads(changes)))
+
+    messages = MessageJournal(send)
     monkeypatch.setattr(config, "SQS_DISABLE_CLOUDWATCH_METRICS", True)
     for owner, name in PATCHED:
         monkeypatch.setattr(owner, name, owner.__dict__[name])  # so that it is put back
@@ -84,6 +90,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(in_process, "SERVICE_PLUGINS", plugins)
     yield World(provider, messages, store.path)
     provider._message_move_task_manager.close()
+    messages.commit()
+    ended.set()
     loop.call(store.close)
     loop.close()
 
