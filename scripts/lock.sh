@@ -8,6 +8,7 @@ compile() {
 }
 compile scripts/tools.in -o scripts/tools.lock
 compile emulator/plugin/pyproject.toml emulator/engine/pyproject.toml -o emulator/requirements.lock
+compile emulator/engine/pyproject.toml --extra otel -c emulator/requirements.lock -o emulator/requirements-otel.lock
 compile emulator/requirements-vision.in -c emulator/requirements.lock -o emulator/requirements-vision.lock
 compile --no-deps emulator/plugin/vision-models.in -o emulator/plugin/vision-models.lock
 compile --no-deps tests/rekognition/pictures.in -o tests/rekognition/pictures.lock

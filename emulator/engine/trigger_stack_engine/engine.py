@@ -60,6 +60,7 @@ from trigger_stack_engine.invoke.function import FunctionSettings, FunctionVersi
 from trigger_stack_engine.invoke.invoker import Invoker, NoSuchFunctionError, NotReadyError
 from trigger_stack_engine.invoke.synchronous import SynchronousInvoker
 from trigger_stack_engine.journal.changes import changes
+from trigger_stack_engine.journal.export import SpanExport, is_wanted
 from trigger_stack_engine.journal.messages import MessageRecorder
 from trigger_stack_engine.journal.recorder import Origin, Recorder
 from trigger_stack_engine.journal.store import Journal, JournalError
@@ -144,6 +145,8 @@ class Engine:
             asyncio.create_task(self.machine.watch_memory()),
             asyncio.create_task(self.invoker.sweep()),
         ]
+        if is_wanted():
+            self._background.append(asyncio.create_task(SpanExport(self.journal).run()))
         await self.ended
 
     def _lost(self) -> None:
