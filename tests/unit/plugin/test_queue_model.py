@@ -26,7 +26,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from localstack import config
+from localstack.services.sqs.exceptions import InvalidParameterValueException
 from localstack.services.sqs.models import FifoQueue, SqsQueue, StandardQueue, sqs_stores
+from localstack.services.sqs.provider import MessageMoveTaskManager
 from localstack.utils.event_matcher import matches_event
 
 from tests.support.loop import LoopThread
@@ -50,6 +52,8 @@ FILTER = json.dumps({"body": {"kind": ["good", "bad"]}})
 PATCHED: list[tuple[type, str]] = [
     *((StandardQueue, name) for name in ("put", "remove_expired_messages")),
     *((FifoQueue, name) for name in ("put", "remove_expired_messages")),
+    *((FifoQueue, name) for name in ("_put_message", "requeue_inflight_messages")),
+    (MessageMoveTaskManager, "_run"),
     *((SqsQueue, name) for name in ("remove", "clear", "remove_expired_messages_from_heap")),
 ]
 
@@ -105,33 +109,37 @@ class Message:
         place: ``queue``, ``dlq``, or an end: ``done``, or what discarded it.
         hidden: Whether it is in flight.
         receives: How often it was received in the queue.
+        group: Its group in a FIFO queue.
     """
 
     kind: str
     place: str = "queue"
     hidden: bool = False
     receives: int = 0
+    group: str = ""
 
 
 class Queues(RuleBasedStateMachine):
     """A queue with a dead-letter queue and a mapping, and the model of them."""
 
     world: World
+    fifo = False
 
     def __init__(self) -> None:
         super().__init__()
         self.model: dict[str, Message] = {}
         self.handles: dict[tuple[str, str], str] = {}  # by queue and message, the last one
         base = f"q-{secrets.token_hex(6)}"
-        self.names = {"queue": base, "dlq": f"{base}-dlq"}
+        ending = ".fifo" if self.fifo else ""
+        self.names = {"queue": f"{base}{ending}", "dlq": f"{base}-dlq{ending}"}
         self.arns = {
             role: f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}" for role, name in self.names.items()
         }
         policy = {"deadLetterTargetArn": self.arns["dlq"], "maxReceiveCount": MOST_RECEIVES}
-        hidden_for = {"VisibilityTimeout": "40000"}
+        common = {"VisibilityTimeout": "40000", **({"FifoQueue": "true"} if self.fifo else {})}
         for role, attributes in (("dlq", {}), ("queue", {"RedrivePolicy": json.dumps(policy)})):
             context = self.request(role)[0]
-            self.world.provider.create_queue(context, self.names[role], attributes | hidden_for)
+            self.world.provider.create_queue(context, self.names[role], attributes | common)
 
     def request(self, role: str) -> tuple[Any, str]:
         """What an operation on a queue gets: its context and the queue's URL."""
@@ -141,25 +149,63 @@ class Queues(RuleBasedStateMachine):
     def real(self, role: str) -> Any:
         return sqs_stores[ACCOUNT][REGION].queues[self.names[role]]
 
+    def there(self, role: str) -> set[str]:
+        """Messages of a queue that are not in flight."""
+        queue = self.real(role)
+        if self.fifo:
+            waiting = [one for group in queue.message_groups.values() for one in group.messages]
+        else:
+            waiting = queue.visible.queue
+        return {one.message_id for one in waiting if not one.deleted}
+
     def visible(self, role: str) -> list[str]:
         return [i for i, one in self.model.items() if one.place == role and not one.hidden]
 
+    def receivable(self, role: str) -> list[str]:
+        """Those that no message of their group blocks, which is in flight."""
+        in_queue = [one for one in self.model.values() if one.place == role]
+        blocked = {one.group for one in in_queue if one.hidden} if self.fifo else set()
+        return [one for one in self.visible(role) if self.model[one].group not in blocked]
+
+    def dead_letter(self, message: str) -> None:
+        """A message has moved: it is the last one there."""
+        one = self.model.pop(message)
+        self.model[message] = Message(one.kind, "dlq", group=one.group)
+
     # -- what clients do ----------------------------------------------------------------------
 
-    @rule(kinds=st.lists(KINDS, min_size=1, max_size=4), batch=st.booleans())
-    def send(self, kinds: list[str], batch: bool) -> None:
-        bodies = [json.dumps({"kind": kind}) for kind in kinds]
+    @rule(
+        kinds=st.lists(st.tuples(KINDS, st.sampled_from("ab")), min_size=1, max_size=4),
+        batch=st.booleans(),
+    )
+    def send(self, kinds: list[tuple[str, str]], batch: bool) -> None:
+        bodies = [json.dumps({"kind": kind}) for kind, _ in kinds]
         provider = self.world.provider
         if batch:
-            entries: Any = [{"Id": str(i), "MessageBody": body} for i, body in enumerate(bodies)]
+            entries: Any = [
+                {"Id": str(i), "MessageBody": body, **self.fifo_entry(group)}
+                for i, (body, (_, group)) in enumerate(zip(bodies, kinds, strict=True))
+            ]
             answer = provider.send_message_batch(*self.request("queue"), entries)
             ids = [one["MessageId"] for one in answer["Successful"]]
         else:
-            ids = [
-                provider.send_message(*self.request("queue"), body)["MessageId"] for body in bodies
-            ]
-        for message, kind in zip(ids, kinds, strict=True):
-            self.model[message] = Message(kind)
+            ids = []
+            for body, (_, group) in zip(bodies, kinds, strict=True):
+                more = self.fifo_entry(group)
+                sent = provider.send_message(
+                    *self.request("queue"),
+                    body,
+                    message_group_id=more.get("MessageGroupId"),
+                    message_deduplication_id=more.get("MessageDeduplicationId"),
+                )
+                ids.append(sent["MessageId"])
+        for message, (kind, group) in zip(ids, kinds, strict=True):
+            self.model[message] = Message(kind, group=group if self.fifo else "")
+
+    def fifo_entry(self, group: str) -> dict[str, str]:
+        if not self.fifo:
+            return {}
+        return {"MessageGroupId": group, "MessageDeduplicationId": secrets.token_hex(8)}
 
     @rule(role=QUEUES, count=st.sampled_from([1, 3, 10]))
     def receive(self, role: str, count: int) -> None:
@@ -168,31 +214,41 @@ class Queues(RuleBasedStateMachine):
         )
         messages = {one["MessageId"]: one for one in answer.get("Messages") or []}
         assert len(messages) <= count
+        allowed = self.receivable(role)
         too_often = [
-            one for one in self.visible(role)
+            one for one in allowed
             if role == "queue" and self.model[one].receives == MOST_RECEIVES
         ]  # fmt: skip
-        assert messages.keys() <= set(self.visible(role)) - set(too_often)
+        assert messages.keys() <= set(allowed) - set(too_often)
+        moved = [one for one in too_often if one in self.there("dlq")]
+        consumed = messages.keys() | set(moved)
+        if self.fifo:
+            for group in "ab":
+                order = [one for one in allowed if self.model[one].group == group]
+                first = order[: len(consumed & set(order))]
+                assert set(first) == consumed & set(order), "a group keeps its order"
+        if len(messages) < count:
+            assert consumed == set(allowed), "it looked at every message"
         for message, one in messages.items():
             self.model[message].hidden = True
             self.model[message].receives += 1
             self.handles[role, message] = one["ReceiptHandle"]
-        dead = {one.message_id for one in self.real("dlq").visible.queue}
-        moved = [one for one in too_often if one in dead]
         for message in moved:
-            self.model[message] = Message(self.model[message].kind, "dlq")
-        if len(messages) < count:
-            assert moved == too_often, "it looked at every message"
+            self.dead_letter(message)
 
     @precondition(lambda self: self.handles)
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
         """Also with the handle of a message that has become visible, or left the queue."""
-        role, message = data.draw(st.sampled_from(sorted(self.handles)))
-        handle = self.handles.pop((role, message))
+        role, message = data.draw(st.sampled_from(list(self.handles)))
+        one, handle = self.model[message], self.handles.pop((role, message))
+        if self.fifo and one.place == role and not one.hidden:
+            with pytest.raises(InvalidParameterValueException, match="has expired"):
+                self.world.provider.delete_message(*self.request(role), handle)
+            return
         self.world.provider.delete_message(*self.request(role), handle)
-        if self.model[message].place == role:
-            self.model[message].place = "done"
+        if one.place == role:
+            one.place = "done"
 
     @precondition(lambda self: self.in_flight())
     @rule(data=st.data())
@@ -205,7 +261,7 @@ class Queues(RuleBasedStateMachine):
     def in_flight(self) -> list[tuple[str, str]]:
         """Messages that a client holds."""
         return [
-            (role, message) for role, message in sorted(self.handles)
+            (role, message) for role, message in self.handles
             if self.model[message].place == role and self.model[message].hidden
         ]  # fmt: skip
 
@@ -221,6 +277,7 @@ class Queues(RuleBasedStateMachine):
     def redrive(self) -> None:
         """Every dead letter that is not in flight goes back to its queue."""
         provider, (context, _) = self.world.provider, self.request("dlq")
+        back = self.receivable("dlq")
         provider.start_message_move_task(context, self.arns["dlq"])
 
         def moved() -> bool:
@@ -230,8 +287,9 @@ class Queues(RuleBasedStateMachine):
             return True
 
         eventually(moved, every=0.005)
-        for message in self.visible("dlq"):
-            self.model[message] = Message(self.model[message].kind)
+        for message in back:
+            one = self.model.pop(message)
+            self.model[message] = Message(one.kind, group=one.group)
             for role in self.names:
                 self.handles.pop((role, message), None)
 
@@ -250,6 +308,12 @@ class Queues(RuleBasedStateMachine):
     @rule(mode=st.sampled_from(["report", "raise", "throttle"]), size=st.sampled_from([1, 3, 10]))
     def enable_and_disable_the_mapping(self, mode: str, size: int) -> None:
         """It takes every message that is there; what it has begun it ends."""
+        events: list[list[str]] = []
+
+        def invoke(payload: bytes) -> Reply:
+            events.append([one["messageId"] for one in json.loads(payload)["Records"]])
+            return FUNCTIONS[mode](payload)
+
         mapping = SqsMapping(
             MappingSettings(
                 self.arns["queue"],
@@ -259,19 +323,24 @@ class Queues(RuleBasedStateMachine):
                 patterns=(FILTER,),
             ),
             InProcessQueue(self.arns["queue"]),
-            FUNCTIONS[mode],
+            invoke,
             matches_event,
         )
+        before = self.visible("queue")
         thread = threading.Thread(target=mapping.run)
         thread.start()
-        eventually(lambda: not self.real("queue").visible.queue, every=0.002)
+        eventually(lambda: self.is_drained(before, mode), every=0.002)
         mapping.stop()
         thread.join(30)
         assert not thread.is_alive()
-        for message in self.visible("queue"):
+        if self.fifo:
+            self.keeps_the_order(events, before)
+        for message in before:
             one = self.model[message]
+            if self.fifo and message in self.there("queue"):
+                continue  # behind one that failed
             if one.receives == MOST_RECEIVES:
-                self.model[message] = Message(one.kind, "dlq")
+                self.dead_letter(message)
                 continue
             one.receives, one.hidden = one.receives + 1, True
             if one.kind == "filtered":
@@ -279,15 +348,50 @@ class Queues(RuleBasedStateMachine):
             elif one.kind == "good" and mode == "report":
                 one.place = "done"
 
+    def is_drained(self, before: list[str], mode: str) -> bool:
+        """Whether the mapping has nothing to do."""
+        queue = self.real("queue")
+        if not self.fifo:
+            return not queue.visible.queue
+        # A message that is handled makes room for the next one of its group.
+        if any(not group.empty() for group in list(queue.message_group_queue.queue)):
+            return False
+        self.world.journal.commit()
+        sql = "SELECT id FROM events WHERE source = ? AND state = 'pending'"
+        waiting = {row["id"] for row in read(self.world.path, sql, [self.arns["queue"]])}
+        hidden = {one.message_id for one in list(queue.inflight)}
+        behind = self.there("queue")
+        return all(
+            message in behind or (message in hidden and self.stays(message, mode))
+            for message in before
+            if message in waiting
+        )
+
+    def stays(self, message: str, mode: str) -> bool:
+        """Whether a message that is handled stays in its queue."""
+        kind = self.model[message].kind
+        return kind == "bad" or (kind == "good" and mode != "report")
+
+    def keeps_the_order(self, events: list[list[str]], before: list[str]) -> None:
+        """An event has messages of one group, in their order, and none follows one that failed."""
+        hidden = {one.message_id for one in self.real("queue").inflight}
+        for group in "ab":
+            mine = [
+                event for event in events if {self.model[one].group for one in event} == {group}
+            ]
+            seen = [message for event in mine for message in event]
+            assert seen == [message for message in before if message in seen]
+            failed = [bool(hidden & set(event)) for event in mine]
+            assert not any(failed[:-1]), "its group is blocked"
+        assert all(len({self.model[one].group for one in event}) == 1 for event in events)
+
     # -- what must be true --------------------------------------------------------------------
 
     @invariant()
     def the_queues_hold_what_the_model_says(self) -> None:
         for role in self.names:
-            queue = self.real(role)
-            there = {one.message_id for one in queue.visible.queue}
-            hidden = {one.message_id for one in queue.inflight}
-            assert there == set(self.visible(role)), role
+            hidden = {one.message_id for one in self.real(role).inflight}
+            assert self.there(role) == set(self.visible(role)), role
             assert hidden == {i for i, o in self.model.items() if o.place == role and o.hidden}
 
     @invariant()
@@ -335,8 +439,9 @@ FUNCTIONS: dict[str, Callable[[bytes], Reply]] = {
 }
 
 
-def test_queues_mapping_and_journal_agree_with_a_model(world: World) -> None:
-    machine = type("Machine", (Queues,), {"world": world})
+@pytest.mark.parametrize("fifo", [False, True], ids=["standard", "fifo"])
+def test_queues_mapping_and_journal_agree_with_a_model(world: World, fifo: bool) -> None:
+    machine = type("Machine", (Queues,), {"world": world, "fifo": fifo})
 
     run_state_machine_as_test(
         machine,

@@ -18,15 +18,18 @@ from contextlib import contextmanager
 from typing import Any
 
 from localstack.services.sqs.models import FifoQueue, SqsQueue, StandardQueue
-from localstack.services.sqs.provider import SqsProvider
+from localstack.services.sqs.provider import MessageMoveTaskManager, SqsProvider
 
 from trigger_stack.delivery.sqs.journal import MessageJournal
+from trigger_stack.localstack.sqs import groups
+from trigger_stack.localstack.sqs.groups import forget_duplicate
 
 
 class _Doing(threading.local):
     """What a thread is doing inside a queue."""
 
     receiving = False
+    redriving = False
     expiring_in: SqsQueue | None = None
 
 
@@ -78,11 +81,27 @@ def install() -> None:
     """Have queues report. Idempotent."""
     if getattr(SqsQueue.remove, "_trigger_stack", False):
         return
+    groups.install()
+    _note_redrives()
     _report_put(StandardQueue)
     _report_put(FifoQueue)
     _report_removed(SqsQueue)
     _report_cleared(SqsQueue)
     _report_expired(SqsQueue, (StandardQueue, FifoQueue))
+
+
+def _note_redrives() -> None:
+    run = MessageMoveTaskManager._run
+
+    @functools.wraps(run)
+    def noting_run(manager: Any, task: Any) -> None:
+        _doing.redriving = True
+        try:
+            run(manager, task)
+        finally:
+            _doing.redriving = False
+
+    MessageMoveTaskManager._run = noting_run  # type: ignore[method-assign, assignment]  # the patch
 
 
 def _report_put(queue_class: Any) -> None:
@@ -92,6 +111,8 @@ def _report_put(queue_class: Any) -> None:
     def reporting_put(queue: Any, message: Any, *args: Any, **kwargs: Any) -> Any:
         journal, given = message_journal(), message["MessageId"]
         with queue.mutex:  # a removal is reported after this
+            if _doing.receiving or _doing.redriving:
+                forget_duplicate(queue, kwargs.get("message_deduplication_id"))
             queued = put(queue, message, *args, **kwargs)
             if queued.message["MessageId"] != given:
                 journal.add("repeated", queued.message["MessageId"], queue.arn)
