@@ -452,3 +452,28 @@ def test_queues_mapping_and_journal_agree_with_a_model(world: World, fifo: bool)
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )
+
+
+@pytest.mark.parametrize("fifo", [False, True], ids=["standard", "fifo"])
+def test_a_message_can_become_a_dead_letter_and_come_back_again_and_again(
+    world: World, fifo: bool
+) -> None:
+    """All within the five minutes in which a FIFO queue takes its deduplication id once."""
+    queues: Queues = type("Machine", (Queues,), {"world": world, "fifo": fifo})()
+
+    def agree() -> None:
+        queues.the_queues_hold_what_the_model_says()
+        queues.the_journal_says_the_same()
+
+    queues.send([("bad", "a"), ("bad", "b")], False)
+    for _ in range(2):
+        for _ in range(MOST_RECEIVES):
+            queues.receive("queue", 10)
+            queues.let_visibility_timeouts_end("queue")
+        queues.receive("queue", 10)
+        agree()
+        assert {one.place for one in queues.model.values()} == {"dlq"}
+        queues.redrive()
+        agree()
+        assert len(queues.visible("queue")) == 2
+    queues.teardown()
