@@ -150,6 +150,7 @@ def test_every_make_command_that_a_text_names_is_a_target() -> None:
 
 #: Read by our code, but no setting of a user.
 NOT_SETTINGS = {
+    "OTEL_SDK_DISABLED": "OpenTelemetry's own switch for every program of a machine",
     "PATH": "the shell's",
     "TMPDIR": "the system's",
     "HOME": "the system's",
