@@ -46,14 +46,16 @@ def _requeue_inflight_messages(queue: Any) -> None:
     if not queue.inflight:
         return
     with queue.mutex:
-        blocked = set()
-        for message in list(queue.inflight):
-            group = message.message_group_id
+        blocked, ready = set(), []
+        for message in queue.inflight:
             if not message.is_visible:
-                blocked.add(group)
-            elif group not in blocked:
-                del queue.inflight[message]
-                queue._put_message(message)
+                blocked.add(message.message_group_id)
+            elif message.message_group_id not in blocked:
+                ready.append(message)
+        for message in ready:
+            del queue.inflight[message]
+        for message in ready:
+            queue._put_message(message)
 
 
 def forget_duplicate(queue: Any, deduplication_id: str | None) -> None:
