@@ -97,8 +97,8 @@ clock: ## Show when each schedule is due; move their clock: AT=+1h, AT=2026-01-3
 	@$(STACK) clock $(if $(AT),"$(AT)")
 
 .PHONY: dlq
-dlq: ## Show what lies in every dead-letter queue, and why
-	@$(STACK) dlq
+dlq: ## Show what lies in every dead-letter queue, and why; in one: QUEUE=brand-notifications-dlq
+	@$(STACK) dlq $(if $(QUEUE),"$(QUEUE)")
 
 .PHONY: redrive
 redrive: ## Send dead letters back to where they failed: QUEUE=brand-notifications-dlq

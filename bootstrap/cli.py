@@ -143,11 +143,13 @@ def status(file: File = None) -> None:
 
 
 @app.command()
-def dlq() -> None:
-    """Show the messages in every dead-letter queue, with the reason."""
+def dlq(
+    queue: Annotated[str | None, typer.Argument(help="Name of a queue; all by default.")] = None,
+) -> None:
+    """Show the messages in dead-letter queues, with the reason."""
     from bootstrap.commands import dlq
 
-    dlq.show()
+    dlq.show(queue)
 
 
 @app.command()

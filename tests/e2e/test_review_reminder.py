@@ -170,7 +170,7 @@ def test_what_the_scheduler_cannot_hand_over_comes_back_by_redrive(aws, cleanup,
     assert bootstrap("fire-schedule", f"default/{name}").returncode == 0
     arn = scheduler.get_schedule(Name=name)["Arn"]
     eventually(lambda: journal.find(source=arn, kind="schedule tick", state="dead-letter"))
-    assert f"schedule default/{name}" in "".join(bootstrap("dlq").stdout.split("\n"))
+    assert f"schedule default/{name}" in "".join(bootstrap("dlq", f"{name}-dlq").stdout.split("\n"))
 
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     cleanup.callback(sqs.delete_queue, QueueUrl=url)
