@@ -1,5 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
+# Set in many containers: each command and test worker would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 # Runs the bootstrap in .venv or in a container: see RUNTIME in .env.example.
 STACK := sh scripts/stack.sh
