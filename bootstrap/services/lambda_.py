@@ -105,8 +105,12 @@ def _function(
             _update_configuration(client, name, wanted, current),
             _update_tags(client, current["FunctionArn"], tags, existing.get("Tags", {})),
         ]
-    configuration = _wait(client, name)
-    changes.append(_reserve(client, name, properties.get("ReservedConcurrentExecutions")))
+    configuration = existing["Configuration"] if existing else {"State": "Pending"}
+    if any(changes) or configuration["State"] == "Failed" or not _settled(configuration):
+        configuration = _wait(client, name)
+    reserved = (existing or {}).get("Concurrency", {}).get("ReservedConcurrentExecutions")
+    wanted_reserve = properties.get("ReservedConcurrentExecutions")
+    changes.append(_reserve(client, name, wanted_reserve, reserved))
     return outcome_of(existing is None, *changes), Physical(
         name, {"Arn": configuration["FunctionArn"]}
     )
@@ -210,13 +214,15 @@ def _wait(client: Any, name: str) -> dict[str, Any]:
 def wait_until_settled(client: Any, name: str) -> Any:
     """The function's configuration once nothing is pending (decorated: called until then)."""
     configuration: dict[str, Any] = client.get_function_configuration(FunctionName=name)
+    return configuration if _settled(configuration) else None
+
+
+def _settled(configuration: dict[str, Any]) -> bool:
     pending = configuration["State"] == "Pending"
-    updating = configuration.get("LastUpdateStatus") == "InProgress"
-    return None if pending or updating else configuration
+    return not pending and configuration.get("LastUpdateStatus") != "InProgress"
 
 
-def _reserve(client: Any, name: str, wanted: int | None) -> bool:
-    current = client.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
+def _reserve(client: Any, name: str, wanted: int | None, current: int | None) -> bool:
     if current == wanted:
         return False
     if wanted is None:
