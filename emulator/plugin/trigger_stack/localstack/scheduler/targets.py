@@ -25,6 +25,7 @@ from localstack.utils.aws.arns import sqs_queue_url_for_arn
 from trigger_stack.delivery.rules.delivery import Deliverer, Delivery, dead_letter
 from trigger_stack.delivery.schedules.delivery import Source, tick
 from trigger_stack.localstack.events.target_sender import invoke, send_message
+from trigger_stack.localstack.execution_roles import execution_roles
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.services.scheduler.universal import PREFIX, operation
 
@@ -32,6 +33,16 @@ from trigger_stack.services.scheduler.universal import PREFIX, operation
 _ONE_TRY = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60)
 #: For universal targets: ``lambda:invoke`` ends with the function.
 _POOL = ThreadPoolExecutor(16, thread_name_prefix="universal-targets")
+
+PRINCIPAL = "scheduler.amazonaws.com"
+#: What the execution role must allow (User Guide, "Using templated targets").
+_ACTIONS = {
+    "events": "events:PutEvents",
+    "kinesis": "kinesis:PutRecord",
+    "lambda": "lambda:InvokeFunction",
+    "sns": "sns:Publish",
+    "sqs": "sqs:SendMessage",
+}
 
 type Call = Callable[[Source, dict[str, Any], Any], None]
 
@@ -104,6 +115,18 @@ _CALLS: dict[str, Call] = {
 }
 
 
+def _check_permission(source: Source) -> None:
+    """Check that the execution role may call the target; for universal targets nobody does."""
+    service = source.arn.split(":")[2]
+    role = source.target.get("RoleArn")  # a dead letter of a deleted schedule has none
+    if role is None or service not in _ACTIONS:
+        return
+    actions = (_ACTIONS[service],)
+    if problem := execution_roles().why_not_allowed(role, actions, source.arn, source.rule_arn):
+        answer: Any = {"Error": {"Code": "AccessDeniedException", "Message": problem}}
+        raise ClientError(answer, actions[0].partition(":")[2])
+
+
 def send(source: Source, content: dict[str, Any], trace_header: Any) -> None:
     """Invoke a target, once.
 
@@ -113,8 +136,10 @@ def send(source: Source, content: dict[str, Any], trace_header: Any) -> None:
         trace_header: Of the event.
 
     Raises:
-        Exception: What the target's service answers.
+        Exception: What the target's service answers, or that the execution role lets Scheduler
+            not do it.
     """
+    _check_permission(source)
     _CALLS[source.arn.split(":")[2]](source, content, trace_header)
 
 
