@@ -303,7 +303,7 @@ def _start_stack(
     port, http_port = free_port(), free_port()
     # Load balancers' ports lie below those that the system gives to clients.
     first = 20_000 + secrets.randbelow(10_000)
-    (folder / "tmp").mkdir(parents=True)
+    (folder / "tmp").mkdir(parents=True, exist_ok=True)
     if owner is not None:
         for path in (folder, folder / "tmp"):
             os.chown(path, owner, -1)
