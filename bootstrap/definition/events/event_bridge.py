@@ -225,12 +225,20 @@ def _entry(event: EventBridgeEvent, service: Service) -> dict[str, str] | None:
             return None
     if not isinstance(source, str) or source.startswith("aws.") or not isinstance(kind, str):
         return None
+    detail = json.dumps({**_more_of(source), **sample.get("detail", {})})
     entry = {
         "Source": source,
         "DetailType": kind,
-        "Detail": json.dumps(sample.get("detail", {})),
+        "Detail": detail.replace('"primary": "example"', '"primary": "#0b5fff"'),
     }
     return {"EventBusName": str(bus), **entry} if bus else entry
+
+
+def _more_of(source: str) -> dict[str, str]:
+    """What the brand platform's events have, whatever a rule asks for."""
+    if source != "brand-platform":
+        return {}
+    return {"brandId": "acme", "updatedAt": "2026-01-31T12:00:00Z"}
 
 
 def _document(event: EventBridgeEvent, service: Service) -> dict[str, Any]:

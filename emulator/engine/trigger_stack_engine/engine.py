@@ -116,7 +116,10 @@ class Engine:
             DataPlane(invoker, HttpProxy(), tokens, callers, write_log), guard
         )
         self.rest_apis = RestApis(
-            RestDataPlane(invoker, callers, tokens, self._rest_integration, write_log), guard
+            RestDataPlane(
+                *(invoker, callers, tokens, self._rest_integration, write_log, self.clock.now)
+            ),
+            guard,
         )
         self.function_urls = FunctionUrls(self.synchronous, callers, guard)
         self.load_balancers = LoadBalancers(self.synchronous, guard)

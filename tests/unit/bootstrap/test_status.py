@@ -86,6 +86,18 @@ def test_a_foreign_function_gets_a_command_of_its_own(
     assert shown.endswith(command)
 
 
+def test_a_route_with_an_authorizer_says_what_is_missing(project: Project) -> None:
+    settings = "  httpApi:\n    authorizers:\n      members: {type: request, functionName: greet,"
+    settings += " identitySource: $request.header.x-key}\n"
+    text = FUNCTION.replace("functions:\n", f"{settings}functions:\n")
+    events = "- httpApi: {method: GET, path: /a, authorizer: members}"
+    service = parse_service(project.document(text + events_of(events)))
+
+    ((_, _, shown),) = triggers(service, SETTINGS)
+
+    assert shown == "curl -i -H 'x-key: …' http://localhost:8080/a"
+
+
 @pytest.mark.parametrize(("count", "shown"), [(4, 4), (5, 1)])
 def test_one_command_stands_for_many_of_a_kind(project: Project, count: int, shown: int) -> None:
     groups = "\n".join(f"- cloudwatchLog: /shop/{number}" for number in range(count))
