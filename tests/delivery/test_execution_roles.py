@@ -82,36 +82,42 @@ def test_a_trust_policy_may_name_the_group(stack: Stack, queue: tuple[str, str])
 
 
 def test_what_the_role_does_not_allow_is_a_dead_letter(
-    stack: Stack, queue: tuple[str, str]
+    stack: Stack, queue: tuple[str, str], journal: Journal
 ) -> None:
     sqs, api, name = stack.client("sqs"), stack.client("scheduler"), f"q-{secrets.token_hex(6)}"
-    dead = sqs.create_queue(QueueName=name)["QueueUrl"]
-    dlq = {"Arn": f"arn:aws:sqs:us-east-1:000000000000:{name}"}
+    iam, dead = stack.client("iam"), sqs.create_queue(QueueName=name)["QueueUrl"]
+    dlq = f"arn:aws:sqs:us-east-1:000000000000:{name}"
     own = role(stack, SCHEDULER, ["sqs:ReceiveMessage", "lambda:*"])
-    made = schedule(queue[1], own, Input="by the role", DeadLetterConfig=dlq)
-    api.create_schedule(**made)
-    fire = f"http://127.0.0.1:{stack.port}/_trigger_stack/scheduler/schedules/default/"
+    made = schedule(queue[1], own, Input="by the role", DeadLetterConfig={"Arn": dlq})
+    arn = api.create_schedule(**made)["ScheduleArn"]
+    denied = f"{own} is not authorized to perform: sqs:SendMessage"
 
-    assert requests.post(f"{fire}{made['Name']}/fire", timeout=30).status_code == 200
+    def fire() -> None:
+        url = f"http://127.0.0.1:{stack.port}/_trigger_stack/scheduler/schedules/default/"
+        assert requests.post(f"{url}{made['Name']}/fire", timeout=30).status_code == 200
 
+    def allow(queue_arn: str) -> dict[str, Any]:
+        statement = {"Effect": "Allow", "Action": "sqs:Send*", "Resource": queue_arn}
+        document = json.dumps({"Version": "2012-10-17", "Statement": statement})
+        return {"PolicyName": f"{name}-{secrets.token_hex(2)}", "PolicyDocument": document}
+
+    fire()
+    (lost,) = eventually(lambda: journal.find(source=arn, state="lost"))
+    assert f"its dead-letter queue {dlq}" in lost["place"]
+    assert lost["place"].count(denied) == 2
+
+    iam.put_role_policy(RoleName=own.rpartition("/")[2], **allow(dlq))
+    fire()
     (letter,) = sqs.receive_message(
         QueueUrl=dead, WaitTimeSeconds=10, MessageAttributeNames=["All"]
     )["Messages"]
     attributes = {key: one["StringValue"] for key, one in letter["MessageAttributes"].items()}
     assert attributes["ERROR_CODE"] == "AccessDeniedException"
-    assert f"{own} is not authorized to perform: sqs:SendMessage" in attributes["ERROR_MESSAGE"]
+    assert denied in attributes["ERROR_MESSAGE"]
 
-    policy = stack.client("iam").create_policy(
-        PolicyName=name,
-        PolicyDocument=json.dumps(
-            {
-                "Version": "2012-10-17",
-                "Statement": {"Effect": "Allow", "Action": "sqs:Send*", "Resource": queue[1]},
-            }
-        ),
-    )["Policy"]["Arn"]
-    stack.client("iam").attach_role_policy(RoleName=own.rpartition("/")[2], PolicyArn=policy)
-    assert requests.post(f"{fire}{made['Name']}/fire", timeout=30).status_code == 200
+    policy = iam.create_policy(**allow(queue[1]))["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=own.rpartition("/")[2], PolicyArn=policy)
+    fire()
     (message,) = sqs.receive_message(QueueUrl=queue[0], WaitTimeSeconds=10)["Messages"]
     assert message["Body"] == "by the role"
 

@@ -9,7 +9,6 @@ Test: ``tests/delivery/test_scheduler_targets.py``.
 
 from __future__ import annotations
 
-import functools
 import json
 import time
 from collections.abc import Callable
@@ -115,14 +114,20 @@ _CALLS: dict[str, Call] = {
 }
 
 
-def _check_permission(source: Source) -> None:
-    """Check that the execution role may call the target; for universal targets nobody does."""
-    service = source.arn.split(":")[2]
+def _check_permission(source: Source, arn: str) -> None:
+    """Check that the execution role may call a target, or send to a dead-letter queue.
+
+    Nobody checks it for universal targets.
+
+    Raises:
+        ClientError: It may not.
+    """
+    service = arn.split(":")[2]
     role = source.target.get("RoleArn")  # a dead letter of a deleted schedule has none
     if role is None or service not in _ACTIONS:
         return
     actions = (_ACTIONS[service],)
-    if problem := execution_roles().why_not_allowed(role, actions, source.arn, source.rule_arn):
+    if problem := execution_roles().why_not_allowed(role, actions, arn, source.rule_arn):
         answer: Any = {"Error": {"Code": "AccessDeniedException", "Message": problem}}
         raise ClientError(answer, actions[0].partition(":")[2])
 
@@ -139,7 +144,7 @@ def send(source: Source, content: dict[str, Any], trace_header: Any) -> None:
         Exception: What the target's service answers, or that the execution role lets Scheduler
             not do it.
     """
-    _check_permission(source)
+    _check_permission(source, source.arn)
     _CALLS[source.arn.split(":")[2]](source, content, trace_header)
 
 
@@ -154,7 +159,17 @@ class _Deliverer(Deliverer):
             super().attempt(delivery)
 
 
-deliverer = _Deliverer(send, functools.partial(dead_letter, send_message, record), record)
+def _dead_letter(delivery: Delivery, code: str, message: str, condition: str) -> None:
+    """Send the input to the dead-letter queue, when the execution role lets Scheduler do it."""
+
+    def send_if_allowed(queue_arn: str, body: str, attributes: dict[str, Any]) -> None:
+        _check_permission(delivery.sender, queue_arn)
+        send_message(queue_arn, body, attributes)
+
+    dead_letter(send_if_allowed, record, delivery, code, message, condition)
+
+
+deliverer = _Deliverer(send, _dead_letter, record)
 
 
 def deliver(source: Source, trace_header: Any) -> None:
