@@ -88,6 +88,14 @@ fire-log: ## Write a line into a log group, and say which filters match: GROUP=/
 fire-pipe: ## Put an event into the source of a pipe: PIPE=brand-usage-limits [BODY=]
 	@$(STACK) fire-pipe "$(PIPE)" $(if $(value BODY),--body "$$BODY")
 
+.PHONY: fire-table
+fire-table: ## Create, change and remove an item, for the table's stream: TABLE=brands [ITEM=]
+	@$(STACK) fire-table "$(TABLE)" $(if $(value ITEM),--item "$$ITEM")
+
+.PHONY: fire-user-pool
+fire-user-pool: ## Have a user pool call a trigger: POOL=brand-admins TRIGGER=DefineAuthChallenge
+	@$(STACK) fire-user-pool "$(POOL)" "$(TRIGGER)"
+
 .PHONY: chaos
 chaos: ## Faults on purpose: DUPLICATES=0.2 ERRORS=0.1 KILLS=0.05 DELAY=100 [FUNCTION=name]; OFF=1
 	@$(STACK) chaos $(if $(DUPLICATES),--duplicates "$(DUPLICATES)") $(if $(ERRORS),--errors "$(ERRORS)") \

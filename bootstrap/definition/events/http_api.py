@@ -159,12 +159,13 @@ class HttpApi(EventType[HttpApiEvent]):
         text = path if path == "*" else f"{trigger.event.method} {path}"
         example = "/" if path == "*" else path.replace("{brandId}", "acme")
         url = settings.http_api_url + re.sub(r"\{([^}+]+)\+?\}", r"\1", example)
+        token = _token_for(trigger.event, service)
         if method in ("*", "ANY", "GET"):
-            return Example(f"HTTP API {text}", f"curl -i {url}")
+            return Example(f"HTTP API {text}", f"curl -i {token}{url}")
         if method in ("DELETE", "HEAD", "OPTIONS"):
-            return Example(f"HTTP API {text}", f"curl -i -X {method} {url}")
+            return Example(f"HTTP API {text}", f"curl -i -X {method} {token}{url}")
         data = f"-H 'Content-Type: application/json' -d '{body_for(path)}'"
-        return Example(f"HTTP API {text}", f"curl -X {method} {url} {data}")
+        return Example(f"HTTP API {text}", f"curl -X {method} {token}{url} {data}")
 
     @override
     def endpoints(self, settings: Settings) -> list[Endpoint]:
@@ -242,6 +243,22 @@ def _integration(trigger: Trigger[HttpApiEvent], settings: HttpApiSettings) -> R
     }
     kind = "AWS::ApiGatewayV2::Integration"
     return Resource(_integration_id(trigger), kind, properties, trigger.path)
+
+
+def _token_for(event: HttpApiEvent, service: Service) -> str:
+    """The option of curl that lets a request through the route's authorizer; only its owner has it.
+
+    For ``brand-admins`` of the brand platform a sign-in gets one.
+    """
+    chosen = _authorizer_of(event)
+    if chosen is None:
+        return ""
+    if chosen.name == "brand-admins":
+        return '-H "Authorization: $(.venv/bin/python -m samples.sign_in)" '
+    known = service.provider.setting("httpApi").authorizers.get(chosen.name)
+    sources = [str(one) for one in _as_list(known.identitySource)] if known else []
+    headers = [one.partition("header.")[2] for one in sources if "header." in one]
+    return "".join(f"-H '{name}: …' " for name in headers or ["Authorization"])
 
 
 def _authorizer_of(event: HttpApiEvent) -> HttpApiRouteAuthorizer | None:
