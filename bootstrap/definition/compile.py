@@ -7,6 +7,7 @@ through CloudFormation needs (its bucket, and versions that nothing uses); a tes
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 from bootstrap.definition import naming
@@ -50,6 +51,9 @@ def compile_template(document: Document) -> Template:
             _compile_function(key, function, service, template, packages)
     _compile_triggers(service, template)
     _compile_resources(service, template)
+    for logical_id, change in service.resources.extensions.items():
+        with document.collecting():
+            _extend(logical_id, change, template)
     document.refuse(template)
     return template
 
@@ -98,9 +102,11 @@ def _compile_layer(key: str, service: Service, template: Template) -> None:
 
 def _role(service: Service) -> Resource:
     # One pattern covers the functions that are named after the service and the stage.
-    names = [function.name for function in service.functions.values() if function.name]
-    if len(names) < len(service.functions):
-        names.append(f"{service.service}-{service.provider.stage}*")
+    prefix = f"{service.service}-{service.provider.stage}"
+    every = [service.function_name(key) for key in service.functions]
+    names = [name for name in every if not name.startswith(prefix)]
+    if len(names) < len(every):
+        names.append(f"{prefix}*")
     logs = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/"
     statements: list[dict[str, Any]] = [
         {
@@ -116,8 +122,11 @@ def _role(service: Service) -> Resource:
         *service.provider.iam.role.statements,
     ]
     for key, function in service.functions.items():
+        if isinstance(function.onError, str):
+            allowed = {"Effect": "Allow", "Action": ["sns:Publish"], "Resource": [function.onError]}
+            statements.append(allowed)
         if function.destinations:
-            statements += function.destinations.role_statements()
+            statements += function.destinations.role_statements(service.function_name)
         for event_type in EVENT_TYPES.values():
             own = [t for t in service.triggers if t.key == key and t.type is event_type]
             statements += event_type.role_statements(own)
@@ -174,7 +183,7 @@ def _compile_function(
             *owner,
         )
     name = service.function_name(key)
-    log_group = provider.log_group(f"/aws/lambda/{name}")
+    log_group = provider.log_group(f"/aws/lambda/{name}", function.logRetentionInDays)
     template.add(Resource(naming.log_group_id(key), "AWS::Logs::LogGroup", log_group, path))
 
     properties: dict[str, Any] = {
@@ -191,10 +200,12 @@ def _compile_function(
         properties["Environment"] = {"Variables": variables}
     if function.description:
         properties["Description"] = function.description
-    if function.layers:
+    if "layers" in function.model_fields_set:
         properties["Layers"] = function.layers
-    if provider.architecture:
-        properties["Architectures"] = [provider.architecture]
+    if architecture := function.architecture or provider.architecture:
+        properties["Architectures"] = [architecture]
+    if function.onError is not None:
+        properties["DeadLetterConfig"] = {"TargetArn": function.onError}
     if function.ephemeralStorageSize:
         properties["EphemeralStorage"] = {"Size": function.ephemeralStorageSize}
     if function.reservedConcurrency is not None:
@@ -324,7 +335,8 @@ def _compile_resource(
     service: Service,
     template: Template,
 ) -> None:
-    kind, properties = body.get("Type"), body.get("Properties", {})
+    made = template.resources.get(logical_id)
+    kind, properties = body.get("Type", made and made.type), body.get("Properties", {})
     if not isinstance(kind, str) or not isinstance(properties, dict):
         template.document.fail(
             f"{logical_id} needs a Type (text) and Properties (a mapping).", *path
@@ -341,21 +353,54 @@ def _compile_resource(
             *path,
             "DependsOn",
         )
-    named = {**_generated_name(logical_id, kind, properties, service), **properties}
-    made = template.resources.get(logical_id)
-    if made is not None and made.type == kind and _may_merge(kind):
+    if made is not None and made.type == kind:
         del template.resources[logical_id]
-        named = _merged(made.properties, named)
+        named = _merged(made.properties, properties)
         depends = [*made.depends_on, *depends]
+    else:
+        named = {**_generated_name(logical_id, kind, properties, service), **properties}
     template.add(Resource(logical_id, kind, named, path, tuple(depends)))
 
 
-def _may_merge(kind: str) -> bool:
-    return any(kind in event_type.merged for event_type in EVENT_TYPES.values())
+#: What ``extensions`` may change beside ``Properties`` and ``DependsOn``, and what the bootstrap
+#: leaves to CloudFormation.
+_LEFT_ALONE = (
+    *("CreationPolicy", "DeletionPolicy", "Metadata", "UpdatePolicy", "UpdateReplacePolicy"),
+)
+
+
+def _extend(logical_id: str, change: dict[str, Any], template: Template) -> None:
+    """Change a resource that the triggers make (guide, "Override AWS CloudFormation resource")."""
+    document, path = template.document, ("resources", "extensions", logical_id)
+    made = template.resources.get(logical_id)
+    if made is None:
+        document.fail(
+            f"resources.extensions.{logical_id}: there is no such resource. There is:"
+            f" {', '.join(sorted(template.resources))}."
+            f"{did_you_mean(logical_id, template.resources)}",
+            *path,
+        )
+    properties, depends = made.properties, made.depends_on
+    for name, value in change.items():
+        if name == "Properties" and isinstance(value, dict):
+            properties = {**properties, **value}
+        elif name == "DependsOn":
+            depends = (*depends, *([value] if isinstance(value, str) else value))
+        elif name not in _LEFT_ALONE:
+            supported = ", ".join(("Properties", "DependsOn", *_LEFT_ALONE))
+            document.fail(
+                f"resources.extensions.{logical_id}.{name} is not supported here. Supported:"
+                f" {supported}.{did_you_mean(name, supported.split(', '))}",
+                *(*path, name),
+            )
+    template.resources[logical_id] = replace(made, properties=properties, depends_on=depends)
 
 
 def _merged(made: Any, described: Any) -> Any:
     """What triggers made, with what the file says of it, which counts more."""
+    if isinstance(made, list) and isinstance(described, list):
+        both = [_merged(old, new) for old, new in zip(made, described, strict=False)]
+        return [*both, *made[len(both) :], *described[len(both) :]]
     if not isinstance(made, dict) or not isinstance(described, dict) or is_function(described):
         return described
     return {

@@ -147,11 +147,11 @@ class _Provider(Model):
     environment: dict[str, EnvironmentValue] = {}
     tags: dict[str, str] = {}
 
-    def log_group(self, name: str) -> dict[str, Any]:
-        """Properties of a log group of the service."""
+    def log_group(self, name: str, days: int | None = None) -> dict[str, Any]:
+        """Properties of a log group of the service, kept for its own number of days if given."""
         properties: dict[str, Any] = {"LogGroupName": name}
-        if self.logRetentionInDays:
-            properties["RetentionInDays"] = self.logRetentionInDays
+        if kept := days or self.logRetentionInDays:
+            properties["RetentionInDays"] = kept
         return properties
 
     def setting(self, key: str) -> Any:
@@ -184,10 +184,12 @@ class _Function(Model):
     name: str | None = Field(None, pattern=r"^[a-zA-Z0-9-_]{1,64}$")
     description: str | None = Field(None, max_length=256)
     runtime: str | None = None
+    architecture: Literal["x86_64", "arm64"] | None = None
     memorySize: int | None = Field(None, ge=128, le=10240)
     ephemeralStorageSize: int | None = Field(None, ge=512, le=10240)
     timeout: int | None = Field(None, ge=1, le=900)
     reservedConcurrency: int | None = Field(None, ge=0)
+    logRetentionInDays: int | None = None
     environment: dict[str, EnvironmentValue] = {}
     layers: list[Reference] = []
     package: Package = Package()
@@ -195,6 +197,7 @@ class _Function(Model):
     vendor: str | None = None
     events: list[dict[str, Any]] = []
     destinations: Destinations | None = None
+    onError: Reference | None = None
     maximumRetryAttempts: int | None = Field(None, ge=0, le=2)
     maximumEventAge: int | None = Field(None, ge=60, le=21600)
     tags: dict[str, str] = {}
@@ -225,7 +228,7 @@ class Function(_FunctionWithTriggers):
                 kind, body = _event(key, index, event, document)
                 yield (*path, kind), index, body
         for kind in _BESIDE_EVENTS:
-            if (body := getattr(self, kind)) is not None:
+            if (body := getattr(self, kind)) not in (None, False):
                 yield ("functions", key, kind), 0, body
 
 
@@ -253,10 +256,14 @@ def _event(key: str, index: int, event: dict[str, Any], document: Document) -> t
 
 
 class Resources(Model):
-    """``resources``: CloudFormation resources and outputs."""
+    """``resources``: CloudFormation resources and outputs.
+
+    What stands under ``extensions`` changes resources that the triggers make.
+    """
 
     Resources: dict[str, dict[str, Any]] = {}
     Outputs: dict[str, Any] = {}
+    extensions: dict[str, dict[str, Any]] = {}
 
 
 class Service(Model):
@@ -280,7 +287,8 @@ class Service(Model):
 
     def function_name(self, key: str) -> str:
         """The physical name of the function under ``key``."""
-        return self.functions[key].name or f"{self.service}-{self.provider.stage}-{key}"
+        own = self.functions[key].name if key in self.functions else None
+        return own or f"{self.service}-{self.provider.stage}-{key}"
 
 
 def parse_service(document: Document) -> Service:

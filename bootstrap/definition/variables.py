@@ -21,7 +21,7 @@ from bootstrap.definition.variable_sources import (
     read_file,
     stack_output,
 )
-from bootstrap.errors import did_you_mean
+from bootstrap.errors import DefinitionError, did_you_mean
 
 _OPEN = re.compile(r"(\\*)\$\{")
 _TYPE = re.compile(r"[a-z][a-zA-Z0-9.-]*(?=\(|:(?!:))")
@@ -66,9 +66,23 @@ def resolve_variables(
     resolver = _Resolver(
         document, os.environ if environment is None else environment, options or {}
     )
+    _drop_other_stages(document, resolver)
     document.data = resolver.walk(document.data, (), collect=True)
     if not collect:
         document.refuse()
+
+
+def _drop_other_stages(document: Document, resolver: _Resolver) -> None:
+    """Take out the parameters of other stages: what they refer to need not be there."""
+    try:
+        stage = resolver.stage(("provider", "stage"), 0)
+    except DefinitionError:  # which the walk will say
+        resolver.under_way.clear()
+        return
+    for name in ("params", "stages"):
+        given = document.data.get(name)
+        if isinstance(given, dict):
+            document.data[name] = {k: v for k, v in given.items() if k in (stage, "default")}
 
 
 @dataclass(frozen=True)

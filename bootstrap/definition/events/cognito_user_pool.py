@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, override
+from typing import TYPE_CHECKING, Any, Literal, override
 
 from bootstrap.definition import naming
 from bootstrap.definition.document import Document
@@ -78,7 +78,6 @@ class CognitoUserPool(EventType[CognitoUserPoolEvent]):
     key = "cognitoUserPool"
     model = CognitoUserPoolEvent
     failures = ()  # whoever signs up or in gets the error
-    merged: ClassVar = frozenset({USER_POOL})
 
     def long_form(self, body: Any) -> Any:
         """There is no short form."""
