@@ -16,6 +16,7 @@ from bootstrap.definition.events import EVENT_TYPES
 from bootstrap.definition.model import Function, Service, collect_service, known_runtimes
 from bootstrap.definition.requirements import LAYER_ID, PLUGIN, PythonRequirements
 from bootstrap.errors import did_you_mean
+from bootstrap.services.exports import EXPORT
 from bootstrap.services.shapes import is_function
 from bootstrap.template import Resource, Template
 
@@ -54,8 +55,23 @@ def compile_template(document: Document) -> Template:
     for logical_id, change in service.resources.extensions.items():
         with document.collecting():
             _extend(logical_id, change, template)
+    for name, body in service.resources.Outputs.items():
+        with document.collecting():
+            _compile_export(name, body, template)
     document.refuse(template)
     return template
+
+
+def _compile_export(name: str, body: Any, template: Template) -> None:
+    """An output that other projects import (CloudFormation, "Fn::ImportValue")."""
+    if not isinstance(body, dict) or "Export" not in body:
+        return
+    path = ("resources", "Outputs", name)
+    export = body["Export"]
+    if not isinstance(export, dict) or "Name" not in export or "Value" not in body:
+        template.document.fail(f"{name}: Export takes a Name, and the output a Value.", *path)
+    properties = {"Name": export["Name"], "Value": body["Value"]}
+    template.add(Resource(f"{name}Export", EXPORT, properties, path))
 
 
 def _compile_triggers(service: Service, template: Template) -> None:

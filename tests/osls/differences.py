@@ -20,6 +20,9 @@ DEPLOYMENT_ONLY_IDS: Final = (
     "IamRoleCustomResourcesLambdaExecution",
 )
 
+#: Outputs there, and resources here: no stack of CloudFormation keeps them.
+MADE_HERE_ONLY: Final = ("Custom::Export",)
+
 #: Properties that differ, by resource type.
 NOT_COMPARED: Final = {
     # A folder here, an object in S3 there; the packaged files are compared on their own.
