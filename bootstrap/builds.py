@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bootstrap import typescript
 from bootstrap.errors import DeployError, WrongUseError
 from bootstrap.packaging import files_below, select, zip_entries
 
@@ -52,6 +53,7 @@ def prepare(template: Template, *, quiet: bool = False) -> None:
     Raises:
         DeployError: a package could not be installed; the message has the installer's own words.
     """
+    _bundle(template)
     wanted: dict[str, dict[str, Any]] = {}
     owners: dict[str, list[str]] = {}
     for resource in template.resources.values():
@@ -65,6 +67,17 @@ def prepare(template: Template, *, quiet: bool = False) -> None:
         if not (FOLDER / identity).is_dir():
             users = owners[identity]
             _install_with_progress(identity, source, users, template.document.root, quiet=quiet)
+
+
+def _bundle(template: Template) -> None:
+    """Bundle the handlers that are written in TypeScript, each once."""
+    sources = {
+        (code["Root"], code["TypeScript"]): str(resource.properties["Runtime"])
+        for resource in template.resources.values()
+        if isinstance(code := resource.properties.get("Code"), dict) and "TypeScript" in code
+    }
+    for (root, source), runtime in sources.items():
+        typescript.bundle(Path(root), source, runtime)
 
 
 def _install_with_progress(
@@ -254,6 +267,12 @@ def function_archive(code: Mapping[str, Any]) -> bytes | None:
     if module:
         top = f"{module}/"
         own = {k.removeprefix(top): file for k, file in own.items() if k.startswith(top)}
+    if source := code.get("TypeScript"):
+        # A bundle has all that the handler imports; what else is packaged must have been named.
+        named = [one for one in code["Patterns"] if not one.startswith("!")]
+        kept = own if named else {}
+        own = {name: f for name, f in kept.items() if not name.endswith(typescript.SUFFIXES)}
+        own[f"{source.rpartition('.')[0]}.js"] = typescript.bundle_of(root, source)
     if not own:
         return None
     if module:  # for make watch, which looks for the files of a package in the project

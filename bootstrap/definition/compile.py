@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from bootstrap.definition import naming
@@ -16,9 +17,11 @@ from bootstrap.definition.events import EVENT_TYPES
 from bootstrap.definition.model import Function, Service, collect_service, known_runtimes
 from bootstrap.definition.requirements import LAYER_ID, PLUGIN, PythonRequirements
 from bootstrap.errors import did_you_mean
+from bootstrap.packaging import NODE_SUFFIXES
 from bootstrap.services.exports import EXPORT
 from bootstrap.services.shapes import is_function
 from bootstrap.template import Resource, Template
+from bootstrap.typescript import source_of
 
 
 def compile_template(document: Document) -> Template:
@@ -263,6 +266,10 @@ def _code(
         runtime = function.runtime or service.provider.runtime or ""
         if source := packages.of_function(runtime, module, function.vendor):
             code["Requirements"] = source
+        if runtime.startswith("nodejs") and (script := _typescript(root, function.handler)):
+            code["TypeScript"] = script
+            said = f"{script} is bundled with esbuild; with what package.patterns name beside it"
+            template.document.note(said, "functions", key, "handler")
         return code
     if not (root / artifact).is_file():
         path = ("functions", key, "package") if own else ("package",)
@@ -270,6 +277,14 @@ def _code(
             f"functions.{key}: there is no {artifact}. Build it before.", *path, "artifact"
         )
     return {"Archive": str(root / artifact)}
+
+
+def _typescript(root: Path, handler: str) -> str | None:
+    """The TypeScript file of a handler that has no JavaScript beside it."""
+    module = handler.rpartition(".")[0]
+    if not module or any((root / f"{module}{suffix}").is_file() for suffix in NODE_SUFFIXES):
+        return None
+    return source_of(root, module)
 
 
 def _module(

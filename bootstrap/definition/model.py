@@ -195,7 +195,7 @@ class _Function(Model):
     package: Package = Package()
     module: str | None = None
     vendor: str | None = None
-    events: list[dict[str, Any]] = []
+    events: list[dict[str, Any] | str] = []
     destinations: Destinations | None = None
     onError: Reference | None = None
     maximumRetryAttempts: int | None = Field(None, ge=0, le=2)
@@ -232,9 +232,28 @@ class Function(_FunctionWithTriggers):
                 yield ("functions", key, kind), 0, body
 
 
-def _event(key: str, index: int, event: dict[str, Any], document: Document) -> tuple[str, Any]:
+#: What fires event types that no stack on one machine can fire, and the way to try such a function.
+_BY_OTHERS = {
+    **dict.fromkeys(
+        ("alexaSkill", "alexaSmartHome"),
+        "Amazon's Alexa service invokes it, which cannot reach this machine.",
+    ),
+    **dict.fromkeys(
+        ("activemq", "kafka", "msk", "rabbitmq"), "The stack has no brokers of that kind."
+    ),
+    "iot": "The stack has no MQTT broker.",
+    "iotFleetProvisioning": "The stack has no MQTT broker.",
+    "websocket": "The stack has no WebSocket APIs.",
+}
+
+
+def _event(
+    key: str, index: int, event: dict[str, Any] | str, document: Document
+) -> tuple[str, Any]:
     """The type of an event, and what stands under it."""
     path: KeyPath = ("functions", key, "events", index)
+    if isinstance(event, str):  # a type without settings
+        event = {event: None}
     if len(event) != 1:
         document.fail(
             f"functions.{key}.events[{index}] must have exactly one event type; it has "
@@ -247,6 +266,11 @@ def _event(key: str, index: int, event: dict[str, Any], document: Document) -> t
         meant = did_you_mean(kind, supported)
         if kind in _BESIDE_EVENTS:
             meant = f" “{kind}” stands beside events, not among them."
+        elif reason := _BY_OTHERS.get(kind):
+            meant = (
+                f" {reason} Take the event out to run the rest; awslocal lambda invoke calls the"
+                " function with an event of your own."
+            )
         document.fail(
             f"functions.{key}: the event type “{kind}” is not supported here. Supported: "
             f"{', '.join(supported)}.{meant}",

@@ -77,12 +77,19 @@ _ROLE_KEYS: Final = (
     *("name", "path", "managedPolicies", "permissionsBoundary", "permissionBoundary", "tags"),
 )
 
+_TYPESCRIPT: Final = "handlers in TypeScript are bundled with esbuild, with its default settings"
+_BUNDLES: Final = (
+    "handlers in TypeScript are bundled with esbuild, with its default settings; those in"
+    " JavaScript run as they are"
+)
+
 #: What a plugin would have done, for those that change what functions are or get.
 _PLUGINS: Final = {
-    "serverless-webpack": "it bundles the handlers; here they run as they are",
-    "serverless-bundle": "it bundles the handlers; here they run as they are",
-    "serverless-esbuild": "it compiles and bundles the handlers; here they run as they are",
-    "serverless-plugin-typescript": "it compiles TypeScript; compile it before",
+    "serverless-webpack": _BUNDLES,
+    "serverless-bundle": _BUNDLES,
+    "serverless-esbuild": _BUNDLES,
+    "serverless-plugin-typescript": _TYPESCRIPT,
+    "@hewmen/serverless-plugin-typescript": _TYPESCRIPT,
     "serverless-iam-roles-per-function": "each function would have a role of its own",
     "serverless-step-functions": "it makes state machines, which are not part of the stack",
     "serverless-appsync-plugin": "it makes GraphQL APIs, which are not part of the stack",
@@ -173,6 +180,7 @@ def _provider(document: Document, provider: Any) -> None:
         role = iam.setdefault("role", {}) if isinstance(iam, dict) else None
         if isinstance(role, dict):
             role["statements"] = [*_as_list(role.get("statements")), *statements]
+    _of_the_api(document, provider)
     _note_and_drop(document, provider, path, _PROVIDER)
     _note_and_drop(document, provider.get("apiGateway"), (*path, "apiGateway"), _API_GATEWAY)
     iam = provider.get("iam")
@@ -188,6 +196,19 @@ def _provider(document: Document, provider: Any) -> None:
     for name in ("tags", "environment"):
         if name in provider and provider[name] is None:
             del provider[name]
+
+
+def _of_the_api(document: Document, provider: dict[str, Any]) -> None:
+    """Settings of the REST API where the framework's first versions had them."""
+    for name in ("apiKeys", "resourcePolicy", "usagePlan"):
+        if name not in provider:
+            continue
+        value, gateway = provider.pop(name), provider.setdefault("apiGateway", {})
+        if isinstance(gateway, dict) and name not in gateway:
+            document.note(f"is read as provider.apiGateway.{name}", "provider", name)
+            gateway[name] = value
+        else:
+            document.note(f"is not read: provider.apiGateway.{name} counts", "provider", name)
 
 
 def _is_intrinsic(value: dict[str, Any]) -> bool:
@@ -227,7 +248,7 @@ def _functions(document: Document, data: dict[str, Any]) -> None:
         _package(document, function.get("package"), (*path, "package"))
         if layers is not None and "layers" not in function:
             function["layers"] = layers
-        for name in ("environment", "events", "tags", "layers"):
+        for name in ("description", "environment", "events", "tags", "layers"):
             if name in function and function[name] is None:
                 del function[name]
 

@@ -464,6 +464,7 @@ RESOURCE_TYPES = {
                     "Patterns": _TEXTS,
                     "Module": shapes.text,
                     "Requirements": shapes.any_mapping,
+                    "TypeScript": shapes.text,
                 },
             ),
             "Handler": shapes.text,

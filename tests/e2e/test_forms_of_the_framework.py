@@ -1,5 +1,6 @@
-"""Forms of the framework in a project of one's own: shared REST APIs, mapping templates, buckets
-that are there already, and dead-letter queues of functions.
+"""Forms of the framework in a project of one's own, fired.
+
+Shared REST APIs, mapping templates, buckets that are there already, dead-letter queues.
 """
 
 from __future__ import annotations

@@ -255,6 +255,10 @@ class HttpRequest(Model):
     contentHandling: ContentHandling | None = None
     passThrough: PassThrough | None = None
     template: dict[str, str | None] | None = None
+    # The framework reads these below parameters only.
+    headers: Any = None
+    paths: Any = None
+    querystrings: Any = None
 
 
 class HttpEvent(Model):
@@ -424,6 +428,10 @@ def _check_integration(trigger: Trigger[HttpEvent], document: Document) -> None:
             " resources, which may have any integration.",
             *(*trigger.path, "integration"),
         )
+    for name in ("headers", "paths", "querystrings"):
+        if getattr(event.request, name) is not None:
+            said = f"has no effect, as on AWS: write it as request.parameters.{name}"
+            document.note(said, *trigger.path, "request", name)
     if event.kind == "AWS":
         return
     said = "has no effect with lambda-proxy, as on AWS: the function gets the request as it is"

@@ -1,4 +1,4 @@
-"""Outputs that other projects import; the Parameter Store behind them is moto's, in this process."""
+"""Outputs that other projects import; the Parameter Store is moto's."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_an_export_of_a_stack_of_cloudformation(context: Context) -> None:
 
 
 def test_what_nobody_exports(context: Context) -> None:
-    with pytest.raises(UnknownAttributeError, match="nothing exports shop:no. Bring up"):
+    with pytest.raises(UnknownAttributeError, match="nothing exports shop:no"):
         resolve({"Fn::ImportValue": "shop:no"}, {}, context.pseudo)
 
 
@@ -66,7 +66,8 @@ def test_an_export_that_is_no_longer_described(context: Context) -> None:
 
 
 def test_an_output_with_an_export(project: Project) -> None:
-    outputs = "resources:\n  Outputs:\n    Table: {Value: items, Export: {Name: !Sub '${AWS::Region}-t'}}\n"
+    export = "{Name: !Sub '${AWS::Region}-t'}"
+    outputs = f"resources:\n  Outputs:\n    Table: {{Value: items, Export: {export}}}\n"
 
     template = project.compile(FUNCTION + outputs)
 
