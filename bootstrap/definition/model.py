@@ -182,7 +182,7 @@ class Provider(_ProviderWithEvents):
 class _Function(Model):
     handler: str
     name: str | None = Field(None, pattern=r"^[a-zA-Z0-9-_]{1,64}$")
-    description: str | None = Field(None, max_length=256)
+    description: Annotated[str, Field(max_length=256)] | dict[str, Any] | None = None
     runtime: str | None = None
     architecture: Literal["x86_64", "arm64"] | None = None
     memorySize: int | None = Field(None, ge=128, le=10240)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bootstrap.definition import requirements
+from bootstrap.definition import constructs, requirements
 from bootstrap.definition.document import Document, KeyPath
 
 _DEPLOY: Final = "only matters for a deploy to AWS"
@@ -34,7 +34,6 @@ _TOP: Final = {
     ),
     "useDotenv": "is what the stack does in any case: it reads .env",
     "stepFunctions": "is not made: state machines are not part of the stack",
-    "constructs": "is not made: constructs are a plugin's",
 }
 _PROVIDER: Final = {
     **dict.fromkeys(
@@ -96,7 +95,7 @@ _PLUGINS: Final = {
     "serverless-wsgi": "it wraps WSGI applications in a handler; that handler is missing here",
     "serverless-apigw-binary": "use provider.apiGateway.binaryMediaTypes",
     "serverless-domain-manager": "custom domain names are not used here",
-    "serverless-lift": "constructs are not read",
+    "serverless-lift": "constructs of the types queue and storage are made here",
     "serverless-plugin-warmup": "it calls functions on a schedule to keep them warm",
     "serverless-finch": "it uploads a web site to a bucket",
     "serverless-s3-sync": "it uploads files to buckets",
@@ -122,6 +121,7 @@ def normalise(document: Document) -> None:
     for name in ("functions", "layers", "custom", "resources"):
         if name in data and data[name] is None:
             del data[name]
+    constructs.expand(document)
     _provider(document, data.get("provider"))
     _package(document, data.get("package"), ("package",))
     _functions(document, data)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bootstrap.definition.constructs import output
 from bootstrap.definition.document import Document, KeyPath
 from bootstrap.definition.variable_sources import (
     MISSING,
@@ -27,7 +28,10 @@ _OPEN = re.compile(r"(\\*)\$\{")
 _TYPE = re.compile(r"[a-z][a-zA-Z0-9.-]*(?=\(|:(?!:))")
 _LITERAL = re.compile(r"""\s*('[^']*'|"(?:[^"\\]|\\.)*")\s*""")
 _SOURCE = re.compile(r"([a-z][a-zA-Z0-9.-]*)(\(.*\))?(?::(.*))?", re.DOTALL)
-_SUPPORTED = ("self", "env", "opt", "sls", "param", "file", "aws", "ssm", "cf", "strToBool")
+_SUPPORTED = (
+    *("self", "env", "opt", "sls", "param", "file", "aws", "ssm", "cf", "strToBool"),
+    "construct",
+)
 _MISSING = MISSING
 #: What the framework takes when nothing says otherwise.
 _FALLBACKS = {
@@ -245,10 +249,9 @@ class _Resolver:
 
     def lookup(self, kind: str, argument: str, address: str, path: KeyPath, depth: int) -> Any:
         match kind:
-            case "env":
-                return self.environment.get(address, _MISSING)
-            case "opt":
-                return self.options.get(address, _MISSING)
+            case "env" | "opt":
+                given = self.environment if kind == "env" else self.options
+                return given.get(address, _MISSING)
             case "sls":
                 if address == "instanceId":
                     return self.instance_id
@@ -274,7 +277,14 @@ class _Resolver:
                 return stack_output(argument or self.region(path, depth), stack, output)
             case "strToBool":
                 return self.to_bool(argument, path)
+            case "construct":
+                return self.construct(address)
         return self.descend(self.document.data, address, path, depth)
+
+    def construct(self, address: str) -> Any:
+        """An output of a construct of serverless-lift."""
+        found = output(self.document, address)
+        return _MISSING if found is None else found
 
     def descend(self, node: Any, address: str, path: KeyPath, depth: int) -> Any:
         """The value at ``a.b.0`` below a node; variables on the way are resolved."""

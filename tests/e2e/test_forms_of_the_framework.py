@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 
+from bootstrap.builds import prepare
 from bootstrap.commands.load import load_template
 from bootstrap.deploy import apply, plan
 from bootstrap.services.base import Context
@@ -68,6 +69,9 @@ functions:
     handler: app.stores
     events:
       - s3: { bucket: NAME-theirs, existing: true, rules: [{ suffix: .txt }] }
+  typed:
+    handler: typed.handler
+    runtime: nodejs22.x
   fails:
     handler: app.fails
     maximumRetryAttempts: 0
@@ -93,6 +97,12 @@ def stores(event, context):
 def fails(event, context):
     raise ValueError("always")
 """
+TYPED = """
+import { doubled } from "./doubled";
+
+export const handler = async (event: { number: number }) => doubled(event.number);
+"""
+DOUBLED = "export const doubled = (number: number): number => 2 * number;"
 
 
 #: Objects of the bucket; the second one fires a function.
@@ -104,11 +114,13 @@ def name(tmp_path: Path, aws: Callable[[str], Any]) -> Iterator[str]:
     """Two projects, one that makes the API and one that uses it, and a bucket of neither."""
     name = f"forms-{uuid.uuid4().hex[:8]}"
     aws("s3").create_bucket(Bucket=f"{name}-theirs")
-    (tmp_path / "app.py").write_text(HANDLERS)
+    for file_name, text in {"app.py": HANDLERS, "typed.ts": TYPED, "doubled.ts": DOUBLED}.items():
+        (tmp_path / file_name).write_text(text)
     for number, text in enumerate((SHARED, OWN)):
         file = tmp_path / f"{number}.yml"
         file.write_text(text.replace("NAME", name))
         template = load_template(file)
+        prepare(template)
         apply(template, Context(Settings.from_environment(), template.service), lambda *_: None)
     yield name
     for service in (name, f"{name}-shared"):  # the one that uses the API first
@@ -165,6 +177,10 @@ def test_forms_of_other_projects(
     for key in KEYS:
         aws("s3").put_object(Bucket=f"{name}-theirs", Key=key, Body=b"")
     eventually(lambda: logged(aws, f"{name}-dev-stores", "a.txt"))
+
+    # TypeScript, of two files.
+    typed = aws("lambda").invoke(FunctionName=f"{name}-dev-typed", Payload=b'{"number": 21}')
+    assert json.loads(typed["Payload"].read()) == 42
 
     # What failed for good.
     aws("lambda").invoke(

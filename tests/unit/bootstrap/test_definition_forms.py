@@ -199,3 +199,39 @@ def test_parameters_of_another_stage_need_no_value(project: Project) -> None:
     template = load_template(project.write(keys + FUNCTION))
 
     assert "GreetLambdaFunction" in template.resources
+
+
+# -- what is elsewhere, or nowhere -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        ("- alexaSkill", "Alexa service invokes it, which cannot reach this machine"),
+        ("- alexaSkill: amzn1.ask.skill.x", "awslocal lambda invoke calls the function"),
+        ("- websocket: $connect", "has no WebSocket APIs"),
+        ("- iot: {sql: SELECT * FROM 'a'}", "has no MQTT broker"),
+        ("- sqq", "“sqq” is not supported here"),
+    ],
+)
+def test_event_types_that_are_not_run(project: Project, event: str, said: str) -> None:
+    assert said in str(project.refused(FUNCTION + events_of(event)))
+
+
+def test_settings_of_the_api_where_they_once_were(project: Project) -> None:
+    keys = "  apiKeys: [first]\n  usagePlan: {quota: {limit: 1, period: DAY}}\n"
+
+    template = load_template(project.write(with_provider(keys, "- http: GET /x")))
+
+    assert properties(template, "ApiGatewayUsagePlan")["Quota"] == {"Limit": 1, "Period": "DAY"}
+    assert properties(template, "ApiGatewayApiKey1")["Name"] == "first"
+    notes = " ".join(template.document.notes_as_text())
+    assert "is read as provider.apiGateway.usagePlan" in notes
+
+
+def test_parameters_in_the_wrong_place_are_noted(project: Project) -> None:
+    event = PROXY + "request: {paths: {id: true}}}"
+
+    template = project.compile(FUNCTION + events_of(f"- {event}"))
+
+    assert "write it as request.parameters.paths" in template.document.notes_as_text()[0]
