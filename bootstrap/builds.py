@@ -42,6 +42,23 @@ _LOCAL = re.compile(
 _NOT_COPIED = (".git", "node_modules", ".venv", "build", "__pycache__", "*.egg-info")
 #: Handlers of projects that zip their packages import it first.
 _UNZIP = '"""The packages are not zipped here: they are beside the handler."""\n'
+#: The handler that the plugin serverless-wsgi would write.
+_WSGI = '''\
+"""Serves a WSGI application."""
+
+import importlib
+
+import serverless_wsgi
+
+module, _, name = "{app}".rpartition(".")
+application = getattr(importlib.import_module(module.replace("/", ".")), name)
+serverless_wsgi.TEXT_MIME_TYPES.extend({types})
+
+
+def handler(event, context):
+    """Lambda's handler."""
+    return serverless_wsgi.handle_request(application, event, context)
+'''
 
 
 def prepare(template: Template, *, quiet: bool = False) -> None:
@@ -106,23 +123,26 @@ def _install(identity: str, source: dict[str, Any], name: str) -> int:
             requirements = Path(building, "requirements.txt")
             requirements.write_text(_requirements(source, Path(building)), encoding="utf-8")
             target = Path(building, "packages")
-            done = subprocess.run(
-                [
-                    *(_uv(), "pip", "install", "--quiet", "--python", sys.executable),
-                    *([] if version == own else ["--python-version", version]),
-                    *("--target", target.absolute(), *source["Arguments"]),
-                    *("-r", requirements.absolute()),
-                ],
-                cwd=building,
-                env=_environment(Path(building)),
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-            )
-            if done.returncode:
-                said = done.stderr.strip() or done.stdout.strip()
-                raise DeployError(f"{name} could not be installed:\n{said}")
+            steps: list[list[str]] = [["-r", str(requirements.absolute())]]
+            if extra := source.get("Extra"):  # with what the requirements say of its own needs
+                steps.append(["--no-deps", *extra])
+            for step in steps:
+                done = subprocess.run(
+                    [
+                        *(_uv(), "pip", "install", "--quiet", "--python", sys.executable),
+                        *([] if version == own else ["--python-version", version]),
+                        *("--target", target.absolute(), *source["Arguments"], *step),
+                    ],
+                    cwd=building,
+                    env=_environment(Path(building)),
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    check=False,
+                )
+                if done.returncode:
+                    said = done.stderr.strip() or done.stdout.strip()
+                    raise DeployError(f"{name} could not be installed:\n{said}")
             target.mkdir(exist_ok=True)  # no requirements at all
             count = len(list(target.glob("*.dist-info")))
             _tidy(target, source)
@@ -273,6 +293,9 @@ def function_archive(code: Mapping[str, Any]) -> bytes | None:
         kept = own if named else {}
         own = {name: f for name, f in kept.items() if not name.endswith(typescript.SUFFIXES)}
         own[f"{source.rpartition('.')[0]}.js"] = typescript.bundle_of(root, source)
+    if application := code.get("Wsgi"):
+        text = _WSGI.format(app=application["App"], types=application["TextTypes"])
+        own["wsgi_handler.py"] = text.encode()
     if not own:
         return None
     if module:  # for make watch, which looks for the files of a package in the project

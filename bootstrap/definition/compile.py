@@ -266,6 +266,8 @@ def _code(
         runtime = function.runtime or service.provider.runtime or ""
         if source := packages.of_function(runtime, module, function.vendor):
             code["Requirements"] = source
+        if application := packages.application(function.handler):
+            code["Wsgi"] = application
         if runtime.startswith("nodejs") and (script := _typescript(root, function.handler)):
             code["TypeScript"] = script
             said = f"{script} is bundled with esbuild; with what package.patterns name beside it"

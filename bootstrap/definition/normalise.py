@@ -92,7 +92,6 @@ _PLUGINS: Final = {
     "serverless-iam-roles-per-function": "each function would have a role of its own",
     "serverless-step-functions": "it makes state machines, which are not part of the stack",
     "serverless-appsync-plugin": "it makes GraphQL APIs, which are not part of the stack",
-    "serverless-wsgi": "it wraps WSGI applications in a handler; that handler is missing here",
     "serverless-apigw-binary": "use provider.apiGateway.binaryMediaTypes",
     "serverless-domain-manager": "custom domain names are not used here",
     "serverless-lift": "constructs of the types queue and storage are made here",
@@ -145,7 +144,7 @@ def _plugins(document: Document) -> None:
     for index, plugin in enumerate(plugins if isinstance(plugins, list) else []):
         name = str(plugin)
         document.plugins.append(name)
-        if name == requirements.PLUGIN:  # what it does is done here
+        if name in (requirements.PLUGIN, requirements.WSGI_PLUGIN):  # what it does is done here
             continue
         said = _PLUGINS.get(name)
         if said is None and any(word in name for word in _KNOWN_HARMLESS):

@@ -465,6 +465,7 @@ RESOURCE_TYPES = {
                     "Module": shapes.text,
                     "Requirements": shapes.any_mapping,
                     "TypeScript": shapes.text,
+                    "Wsgi": shapes.any_mapping,
                 },
             ),
             "Handler": shapes.text,

@@ -97,6 +97,14 @@ def test_constructs_that_are_refused(project: Project, text: str, said: str) -> 
     assert said in str(caught.value)
 
 
+def test_settings_without_an_effect_are_noted(project: Project) -> None:
+    text = QUEUE.replace("batchSize: 5", "alarm: a@b.example")
+
+    template = load_template(project.write(SERVICE + text))
+
+    assert "jobs.alarm: has no effect here" in " ".join(template.document.notes_as_text())
+
+
 def test_a_construct_of_another_type_is_noted(project: Project) -> None:
     text = "constructs: {site: {type: static-website}}\nfunctions: {g: {handler: app.handler}}\n"
 
