@@ -47,6 +47,7 @@ _PROVIDER: Final = {
         ),
         _DEPLOY,
     ),
+    "ecr": "is not read: container images are not built here",
     **dict.fromkeys(("tracing",), _TRACING),
     **dict.fromkeys(("vpc", "vpcEndpointIds"), _NETWORK),
     **dict.fromkeys(("kmsKeyArn", "logDataProtectionPolicy"), _KEYS),
@@ -239,10 +240,19 @@ def _functions(document: Document, data: dict[str, Any]) -> None:
         return
     provider = data.get("provider")
     layers = provider.pop("layers", None) if isinstance(provider, dict) else None
-    for key, function in functions.items():
+    for key, function in list(functions.items()):
         if not isinstance(function, dict):
             continue
         path = ("functions", key)
+        if "image" in function:
+            del functions[key]
+            with document.collecting():
+                document.fail(
+                    f"functions.{key}.image: container images are not run here: functions run as"
+                    " processes of this machine. Give the function a handler and a runtime.",
+                    *(*path, "image"),
+                )
+            continue
         _note_and_drop(document, function, path, _FUNCTION)
         _package(document, function.get("package"), (*path, "package"))
         if layers is not None and "layers" not in function:

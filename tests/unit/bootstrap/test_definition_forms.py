@@ -13,6 +13,7 @@ from conftest import FUNCTION, Project, events_of
 from bootstrap.checks import check
 from bootstrap.checks.view import View
 from bootstrap.commands.load import load_template
+from bootstrap.errors import DefinitionErrors
 from bootstrap.template import Template
 
 BUCKET = """
@@ -235,3 +236,16 @@ def test_parameters_in_the_wrong_place_are_noted(project: Project) -> None:
     template = project.compile(FUNCTION + events_of(f"- {event}"))
 
     assert "write it as request.parameters.paths" in template.document.notes_as_text()[0]
+
+
+def test_a_container_image_is_refused_and_nothing_else_of_the_function(project: Project) -> None:
+    text = FUNCTION.replace("functions:", "  ecr: {images: {own: {path: ./}}}\nfunctions:")
+    text += "  boxed: {image: {name: own}, events: [{sns: news}]}\n"
+
+    with pytest.raises(DefinitionErrors) as caught:
+        load_template(project.write(text))
+
+    assert [one.message for one in caught.value.errors] == [
+        "functions.boxed.image: container images are not run here: functions run as processes of"
+        " this machine. Give the function a handler and a runtime."
+    ]
