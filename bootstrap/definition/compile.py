@@ -24,6 +24,14 @@ from bootstrap.template import Resource, Template
 from bootstrap.typescript import source_of
 
 
+#: The runtimes that the engine has.
+_RUN_HERE = ("python3", "nodejs", "provided")
+_OTHER_RUNTIMES = {
+    "go1.x": " AWS no longer has it, either: build a program of the name bootstrap, and write"
+    " provided.al2023."
+}
+
+
 def compile_template(document: Document) -> Template:
     """Turn a document, its variables resolved, into resources.
 
@@ -200,6 +208,13 @@ def _compile_function(
             f"{'.'.join(owner[:2])}: “{runtime}” is not a Lambda runtime. "
             f"Known: {', '.join(families)}.{did_you_mean(runtime, families)}",
             *owner,
+        )
+    if not runtime.startswith(_RUN_HERE):
+        remedy = _OTHER_RUNTIMES.get(runtime, "")
+        template.document.fail(
+            f"functions.{key}: the runtime {runtime} is not run here: python3.*, nodejs*.x and"
+            f" provided* are.{remedy}",
+            *((*path, "runtime") if function.runtime else ("provider", "runtime")),
         )
     name = service.function_name(key)
     log_group = provider.log_group(f"/aws/lambda/{name}", function.logRetentionInDays)

@@ -249,3 +249,17 @@ def test_a_container_image_is_refused_and_nothing_else_of_the_function(project: 
         "functions.boxed.image: container images are not run here: functions run as processes of"
         " this machine. Give the function a handler and a runtime."
     ]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "said"),
+    [
+        ("ruby3.4", "the runtime ruby3.4 is not run here: python3.*, nodejs*.x and provided* are."),
+        ("go1.x", "write provided.al2023"),
+    ],
+)
+def test_runtimes_that_are_not_run(project: Project, runtime: str, said: str) -> None:
+    error = project.refused(FUNCTION.replace("python3.13", runtime))
+
+    assert said in str(error)
+    assert error.path == ("provider", "runtime")
