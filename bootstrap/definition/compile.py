@@ -23,7 +23,6 @@ from bootstrap.services.shapes import is_function
 from bootstrap.template import Resource, Template
 from bootstrap.typescript import source_of
 
-
 #: The runtimes that the engine has.
 _RUN_HERE = ("python3", "nodejs", "provided")
 _OTHER_RUNTIMES = {
@@ -189,6 +188,29 @@ def _role(service: Service) -> Resource:
     return Resource(naming.ROLE_ID, "AWS::IAM::Role", properties, ("provider", "iam"))
 
 
+def _runtime(key: str, function: Function, service: Service, document: Document) -> str:
+    """The runtime of a function, which AWS and the engine have."""
+    path = ("functions", key)
+    runtime = function.runtime or service.provider.runtime
+    if runtime is None:
+        document.fail(f"functions.{key}: runtime is missing: set provider.runtime.", *path)
+    owner = (*path, "runtime") if function.runtime else ("provider", "runtime")
+    if runtime not in known_runtimes():
+        families = [r for r in known_runtimes() if r.startswith(_RUN_HERE)]
+        document.fail(
+            f"{'.'.join(owner[:2])}: “{runtime}” is not a Lambda runtime. "
+            f"Known: {', '.join(families)}.{did_you_mean(runtime, families)}",
+            *owner,
+        )
+    if not runtime.startswith(_RUN_HERE):
+        document.fail(
+            f"functions.{key}: the runtime {runtime} is not run here: python3.*, nodejs*.x and"
+            f" provided* are.{_OTHER_RUNTIMES.get(runtime, '')}",
+            *owner,
+        )
+    return runtime
+
+
 def _compile_function(
     key: str,
     function: Function,
@@ -198,24 +220,7 @@ def _compile_function(
 ) -> None:
     path = ("functions", key)
     provider = service.provider
-    runtime = function.runtime or provider.runtime
-    if runtime is None:
-        template.document.fail(f"functions.{key}: runtime is missing: set provider.runtime.", *path)
-    if runtime not in known_runtimes():
-        owner = (*path, "runtime") if function.runtime else ("provider", "runtime")
-        families = [r for r in known_runtimes() if r.startswith(("python3", "nodejs", "provided"))]
-        template.document.fail(
-            f"{'.'.join(owner[:2])}: “{runtime}” is not a Lambda runtime. "
-            f"Known: {', '.join(families)}.{did_you_mean(runtime, families)}",
-            *owner,
-        )
-    if not runtime.startswith(_RUN_HERE):
-        remedy = _OTHER_RUNTIMES.get(runtime, "")
-        template.document.fail(
-            f"functions.{key}: the runtime {runtime} is not run here: python3.*, nodejs*.x and"
-            f" provided* are.{remedy}",
-            *((*path, "runtime") if function.runtime else ("provider", "runtime")),
-        )
+    runtime = _runtime(key, function, service, template.document)
     name = service.function_name(key)
     log_group = provider.log_group(f"/aws/lambda/{name}", function.logRetentionInDays)
     template.add(Resource(naming.log_group_id(key), "AWS::Logs::LogGroup", log_group, path))
