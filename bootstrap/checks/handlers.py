@@ -8,10 +8,10 @@ from pathlib import Path
 
 from bootstrap.definition.document import Document, KeyPath
 from bootstrap.errors import did_you_mean
-from bootstrap.packaging import picks
+from bootstrap.packaging import NODE_SUFFIXES, picks
 from bootstrap.template import Resource, Template
 
-_SUFFIXES = {"python": (".py",), "nodejs": (".js", ".mjs", ".cjs")}
+_SUFFIXES = {"python": (".py",), "nodejs": NODE_SUFFIXES}
 
 
 def check_function(template: Template, resource: Resource) -> None:
@@ -22,7 +22,7 @@ def check_function(template: Template, resource: Resource) -> None:
     """
     if resource.type == "AWS::Lambda::Function" and resource.path[0] == "functions":
         wanted = resource.properties
-        if "Archive" in wanted["Code"]:  # made elsewhere
+        if wanted["Code"].keys() & {"Archive", "TypeScript", "Wsgi"}:  # made elsewhere
             return
         check_handler(
             str(resource.path[1]),

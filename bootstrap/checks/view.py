@@ -70,6 +70,7 @@ _WRITTEN: dict[KeyPath, KeyPath] = {
     ("Targets", 0): (),
     ("DestinationConfig", "OnFailure"): ("destinations", "onFailure"),
     ("DestinationConfig", "OnSuccess"): ("destinations", "onSuccess"),
+    ("DeadLetterConfig",): ("onError",),
     ("Environment", "Variables"): ("environment",),
     ("BatchSize",): ("batchSize",),
     ("Enabled",): ("enabled",),
@@ -360,11 +361,7 @@ class View:
                 at = self.at(subscription, "Endpoint")
                 yield Invocation(function, subscription, at, "sns.amazonaws.com")
         yield from self._invocations_of_topics()
-        for bucket in self.of(BUCKET):
-            for index, body in enumerate(notifications(bucket)):
-                if function := self.function(body.get("Function")):
-                    at = self.notification_at(bucket, index)
-                    yield Invocation(function, bucket, at, "s3.amazonaws.com")
+        yield from self._invocations_of_buckets()
         for config in (*self.of(INVOKE_CONFIG), *self.of(MAPPING)):
             for name in ("OnSuccess", "OnFailure"):
                 value = within(config.properties, "DestinationConfig", name, "Destination")
@@ -379,6 +376,17 @@ class View:
 
         yield from self._invocations_by_pipes_and_logs()
         yield from self._invocations_by_code()
+
+    def _invocations_of_buckets(self) -> Iterator[Invocation]:
+        for bucket in self.of(BUCKET):
+            for index, body in enumerate(notifications(bucket)):
+                if function := self.function(body.get("Function")):
+                    at = self.notification_at(bucket, index)
+                    yield Invocation(function, bucket, at, "s3.amazonaws.com")
+        for added in self.of("Custom::S3"):
+            if function := self.called(FUNCTION, str(added.properties["FunctionName"])):
+                # With it comes the bucket's permission.
+                yield Invocation(function, added, added.path, None)
 
     @cached_property
     def mail_actions(self) -> list[MailAction]:
@@ -485,9 +493,14 @@ class View:
         )
 
     def on_failure(self, function: Resource) -> Any:
-        """The on-failure destination of a function's asynchronous invocations, or None."""
+        """Where a function's asynchronous invocations end that failed, or None.
+
+        Its on-failure destination, else its dead-letter queue.
+        """
         config = self.invoke_config(function)
-        return config and within(config.properties, "DestinationConfig", "OnFailure", "Destination")
+        keys = ("DestinationConfig", "OnFailure", "Destination")
+        destination = config and within(config.properties, *keys)
+        return destination or within(function.properties, "DeadLetterConfig", "TargetArn")
 
     def bus(self, value: Any) -> str:
         """A bus, as text that equal buses share: the logical id of an own one, or its name."""

@@ -379,9 +379,13 @@ def _access_log(gateway: Any, api: str, stage: str, description: Properties) -> 
 def _redeploy(gateway: Any, api: str) -> None:
     """What was taken away is no longer served, either."""
     state = _state(gateway, api)
+    resources = _items(gateway.get_resources, restApiId=api, embed=["methods"])
+    has_methods = any(one.get("resourceMethods") for one in resources)
     for one in gateway.get_stages(restApiId=api).get("item", []):
         served = _deployed(gateway, api, one["stageName"]) or ""
-        if _MARK in served and not served.endswith(state):
+        if _MARK in served and not has_methods:  # an API without methods cannot be deployed
+            gateway.delete_stage(restApiId=api, stageName=one["stageName"])
+        elif _MARK in served and not served.endswith(state):
             text = served.partition(_MARK)[0] + state
             gateway.create_deployment(restApiId=api, stageName=one["stageName"], description=text)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bootstrap.errors import did_you_mean
 from bootstrap.services.shapes import Finding, Shape
 from bootstrap.settings import Settings
-from bootstrap.template import Physical
+from bootstrap.template import IMPORTED, Physical, UnknownAttributeError
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -63,14 +63,40 @@ class Context:
 
     @cached_property
     def pseudo(self) -> dict[str, str]:
-        """CloudFormation's pseudo parameters."""
-        return {
-            "AWS::AccountId": self.account,
-            "AWS::Region": self.settings.region,
-            "AWS::Partition": "aws",
-            "AWS::StackName": self.service,
-            "AWS::URLSuffix": "amazonaws.com",
-        }
+        """CloudFormation's pseudo parameters, and what other projects export."""
+        return Known(
+            {
+                "AWS::AccountId": self.account,
+                "AWS::Region": self.settings.region,
+                "AWS::Partition": "aws",
+                "AWS::StackName": self.service,
+                "AWS::URLSuffix": "amazonaws.com",
+            },
+            self,
+        )
+
+
+class Known(dict[str, str]):
+    """Values that no resource of the definition has; exports are asked for when one is needed."""
+
+    def __init__(self, values: dict[str, str], context: Context) -> None:
+        super().__init__(values)
+        self._context = context
+
+    def __missing__(self, key: str) -> str:
+        if not key.startswith(IMPORTED):
+            raise KeyError(key)
+        from bootstrap.services.exports import imported
+
+        name = key.removeprefix(IMPORTED)
+        value = imported(self._context, name)
+        if value is None:
+            raise UnknownAttributeError(
+                f"Fn::ImportValue: nothing exports {name}. Bring up the project that does, first:"
+                " an output of it has Export: {Name: " + name + "}."
+            )
+        self[key] = value
+        return value
 
 
 #: What it takes to find one thing of a resource again: the arguments of AWS's operations on it.

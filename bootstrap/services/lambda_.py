@@ -27,6 +27,7 @@ from bootstrap.template import Physical
 _GONE = "ResourceNotFoundException"
 #: The settings of a function, each with what Lambda uses when the definition has it no longer.
 _DEFAULTS: dict[str, Any] = {
+    "DeadLetterConfig": {"TargetArn": ""},
     "Description": "",
     "Environment": {"Variables": {}},
     "EphemeralStorage": {"Size": 512},
@@ -175,7 +176,11 @@ def _update_code(
 def _update_configuration(
     client: Any, name: str, wanted: dict[str, Any], current: dict[str, Any]
 ) -> bool:
-    actual = {**current, "Layers": [layer["Arn"] for layer in current.get("Layers", [])]}
+    actual = {
+        "DeadLetterConfig": _DEFAULTS["DeadLetterConfig"],
+        **current,
+        "Layers": [layer["Arn"] for layer in current.get("Layers", [])],
+    }
     variables = current.get("Environment", {}).get("Variables", {})
     if (
         wanted["Environment"].get("Variables", {}) == variables
@@ -465,6 +470,8 @@ RESOURCE_TYPES = {
                     "Patterns": _TEXTS,
                     "Module": shapes.text,
                     "Requirements": shapes.any_mapping,
+                    "TypeScript": shapes.text,
+                    "Wsgi": shapes.any_mapping,
                 },
             ),
             "Handler": shapes.text,
@@ -473,6 +480,7 @@ RESOURCE_TYPES = {
         },
         {
             "Architectures": _TEXTS,
+            "DeadLetterConfig": shapes.mapping({"TargetArn": shapes.text}),
             "Description": shapes.text,
             "Environment": shapes.mapping({"Variables": shapes.mapping_of(shapes.text)}),
             "EphemeralStorage": shapes.mapping({"Size": shapes.number(512, 10_240)}),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, override
+from typing import TYPE_CHECKING, Any, Literal, override
 
 from bootstrap.definition import naming
 from bootstrap.definition.document import Document
@@ -64,7 +64,6 @@ class CognitoUserPool(EventType[CognitoUserPoolEvent]):
     key = "cognitoUserPool"
     model = CognitoUserPoolEvent
     failures = ()  # whoever signs up or in gets the error
-    merged: ClassVar = frozenset({USER_POOL})
 
     def long_form(self, body: Any) -> Any:
         """There is no short form."""

@@ -69,8 +69,9 @@ class HttpApiSettings(Model):
 class HttpApiRouteAuthorizer(Model):
     """``httpApi.authorizer``: one of the provider's, by its key."""
 
-    name: str
+    name: str | None = None
     scopes: str | list[str] = []
+    type: Literal["aws_iam"] | None = None
 
 
 class HttpApiEvent(Model):
@@ -107,7 +108,14 @@ class HttpApi(EventType[HttpApiEvent]):
             )
         known = service.provider.setting("httpApi").authorizers
         authorizer = _authorizer_of(event)
-        if authorizer is not None and authorizer.name not in known:
+        if authorizer is not None and authorizer.type == "aws_iam":
+            if authorizer.name or authorizer.scopes:
+                document.fail(
+                    f"functions.{trigger.key}: an authorizer of type aws_iam has no name and no"
+                    " scopes.",
+                    *(*trigger.path, "authorizer"),
+                )
+        elif authorizer is not None and authorizer.name not in known:
             names = ", ".join(known) or "none"
             document.fail(
                 f"functions.{trigger.key}: there is no authorizer “{authorizer.name}”."
@@ -344,7 +352,9 @@ def _route(trigger: Trigger[HttpApiEvent], settings: HttpApiSettings) -> Resourc
         "Target": {"Fn::Join": ["/", ["integrations", {"Ref": integration}]]},
     }
     chosen = _authorizer_of(trigger.event)
-    if chosen is not None:
+    if chosen is not None and chosen.type == "aws_iam":
+        properties["AuthorizationType"] = "AWS_IAM"
+    elif chosen is not None and chosen.name is not None:
         authorizer = settings.authorizers[chosen.name]
         kind = "CUSTOM" if authorizer.type == "request" else "JWT"
         properties["AuthorizationType"] = kind

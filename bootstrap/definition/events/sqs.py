@@ -189,5 +189,11 @@ def _logical_name(arn: Reference) -> str:
     """The queue's part of the mapping's logical id, as the framework makes it."""
     if isinstance(arn, str):
         return _last_part(arn)
-    attribute = arn.get("Fn::GetAtt")
-    return str(attribute[0]) if isinstance(attribute, list) and attribute else "Queue"
+    match arn:
+        case {"Fn::GetAtt": [name, *_]}:
+            return str(name)
+        case {"Fn::Join": [_, [*_, name]]} if isinstance(name, str):
+            return name
+        case {"Fn::ImportValue": name} if isinstance(name, str):
+            return name
+    return "Queue"

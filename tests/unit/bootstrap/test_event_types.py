@@ -53,6 +53,7 @@ NOT_ABOUT_TRIGGERS = (
     "services/",
     "definition/events/",
     "definition/destinations.py",
+    "definition/constructs.py",  # writes definitions, too
 )
 
 
