@@ -202,12 +202,14 @@ def within(value: Any, *keys: str) -> Any:
 class View:
     """A template, with the questions that rules ask about it."""
 
-    def __init__(self, template: Template, resources: dict[str, Resource]) -> None:
+    def __init__(
+        self, template: Template, resources: dict[str, Resource], sources: Sources
+    ) -> None:
         """Look at ``resources``: those of the template whose properties have the right shapes."""
         self.template = template
         self.document: Document = template.document
         self.resources = resources
-        self.sources = Sources(self.document.root.resolve())
+        self.sources = sources
         self._named = {
             (resource.type, name): resource
             for resource in resources.values()
