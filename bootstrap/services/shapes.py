@@ -3,6 +3,8 @@
 A shape is a function ``shape(value)`` that returns None, or a :class:`Finding`. CloudFormation
 functions (``Ref``, ``Fn::GetAtt``, ``Fn::Sub``, ``Fn::Join``) stand for text that is not known yet
 and fit every shape but a list of mappings' own items.
+
+What AWS's schema of a resource type says need not be said again: see :func:`as_aws`.
 """
 
 from __future__ import annotations
@@ -31,7 +33,28 @@ def is_function(value: Any) -> bool:
     return isinstance(value, dict) and any(k == "Ref" or k.startswith("Fn::") for k in value)
 
 
-def _shown(value: Any) -> str:
+#: Stands for a value that AWS gives only when the resource is made: of Unicode's private use area,
+#: so that nothing that AWS returns has it.
+UNKNOWN = "\ue000"
+
+
+def is_unknown(value: Any) -> bool:
+    """Whether a value, or a part of a text, is not known yet."""
+    return isinstance(value, str) and UNKNOWN in value
+
+
+def as_aws(value: Any) -> Finding | None:
+    """As AWS's schema of the resource type has it, which says what is wrong."""
+    return None
+
+
+def all_as_aws(*names: str) -> dict[str, Shape]:
+    """Properties that are as AWS's schema of their resource type has them."""
+    return dict.fromkeys(names, as_aws)
+
+
+def shown(value: Any) -> str:
+    """A value in a sentence."""
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
@@ -43,14 +66,14 @@ def text(value: Any) -> Finding | None:
     """Text."""
     if isinstance(value, str) or is_function(value):
         return None
-    return Finding(f"must be text, not {_shown(value)}; write text in quotes")
+    return Finding(f"must be text, not {shown(value)}; write text in quotes")
 
 
 def flag(value: Any) -> Finding | None:
     """``true`` or ``false``."""
     if isinstance(value, bool) or is_function(value):
         return None
-    return Finding(f"must be true or false, not {_shown(value)}")
+    return Finding(f"must be true or false, not {shown(value)}")
 
 
 def number(low: int | None = None, high: int | None = None) -> Shape:
@@ -61,7 +84,7 @@ def number(low: int | None = None, high: int | None = None) -> Shape:
             return None
         digits = isinstance(value, str) and value.isascii() and value.isdecimal()
         if isinstance(value, bool) or not (isinstance(value, int) or digits):
-            return Finding(f"must be a whole number, not {_shown(value)}")
+            return Finding(f"must be a whole number, not {shown(value)}")
         if len(str(value)) > _MOST_DIGITS:
             return Finding(f"must have {_MOST_DIGITS} digits or fewer")
         if (low is not None and int(value) < low) or (high is not None and int(value) > high):
@@ -76,7 +99,7 @@ def any_number(value: Any) -> Finding | None:
     """A number, with a fraction or without."""
     if is_function(value) or (isinstance(value, int | float) and not isinstance(value, bool)):
         return None
-    return Finding(f"must be a number, not {_shown(value)}")
+    return Finding(f"must be a number, not {shown(value)}")
 
 
 def one_of(*values: str) -> Shape:
@@ -85,7 +108,9 @@ def one_of(*values: str) -> Shape:
     def check(value: Any) -> Finding | None:
         if value in values or is_function(value):
             return None
-        return Finding(f"must be {' or '.join(values)}, not {_shown(value)}")
+        meant = did_you_mean(value, values) if isinstance(value, str) else ""
+        sentence = f"must be {' or '.join(values)}, not {shown(value)}"
+        return Finding(f"{sentence}.{meant}" if meant else sentence)
 
     return check
 
@@ -95,7 +120,7 @@ def list_of(item: Shape) -> Shape:
 
     def check(value: Any) -> Finding | None:
         if not isinstance(value, list):
-            return Finding(f"must be a list, not {_shown(value)}")
+            return Finding(f"must be a list, not {shown(value)}")
         for index, entry in enumerate(value):
             if finding := item(entry):
                 return Finding(finding.message, (index, *finding.path))
@@ -108,15 +133,15 @@ def any_mapping(value: Any) -> Finding | None:
     """A mapping with any content, such as a policy document."""
     if isinstance(value, dict) and not is_function(value):
         return None
-    shown = "a CloudFormation function" if isinstance(value, dict) else _shown(value)
-    return Finding(f"must be a mapping, not {shown}")
+    what = "a CloudFormation function" if isinstance(value, dict) else shown(value)
+    return Finding(f"must be a mapping, not {what}")
 
 
 def text_or_mapping(value: Any) -> Finding | None:
     """JSON, as text or written out as a mapping."""
     if isinstance(value, str | dict):
         return None
-    return Finding(f"must be text or a mapping, not {_shown(value)}")
+    return Finding(f"must be text or a mapping, not {shown(value)}")
 
 
 def mapping_of(item: Shape) -> Shape:
