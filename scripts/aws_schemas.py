@@ -32,6 +32,10 @@ LOOSENED: dict[str, tuple[Any, str]] = {
         None,
         "AWS raises the quota of regional APIs on request; the stack's own limit is its own",
     ),
+    "AWS::Events::Rule definitions/Target/properties/Input/type": (
+        ["object", "string"],
+        "the input of an event may be a mapping, which the type writes as JSON",
+    ),
     "AWS::Lambda::Function properties/Code": (
         None,
         "a package is made of a folder here: other keys, which the type itself checks",

@@ -23,8 +23,12 @@ FILE = Path(__file__).with_suffix(".json")
 _MOST_TEXT = 200
 
 
+#: The functions that stand for a list; any other stands for text.
+_LISTS = ("Fn::GetAZs", "Fn::Split")
+
+
 def _list(value: Any) -> Finding | None:
-    if isinstance(value, list) or is_function(value):
+    if isinstance(value, list) or (is_function(value) and next(iter(value)) in _LISTS):
         return None
     return Finding(f"must be a list, not {shapes.shown(value)}")
 
@@ -60,7 +64,8 @@ class Schema:
     def problems(self, properties: Mapping[str, Any]) -> Iterator[Finding]:
         """Everything wrong with the values of the supported properties, each at its own key.
 
-        A CloudFormation function stands for a value that is not known yet, and fits.
+        A CloudFormation function stands for a value that is not known yet, and fits wherever text,
+        a number or a truth value does.
         """
         for name, value in properties.items():
             if name in self.properties:
@@ -70,7 +75,7 @@ class Schema:
     def _problems(self, value: Any, schema: Mapping[str, Any]) -> Iterator[Finding]:
         if reference := schema.get("$ref"):
             schema = self.definitions[reference.rpartition("/")[2]]
-        if is_function(value) or shapes.is_unknown(value):
+        if shapes.is_unknown(value):
             return
         if options := schema.get("oneOf"):
             found = [list(self._problems(value, option)) for option in options]
@@ -79,6 +84,8 @@ class Schema:
             return
         if problem := _wrong_type(value, schema.get("type", ())) or _wrong_value(value, schema):
             yield problem
+        elif is_function(value):
+            return
         elif isinstance(value, list):
             yield from self._in_list(value, schema)
         elif isinstance(value, dict):
@@ -113,13 +120,21 @@ class Schema:
             for finding in self._problems(entry, own):
                 yield Finding(finding.message, (key, *finding.path))
         for key in unknown:
-            meant = did_you_mean(key, known)
-            some = f". There are: {', '.join(sorted(known))}" if known else ""
-            yield Finding(f"is not known to AWS{some}{f'.{meant}' if meant else ''}", (key,))
+            yield Finding(_unknown(key, known, patterns), (key,))
         for key in schema.get("required", ()):
             # What is missing is perhaps there, misspelt: then that is what is wrong.
             if key not in value and not any(did_you_mean(other, [key]) for other in unknown):
                 yield Finding(f"needs {key}")
+
+
+def _unknown(key: str, known: Mapping[str, Any], patterns: Mapping[str, Any]) -> str:
+    if patterns:
+        return f"has a name that AWS does not take; it takes {' or '.join(patterns)}"
+    if not known:
+        return "is not known to AWS"
+    meant = did_you_mean(key, known)
+    sentence = f"is not known to AWS. There are: {', '.join(sorted(known))}"
+    return f"{sentence}.{meant}" if meant else sentence
 
 
 def _wrong_type(value: Any, types: str | list[str]) -> Finding | None:
