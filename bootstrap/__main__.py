@@ -1,5 +1,13 @@
 """``python -m bootstrap``."""
 
-from bootstrap.cli import main
+from __future__ import annotations
 
-main()
+import sys
+
+if __name__ == "__main__":
+    # To compile what a command imports takes longer than most commands do. So its bytecode is kept,
+    # also where PYTHONDONTWRITEBYTECODE is set, as in many containers; Python notices a change.
+    sys.dont_write_bytecode = False
+    from bootstrap.cli import main
+
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bootstrap.checks.places import written_at
 from bootstrap.errors import DefinitionErrors, did_you_mean
 from bootstrap.services import RESOURCE_TYPES
 from bootstrap.services.base import Properties, ResourceType
@@ -36,7 +37,7 @@ def check_properties(
     problems = [
         template.document.error(
             f"{resource.logical_id} ({resource.type}): {problem.message}",
-            *(*resource.path, "Properties", *problem.path),
+            *written_at(template.document, resource, *problem.path),
         )
         for problem in kind.problems(properties)
     ]

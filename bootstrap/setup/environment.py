@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from bootstrap.setup import stamps
-from bootstrap.setup.process import SetupError, answer, run, run_quietly, say
+from bootstrap.setup.process import SetupError, answer, run, say
 
 PYTHON = Path(".venv/bin/python")
 UV = Path(".venv/bin/uv")
@@ -78,20 +78,6 @@ def install_packages() -> None:
         folders = [argument for folder in _OURS for argument in ("-e", folder)]
         _install("--no-build-isolation", "--no-deps", *folders)
         stamps.remember("plugins", wanted)
-
-
-def keep_bytecode() -> None:
-    """Import what every command imports, so that Python keeps the bytecode of it.
-
-    It does so by itself, but not where the environment has PYTHONDONTWRITEBYTECODE, as in many
-    containers: there each ``make check`` would compile all of it, for half a second. Python still
-    compiles anew what changes.
-
-    Raises:
-        SetupError: it cannot be imported.
-    """
-    code = "import bootstrap.cli, bootstrap.commands.check, bootstrap.commands.load"
-    run_quietly("The bootstrap's bytecode", PYTHON, "-c", code, PYTHONDONTWRITEBYTECODE="")
 
 
 def _install(*arguments: str | Path) -> None:

@@ -25,7 +25,6 @@ def run_all() -> None:
         database = beside.submit(dynamodb_local.install_if_changed)
         environment.install_packages()
         index = beside.submit(catalog.build_if_changed)
-        bytecode = beside.submit(environment.keep_bytecode)
         # The Lambda runtime of each interpreter, and the layer, for the functions.
         for each in environment.find_interpreters(every=True):
             run("sh", "emulator/python-runtime/install.sh", uv, each, ".build/python-runtime")
@@ -35,7 +34,6 @@ def run_all() -> None:
             run("bash", "emulator/plugin/vision-install.sh", uv, python, ".build/vision")
         database.result()
         index.result()
-        bytecode.result()
 
 
 def _keep_inside_this_folder() -> None:
