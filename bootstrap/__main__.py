@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 if __name__ == "__main__":
@@ -10,4 +11,8 @@ if __name__ == "__main__":
     sys.dont_write_bytecode = False
     from bootstrap.cli import main
 
-    main()
+    try:
+        main()
+    finally:
+        # Python looks for garbage once more at its end, in all that was ever imported.
+        gc.freeze()

@@ -168,7 +168,7 @@ class HttpSchema(Model):
 class HttpRequest(Model):
     """``http.request``: parameters and models."""
 
-    parameters: HttpParameters = HttpParameters()
+    parameters: HttpParameters = HttpParameters.model_construct()
     schemas: dict[
         str, Annotated[HttpSchema | dict[str, Any], Field(union_mode="left_to_right")]
     ] = {}
@@ -184,7 +184,7 @@ class HttpEvent(Model):
     integration: Literal["lambda-proxy", "lambda_proxy", "aws-proxy", "aws_proxy"] | None = None
     operationId: str | None = None
     private: bool = False
-    request: HttpRequest = HttpRequest()
+    request: HttpRequest = HttpRequest.model_construct()
     timeoutInMillis: int | None = Field(default=None, ge=50, le=29_000)
 
     def cors_settings(self) -> HttpCors | None:
@@ -198,7 +198,7 @@ class Http(EventType[HttpEvent]):
     key = "http"
     model = HttpEvent
     provider_settings: ClassVar = {
-        "apiGateway": (RestApiSettings, RestApiSettings()),
+        "apiGateway": (RestApiSettings, RestApiSettings.model_construct()),
         "apiName": (str | None, None),
         "endpointType": (str | None, None),
     }
