@@ -34,10 +34,11 @@ def check_properties(
     Raises:
         DefinitionErrors: each with the line of the property.
     """
+    whole = (*resource.path, "Properties")
     problems = [
         template.document.error(
             f"{resource.logical_id} ({resource.type}): {problem.message}",
-            *written_at(template.document, resource, *problem.path),
+            *(written_at(template.document, resource, *problem.path) if problem.path else whole),
         )
         for problem in kind.problems(properties)
     ]

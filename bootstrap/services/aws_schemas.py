@@ -17,7 +17,7 @@ from typing import Any
 
 from bootstrap.errors import did_you_mean
 from bootstrap.services import shapes
-from bootstrap.services.shapes import Finding, Shape, is_function
+from bootstrap.services.shapes import Finding, Problems, Shape, below, is_function, missing
 
 FILE = Path(__file__).with_suffix(".json")
 _MOST_TEXT = 200
@@ -27,10 +27,10 @@ _MOST_TEXT = 200
 _LISTS = ("Fn::GetAZs", "Fn::Split")
 
 
-def _list(value: Any) -> Finding | None:
+def _list(value: Any) -> Problems:
     if isinstance(value, list) or (is_function(value) and next(iter(value)) in _LISTS):
-        return None
-    return Finding(f"must be a list, not {shapes.shown(value)}")
+        return ()
+    return (Finding(f"must be a list, not {shapes.shown(value)}"),)
 
 
 _TYPES: dict[str, Shape] = {
@@ -69,8 +69,7 @@ class Schema:
         """
         for name, value in properties.items():
             if name in self.properties:
-                for finding in self._problems(value, self.properties[name]):
-                    yield Finding(finding.message, (name, *finding.path))
+                yield from below(name, self._problems(value, self.properties[name]))
 
     def _problems(self, value: Any, schema: Mapping[str, Any]) -> Iterator[Finding]:
         if reference := schema.get("$ref"):
@@ -78,12 +77,12 @@ class Schema:
         if shapes.is_unknown(value):
             return
         if options := schema.get("oneOf"):
-            found = [list(self._problems(value, option)) for option in options]
-            if all(found):  # the one that fits furthest is what was meant
-                yield from max(found, key=lambda problems: len(problems[0].path))
+            tried = [list(self._problems(value, option)) for option in options]
+            if all(tried):  # the one that fits furthest is what was meant
+                yield from max(tried, key=lambda problems: len(problems[0].path))
             return
-        if problem := _wrong_type(value, schema.get("type", ())) or _wrong_value(value, schema):
-            yield problem
+        if found := _wrong_type(value, schema.get("type", ())) or _wrong_value(value, schema):
+            yield from found
         elif is_function(value):
             return
         elif isinstance(value, list):
@@ -101,8 +100,7 @@ class Schema:
             if schema.get("uniqueItems") and text in seen:
                 yield Finding("stands in the list twice", (index,))
             seen.add(text)
-            for finding in self._problems(item, schema.get("items", {})):
-                yield Finding(finding.message, (index, *finding.path))
+            yield from below(index, self._problems(item, schema.get("items", {})))
 
     def _in_mapping(self, value: dict[str, Any], schema: Mapping[str, Any]) -> Iterator[Finding]:
         known = schema.get("properties", {})
@@ -117,14 +115,10 @@ class Schema:
                 if schema.get("additionalProperties") is False:
                     unknown.append(key)
                 continue
-            for finding in self._problems(entry, own):
-                yield Finding(finding.message, (key, *finding.path))
+            yield from below(key, self._problems(entry, own))
         for key in unknown:
             yield Finding(_unknown(key, known, patterns), (key,))
-        for key in schema.get("required", ()):
-            # What is missing is perhaps there, misspelt: then that is what is wrong.
-            if key not in value and not any(did_you_mean(other, [key]) for other in unknown):
-                yield Finding(f"needs {key}")
+        yield from missing(schema.get("required", ()), value, unknown)
 
 
 def _unknown(key: str, known: Mapping[str, Any], patterns: Mapping[str, Any]) -> str:
@@ -137,45 +131,46 @@ def _unknown(key: str, known: Mapping[str, Any], patterns: Mapping[str, Any]) ->
     return f"{sentence}.{meant}" if meant else sentence
 
 
-def _wrong_type(value: Any, types: str | list[str]) -> Finding | None:
+def _wrong_type(value: Any, types: str | list[str]) -> Problems:
     """The problem with the type of a value, when none of ``types`` is its own."""
     if not types:
-        return None
+        return ()
     names = [types] if isinstance(types, str) else types
     if {*names} == {"object", "string"}:
         return shapes.text_or_mapping(value)
     problems = [_TYPES[name](value) for name in names]
-    return problems[0] if all(problems) else None
+    return problems[0] if all(problems) else ()
 
 
-def _wrong_value(value: Any, schema: Mapping[str, Any]) -> Finding | None:
+def _wrong_value(value: Any, schema: Mapping[str, Any]) -> Problems:
     """The problem with a text or a number itself."""
     if isinstance(value, dict | list):
-        return None
+        return ()
     allowed = [schema["const"]] if "const" in schema else schema.get("enum")
     if allowed is not None and str(value) not in map(str, allowed):
         return shapes.one_of(*map(str, allowed))(value)
     if not isinstance(value, bool) and ("minimum" in schema or "maximum" in schema):
         return _wrong_number(value, schema)
-    return _wrong_text(value, schema) if isinstance(value, str) else None
+    return _wrong_text(value, schema) if isinstance(value, str) else ()
 
 
-def _wrong_number(value: Any, schema: Mapping[str, Any]) -> Finding | None:
+def _wrong_number(value: Any, schema: Mapping[str, Any]) -> Problems:
     try:
         problem = _out_of(float(value), schema.get("minimum"), schema.get("maximum"))
     except (ValueError, OverflowError):
-        return None
-    return Finding(f"must be {problem}, not {value}") if problem else None
+        return ()
+    return (Finding(f"must be {problem}, not {value}"),) if problem else ()
 
 
-def _wrong_text(value: str, schema: Mapping[str, Any]) -> Finding | None:
+def _wrong_text(value: str, schema: Mapping[str, Any]) -> Problems:
     if problem := _out_of(len(value), schema.get("minLength", 0), schema.get("maxLength")):
-        return Finding(f"must have {problem} characters, not {len(value)}")
+        return (Finding(f"must have {problem} characters, not {len(value)}"),)
     pattern = schema.get("pattern")
     if pattern is None or re.search(pattern, value):
-        return None
+        return ()
     shown = value if len(value) < _MOST_TEXT else f"{value[:_MOST_TEXT]}…"
-    return Finding(f"must be as AWS has it: {pattern} (a regular expression), not “{shown}”")
+    what = f"must be as AWS has it: {pattern} (a regular expression), not “{shown}”"
+    return (Finding(what),)
 
 
 def _out_of(value: float, low: float | None, high: float | None) -> str:

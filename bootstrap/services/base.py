@@ -10,9 +10,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from bootstrap.definition.document import KeyPath
 from bootstrap.errors import did_you_mean
-from bootstrap.services import aws_schemas
+from bootstrap.services import aws_schemas, shapes
 from bootstrap.services.shapes import Finding, Shape
 from bootstrap.settings import Settings
 from bootstrap.template import Physical
@@ -125,15 +124,20 @@ class ResourceType:
         """Every problem with the names or values of ``properties``, each place told of once."""
         schema = aws_schemas.of(self.name)
         yield from self._names(properties, schema)
-        found: dict[KeyPath, Finding] = {}
-        for name, shape in {**self.required, **self.optional}.items():
-            if name in properties and (finding := shape(properties[name])):
-                found[(name, *finding.path)] = finding
+        found = [
+            finding
+            for name, shape in {**self.required, **self.optional}.items()
+            if name in properties
+            for finding in shapes.below(name, shape(properties[name]))
+        ]
+        # What a shape says of a value, it says better; what is missing in one is another matter.
+        wrong = {one.path for one in found if not one.message.startswith("needs ")}
         for finding in schema.problems(properties) if schema else ():
-            found.setdefault(finding.path, finding)
-        for path, finding in found.items():
-            end = "" if finding.message.endswith("?") else "."
-            yield Finding(f"{'.'.join(map(str, path))} {finding.message}{end}", path)
+            if not any(finding.path[:length] in wrong for length in range(len(finding.path) + 1)):
+                found.append(finding)
+        for message, path in dict.fromkeys(found):
+            end = "" if message.endswith("?") else "."
+            yield Finding(f"{'.'.join(map(str, path))} {message}{end}", path)
 
     def _names(
         self, properties: Properties, schema: aws_schemas.Schema | None

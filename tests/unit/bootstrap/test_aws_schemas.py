@@ -176,6 +176,17 @@ resources:
           - {Id: a, Arn: x, KinesisParameters: {PartitionKeyPth: x}}
           - Arn: !GetAtt GreetLambdaFunction.Arn
             RetryPolicy: {MaximumRetryAttempts: often}
+    Things:
+      Type: AWS::DynamoDB::Table
+      Properties:
+        AttributeDefinitions: [{AttributeName: a, AttributeType: S}, {}]
+        GlobalSecondaryIndexes:
+          - {IndexName: 3, KeySchema: [], ContributorInsightsSpecification: {Enabled: 3}}
+    Meter:
+      Type: AWS::Pipes::Pipe
+      Properties:
+        RoleArn: 3
+        SourceParameters: {SqsQueueParameters: {BatchSize: x, Other: 1}}
     Log:
       Type: AWS::Logs::LogGroup
       Properties: {LogGroupName: a b, RetentionInDays: 6}
@@ -199,10 +210,21 @@ SAID = """\
 26:49 Nightly (AWS::Events::Rule): Targets.0.KinesisParameters.PartitionKeyPth is not known to AW
 27:13 Nightly (AWS::Events::Rule): Targets.1 needs Id.
 28:27 Nightly (AWS::Events::Rule): Targets.1.RetryPolicy.MaximumRetryAttempts must be a whole num
-31:20 Log (AWS::Logs::LogGroup): LogGroupName must be as AWS has it: ^[.\\-_/#A-Za-z0-9]{1,512}\\Z
-31:39 Log (AWS::Logs::LogGroup): RetentionInDays must be 1 or 3 or 5 or 7 or 14 or 30 or 60 or 90
-35:30 Plan (AWS::Scheduler::Schedule): FlexibleTimeWindow.Mode must be OFF or FLEXIBLE, not “FLEX
-37:56 Plan (AWS::Scheduler::Schedule): Target.RoleArn must be as AWS has it: ^arn:aws(-[a-z]+)?:i
+31:7 Things (AWS::DynamoDB::Table): the property KeySchema is required.
+32:70 Things (AWS::DynamoDB::Table): AttributeDefinitions.1 needs AttributeName.
+32:70 Things (AWS::DynamoDB::Table): AttributeDefinitions.1 needs AttributeType.
+34:13 Things (AWS::DynamoDB::Table): GlobalSecondaryIndexes.0 needs Projection.
+34:14 Things (AWS::DynamoDB::Table): GlobalSecondaryIndexes.0.IndexName must be text, not “3”; wr
+34:43 Things (AWS::DynamoDB::Table): GlobalSecondaryIndexes.0.ContributorInsightsSpecification is
+37:7 Meter (AWS::Pipes::Pipe): the property Source is required.
+37:7 Meter (AWS::Pipes::Pipe): the property Target is required.
+38:9 Meter (AWS::Pipes::Pipe): RoleArn must be text, not “3”; write text in quotes.
+39:49 Meter (AWS::Pipes::Pipe): SourceParameters.SqsQueueParameters.BatchSize must be a whole num
+39:63 Meter (AWS::Pipes::Pipe): SourceParameters.SqsQueueParameters.Other is not supported here.
+42:20 Log (AWS::Logs::LogGroup): LogGroupName must be as AWS has it: ^[.\\-_/#A-Za-z0-9]{1,512}\\Z
+42:39 Log (AWS::Logs::LogGroup): RetentionInDays must be 1 or 3 or 5 or 7 or 14 or 30 or 60 or 90
+46:30 Plan (AWS::Scheduler::Schedule): FlexibleTimeWindow.Mode must be OFF or FLEXIBLE, not “FLEX
+48:56 Plan (AWS::Scheduler::Schedule): Target.RoleArn must be as AWS has it: ^arn:aws(-[a-z]+)?:i
 """.splitlines()
 
 
