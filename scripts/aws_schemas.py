@@ -40,6 +40,10 @@ LOOSENED: dict[str, tuple[Any, str]] = {
         None,
         "a package is made of a folder here: other keys, which the type itself checks",
     ),
+    "AWS::Lambda::Function properties/Handler/pattern": (
+        None,
+        "the check of handlers looks for the file, and says what is missing in which",
+    ),
     "AWS::Lambda::LayerVersion properties/Content": (
         None,
         "a layer is made of a folder here: other keys, which the type itself checks",
