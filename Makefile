@@ -237,6 +237,10 @@ doctor: ## Say what this machine lacks and how to install it
 lock: setup ## Resolve the dependencies anew and write the locks
 	@sh scripts/lock.sh
 
+.PHONY: schemas
+schemas: setup ## Copy AWS's resource schemas from LocalStack, after a new version or resource type
+	@$(PY) scripts/aws_schemas.py
+
 .PHONY: docs
 docs: setup ## Write the pages that are generated from the code
 	@$(PY) scripts/localstack_patches.py

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from bootstrap.services import shapes
 from bootstrap.services.base import Context
 
-#: A character of Unicode's private use area: nothing that AWS returns has it.
-MARK = "\ue000"
+MARK = shapes.UNKNOWN
 _READS = (
     "admin_get_",
     "admin_list_",
@@ -204,7 +204,7 @@ class AnyAttributes(dict[str, str]):
 def knows_all(value: Any) -> bool:
     """Whether nothing in a resolved value is unknown."""
     if isinstance(value, str):
-        return MARK not in value
+        return not shapes.is_unknown(value)
     if isinstance(value, dict):
         return all(map(knows_all, value.values()))
     return not isinstance(value, list) or all(map(knows_all, value))

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from bootstrap.checks.findings import Place
+from bootstrap.checks.places import written_at
 from bootstrap.checks.sources import Call, Sources, environment_name, parameters
 from bootstrap.definition.document import Document, KeyPath
 from bootstrap.template import Resource, Template
@@ -60,34 +61,6 @@ _ARN_TYPES = {
     "arn:*:kinesis": "AWS::Kinesis::Stream",
     "arn:*:dynamodb": "AWS::DynamoDB::Table",
     "arn:*:s3": BUCKET,
-}
-#: How the properties of a trigger's resources are written in the file, longest first.
-_WRITTEN: dict[KeyPath, KeyPath] = {
-    ("Targets", 0, "InputTransformer", "InputTemplate"): ("inputTransformer", "inputTemplate"),
-    ("Targets", 0, "InputTransformer"): ("inputTransformer",),
-    ("Targets", 0, "DeadLetterConfig"): ("deadLetterQueueArn",),
-    ("Targets", 0, "RetryPolicy", "MaximumRetryAttempts"): ("retryPolicy", "maximumRetryAttempts"),
-    ("Targets", 0): (),
-    ("DestinationConfig", "OnFailure"): ("destinations", "onFailure"),
-    ("DestinationConfig", "OnSuccess"): ("destinations", "onSuccess"),
-    ("DeadLetterConfig",): ("onError",),
-    ("Environment", "Variables"): ("environment",),
-    ("BatchSize",): ("batchSize",),
-    ("Enabled",): ("enabled",),
-    ("State",): ("enabled",),
-    ("EventSourceArn",): ("arn",),
-    ("FunctionResponseTypes",): ("functionResponseType",),
-    ("FilterCriteria",): ("filterPatterns",),
-    ("MaximumRetryAttempts",): ("maximumRetryAttempts",),
-    ("EventPattern",): ("pattern",),
-    ("EventBusName",): ("eventBus",),
-    ("ScheduleExpression",): ("schedule",),
-    ("ScheduleExpressionTimezone",): ("timezone",),
-    ("RedrivePolicy",): ("redrivePolicy",),
-    ("Timeout",): ("timeout",),
-    ("FilterPattern",): ("filter",),
-    ("LogGroupName",): ("logGroup",),
-    ("ReservedConcurrentExecutions",): ("reservedConcurrency",),
 }
 _SUB = re.compile(r"\$\{([^}!]+)\}")
 
@@ -203,12 +176,14 @@ def within(value: Any, *keys: str) -> Any:
 class View:
     """A template, with the questions that rules ask about it."""
 
-    def __init__(self, template: Template, resources: dict[str, Resource]) -> None:
+    def __init__(
+        self, template: Template, resources: dict[str, Resource], sources: Sources
+    ) -> None:
         """Look at ``resources``: those of the template whose properties have the right shapes."""
         self.template = template
         self.document: Document = template.document
         self.resources = resources
-        self.sources = Sources(self.document.root.resolve())
+        self.sources = sources
         self._named = {
             (resource.type, name): resource
             for resource in resources.values()
@@ -274,19 +249,7 @@ class View:
 
     def at(self, resource: Resource, *keys: str | int) -> KeyPath:
         """Where a property of a resource is written; what has no place of its own is its owner."""
-        path: KeyPath = (*resource.path, "Properties", *keys)
-        if resource.path[:1] != ("resources",):
-            rest: KeyPath = keys
-            for length in range(len(keys), 0, -1):
-                if (written := _WRITTEN.get(keys[:length])) is not None:
-                    rest = (*written, *keys[length:])
-                    break
-            path = (*resource.path, *rest)
-        least = len(resource.path) + (path[: len(resource.path) + 1][-1:] == ("Properties",))
-        for length in range(len(path), least, -1):
-            if path[:length] in self.document.lines:
-                return path[:length]
-        return resource.path
+        return written_at(self.document, resource, *keys)
 
     def written(self, path: KeyPath) -> Any:
         """What stands at a path of the file, variables resolved; None for what is not there."""

@@ -83,7 +83,7 @@ class Layer(Model):
     description: str | None = None
     compatibleRuntimes: list[str] = []
     compatibleArchitectures: list[str] = []
-    package: Package = Package()
+    package: Package = Package.model_construct()
 
 
 class IamRole(Model):
@@ -95,7 +95,7 @@ class IamRole(Model):
 class Iam(Model):
     """``provider.iam``."""
 
-    role: IamRole = IamRole()
+    role: IamRole = IamRole.model_construct()
 
 
 class HttpApiLogs(Model):
@@ -143,7 +143,7 @@ class _Provider(Model):
     memorySize: int = Field(1024, ge=128, le=10240)
     timeout: int = Field(6, ge=1, le=900)
     logRetentionInDays: int | None = None
-    logs: Logs = Logs()
+    logs: Logs = Logs.model_construct()
     environment: dict[str, EnvironmentValue] = {}
     tags: dict[str, str] = {}
 
@@ -176,7 +176,7 @@ else:
 class Provider(_ProviderWithEvents):
     """``provider``, with what each event type lets be set there."""
 
-    iam: Iam = Iam()
+    iam: Iam = Iam.model_construct()
 
 
 class _Function(Model):
@@ -192,7 +192,7 @@ class _Function(Model):
     logRetentionInDays: int | None = None
     environment: dict[str, EnvironmentValue] = {}
     layers: list[Reference] = []
-    package: Package = Package()
+    package: Package = Package.model_construct()
     module: str | None = None
     vendor: str | None = None
     events: list[dict[str, Any] | str] = []
@@ -298,10 +298,10 @@ class Service(Model):
     configValidationMode: Literal["error", "warn", "off"] = "warn"
     custom: dict[str, Any] = {}
     provider: Provider
-    package: Package = Package()
+    package: Package = Package.model_construct()
     layers: dict[str, Layer] = {}
     functions: dict[str, Function] = {}
-    resources: Resources = Resources()
+    resources: Resources = Resources.model_construct()
     _triggers: list[Trigger[Any]] = PrivateAttr(default_factory=list)
 
     @property

@@ -108,14 +108,10 @@ def _exists(context: Context, key: Key) -> bool:
 RESOURCE_TYPES = {
     "AWS::Kinesis::Stream": ResourceType(
         _stream,
-        {"Name": shapes.text},
+        shapes.all_as_aws("Name"),
         {
+            **shapes.all_as_aws("ShardCount", "StreamModeDetails", "Tags"),
             "RetentionPeriodHours": shapes.number(24, 8760),
-            "ShardCount": shapes.number(1),
-            "StreamModeDetails": shapes.mapping(
-                {"StreamMode": shapes.one_of("ON_DEMAND", "PROVISIONED")}
-            ),
-            "Tags": shapes.list_of(shapes.mapping({"Key": shapes.text, "Value": shapes.text})),
         },
         exists=_exists,
         delete_with="kinesis delete-stream --stream-name {Ref}",

@@ -446,22 +446,18 @@ RESOURCE_TYPES = {
     "AWS::Lambda::LayerVersion": ResourceType(
         _layer,
         {
-            "LayerName": shapes.text,
+            **shapes.all_as_aws("LayerName"),
             "Content": shapes.mapping(
                 {}, {"Folder": shapes.text, "Requirements": shapes.any_mapping}
             ),
         },
-        {
-            "Description": shapes.text,
-            "CompatibleRuntimes": _TEXTS,
-            "CompatibleArchitectures": _TEXTS,
-        },
+        shapes.all_as_aws("Description", "CompatibleRuntimes", "CompatibleArchitectures"),
         keys=_layer_keys,
     ),
     "AWS::Lambda::Function": ResourceType(
         _function,
         {
-            "FunctionName": shapes.text,
+            **shapes.all_as_aws("FunctionName", "Handler", "Runtime", "Role"),
             "Code": shapes.mapping(
                 {},
                 {
@@ -474,19 +470,18 @@ RESOURCE_TYPES = {
                     "Wsgi": shapes.any_mapping,
                 },
             ),
-            "Handler": shapes.text,
-            "Runtime": shapes.text,
-            "Role": shapes.text,
         },
         {
-            "Architectures": _TEXTS,
+            **shapes.all_as_aws(
+                "Architectures",
+                "Description",
+                "EphemeralStorage",
+                "Layers",
+                "ReservedConcurrentExecutions",
+            ),
             "DeadLetterConfig": shapes.mapping({"TargetArn": shapes.text}),
-            "Description": shapes.text,
             "Environment": shapes.mapping({"Variables": shapes.mapping_of(shapes.text)}),
-            "EphemeralStorage": shapes.mapping({"Size": shapes.number(512, 10_240)}),
-            "Layers": _TEXTS,
             "MemorySize": shapes.number(128, 10_240),
-            "ReservedConcurrentExecutions": shapes.number(0),
             "Tags": shapes.list_of(shapes.mapping({"Key": shapes.text, "Value": shapes.text})),
             "Timeout": shapes.number(1, 900),
         },
@@ -496,69 +491,55 @@ RESOURCE_TYPES = {
     ),
     "AWS::Lambda::Version": ResourceType(
         _version,
-        {"FunctionName": shapes.text},
-        {"CodeSha256": shapes.text, "Description": shapes.text},
+        shapes.all_as_aws("FunctionName"),
+        shapes.all_as_aws("CodeSha256", "Description"),
         keys=_layer_keys,
     ),
     "AWS::Lambda::Permission": ResourceType(
         _permission,
-        {"FunctionName": shapes.text, "Action": shapes.text, "Principal": shapes.text},
-        {**dict.fromkeys(_CONDITIONS, shapes.text), "InvokedViaFunctionUrl": shapes.flag},
+        shapes.all_as_aws("FunctionName", "Action", "Principal"),
+        shapes.all_as_aws("InvokedViaFunctionUrl", *_CONDITIONS),
         keys=_permission_keys,
         remove=_remove_permission,
     ),
     "AWS::Lambda::Url": ResourceType(
         _url,
-        {"AuthType": shapes.one_of("AWS_IAM", "NONE"), "TargetFunctionArn": shapes.text},
-        {
-            "Cors": shapes.mapping(
-                {},
-                {
-                    "AllowCredentials": shapes.flag,
-                    "AllowHeaders": _TEXTS,
-                    "AllowMethods": _TEXTS,
-                    "AllowOrigins": _TEXTS,
-                    "ExposeHeaders": _TEXTS,
-                    "MaxAge": shapes.number(0, 86_400),
-                },
-            ),
-            "InvokeMode": shapes.one_of("BUFFERED", "RESPONSE_STREAM"),
-            "Qualifier": shapes.text,
-        },
+        shapes.all_as_aws("AuthType", "TargetFunctionArn"),
+        shapes.all_as_aws("Cors", "InvokeMode", "Qualifier"),
         keys=_url_keys,
         remove=_remove_url,
     ),
     "AWS::Lambda::EventSourceMapping": ResourceType(
         _mapping,
-        {"EventSourceArn": shapes.text, "FunctionName": shapes.text},
+        shapes.all_as_aws("EventSourceArn", "FunctionName"),
         {
-            "BatchSize": shapes.number(1, 10_000),
-            "BisectBatchOnFunctionError": shapes.flag,
+            **shapes.all_as_aws(
+                "BatchSize",
+                "BisectBatchOnFunctionError",
+                "Enabled",
+                "FunctionResponseTypes",
+                "MaximumBatchingWindowInSeconds",
+                "MaximumRecordAgeInSeconds",
+                "MaximumRetryAttempts",
+                "ParallelizationFactor",
+                "StartingPositionTimestamp",
+                "TumblingWindowInSeconds",
+            ),
             "DestinationConfig": shapes.mapping({}, {"OnFailure": _DESTINATION}),
-            "Enabled": shapes.flag,
             "FilterCriteria": shapes.mapping(
                 {"Filters": shapes.list_of(shapes.mapping({"Pattern": shapes.text}))}
             ),
-            "FunctionResponseTypes": _TEXTS,
-            "MaximumBatchingWindowInSeconds": shapes.number(0, 300),
-            "MaximumRecordAgeInSeconds": shapes.number(-1, 604_800),
-            "MaximumRetryAttempts": shapes.number(-1, 10_000),
-            "ParallelizationFactor": shapes.number(1, 10),
             "ScalingConfig": shapes.mapping({"MaximumConcurrency": shapes.number(2, 1000)}),
             "StartingPosition": shapes.one_of("AT_TIMESTAMP", "LATEST", "TRIM_HORIZON"),
-            "StartingPositionTimestamp": shapes.any_number,
-            "TumblingWindowInSeconds": shapes.number(0, 900),
         },
         keys=_mapping_keys,
         remove=_remove_mapping,
     ),
     "AWS::Lambda::EventInvokeConfig": ResourceType(
         _invoke_config,
-        {"FunctionName": shapes.text, "Qualifier": shapes.text},
+        shapes.all_as_aws("FunctionName", "Qualifier"),
         {
-            "DestinationConfig": shapes.mapping(
-                {}, {"OnSuccess": _DESTINATION, "OnFailure": _DESTINATION}
-            ),
+            **shapes.all_as_aws("DestinationConfig"),
             "MaximumEventAgeInSeconds": shapes.number(60, 21_600),
             "MaximumRetryAttempts": shapes.number(0, 2),
         },

@@ -376,15 +376,15 @@ def _delete(context: Context, key: Key) -> None:
 RESOURCE_TYPES = {
     "AWS::S3::Bucket": ResourceType(
         _bucket,
-        {"BucketName": shapes.text},
+        shapes.all_as_aws("BucketName"),
         {
-            "CorsConfiguration": shapes.mapping({"CorsRules": shapes.list_of(shapes.any_mapping)}),
-            "OwnershipControls": shapes.mapping({"Rules": shapes.list_of(shapes.any_mapping)}),
-            "PublicAccessBlockConfiguration": shapes.mapping_of(shapes.flag),
-            "Tags": shapes.list_of(shapes.mapping({"Key": shapes.text, "Value": shapes.text})),
-            "WebsiteConfiguration": shapes.any_mapping,
-            "VersioningConfiguration": shapes.mapping(
-                {"Status": shapes.one_of("Enabled", "Suspended")}
+            **shapes.all_as_aws(
+                "CorsConfiguration",
+                "OwnershipControls",
+                "PublicAccessBlockConfiguration",
+                "Tags",
+                "WebsiteConfiguration",
+                "VersioningConfiguration",
             ),
             "NotificationConfiguration": shapes.mapping(
                 {},
@@ -435,7 +435,7 @@ RESOURCE_TYPES = {
     ),
     "AWS::S3::BucketPolicy": ResourceType(
         _bucket_policy,
-        {"Bucket": shapes.text, "PolicyDocument": shapes.any_mapping},
+        shapes.all_as_aws("Bucket", "PolicyDocument"),
         remove=_remove_bucket_policy,
     ),
 }

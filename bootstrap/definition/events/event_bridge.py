@@ -121,7 +121,9 @@ class EventBridge(EventType[EventBridgeEvent]):
     key = "eventBridge"
     model = EventBridgeEvent
     # How the framework makes buses and rules; here they are made one way.
-    provider_settings: ClassVar = {"eventBridge": (EventBridgeSettings, EventBridgeSettings())}
+    provider_settings: ClassVar = {
+        "eventBridge": (EventBridgeSettings, EventBridgeSettings.model_construct())
+    }
     failures = (_Undelivered(), ASYNCHRONOUS_INVOCATION)
 
     def long_form(self, body: Any) -> Any:

@@ -248,7 +248,7 @@ class HttpParameters(Model):
 class HttpRequest(Model):
     """``http.request``: parameters, models, and the templates of ``integration: lambda``."""
 
-    parameters: HttpParameters = HttpParameters()
+    parameters: HttpParameters = HttpParameters.model_construct()
     schemas: dict[
         str, Annotated[HttpSchema | dict[str, Any] | str, Field(union_mode="left_to_right")]
     ] = {}
@@ -272,7 +272,7 @@ class HttpEvent(Model):
     integration: Annotated[str | None, BeforeValidator(_integration)] = None
     operationId: str | None = None
     private: bool = False
-    request: HttpRequest = HttpRequest()
+    request: HttpRequest = HttpRequest.model_construct()
     response: HttpResponse | None = None
     timeoutInMillis: int | None = Field(default=None, ge=50, le=29_000)
 
@@ -292,7 +292,7 @@ class Http(EventType[HttpEvent]):
     key = "http"
     model = HttpEvent
     provider_settings: ClassVar = {
-        "apiGateway": (RestApiSettings, RestApiSettings()),
+        "apiGateway": (RestApiSettings, RestApiSettings.model_construct()),
         "apiName": (str | None, None),
         "endpointType": (str | None, None),
     }

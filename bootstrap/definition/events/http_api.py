@@ -87,7 +87,7 @@ class HttpApi(EventType[HttpApiEvent]):
 
     key = "httpApi"
     model = HttpApiEvent
-    provider_settings: ClassVar = {"httpApi": (HttpApiSettings, HttpApiSettings())}
+    provider_settings: ClassVar = {"httpApi": (HttpApiSettings, HttpApiSettings.model_construct())}
     failures = ()  # whoever sent the request gets the error
 
     def long_form(self, body: Any) -> Any:

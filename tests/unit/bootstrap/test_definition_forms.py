@@ -11,6 +11,7 @@ import pytest
 from conftest import FUNCTION, Project, events_of
 
 from bootstrap.checks import check
+from bootstrap.checks.sources import Sources
 from bootstrap.checks.view import View
 from bootstrap.commands.load import load_template
 from bootstrap.errors import DefinitionErrors
@@ -58,7 +59,7 @@ def test_a_function_of_an_existing_bucket_is_invoked_asynchronously(project: Pro
 
     template = project.compile(FUNCTION + events + BUCKET)
 
-    view = View(template, template.resources)
+    view = View(template, template.resources, Sources(template.document.root))
     assert [one.sender.type for one in view.invocations] == ["Custom::S3"]
 
 
@@ -95,7 +96,10 @@ def test_a_dead_letter_queue_is_a_place_for_failures(project: Project) -> None:
     function = template.resources["GreetLambdaFunction"]
     target = {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:failed"}
     assert function.properties["DeadLetterConfig"] == target
-    assert View(template, template.resources).on_failure(function) == target["TargetArn"]
+    assert (
+        View(template, template.resources, Sources(template.document.root)).on_failure(function)
+        == target["TargetArn"]
+    )
 
 
 def test_a_destination_by_the_key_of_a_function_needs_no_circle(project: Project) -> None:
