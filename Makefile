@@ -1,5 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
+# Set in many containers: each command and test worker would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 # Runs the bootstrap in .venv or in a container: see RUNTIME in .env.example.
 STACK := sh scripts/stack.sh
@@ -86,6 +88,14 @@ fire-log: ## Write a line into a log group, and say which filters match: GROUP=/
 fire-pipe: ## Put an event into the source of a pipe: PIPE=brand-usage-limits [BODY=]
 	@$(STACK) fire-pipe "$(PIPE)" $(if $(value BODY),--body "$$BODY")
 
+.PHONY: fire-table
+fire-table: ## Create, change and remove an item, for the table's stream: TABLE=brands [ITEM=]
+	@$(STACK) fire-table "$(TABLE)" $(if $(value ITEM),--item "$$ITEM")
+
+.PHONY: fire-user-pool
+fire-user-pool: ## Have a user pool call a trigger: POOL=brand-admins TRIGGER=DefineAuthChallenge
+	@$(STACK) fire-user-pool "$(POOL)" "$(TRIGGER)"
+
 .PHONY: chaos
 chaos: ## Faults on purpose: DUPLICATES=0.2 ERRORS=0.1 KILLS=0.05 DELAY=100 [FUNCTION=name]; OFF=1
 	@$(STACK) chaos $(if $(DUPLICATES),--duplicates "$(DUPLICATES)") $(if $(ERRORS),--errors "$(ERRORS)") \
@@ -97,8 +107,8 @@ clock: ## Show when each schedule is due; move their clock: AT=+1h, AT=2026-01-3
 	@$(STACK) clock $(if $(AT),"$(AT)")
 
 .PHONY: dlq
-dlq: ## Show what lies in every dead-letter queue, and why
-	@$(STACK) dlq
+dlq: ## Show what lies in every dead-letter queue, and why; in one: QUEUE=brand-notifications-dlq
+	@$(STACK) dlq $(if $(QUEUE),"$(QUEUE)")
 
 .PHONY: redrive
 redrive: ## Send dead letters back to where they failed: QUEUE=brand-notifications-dlq
@@ -226,6 +236,10 @@ doctor: ## Say what this machine lacks and how to install it
 .PHONY: lock
 lock: setup ## Resolve the dependencies anew and write the locks
 	@sh scripts/lock.sh
+
+.PHONY: schemas
+schemas: setup ## Copy AWS's resource schemas from LocalStack, after a new version or resource type
+	@$(PY) scripts/aws_schemas.py
 
 .PHONY: docs
 docs: setup ## Write the pages that are generated from the code

@@ -1,9 +1,9 @@
 """Every front door with ``wrk``: HTTP API, with a JWT, REST API, function URL, load balancer.
 
-``python -m bench.doors [--seconds N] [--soak N]``. One run measures all of them with one silent
-handler and 1, 8 and 64 connections, and prints each rate beside that of the HTTP API; then the time
-of a 6 MB body, the first byte of a streamed answer, and the memory of the engine over ``--soak``
-requests (0 leaves that out; a million take about five minutes).
+``python -m bench.doors [--seconds N] [--rounds N] [--soak N]``. One run measures all of them with
+a silent handler and 1, 8 and 64 connections, and prints each rate beside that of the HTTP API; then
+the time of a 6 MB body, the first byte of a streamed answer, and the memory of the engine over
+``--soak`` requests (0 leaves that out; a million take about five minutes).
 """
 
 from __future__ import annotations
@@ -146,20 +146,30 @@ def at(server: Server, door: Door) -> Server:
     return Server(door.name, door.port, server.host, server.edge, server.process)
 
 
-def measure(server: Server, doors: list[Door], seconds: int) -> None:
-    """Print a line for each door and number of connections."""
-    print("door             conn   p50 ms   p99 ms   req/s  of HTTP API")
-    base: dict[int, float] = {}
+def measure(server: Server, doors: list[Door], seconds: int, rounds: int) -> None:
+    """Print a line for each door and number of connections.
+
+    Each round asks every door once: what else the machine does then slows all of them down. A line
+    has the medians of the rounds; its ratio is the median of the ratios within a round.
+    """
     for door in doors:
-        there = at(server, door)
-        load(there, door.path, CONNECTIONS[-1], 2, door.headers)
-        settle(there, door.path, door.headers)
-        for connections in CONNECTIONS:
-            p50, p99, rate, wrong, _ = load(there, door.path, connections, seconds, door.headers)
-            ratio = rate / base.setdefault(connections, rate)
+        load(at(server, door), door.path, CONNECTIONS[-1], 2, door.headers)
+        settle(at(server, door), door.path, door.headers)
+    print("door             conn   p50 ms   p99 ms   req/s  of HTTP API (least, most)")
+    for connections in CONNECTIONS:
+        found: list[list[tuple[float, float, float, str]]] = [[] for _ in doors]
+        for _ in range(rounds):
+            for results, door in zip(found, doors, strict=True):
+                measured = load(at(server, door), door.path, connections, seconds, door.headers)
+                results.append(measured[:4])
+        for results, door in zip(found, doors, strict=True):
+            ratios = [one[2] / base[2] for one, base in zip(results, found[0], strict=True)]
+            p50, p99, rate = (statistics.median(one[i] for one in results) for i in range(3))
+            wrong = " ".join(filter(None, (one[3] for one in results)))
             print(
-                f"{door.name:16} {connections:4} {p50:8.2f} {p99:8.2f} {rate:7.0f}  {ratio:5.2f}"
-                f"  {wrong}",
+                f"{door.name:16} {connections:4} {p50:8.2f} {p99:8.2f} {rate:7.0f}"
+                f"  {statistics.median(ratios):5.2f} ({min(ratios):.2f}, {max(ratios):.2f})"
+                f"  {wrong}".rstrip(),
                 flush=True,
             )
 
@@ -217,6 +227,7 @@ def main() -> None:
     """Measure and print; ends with code 1 when ``wrk`` is missing."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seconds", type=int, default=5, help="length of each measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements of each door")
     parser.add_argument("--soak", type=int, default=200_000, help="requests; 0: none")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
@@ -236,7 +247,7 @@ def main() -> None:
             Door("function URL", server.port, "/_function-url/bench/x"),
             Door("load balancer", port, "/x"),
         ]
-        measure(server, doors, options.seconds)
+        measure(server, doors, options.seconds, options.rounds)
         # A load balancer takes a body of 1 MB at most, and the route with a token only GET.
         bodies([door for door in doors if door.name not in ("  with a JWT", "load balancer")])
         first_byte(server.port)

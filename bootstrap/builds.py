@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bootstrap import typescript
 from bootstrap.errors import DeployError, WrongUseError
 from bootstrap.packaging import files_below, select, zip_entries
 
@@ -41,6 +42,23 @@ _LOCAL = re.compile(
 _NOT_COPIED = (".git", "node_modules", ".venv", "build", "__pycache__", "*.egg-info")
 #: Handlers of projects that zip their packages import it first.
 _UNZIP = '"""The packages are not zipped here: they are beside the handler."""\n'
+#: The handler that the plugin serverless-wsgi would write.
+_WSGI = '''\
+"""Serves a WSGI application."""
+
+import importlib
+
+import serverless_wsgi
+
+module, _, name = "{app}".rpartition(".")
+application = getattr(importlib.import_module(module.replace("/", ".")), name)
+serverless_wsgi.TEXT_MIME_TYPES.extend({types})
+
+
+def handler(event, context):
+    """Lambda's handler."""
+    return serverless_wsgi.handle_request(application, event, context)
+'''
 
 
 def prepare(template: Template, *, quiet: bool = False) -> None:
@@ -52,6 +70,7 @@ def prepare(template: Template, *, quiet: bool = False) -> None:
     Raises:
         DeployError: a package could not be installed; the message has the installer's own words.
     """
+    _bundle(template)
     wanted: dict[str, dict[str, Any]] = {}
     owners: dict[str, list[str]] = {}
     for resource in template.resources.values():
@@ -65,6 +84,17 @@ def prepare(template: Template, *, quiet: bool = False) -> None:
         if not (FOLDER / identity).is_dir():
             users = owners[identity]
             _install_with_progress(identity, source, users, template.document.root, quiet=quiet)
+
+
+def _bundle(template: Template) -> None:
+    """Bundle the handlers that are written in TypeScript, each once."""
+    sources = {
+        (code["Root"], code["TypeScript"]): str(resource.properties["Runtime"])
+        for resource in template.resources.values()
+        if isinstance(code := resource.properties.get("Code"), dict) and "TypeScript" in code
+    }
+    for (root, source), runtime in sources.items():
+        typescript.bundle(Path(root), source, runtime)
 
 
 def _install_with_progress(
@@ -93,23 +123,26 @@ def _install(identity: str, source: dict[str, Any], name: str) -> int:
             requirements = Path(building, "requirements.txt")
             requirements.write_text(_requirements(source, Path(building)), encoding="utf-8")
             target = Path(building, "packages")
-            done = subprocess.run(
-                [
-                    *(_uv(), "pip", "install", "--quiet", "--python", sys.executable),
-                    *([] if version == own else ["--python-version", version]),
-                    *("--target", target.absolute(), *source["Arguments"]),
-                    *("-r", requirements.absolute()),
-                ],
-                cwd=building,
-                env=_environment(Path(building)),
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-            )
-            if done.returncode:
-                said = done.stderr.strip() or done.stdout.strip()
-                raise DeployError(f"{name} could not be installed:\n{said}")
+            steps: list[list[str]] = [["-r", str(requirements.absolute())]]
+            if extra := source.get("Extra"):  # with what the requirements say of its own needs
+                steps.append(["--no-deps", *extra])
+            for step in steps:
+                done = subprocess.run(
+                    [
+                        *(_uv(), "pip", "install", "--quiet", "--python", sys.executable),
+                        *([] if version == own else ["--python-version", version]),
+                        *("--target", target.absolute(), *source["Arguments"], *step),
+                    ],
+                    cwd=building,
+                    env=_environment(Path(building)),
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    check=False,
+                )
+                if done.returncode:
+                    said = done.stderr.strip() or done.stdout.strip()
+                    raise DeployError(f"{name} could not be installed:\n{said}")
             target.mkdir(exist_ok=True)  # no requirements at all
             count = len(list(target.glob("*.dist-info")))
             _tidy(target, source)
@@ -254,6 +287,15 @@ def function_archive(code: Mapping[str, Any]) -> bytes | None:
     if module:
         top = f"{module}/"
         own = {k.removeprefix(top): file for k, file in own.items() if k.startswith(top)}
+    if source := code.get("TypeScript"):
+        # A bundle has all that the handler imports; what else is packaged must have been named.
+        named = [one for one in code["Patterns"] if not one.startswith("!")]
+        kept = own if named else {}
+        own = {name: f for name, f in kept.items() if not name.endswith(typescript.SUFFIXES)}
+        own[f"{source.rpartition('.')[0]}.js"] = typescript.bundle_of(root, source)
+    if application := code.get("Wsgi"):
+        text = _WSGI.format(app=application["App"], types=application["TextTypes"])
+        own["wsgi_handler.py"] = text.encode()
     if not own:
         return None
     if module:  # for make watch, which looks for the files of a package in the project

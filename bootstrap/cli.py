@@ -143,11 +143,13 @@ def status(file: File = None) -> None:
 
 
 @app.command()
-def dlq() -> None:
-    """Show the messages in every dead-letter queue, with the reason."""
+def dlq(
+    queue: Annotated[str | None, typer.Argument(help="Name of a queue; all by default.")] = None,
+) -> None:
+    """Show the messages in dead-letter queues, with the reason."""
     from bootstrap.commands import dlq
 
-    dlq.show()
+    dlq.show(queue)
 
 
 @app.command()
@@ -193,12 +195,34 @@ def fire_log(
 @app.command("fire-pipe")
 def fire_pipe(
     pipe: Annotated[str, typer.Argument(help="Name of a pipe.")],
-    body: Annotated[str, typer.Option(help="The message or the data of the record.")] = "{}",
+    body: Annotated[str, typer.Option(help="The message, record or item.")] = "{}",
 ) -> None:
     """Put a message or a record into the source of a pipe."""
     from bootstrap.commands import fire
 
     fire.pipe(pipe, body)
+
+
+@app.command("fire-table")
+def fire_table(
+    table: Annotated[str, typer.Argument(help="Name of a table with a stream.")],
+    item: Annotated[str, typer.Option(help="Attributes, in DynamoDB's JSON.")] = "{}",
+) -> None:
+    """Create, change and remove an item of a table: three records on its stream."""
+    from bootstrap.commands import table as command
+
+    command.fire(table, item)
+
+
+@app.command("fire-user-pool")
+def fire_user_pool(
+    pool: Annotated[str, typer.Argument(help="Name or id of a user pool.")],
+    trigger: Annotated[str, typer.Argument(help="A Lambda trigger: PreSignUp.")],
+) -> None:
+    """Sign up or in as a user made for this alone, so that the pool calls a trigger."""
+    from bootstrap.commands import user_pool
+
+    user_pool.fire(pool, trigger)
 
 
 @app.command()

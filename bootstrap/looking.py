@@ -7,14 +7,16 @@ say anything else than what a run does, and a new type needs nothing for it.
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from bootstrap.services import shapes
 from bootstrap.services.base import Context
 
-#: A character of Unicode's private use area: nothing that AWS returns has it.
-MARK = "\ue000"
+MARK = shapes.UNKNOWN
 _READS = (
     "admin_get_",
     "admin_list_",
@@ -85,6 +87,19 @@ class Call:
     content: Any
 
 
+class Answers:
+    """What AWS said while one plan was made: resources ask the same of each other's."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Any] = {}
+
+    def get(self, question: str, ask: Callable[[], Any]) -> Any:
+        """The answer to ``question``: a copy that may be changed."""
+        if question not in self._known:
+            self._known[question] = ask()
+        return copy.deepcopy(self._known[question])
+
+
 @dataclass
 class Looking(Context):
     """A context to look with; one for each resource.
@@ -92,17 +107,19 @@ class Looking(Context):
     Attributes:
         reads: what AWS said.
         writes: what would be written, in order.
+        answers: what AWS said to all that look.
     """
 
     reads: list[Call] = field(default_factory=list)
     writes: list[Call] = field(default_factory=list)
+    answers: Answers = field(default_factory=Answers)
     _created: bool = False
     _after: int = 0
 
     @classmethod
-    def like(cls, context: Context) -> Looking:
+    def like(cls, context: Context, answers: Answers) -> Looking:
         """One that shares the clients and the account of ``context``."""
-        made = cls(context.settings, context.service)
+        made = cls(context.settings, context.service, answers=answers)
         made.__dict__["original"] = context
         made.__dict__["account"] = context.account
         return made
@@ -116,12 +133,15 @@ class Looking(Context):
         """Whether the first thing that would be written is the resource itself."""
         return bool(self.writes) and self.writes[0].operation.startswith("create_")
 
-    def read(self, operation: str, call: Callable[..., Any], *args: Any, **named: Any) -> Any:
+    def read(
+        self, service: str, operation: str, call: Callable[..., Any], *args: Any, **named: Any
+    ) -> Any:
         """Ask AWS, unless the answer would be about something that is not there."""
         self._after += bool(self.writes)
         if self._created or self._after > _MOST_READS_AFTER_A_WRITE:
             raise StopLookingError
-        answer = call(*args, **named)
+        question = json.dumps([service, operation, args, named], sort_keys=True, default=repr)
+        answer = self.answers.get(question, lambda: call(*args, **named))
         self.reads.append(Call(operation, answer))
         return answer
 
@@ -143,25 +163,30 @@ class _Client:
         value = getattr(self._client, name)
         if name in _PLAIN:
             return value
+        service = self._client.meta.service_model.service_name
         if name == "get_paginator":
-            return lambda operation: _Paginator(value(operation), operation, self._looking)
+            return lambda operation: _Paginator(value(operation), service, operation, self._looking)
         if name.startswith(_READS):
-            return lambda *args, **named: self._looking.read(name, value, *args, **named)
+            return lambda *args, **named: self._looking.read(service, name, value, *args, **named)
         return lambda **named: self._looking.write(name, named)
 
 
 class _Paginator:
     """A paginator whose pages are noted."""
 
-    def __init__(self, paginator: Any, operation: str, looking: Looking) -> None:
+    def __init__(self, paginator: Any, service: str, operation: str, looking: Looking) -> None:
         self._paginator = paginator
+        self._service = service
         self._operation = operation
         self._looking = looking
 
     def paginate(self, **named: Any) -> list[Any]:
         """All pages."""
         answer: list[Any] = self._looking.read(
-            self._operation, lambda: list(self._paginator.paginate(**named))
+            self._service,
+            self._operation,
+            lambda **asked: list(self._paginator.paginate(**asked)),
+            **named,
         )
         return answer
 
@@ -179,7 +204,7 @@ class AnyAttributes(dict[str, str]):
 def knows_all(value: Any) -> bool:
     """Whether nothing in a resolved value is unknown."""
     if isinstance(value, str):
-        return MARK not in value
+        return not shapes.is_unknown(value)
     if isinstance(value, dict):
         return all(map(knows_all, value.values()))
     return not isinstance(value, list) or all(map(knows_all, value))

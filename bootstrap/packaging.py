@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 
+#: Files that Node.js functions are in.
+NODE_SUFFIXES = (".js", ".mjs", ".cjs")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MAGIC = re.compile(r"[^A-Za-z0-9_./-]")
 #: What the framework leaves out unless a pattern asks for it.

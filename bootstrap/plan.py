@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionEr
 
 from bootstrap import looking
 from bootstrap.errors import DefinitionError, DeployError
-from bootstrap.looking import AnyAttributes, Looking, StopLookingError, knows_all
+from bootstrap.looking import Answers, AnyAttributes, Looking, StopLookingError, knows_all
 from bootstrap.record import Made
 from bootstrap.removal import can_delete, lost_with
 from bootstrap.services import RESOURCE_TYPES
@@ -168,6 +168,7 @@ class Planner:
         self.before = before
         self.prune = prune
         self.plan = Plan()
+        self._answers = Answers()
         self._assumed: set[str] = set()
         self._recorded: dict[tuple[str, str], list[Made]] = {}
         for made in before:
@@ -188,7 +189,7 @@ class Planner:
             if need not in self._assumed
             and self.plan.steps[need].action in (Action.CREATE, Action.REPLACE)
         ]
-        view = Looking.like(self.context)
+        view = Looking.like(self.context, self._answers)
         try:
             properties = resolve(resource.properties, created, self.context.pseudo)
         except UnknownAttributeError as error:

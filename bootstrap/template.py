@@ -126,7 +126,10 @@ _FORMS = {
     "Fn::Split": "[<separator>, <text>]",
     "Fn::Base64": "text",
     "Fn::GetAZs": "a region, or nothing",
+    "Fn::ImportValue": "the name of another project's export",
 }
+#: What stands before the name of an export among known values.
+IMPORTED = "Fn::ImportValue:"
 
 
 def function_problem(node: Any) -> str | None:
@@ -160,7 +163,7 @@ def _well_formed(function: str, value: Any) -> bool:
             return str(value[0]).isdecimal()
         case "Fn::Split", [str(), str() | dict()]:
             return True
-        case (("Fn::Base64" | "Fn::GetAZs"), str() | dict()):
+        case (("Fn::Base64" | "Fn::GetAZs" | "Fn::ImportValue"), str() | dict()):
             return True
     return False
 
@@ -224,6 +227,8 @@ def resolve(node: Any, created: dict[str, Physical], pseudo: dict[str, str]) -> 
         if key == "Fn::Base64":
             text = str(resolve(value, created, pseudo))
             return base64.b64encode(text.encode()).decode("ascii")
+        if key == "Fn::ImportValue":
+            return pseudo[f"{IMPORTED}{resolve(value, created, pseudo)}"]
         if key == "Fn::GetAZs":
             region = resolve(value, created, pseudo) or pseudo["AWS::Region"]
             return [f"{region}{letter}" for letter in "abc"]

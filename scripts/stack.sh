@@ -21,7 +21,11 @@ if [ "$command" = stop ]; then
     exit 0
 fi
 
-choose
+if [ "$command $(setting RUNTIME)" = "check native" ]; then
+    runtime=native # it needs no stack, and need not ask an engine for one
+else
+    choose
+fi
 case $command in
 runtime)
     printf '%s, because %s\n' "$runtime" "$reason"

@@ -28,6 +28,7 @@ from bootstrap.checks import (
     user_pools,
 )
 from bootstrap.checks.findings import Finding, Hit, Place, Rule, Severity
+from bootstrap.checks.sources import Sources
 from bootstrap.checks.view import View
 from bootstrap.errors import DefinitionError, DefinitionErrors
 from bootstrap.template import Resource, Template
@@ -76,12 +77,13 @@ def examine(template: Template) -> Report:
     """Find everything at once."""
     found: list[Finding] = []
     unusable: set[str] = set()
-    for rule, hit, resource in structure.examine(template):
+    sources = Sources(template.document.root.resolve())
+    for rule, hit, resource in structure.examine(template, sources):
         found.append(_finding(template, rule, hit))
         if resource is not None:
             unusable.add(resource.logical_id)
     usable = {name: one for name, one in template.resources.items() if name not in unusable}
-    view = View(template, usable)
+    view = View(template, usable, sources)
     for rule in RULES.values():
         if rule.find is not None:
             found += [_finding(template, rule, hit) for hit in rule.find(view)]
@@ -127,9 +129,10 @@ def unreadable(error: DefinitionError) -> Report:
     ]
     template = error.template if isinstance(error, DefinitionErrors) else None
     if template is not None:  # what does not depend on the rest
+        sources = Sources(template.document.root.resolve())
         findings += [
             _finding(template, rule, hit)
-            for rule, hit, _ in structure.examine(template)
+            for rule, hit, _ in structure.examine(template, sources)
             if rule in (structure.HANDLER, structure.RESOURCE)
         ]
     findings.sort(key=lambda one: (one.file, one.line, one.column))

@@ -77,11 +77,6 @@ def _annotated(module: Module, annotation: ast.expr | None) -> str:
 
 def _of_self(sources: Sources, module: Module, call: Call, name: str, depth: int) -> str:
     """The service of ``self.<name>``, when every assignment to it says the same."""
-    found = set()
-    for node in ast.walk(module.tree):
-        match node:
-            case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=attr)]) if (
-                attr == name
-            ):
-                found.add(_service(sources, module, call, node.value, depth + 1))
+    values = module.attributes.get(name, ())
+    found = {_service(sources, module, call, value, depth + 1) for value in values}
     return found.pop() if len(found) == 1 else ""

@@ -6,15 +6,16 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from bootstrap.checks.sources import UNPARSABLE, Sources
 from bootstrap.definition.document import Document, KeyPath
 from bootstrap.errors import did_you_mean
-from bootstrap.packaging import picks
+from bootstrap.packaging import NODE_SUFFIXES, picks
 from bootstrap.template import Resource, Template
 
-_SUFFIXES = {"python": (".py",), "nodejs": (".js", ".mjs", ".cjs")}
+_SUFFIXES = {"python": (".py",), "nodejs": NODE_SUFFIXES}
 
 
-def check_function(template: Template, resource: Resource) -> None:
+def check_function(template: Template, resource: Resource, sources: Sources) -> None:
     """Check the handler of a function below ``functions:``; anything else is fine.
 
     Raises:
@@ -22,7 +23,7 @@ def check_function(template: Template, resource: Resource) -> None:
     """
     if resource.type == "AWS::Lambda::Function" and resource.path[0] == "functions":
         wanted = resource.properties
-        if "Archive" in wanted["Code"]:  # made elsewhere
+        if wanted["Code"].keys() & {"Archive", "TypeScript", "Wsgi"}:  # made elsewhere
             return
         check_handler(
             str(resource.path[1]),
@@ -30,12 +31,19 @@ def check_function(template: Template, resource: Resource) -> None:
             wanted["Runtime"],
             wanted["Code"]["Patterns"],
             template.document,
+            sources,
             wanted["Code"].get("Module", ""),
         )
 
 
 def check_handler(
-    key: str, handler: str, runtime: str, patterns: list[str], document: Document, folder: str = ""
+    key: str,
+    handler: str,
+    runtime: str,
+    patterns: list[str],
+    document: Document,
+    sources: Sources,
+    folder: str = "",
 ) -> None:
     """Look for the handler of function ``key`` in its file (AWS Lambda, "Define handler").
 
@@ -58,7 +66,7 @@ def check_handler(
             f"<path of the file without its ending>.<name of the function>.",
             *path,
         )
-    root = document.root.resolve()
+    root = sources.root
     module = f"{folder}/{module}" if folder else module
     files = [root / f"{module}{suffix}" for suffix in suffixes]
     found = next((file for file in files if file.is_file()), None)
@@ -81,8 +89,10 @@ def check_handler(
             "package.individually: true).",
             *path,
         )
-    if found.suffix == ".py" and name not in _names(key, found, place, document, path):
-        names = _names(key, found, place, document, path).names
+    if found.suffix != ".py":
+        return
+    names = _names(key, found, place, document, sources)
+    if not names & {name, "*"}:
         document.fail(
             f"functions.{key}: {place} has no function “{name}” at its top level."
             f"{did_you_mean(name, names)}",
@@ -90,28 +100,17 @@ def check_handler(
         )
 
 
-def _names(key: str, file: Path, place: Path, document: Document, path: KeyPath) -> _Names:
+def _names(key: str, file: Path, place: Path, document: Document, sources: Sources) -> set[str]:
+    """Names that a module has once it was imported."""
     try:
-        tree = ast.parse(file.read_bytes(), filename=str(place))
-    # MemoryError is what CPython raises when source is nested too deeply for its parser.
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return set(_bound(sources.tree(file)))
+    except UNPARSABLE as error:
         line = getattr(error, "lineno", None)
         raise document.error(
             f"functions.{key}: {place}{f':{line}' if line else ''} is not valid Python "
             f"({getattr(error, 'msg', None) or error}).",
-            *path,
+            *("functions", key, "handler"),
         ) from None
-    return _Names(tree)
-
-
-class _Names:
-    """Names that a module has once it was imported."""
-
-    def __init__(self, tree: ast.Module) -> None:
-        self.names = set(_bound(tree))
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.names or "*" in self.names
 
 
 def _bound(node: ast.AST) -> Iterator[str]:

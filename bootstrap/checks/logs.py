@@ -1,6 +1,7 @@
 """Subscription filters: events without end, and filters that are refused.
 
-CloudWatch Logs User Guide, "Log recursion prevention", "CloudWatch Logs quotas".
+CloudWatch Logs User Guide, "Log recursion prevention", "CloudWatch Logs quotas", "Filter pattern
+syntax".
 """
 
 from __future__ import annotations
@@ -76,3 +77,20 @@ def too_many_filters(view: View) -> Iterator[Hit]:
         counts[group] += 1
         if counts[group] > _MOST_FILTERS:
             yield Hit(f"{group} has {counts[group]} filters.", view.at(one, "LogGroupName"))
+
+
+@rule("TS733", Severity.ERROR, mend="Write terms, { $.field = value } or [field, field = value].")
+def refused_pattern(view: View) -> Iterator[Hit]:
+    """CloudWatch Logs refuses the filter pattern."""
+    filters = [one for one in view.of(LOG_FILTER) if one.properties["FilterPattern"]]
+    if not filters:
+        return
+    # The emulator's own reading of them: what is refused here is what it would refuse.
+    from trigger_stack.delivery.logs.filter_pattern import PatternError, compiled
+
+    for one in filters:
+        pattern = one.properties["FilterPattern"]
+        try:
+            compiled(pattern if isinstance(pattern, str) else "")
+        except PatternError as error:
+            yield Hit(f"“{pattern}”: {error}.", view.at(one, "FilterPattern"))

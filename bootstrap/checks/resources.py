@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bootstrap.checks.places import written_at
 from bootstrap.errors import DefinitionErrors, did_you_mean
 from bootstrap.services import RESOURCE_TYPES
 from bootstrap.services.base import Properties, ResourceType
@@ -33,10 +34,11 @@ def check_properties(
     Raises:
         DefinitionErrors: each with the line of the property.
     """
+    whole = (*resource.path, "Properties")
     problems = [
         template.document.error(
             f"{resource.logical_id} ({resource.type}): {problem.message}",
-            *(*resource.path, "Properties", *problem.path),
+            *(written_at(template.document, resource, *problem.path) if problem.path else whole),
         )
         for problem in kind.problems(properties)
     ]

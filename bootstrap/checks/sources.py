@@ -16,6 +16,8 @@ from bootstrap.template import Resource
 
 _MAX_BYTES = 1_000_000
 _MAX_MODULES = 500
+#: What a file raises that is no Python.
+UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 type Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -94,6 +96,7 @@ class Module:
         values: the names that one assignment at the top level binds, with what they are bound to.
         imports: the names that are imported, as module and name in it (none for a whole module).
         variables: any name that is assigned anywhere, with what it was assigned last.
+        attributes: the names that are assigned to as ``self.<name>``, with all that they are.
     """
 
     file: Path
@@ -104,6 +107,7 @@ class Module:
     names: set[str] = field(default_factory=set)
     values: dict[str, ast.expr] = field(default_factory=dict)
     variables: dict[str, ast.expr] = field(default_factory=dict)
+    attributes: dict[str, list[ast.expr]] = field(default_factory=dict)
     imports: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     typing_imports: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
@@ -155,6 +159,10 @@ class _Reader:
                         self.module.names.add(name)
                     case ast.Assign(targets=[ast.Name(id=name)], value=value):
                         self.module.variables[name] = value
+                    case ast.Assign(
+                        targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)], value=value
+                    ):
+                        self.module.attributes.setdefault(name, []).append(value)
                     case ast.Import() | ast.ImportFrom():
                         self.imports(child, typing_only=typing_only)
                     case ast.Call(func=ast.Attribute(attr=method, value=receiver)):
@@ -210,6 +218,7 @@ class Sources:
         self._modules: dict[Path, Module | None] = {}
         self._code: dict[str, Code] = {}
         self._files: dict[str, Path | None] = {}
+        self._trees: dict[Path, ast.Module | Exception] = {}
         self._here: dict[str, bool] = {}
 
     def code(self, function: Resource) -> Code:
@@ -281,6 +290,24 @@ class Sources:
             self._modules[file] = self._read(file)
         return self._modules[file]
 
+    def tree(self, file: Path) -> ast.Module:
+        """The syntax tree of a file.
+
+        Raises:
+            OSError: it cannot be read.
+            SyntaxError, ValueError, RecursionError, MemoryError: it is no Python; the last is what
+                CPython raises when source is nested too deeply for its parser.
+        """
+        if file not in self._trees:
+            try:
+                self._trees[file] = ast.parse(file.read_bytes())
+            except UNPARSABLE as error:
+                self._trees[file] = error
+        found = self._trees[file]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
     def _read(self, file: Path) -> Module | None:
         try:
             content = file.read_bytes()
@@ -290,11 +317,10 @@ class Sources:
                 file,
                 file.relative_to(self.root).as_posix(),
                 content.decode(errors="replace"),
-                ast.parse(content),
+                self.tree(file),
             )
             _Reader(module).read()
-        # MemoryError is what CPython raises when source is nested too deeply for its parser.
-        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        except (OSError, *UNPARSABLE):
             return None
         return module
 

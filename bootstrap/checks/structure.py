@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from bootstrap.checks import handlers, resources
 from bootstrap.checks.findings import Hit, Rule, Severity
+from bootstrap.checks.sources import Sources
 from bootstrap.definition.document import KeyPath
 from bootstrap.errors import DefinitionError
 from bootstrap.template import Resource, Template
@@ -43,14 +44,14 @@ OTHERWISE = Rule(
 RULES = (DEFINITION, HANDLER, RESOURCE, REFERENCE, OTHERWISE)
 
 
-def examine(template: Template) -> Iterator[tuple[Rule, Hit, Resource | None]]:
+def examine(template: Template, sources: Sources) -> Iterator[tuple[Rule, Hit, Resource | None]]:
     """Everything that is wrong, each with its rule, and the resource that cannot be looked at."""
     for resource in template.resources.values():
         if problems := _problems(resources.check_resource, template, resource):
             for problem in problems:
                 yield RESOURCE, problem, resource
         else:
-            for problem in _problems(handlers.check_function, template, resource):
+            for problem in _problems(handlers.check_function, template, resource, sources):
                 yield HANDLER, problem, None
     for note in template.document.notes:
         name = ".".join(str(part) for part in note.path)
@@ -66,11 +67,9 @@ def examine(template: Template) -> Iterator[tuple[Rule, Hit, Resource | None]]:
             yield REFERENCE, _hit(error, error.path), None
 
 
-def _problems(
-    check: Callable[[Template, Resource], None], template: Template, resource: Resource
-) -> list[Hit]:
+def _problems[**P](check: Callable[P, None], *given: P.args, **named: P.kwargs) -> list[Hit]:
     try:
-        check(template, resource)
+        check(*given, **named)
     except DefinitionError as error:
         return [_hit(one, one.path) for one in error.errors]
     return []

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from bootstrap.checks.findings import Place
+from bootstrap.checks.places import written_at
 from bootstrap.checks.sources import Call, Sources, environment_name, parameters
 from bootstrap.definition.document import Document, KeyPath
 from bootstrap.template import Resource, Template
@@ -60,33 +61,6 @@ _ARN_TYPES = {
     "arn:*:kinesis": "AWS::Kinesis::Stream",
     "arn:*:dynamodb": "AWS::DynamoDB::Table",
     "arn:*:s3": BUCKET,
-}
-#: How the properties of a trigger's resources are written in the file, longest first.
-_WRITTEN: dict[KeyPath, KeyPath] = {
-    ("Targets", 0, "InputTransformer", "InputTemplate"): ("inputTransformer", "inputTemplate"),
-    ("Targets", 0, "InputTransformer"): ("inputTransformer",),
-    ("Targets", 0, "DeadLetterConfig"): ("deadLetterQueueArn",),
-    ("Targets", 0, "RetryPolicy", "MaximumRetryAttempts"): ("retryPolicy", "maximumRetryAttempts"),
-    ("Targets", 0): (),
-    ("DestinationConfig", "OnFailure"): ("destinations", "onFailure"),
-    ("DestinationConfig", "OnSuccess"): ("destinations", "onSuccess"),
-    ("Environment", "Variables"): ("environment",),
-    ("BatchSize",): ("batchSize",),
-    ("Enabled",): ("enabled",),
-    ("State",): ("enabled",),
-    ("EventSourceArn",): ("arn",),
-    ("FunctionResponseTypes",): ("functionResponseType",),
-    ("FilterCriteria",): ("filterPatterns",),
-    ("MaximumRetryAttempts",): ("maximumRetryAttempts",),
-    ("EventPattern",): ("pattern",),
-    ("EventBusName",): ("eventBus",),
-    ("ScheduleExpression",): ("schedule",),
-    ("ScheduleExpressionTimezone",): ("timezone",),
-    ("RedrivePolicy",): ("redrivePolicy",),
-    ("Timeout",): ("timeout",),
-    ("FilterPattern",): ("filter",),
-    ("LogGroupName",): ("logGroup",),
-    ("ReservedConcurrentExecutions",): ("reservedConcurrency",),
 }
 _SUB = re.compile(r"\$\{([^}!]+)\}")
 
@@ -202,12 +176,14 @@ def within(value: Any, *keys: str) -> Any:
 class View:
     """A template, with the questions that rules ask about it."""
 
-    def __init__(self, template: Template, resources: dict[str, Resource]) -> None:
+    def __init__(
+        self, template: Template, resources: dict[str, Resource], sources: Sources
+    ) -> None:
         """Look at ``resources``: those of the template whose properties have the right shapes."""
         self.template = template
         self.document: Document = template.document
         self.resources = resources
-        self.sources = Sources(self.document.root.resolve())
+        self.sources = sources
         self._named = {
             (resource.type, name): resource
             for resource in resources.values()
@@ -273,19 +249,7 @@ class View:
 
     def at(self, resource: Resource, *keys: str | int) -> KeyPath:
         """Where a property of a resource is written; what has no place of its own is its owner."""
-        path: KeyPath = (*resource.path, "Properties", *keys)
-        if resource.path[:1] != ("resources",):
-            rest: KeyPath = keys
-            for length in range(len(keys), 0, -1):
-                if (written := _WRITTEN.get(keys[:length])) is not None:
-                    rest = (*written, *keys[length:])
-                    break
-            path = (*resource.path, *rest)
-        least = len(resource.path) + (path[: len(resource.path) + 1][-1:] == ("Properties",))
-        for length in range(len(path), least, -1):
-            if path[:length] in self.document.lines:
-                return path[:length]
-        return resource.path
+        return written_at(self.document, resource, *keys)
 
     def written(self, path: KeyPath) -> Any:
         """What stands at a path of the file, variables resolved; None for what is not there."""
@@ -360,11 +324,7 @@ class View:
                 at = self.at(subscription, "Endpoint")
                 yield Invocation(function, subscription, at, "sns.amazonaws.com")
         yield from self._invocations_of_topics()
-        for bucket in self.of(BUCKET):
-            for index, body in enumerate(notifications(bucket)):
-                if function := self.function(body.get("Function")):
-                    at = self.notification_at(bucket, index)
-                    yield Invocation(function, bucket, at, "s3.amazonaws.com")
+        yield from self._invocations_of_buckets()
         for config in (*self.of(INVOKE_CONFIG), *self.of(MAPPING)):
             for name in ("OnSuccess", "OnFailure"):
                 value = within(config.properties, "DestinationConfig", name, "Destination")
@@ -379,6 +339,17 @@ class View:
 
         yield from self._invocations_by_pipes_and_logs()
         yield from self._invocations_by_code()
+
+    def _invocations_of_buckets(self) -> Iterator[Invocation]:
+        for bucket in self.of(BUCKET):
+            for index, body in enumerate(notifications(bucket)):
+                if function := self.function(body.get("Function")):
+                    at = self.notification_at(bucket, index)
+                    yield Invocation(function, bucket, at, "s3.amazonaws.com")
+        for added in self.of("Custom::S3"):
+            if function := self.called(FUNCTION, str(added.properties["FunctionName"])):
+                # With it comes the bucket's permission.
+                yield Invocation(function, added, added.path, None)
 
     @cached_property
     def mail_actions(self) -> list[MailAction]:
@@ -485,9 +456,14 @@ class View:
         )
 
     def on_failure(self, function: Resource) -> Any:
-        """The on-failure destination of a function's asynchronous invocations, or None."""
+        """Where a function's asynchronous invocations end that failed, or None.
+
+        Its on-failure destination, else its dead-letter queue.
+        """
         config = self.invoke_config(function)
-        return config and within(config.properties, "DestinationConfig", "OnFailure", "Destination")
+        keys = ("DestinationConfig", "OnFailure", "Destination")
+        destination = config and within(config.properties, *keys)
+        return destination or within(function.properties, "DeadLetterConfig", "TargetArn")
 
     def bus(self, value: Any) -> str:
         """A bus, as text that equal buses share: the logical id of an own one, or its name."""

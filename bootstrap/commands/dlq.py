@@ -124,19 +124,45 @@ def _waiting(sqs: Any, url: str) -> bool:
 
 
 def _connected(settings: Settings) -> dict[str, str]:
-    try:
+    with _answering(settings):
         return dead_letter_queues(settings)
+
+
+def _named(settings: Settings, sqs: Any, name: str) -> dict[str, str]:
+    with _answering(settings):
+        queue = found(
+            partial(sqs.get_queue_url, QueueName=name),
+            "AWS.SimpleQueueService.NonExistentQueue",
+            "QueueDoesNotExist",
+        )
+    if queue is None:
+        raise WrongUseError(f"QUEUE={name}: no such queue. make dlq shows all dead-letter queues.")
+    return {name: queue["QueueUrl"]}
+
+
+@contextmanager
+def _answering(settings: Settings) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise DeployError(
             f"Nothing answers at {settings.endpoint_url}. Start the stack with: make up."
         ) from error
 
 
-def show() -> None:
-    """Print every dead letter: where it lies, what failed, why, and the payload."""
+def show(queue: str | None = None) -> None:
+    """Print every dead letter: where it lies, what failed, why, and the payload.
+
+    Args:
+        queue: Name of the queue to look into; all dead-letter queues by default.
+
+    Raises:
+        WrongUseError: There is no queue of this name.
+        DeployError: Nothing answers.
+    """
     settings = Settings.from_environment()
-    queues = _connected(settings)
     sqs = settings.client("sqs")
+    queues = _named(settings, sqs, queue) if queue else _connected(settings)
     total = 0
     for name, url in queues.items():
         with _received(sqs, url) as messages:
@@ -146,7 +172,9 @@ def show() -> None:
                 out.print(f"[bold]{name}[/]  {escape(letter.origin)}: {escape(letter.reason)}")
                 out.print(f"    {_short(letter.payload)}", markup=False)
     if not total:
-        out.print(f"all {len(queues)} dead-letter queues are empty")
+        out.print(
+            f"{queue} is empty" if queue else f"all {len(queues)} dead-letter queues are empty"
+        )
         return
     letters = "dead letter" if total == 1 else "dead letters"
     out.print(f"{total} {letters}. Send them back with: make redrive QUEUE=<queue>")

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
+
+from bootstrap.commands import table
 from bootstrap.commands.load import load_template
 from bootstrap.commands.status import triggers
 from bootstrap.console import out
-from bootstrap.definition.model import parse_service
+from bootstrap.definition import naming
+from bootstrap.definition.events.base import ANY_BODY
+from bootstrap.definition.model import Service, parse_service
+from bootstrap.definition.sample_event import item_of, sample_of
 from bootstrap.errors import WrongUseError
 from bootstrap.services.base import found
 from bootstrap.settings import Settings
@@ -19,6 +27,11 @@ from bootstrap.settings import Settings
 _STREAM = "fire-log"
 #: An application may have many log groups.
 _SHOWN = 20
+#: What the brand platform's pipe makes an event of.
+_BRAND_LIMIT = (
+    '{"brandId": "acme", "limitReached": true, "reachedAt": "2026-01-31T12:00:00Z",'
+    ' "notifyEmail": "you@acme.example"}'
+)
 
 
 def trigger(file: Path, number: int | None) -> None:
@@ -33,7 +46,8 @@ def trigger(file: Path, number: int | None) -> None:
     """
     template = load_template(file)
     service = parse_service(template.document)
-    known = triggers(service, Settings.from_environment(template.region))
+    settings = Settings.from_environment(template.region)
+    known = [*triggers(service, settings), *_of_resources(service), *_of_schedules(settings)]
     if number is None:
         for index, (name, words, command) in enumerate(known, 1):
             out.print(f"{index:>3}  {name} ({words})\n     {command}", markup=False)
@@ -47,6 +61,52 @@ def trigger(file: Path, number: int | None) -> None:
     if command.startswith("(") or "…" in command or "<" in command:
         raise WrongUseError(f"{name} ({words}) cannot be fired by one command: {command}")
     out.print(command, markup=False, soft_wrap=True, highlight=False)
+
+
+def _of_resources(service: Service) -> Iterator[tuple[str, str, str]]:
+    """The triggers that are resources of the file: the framework has no event type for them."""
+    for logical_id, resource in service.resources.Resources.items():
+        properties = resource.get("Properties") or {}
+        name = properties.get("Name")
+        if not isinstance(name, str):
+            name = naming.generated(service.service, logical_id)
+        match resource.get("Type"):
+            case "AWS::Pipes::Pipe":
+                body = f" BODY='{_BRAND_LIMIT}'" if name == "brand-usage-limits" else ""
+                yield f"pipe {name}", "its source", f"make fire-pipe PIPE={name}{body}"
+            case "AWS::Scheduler::Schedule":
+                words = f"schedule {properties.get('ScheduleExpression')}"
+                yield f"schedule {name}", words, f"make fire-schedule RULE={name}"
+            case "AWS::SES::ReceiptRule":
+                rule = properties.get("Rule") or {}
+                recipients = [one for one in rule.get("Recipients") or [] if isinstance(one, str)]
+                to = _address(recipients[0]) if recipients else ""
+                # The sample is to an address with a label, which the brand platform needs.
+                to = "" if to == "logo@brand-platform.example" else to and f" TO={to}"
+                words = f"mail to {', '.join(recipients) or 'every address'}"
+                rule_name = rule.get("Name", logical_id)
+                yield f"receipt rule {rule_name}", words, f"make mail-in FILE=samples/logo.eml{to}"
+
+
+def _address(recipient: str) -> str:
+    """An address that a recipient condition is for: itself, or one of the domain."""
+    domain = recipient if not recipient.startswith(".") else f"www{recipient}"
+    return recipient if "@" in recipient else f"fire@{domain}"
+
+
+def _of_schedules(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Schedules that functions of the running stack made: the first of each function."""
+    shown = set()
+    try:
+        pages = settings.client("scheduler").get_paginator("list_schedules").paginate()
+        for one in (schedule for page in pages for schedule in page["Schedules"]):
+            name = one["Target"]["Arn"].split(":function:")[-1]
+            if name not in shown and one["GroupName"] != "default":
+                shown.add(name)
+                rule = f"{one['GroupName']}/{one['Name']}"
+                yield name, f"schedule {rule}", f"make fire-schedule RULE={rule}"
+    except (EndpointConnectionError, ConnectionClosedError):
+        return  # nothing runs: they come with it
 
 
 def log_line(group: str, message: str) -> None:
@@ -89,10 +149,11 @@ def pipe(name: str, body: str) -> None:
 
     Args:
         name: of the pipe.
-        body: the body of a message, or the data of a record.
+        body: the body of a message, the data of a record, or attributes of an item of a table,
+            in DynamoDB's JSON; ``{}`` is what the pipe's filter asks for.
 
     Raises:
-        WrongUseError: there is no such pipe, or its source takes no events.
+        WrongUseError: there is no such pipe, or the table does not take the item.
     """
     settings = Settings.from_environment()
     pipes = settings.client("pipes")
@@ -106,6 +167,8 @@ def pipe(name: str, body: str) -> None:
             f"PIPE={name}: no such pipe. There are: {', '.join(names[:_SHOWN]) or 'none'}."
         )
     source = described["Source"]
+    if body == ANY_BODY:
+        body = _wanted(described)
     if ":sqs:" in source:
         event = _send(settings.client("sqs"), source.rpartition(":")[2], body)
     elif ":kinesis:" in source:
@@ -114,9 +177,27 @@ def pipe(name: str, body: str) -> None:
         )
         event = f"record {answer['SequenceNumber']}"
     else:
-        raise WrongUseError(f"PIPE={name}: its source is the table of {source}: change an item.")
+        event = _change(source, body)
     state = "" if described["CurrentState"] == "RUNNING" else f" ({described['CurrentState']})"
     out.print(f"{name}{state}: {event} put into {source}", markup=False)
+
+
+def _wanted(pipe: dict[str, Any]) -> str:
+    """What the first filter of a pipe asks for: of an item, a message or a record."""
+    filters = pipe.get("SourceParameters", {}).get("FilterCriteria", {}).get("Filters", [])
+    patterns = [json.loads(one["Pattern"]) for one in filters]
+    if ":dynamodb:" in pipe["Source"]:
+        return json.dumps(item_of(patterns))
+    wanted = sample_of(patterns[0]) if patterns else {}
+    body = wanted.get("body", wanted.get("data", {}))
+    return body if isinstance(body, str) else json.dumps(body)
+
+
+def _change(source: str, item: str) -> str:
+    """Change an item of the table whose stream is a pipe's source."""
+    name = source.split(":table/")[1].partition("/")[0]
+    table.fire(name, item)
+    return f"changes of an item of {name}"
 
 
 def _send(sqs: Any, queue: str, body: str) -> str:

@@ -7,6 +7,8 @@ through CloudFormation needs (its bucket, and versions that nothing uses); a tes
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from bootstrap.definition import naming
@@ -15,8 +17,18 @@ from bootstrap.definition.events import EVENT_TYPES
 from bootstrap.definition.model import Function, Service, collect_service, known_runtimes
 from bootstrap.definition.requirements import LAYER_ID, PLUGIN, PythonRequirements
 from bootstrap.errors import did_you_mean
+from bootstrap.packaging import NODE_SUFFIXES
+from bootstrap.services.exports import EXPORT
 from bootstrap.services.shapes import is_function
 from bootstrap.template import Resource, Template
+from bootstrap.typescript import source_of
+
+#: The runtimes that the engine has.
+_RUN_HERE = ("python3", "nodejs", "provided")
+_OTHER_RUNTIMES = {
+    "go1.x": " AWS no longer has it, either: build a program of the name bootstrap, and write"
+    " provided.al2023."
+}
 
 
 def compile_template(document: Document) -> Template:
@@ -50,8 +62,26 @@ def compile_template(document: Document) -> Template:
             _compile_function(key, function, service, template, packages)
     _compile_triggers(service, template)
     _compile_resources(service, template)
+    for logical_id, change in service.resources.extensions.items():
+        with document.collecting():
+            _extend(logical_id, change, template)
+    for name, body in service.resources.Outputs.items():
+        with document.collecting():
+            _compile_export(name, body, template)
     document.refuse(template)
     return template
+
+
+def _compile_export(name: str, body: Any, template: Template) -> None:
+    """An output that other projects import (CloudFormation, "Fn::ImportValue")."""
+    if not isinstance(body, dict) or "Export" not in body:
+        return
+    path = ("resources", "Outputs", name)
+    export = body["Export"]
+    if not isinstance(export, dict) or "Name" not in export or "Value" not in body:
+        template.document.fail(f"{name}: Export takes a Name, and the output a Value.", *path)
+    properties = {"Name": export["Name"], "Value": body["Value"]}
+    template.add(Resource(f"{name}Export", EXPORT, properties, path))
 
 
 def _compile_triggers(service: Service, template: Template) -> None:
@@ -98,9 +128,11 @@ def _compile_layer(key: str, service: Service, template: Template) -> None:
 
 def _role(service: Service) -> Resource:
     # One pattern covers the functions that are named after the service and the stage.
-    names = [function.name for function in service.functions.values() if function.name]
-    if len(names) < len(service.functions):
-        names.append(f"{service.service}-{service.provider.stage}*")
+    prefix = f"{service.service}-{service.provider.stage}"
+    every = [service.function_name(key) for key in service.functions]
+    names = [name for name in every if not name.startswith(prefix)]
+    if len(names) < len(every):
+        names.append(f"{prefix}*")
     logs = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/"
     statements: list[dict[str, Any]] = [
         {
@@ -116,8 +148,11 @@ def _role(service: Service) -> Resource:
         *service.provider.iam.role.statements,
     ]
     for key, function in service.functions.items():
+        if isinstance(function.onError, str):
+            allowed = {"Effect": "Allow", "Action": ["sns:Publish"], "Resource": [function.onError]}
+            statements.append(allowed)
         if function.destinations:
-            statements += function.destinations.role_statements()
+            statements += function.destinations.role_statements(service.function_name)
         for event_type in EVENT_TYPES.values():
             own = [t for t in service.triggers if t.key == key and t.type is event_type]
             statements += event_type.role_statements(own)
@@ -153,6 +188,29 @@ def _role(service: Service) -> Resource:
     return Resource(naming.ROLE_ID, "AWS::IAM::Role", properties, ("provider", "iam"))
 
 
+def _runtime(key: str, function: Function, service: Service, document: Document) -> str:
+    """The runtime of a function, which AWS and the engine have."""
+    path = ("functions", key)
+    runtime = function.runtime or service.provider.runtime
+    if runtime is None:
+        document.fail(f"functions.{key}: runtime is missing: set provider.runtime.", *path)
+    owner = (*path, "runtime") if function.runtime else ("provider", "runtime")
+    if runtime not in known_runtimes():
+        families = [r for r in known_runtimes() if r.startswith(_RUN_HERE)]
+        document.fail(
+            f"{'.'.join(owner[:2])}: “{runtime}” is not a Lambda runtime. "
+            f"Known: {', '.join(families)}.{did_you_mean(runtime, families)}",
+            *owner,
+        )
+    if not runtime.startswith(_RUN_HERE):
+        document.fail(
+            f"functions.{key}: the runtime {runtime} is not run here: python3.*, nodejs*.x and"
+            f" provided* are.{_OTHER_RUNTIMES.get(runtime, '')}",
+            *owner,
+        )
+    return runtime
+
+
 def _compile_function(
     key: str,
     function: Function,
@@ -162,19 +220,9 @@ def _compile_function(
 ) -> None:
     path = ("functions", key)
     provider = service.provider
-    runtime = function.runtime or provider.runtime
-    if runtime is None:
-        template.document.fail(f"functions.{key}: runtime is missing: set provider.runtime.", *path)
-    if runtime not in known_runtimes():
-        owner = (*path, "runtime") if function.runtime else ("provider", "runtime")
-        families = [r for r in known_runtimes() if r.startswith(("python3", "nodejs", "provided"))]
-        template.document.fail(
-            f"{'.'.join(owner[:2])}: “{runtime}” is not a Lambda runtime. "
-            f"Known: {', '.join(families)}.{did_you_mean(runtime, families)}",
-            *owner,
-        )
+    runtime = _runtime(key, function, service, template.document)
     name = service.function_name(key)
-    log_group = provider.log_group(f"/aws/lambda/{name}")
+    log_group = provider.log_group(f"/aws/lambda/{name}", function.logRetentionInDays)
     template.add(Resource(naming.log_group_id(key), "AWS::Logs::LogGroup", log_group, path))
 
     properties: dict[str, Any] = {
@@ -191,10 +239,12 @@ def _compile_function(
         properties["Environment"] = {"Variables": variables}
     if function.description:
         properties["Description"] = function.description
-    if function.layers:
+    if "layers" in function.model_fields_set:
         properties["Layers"] = function.layers
-    if provider.architecture:
-        properties["Architectures"] = [provider.architecture]
+    if architecture := function.architecture or provider.architecture:
+        properties["Architectures"] = [architecture]
+    if function.onError is not None:
+        properties["DeadLetterConfig"] = {"TargetArn": function.onError}
     if function.ephemeralStorageSize:
         properties["EphemeralStorage"] = {"Size": function.ephemeralStorageSize}
     if function.reservedConcurrency is not None:
@@ -236,6 +286,12 @@ def _code(
         runtime = function.runtime or service.provider.runtime or ""
         if source := packages.of_function(runtime, module, function.vendor):
             code["Requirements"] = source
+        if application := packages.application(function.handler):
+            code["Wsgi"] = application
+        if runtime.startswith("nodejs") and (script := _typescript(root, function.handler)):
+            code["TypeScript"] = script
+            said = f"{script} is bundled with esbuild; with what package.patterns name beside it"
+            template.document.note(said, "functions", key, "handler")
         return code
     if not (root / artifact).is_file():
         path = ("functions", key, "package") if own else ("package",)
@@ -243,6 +299,14 @@ def _code(
             f"functions.{key}: there is no {artifact}. Build it before.", *path, "artifact"
         )
     return {"Archive": str(root / artifact)}
+
+
+def _typescript(root: Path, handler: str) -> str | None:
+    """The TypeScript file of a handler that has no JavaScript beside it."""
+    module = handler.rpartition(".")[0]
+    if not module or any((root / f"{module}{suffix}").is_file() for suffix in NODE_SUFFIXES):
+        return None
+    return source_of(root, module)
 
 
 def _module(
@@ -324,7 +388,8 @@ def _compile_resource(
     service: Service,
     template: Template,
 ) -> None:
-    kind, properties = body.get("Type"), body.get("Properties", {})
+    made = template.resources.get(logical_id)
+    kind, properties = body.get("Type", made and made.type), body.get("Properties", {})
     if not isinstance(kind, str) or not isinstance(properties, dict):
         template.document.fail(
             f"{logical_id} needs a Type (text) and Properties (a mapping).", *path
@@ -341,21 +406,54 @@ def _compile_resource(
             *path,
             "DependsOn",
         )
-    named = {**_generated_name(logical_id, kind, properties, service), **properties}
-    made = template.resources.get(logical_id)
-    if made is not None and made.type == kind and _may_merge(kind):
+    if made is not None and made.type == kind:
         del template.resources[logical_id]
-        named = _merged(made.properties, named)
+        named = _merged(made.properties, properties)
         depends = [*made.depends_on, *depends]
+    else:
+        named = {**_generated_name(logical_id, kind, properties, service), **properties}
     template.add(Resource(logical_id, kind, named, path, tuple(depends)))
 
 
-def _may_merge(kind: str) -> bool:
-    return any(kind in event_type.merged for event_type in EVENT_TYPES.values())
+#: What ``extensions`` may change beside ``Properties`` and ``DependsOn``, and what the bootstrap
+#: leaves to CloudFormation.
+_LEFT_ALONE = (
+    *("CreationPolicy", "DeletionPolicy", "Metadata", "UpdatePolicy", "UpdateReplacePolicy"),
+)
+
+
+def _extend(logical_id: str, change: dict[str, Any], template: Template) -> None:
+    """Change a resource that the triggers make (guide, "Override AWS CloudFormation resource")."""
+    document, path = template.document, ("resources", "extensions", logical_id)
+    made = template.resources.get(logical_id)
+    if made is None:
+        document.fail(
+            f"resources.extensions.{logical_id}: there is no such resource. There is:"
+            f" {', '.join(sorted(template.resources))}."
+            f"{did_you_mean(logical_id, template.resources)}",
+            *path,
+        )
+    properties, depends = made.properties, made.depends_on
+    for name, value in change.items():
+        if name == "Properties" and isinstance(value, dict):
+            properties = {**properties, **value}
+        elif name == "DependsOn":
+            depends = (*depends, *([value] if isinstance(value, str) else value))
+        elif name not in _LEFT_ALONE:
+            supported = ", ".join(("Properties", "DependsOn", *_LEFT_ALONE))
+            document.fail(
+                f"resources.extensions.{logical_id}.{name} is not supported here. Supported:"
+                f" {supported}.{did_you_mean(name, supported.split(', '))}",
+                *(*path, name),
+            )
+    template.resources[logical_id] = replace(made, properties=properties, depends_on=depends)
 
 
 def _merged(made: Any, described: Any) -> Any:
     """What triggers made, with what the file says of it, which counts more."""
+    if isinstance(made, list) and isinstance(described, list):
+        both = [_merged(old, new) for old, new in zip(made, described, strict=False)]
+        return [*both, *made[len(both) :], *described[len(both) :]]
     if not isinstance(made, dict) or not isinstance(described, dict) or is_function(described):
         return described
     return {

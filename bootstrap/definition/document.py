@@ -9,12 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.reader import ReaderError
-from ruamel.yaml.scanner import Scanner
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from bootstrap.definition.yaml_nodes import (
+    MAX_DEPTH,
+    TAGS,
+    MistakeError,
+    boolean,
+    compose,
+    fraction,
+    whole,
+)
 from bootstrap.errors import DefinitionError, DefinitionErrors, did_you_mean
 
 type KeyPath = tuple[str | int, ...]
@@ -41,8 +46,6 @@ INTRINSIC_TAGS = {
     "!Transform": "Fn::Transform",
 }
 
-_YAML = "tag:yaml.org,2002:"
-_MAX_DEPTH = 64
 #: A few aliases of aliases can ask for more values than memory holds.
 _MAX_VALUES = 200_000
 #: Python cannot write very long numbers as text, which a sentence about one needs.
@@ -162,26 +165,6 @@ class Document:
         )
 
 
-class _ShallowScanner(Scanner):
-    """Refuses deep nesting before it costs anything: looking ahead in it takes quadratic time."""
-
-    def fetch_flow_collection_start(self, *arguments: Any, **named: Any) -> None:
-        super().fetch_flow_collection_start(*arguments, **named)
-        self._check_depth(len(self.flow_context))
-
-    def add_indent(self, column: int) -> bool:
-        added = bool(super().add_indent(column))
-        self._check_depth(len(self.indents))
-        return added
-
-    def _check_depth(self, depth: int) -> None:
-        if depth > _MAX_DEPTH:
-            raise MarkedYAMLError(problem="it is nested too deeply", problem_mark=self.mark())
-
-    def mark(self) -> Any:
-        return self.reader.get_mark()
-
-
 def load_document(path: Path) -> Document:
     """Read ``path``.
 
@@ -202,10 +185,10 @@ def load_document(path: Path) -> Document:
     except UnicodeDecodeError as error:
         document.fail(f"is not UTF-8 text ({error.reason} at byte {error.start}).")
     document.text = text
-    reader, root = _compose(document, text)
-    if not isinstance(root, MappingNode) or root.tag != f"{_YAML}map":
+    root = _compose(document, text)
+    if not isinstance(root, MappingNode) or root.tag != f"{TAGS}map":
         document.fail("must be a mapping with the keys service, provider, functions, resources.")
-    document.data = _Values(document, reader).mapping(root, (), 0)
+    document.data = _Values(document).mapping(root, (), 0)
     return document
 
 
@@ -216,37 +199,22 @@ def load_value(path: Path, text: str) -> Any:
         DefinitionError: not YAML.
     """
     document = Document(path=path, data={})
-    reader, root = _compose(document, text)
-    return None if root is None else _Values(document, reader).value(root, (), 0)
+    root = _compose(document, text)
+    return None if root is None else _Values(document).value(root, (), 0)
 
 
-def _compose(document: Document, text: str) -> tuple[YAML, Node | None]:
-    path = document.path
-    reader = YAML(typ="safe", pure=True)
-    reader.Scanner = _ShallowScanner
+def _compose(document: Document, text: str) -> Node | None:
     try:
-        return reader, reader.compose(text)
-    except ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        column = error.position - text.rfind("\n", 0, error.position)
+        return compose(text)
+    except MistakeError as mistake:
+        line, column = mistake.line, mistake.column
+        shown = _excerpt(text, line, column) if line and column else ""
         raise DefinitionError(
-            f"is not valid YAML: the character {error.character!r} is not allowed."
-            f"{_excerpt(text, line, column)}",
-            file=path.name,
+            f"is not valid YAML: {mistake.what}.{shown}",
+            file=document.path.name,
             line=line,
             column=column,
         ) from None
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        shown = _excerpt(text, mark.line + 1, mark.column + 1) if mark else ""
-        raise DefinitionError(
-            f"is not valid YAML: {error.problem or error.context}.{shown}",
-            file=path.name,
-            line=mark.line + 1 if mark else None,
-            column=mark.column + 1 if mark else None,
-        ) from None
-    except (YAMLError, ValueError, RecursionError) as error:
-        document.fail(f"is not valid YAML: {error}.")
 
 
 def _excerpt(text: str, line: int, column: int) -> str:
@@ -263,15 +231,14 @@ def _excerpt(text: str, line: int, column: int) -> str:
 class _Values:
     """From YAML's node graph to plain data, remembering lines on the way."""
 
-    def __init__(self, document: Document, reader: YAML) -> None:
+    def __init__(self, document: Document) -> None:
         self.document = document
-        self.construct = reader.constructor
         self.count = 0
         self.open: set[int] = set()
 
     def value(self, node: Node, path: KeyPath, depth: int) -> Any:
         self.count += 1
-        if depth > _MAX_DEPTH:
+        if depth > MAX_DEPTH:
             self.document.fail("is nested too deeply.", *path)
         if self.count > _MAX_VALUES:
             self.document.fail(f"the aliases expand to over {_MAX_VALUES} values.", *path)
@@ -279,7 +246,7 @@ class _Values:
             self.document.fail("is an alias that contains itself.", *path)
         self.open.add(id(node))
         try:
-            if _tag(node).startswith("!"):
+            if node.tag.startswith("!"):
                 return self.intrinsic(node, path, depth)
             return self.plain(node, path, depth)
         finally:
@@ -307,9 +274,9 @@ class _Values:
         self, node: MappingNode, path: KeyPath, depth: int
     ) -> Iterator[tuple[str, tuple[Node, Node]]]:
         """Every key with its node and value; merged keys (``<<``) first, so that own keys win."""
-        merged = [v for key, v in node.value if key.tag == f"{_YAML}merge"]
-        own = [(key, v) for key, v in node.value if key.tag != f"{_YAML}merge"]
-        if depth > _MAX_DEPTH:
+        merged = [v for key, v in node.value if key.tag == f"{TAGS}merge"]
+        own = [(key, v) for key, v in node.value if key.tag != f"{TAGS}merge"]
+        if depth > MAX_DEPTH:
             self.document.fail("is nested too deeply (a merge of itself?).", *path)
         for source in merged:
             sources = source.value if isinstance(source, SequenceNode) else [source]
@@ -321,7 +288,7 @@ class _Values:
         seen: dict[str, int] = {}
         for key, value in own:
             line = key.start_mark.line + 1
-            if not isinstance(key, ScalarNode) or _tag(key).startswith("!"):
+            if not isinstance(key, ScalarNode) or key.tag.startswith("!"):
                 self.document.lines[(*path, "?")] = line
                 self.document.fail("a key must be plain text.", *path, "?")
             name = str(key.value)
@@ -336,23 +303,23 @@ class _Values:
             yield name, (key, value)
 
     def scalar(self, node: ScalarNode, path: KeyPath) -> Any:
-        kind = _tag(node).removeprefix(_YAML)
+        kind = node.tag.removeprefix(TAGS)
         if kind in ("str", "timestamp"):  # CloudFormation's versions look like dates, and are text
             return str(node.value)
         if kind == "null":
             return None
         try:
             if kind == "bool":
-                return bool(self.construct.construct_yaml_bool(node))
+                return boolean(node.value)
             if kind == "int":
-                whole = int(self.construct.construct_yaml_int(node))
-                if whole.bit_length() <= _MAX_BITS:
-                    return whole
-            if kind == "float":
-                number = float(self.construct.construct_yaml_float(node))
-                if math.isfinite(number):
+                number = whole(node.value)
+                if number.bit_length() <= _MAX_BITS:
                     return number
-        except (ValueError, OverflowError, KeyError, IndexError):
+            if kind == "float":
+                decimal = fraction(node.value)
+                if math.isfinite(decimal):
+                    return decimal
+        except (ValueError, OverflowError, KeyError):
             pass
         self.document.fail(
             f"{_short(node.value)} cannot be read as {kind}. Write text in quotes.", *path
@@ -360,7 +327,7 @@ class _Values:
         return None
 
     def intrinsic(self, node: Node, path: KeyPath, depth: int) -> Any:
-        tag = _tag(node)
+        tag = node.tag
         if tag not in INTRINSIC_TAGS:
             self.document.fail(
                 f"{tag} is not supported here. Supported: {', '.join(INTRINSIC_TAGS)}."
@@ -371,10 +338,6 @@ class _Values:
         if tag == "!GetAtt" and isinstance(value, str):
             value = value.split(".", 1)
         return {INTRINSIC_TAGS[tag]: value}
-
-
-def _tag(node: Node) -> str:
-    return str(node.tag or "")
 
 
 def _short(text: str, limit: int = 60) -> str:

@@ -83,7 +83,7 @@ class Layer(Model):
     description: str | None = None
     compatibleRuntimes: list[str] = []
     compatibleArchitectures: list[str] = []
-    package: Package = Package()
+    package: Package = Package.model_construct()
 
 
 class IamRole(Model):
@@ -95,7 +95,7 @@ class IamRole(Model):
 class Iam(Model):
     """``provider.iam``."""
 
-    role: IamRole = IamRole()
+    role: IamRole = IamRole.model_construct()
 
 
 class HttpApiLogs(Model):
@@ -143,15 +143,15 @@ class _Provider(Model):
     memorySize: int = Field(1024, ge=128, le=10240)
     timeout: int = Field(6, ge=1, le=900)
     logRetentionInDays: int | None = None
-    logs: Logs = Logs()
+    logs: Logs = Logs.model_construct()
     environment: dict[str, EnvironmentValue] = {}
     tags: dict[str, str] = {}
 
-    def log_group(self, name: str) -> dict[str, Any]:
-        """Properties of a log group of the service."""
+    def log_group(self, name: str, days: int | None = None) -> dict[str, Any]:
+        """Properties of a log group of the service, kept for its own number of days if given."""
         properties: dict[str, Any] = {"LogGroupName": name}
-        if self.logRetentionInDays:
-            properties["RetentionInDays"] = self.logRetentionInDays
+        if kept := days or self.logRetentionInDays:
+            properties["RetentionInDays"] = kept
         return properties
 
     def setting(self, key: str) -> Any:
@@ -176,25 +176,28 @@ else:
 class Provider(_ProviderWithEvents):
     """``provider``, with what each event type lets be set there."""
 
-    iam: Iam = Iam()
+    iam: Iam = Iam.model_construct()
 
 
 class _Function(Model):
     handler: str
     name: str | None = Field(None, pattern=r"^[a-zA-Z0-9-_]{1,64}$")
-    description: str | None = Field(None, max_length=256)
+    description: Annotated[str, Field(max_length=256)] | dict[str, Any] | None = None
     runtime: str | None = None
+    architecture: Literal["x86_64", "arm64"] | None = None
     memorySize: int | None = Field(None, ge=128, le=10240)
     ephemeralStorageSize: int | None = Field(None, ge=512, le=10240)
     timeout: int | None = Field(None, ge=1, le=900)
     reservedConcurrency: int | None = Field(None, ge=0)
+    logRetentionInDays: int | None = None
     environment: dict[str, EnvironmentValue] = {}
     layers: list[Reference] = []
-    package: Package = Package()
+    package: Package = Package.model_construct()
     module: str | None = None
     vendor: str | None = None
-    events: list[dict[str, Any]] = []
+    events: list[dict[str, Any] | str] = []
     destinations: Destinations | None = None
+    onError: Reference | None = None
     maximumRetryAttempts: int | None = Field(None, ge=0, le=2)
     maximumEventAge: int | None = Field(None, ge=60, le=21600)
     tags: dict[str, str] = {}
@@ -225,13 +228,32 @@ class Function(_FunctionWithTriggers):
                 kind, body = _event(key, index, event, document)
                 yield (*path, kind), index, body
         for kind in _BESIDE_EVENTS:
-            if (body := getattr(self, kind)) is not None:
+            if (body := getattr(self, kind)) not in (None, False):
                 yield ("functions", key, kind), 0, body
 
 
-def _event(key: str, index: int, event: dict[str, Any], document: Document) -> tuple[str, Any]:
+#: What fires event types that no stack on one machine can fire, and the way to try such a function.
+_BY_OTHERS = {
+    **dict.fromkeys(
+        ("alexaSkill", "alexaSmartHome"),
+        "Amazon's Alexa service invokes it, which cannot reach this machine.",
+    ),
+    **dict.fromkeys(
+        ("activemq", "kafka", "msk", "rabbitmq"), "The stack has no brokers of that kind."
+    ),
+    "iot": "The stack has no MQTT broker.",
+    "iotFleetProvisioning": "The stack has no MQTT broker.",
+    "websocket": "The stack has no WebSocket APIs.",
+}
+
+
+def _event(
+    key: str, index: int, event: dict[str, Any] | str, document: Document
+) -> tuple[str, Any]:
     """The type of an event, and what stands under it."""
     path: KeyPath = ("functions", key, "events", index)
+    if isinstance(event, str):  # a type without settings
+        event = {event: None}
     if len(event) != 1:
         document.fail(
             f"functions.{key}.events[{index}] must have exactly one event type; it has "
@@ -244,6 +266,11 @@ def _event(key: str, index: int, event: dict[str, Any], document: Document) -> t
         meant = did_you_mean(kind, supported)
         if kind in _BESIDE_EVENTS:
             meant = f" “{kind}” stands beside events, not among them."
+        elif reason := _BY_OTHERS.get(kind):
+            meant = (
+                f" {reason} Take the event out to run the rest; awslocal lambda invoke calls the"
+                " function with an event of your own."
+            )
         document.fail(
             f"functions.{key}: the event type “{kind}” is not supported here. Supported: "
             f"{', '.join(supported)}.{meant}",
@@ -253,10 +280,14 @@ def _event(key: str, index: int, event: dict[str, Any], document: Document) -> t
 
 
 class Resources(Model):
-    """``resources``: CloudFormation resources and outputs."""
+    """``resources``: CloudFormation resources and outputs.
+
+    What stands under ``extensions`` changes resources that the triggers make.
+    """
 
     Resources: dict[str, dict[str, Any]] = {}
     Outputs: dict[str, Any] = {}
+    extensions: dict[str, dict[str, Any]] = {}
 
 
 class Service(Model):
@@ -267,10 +298,10 @@ class Service(Model):
     configValidationMode: Literal["error", "warn", "off"] = "warn"
     custom: dict[str, Any] = {}
     provider: Provider
-    package: Package = Package()
+    package: Package = Package.model_construct()
     layers: dict[str, Layer] = {}
     functions: dict[str, Function] = {}
-    resources: Resources = Resources()
+    resources: Resources = Resources.model_construct()
     _triggers: list[Trigger[Any]] = PrivateAttr(default_factory=list)
 
     @property
@@ -280,7 +311,8 @@ class Service(Model):
 
     def function_name(self, key: str) -> str:
         """The physical name of the function under ``key``."""
-        return self.functions[key].name or f"{self.service}-{self.provider.stage}-{key}"
+        own = self.functions[key].name if key in self.functions else None
+        return own or f"{self.service}-{self.provider.stage}-{key}"
 
 
 def parse_service(document: Document) -> Service:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bootstrap.definition import requirements
+from bootstrap.definition import constructs, requirements
 from bootstrap.definition.document import Document, KeyPath
 
 _DEPLOY: Final = "only matters for a deploy to AWS"
@@ -34,7 +34,6 @@ _TOP: Final = {
     ),
     "useDotenv": "is what the stack does in any case: it reads .env",
     "stepFunctions": "is not made: state machines are not part of the stack",
-    "constructs": "is not made: constructs are a plugin's",
 }
 _PROVIDER: Final = {
     **dict.fromkeys(
@@ -48,6 +47,7 @@ _PROVIDER: Final = {
         ),
         _DEPLOY,
     ),
+    "ecr": "is not read: container images are not built here",
     **dict.fromkeys(("tracing",), _TRACING),
     **dict.fromkeys(("vpc", "vpcEndpointIds"), _NETWORK),
     **dict.fromkeys(("kmsKeyArn", "logDataProtectionPolicy"), _KEYS),
@@ -77,19 +77,25 @@ _ROLE_KEYS: Final = (
     *("name", "path", "managedPolicies", "permissionsBoundary", "permissionBoundary", "tags"),
 )
 
+_TYPESCRIPT: Final = "handlers in TypeScript are bundled with esbuild, with its default settings"
+_BUNDLES: Final = (
+    "handlers in TypeScript are bundled with esbuild, with its default settings; those in"
+    " JavaScript run as they are"
+)
+
 #: What a plugin would have done, for those that change what functions are or get.
 _PLUGINS: Final = {
-    "serverless-webpack": "it bundles the handlers; here they run as they are",
-    "serverless-bundle": "it bundles the handlers; here they run as they are",
-    "serverless-esbuild": "it compiles and bundles the handlers; here they run as they are",
-    "serverless-plugin-typescript": "it compiles TypeScript; compile it before",
+    "serverless-webpack": _BUNDLES,
+    "serverless-bundle": _BUNDLES,
+    "serverless-esbuild": _BUNDLES,
+    "serverless-plugin-typescript": _TYPESCRIPT,
+    "@hewmen/serverless-plugin-typescript": _TYPESCRIPT,
     "serverless-iam-roles-per-function": "each function would have a role of its own",
     "serverless-step-functions": "it makes state machines, which are not part of the stack",
     "serverless-appsync-plugin": "it makes GraphQL APIs, which are not part of the stack",
-    "serverless-wsgi": "it wraps WSGI applications in a handler; that handler is missing here",
     "serverless-apigw-binary": "use provider.apiGateway.binaryMediaTypes",
     "serverless-domain-manager": "custom domain names are not used here",
-    "serverless-lift": "constructs are not read",
+    "serverless-lift": "constructs of the types queue and storage are made here",
     "serverless-plugin-warmup": "it calls functions on a schedule to keep them warm",
     "serverless-finch": "it uploads a web site to a bucket",
     "serverless-s3-sync": "it uploads files to buckets",
@@ -115,6 +121,7 @@ def normalise(document: Document) -> None:
     for name in ("functions", "layers", "custom", "resources"):
         if name in data and data[name] is None:
             del data[name]
+    constructs.expand(document)
     _provider(document, data.get("provider"))
     _package(document, data.get("package"), ("package",))
     _functions(document, data)
@@ -138,7 +145,7 @@ def _plugins(document: Document) -> None:
     for index, plugin in enumerate(plugins if isinstance(plugins, list) else []):
         name = str(plugin)
         document.plugins.append(name)
-        if name == requirements.PLUGIN:  # what it does is done here
+        if name in (requirements.PLUGIN, requirements.WSGI_PLUGIN):  # what it does is done here
             continue
         said = _PLUGINS.get(name)
         if said is None and any(word in name for word in _KNOWN_HARMLESS):
@@ -173,6 +180,7 @@ def _provider(document: Document, provider: Any) -> None:
         role = iam.setdefault("role", {}) if isinstance(iam, dict) else None
         if isinstance(role, dict):
             role["statements"] = [*_as_list(role.get("statements")), *statements]
+    _of_the_api(document, provider)
     _note_and_drop(document, provider, path, _PROVIDER)
     _note_and_drop(document, provider.get("apiGateway"), (*path, "apiGateway"), _API_GATEWAY)
     iam = provider.get("iam")
@@ -188,6 +196,19 @@ def _provider(document: Document, provider: Any) -> None:
     for name in ("tags", "environment"):
         if name in provider and provider[name] is None:
             del provider[name]
+
+
+def _of_the_api(document: Document, provider: dict[str, Any]) -> None:
+    """Settings of the REST API where the framework's first versions had them."""
+    for name in ("apiKeys", "resourcePolicy", "usagePlan"):
+        if name not in provider:
+            continue
+        value, gateway = provider.pop(name), provider.setdefault("apiGateway", {})
+        if isinstance(gateway, dict) and name not in gateway:
+            document.note(f"is read as provider.apiGateway.{name}", "provider", name)
+            gateway[name] = value
+        else:
+            document.note(f"is not read: provider.apiGateway.{name} counts", "provider", name)
 
 
 def _is_intrinsic(value: dict[str, Any]) -> bool:
@@ -219,15 +240,24 @@ def _functions(document: Document, data: dict[str, Any]) -> None:
         return
     provider = data.get("provider")
     layers = provider.pop("layers", None) if isinstance(provider, dict) else None
-    for key, function in functions.items():
+    for key, function in list(functions.items()):
         if not isinstance(function, dict):
             continue
         path = ("functions", key)
+        if "image" in function:
+            del functions[key]
+            with document.collecting():
+                document.fail(
+                    f"functions.{key}.image: container images are not run here: functions run as"
+                    " processes of this machine. Give the function a handler and a runtime.",
+                    *(*path, "image"),
+                )
+            continue
         _note_and_drop(document, function, path, _FUNCTION)
         _package(document, function.get("package"), (*path, "package"))
         if layers is not None and "layers" not in function:
             function["layers"] = layers
-        for name in ("environment", "events", "tags", "layers"):
+        for name in ("description", "environment", "events", "tags", "layers"):
             if name in function and function[name] is None:
                 del function[name]
 

@@ -22,7 +22,11 @@ def is_arn(value: Any) -> bool:
 
 
 class Model(BaseModel):
-    """A mapping of the file. A key that it does not list is refused: ignored keys are traps."""
+    """A mapping of the file. A key that it does not list is refused: ignored keys are traps.
+
+    The default of a field is made by ``model_construct``: it has nothing to validate, and so
+    needs no validator of its own, which takes a while to build.
+    """
 
     # Deferred: most files have triggers of a few types, and need the validators of those alone.
     model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=True, defer_build=True)

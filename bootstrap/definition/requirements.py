@@ -13,6 +13,10 @@ from bootstrap.definition.document import Document
 from bootstrap.definition.parsing import Model, parse
 
 PLUGIN: Final = "serverless-python-requirements"
+#: Wraps a WSGI application in a handler; it installs the requirements, too.
+WSGI_PLUGIN: Final = "serverless-wsgi"
+_WSGI_HANDLER: Final = "wsgi_handler.handler"
+_WSGI_PACKAGE: Final = "serverless-wsgi==3.1.0"
 _PATH: Final = ("custom", "pythonRequirements")
 LAYER_ID: Final = "PythonRequirementsLambdaLayer"
 _SLIM: Final = ("**/*.py[co]", "**/__pycache__/**", "**/*.dist-info/**")
@@ -88,6 +92,15 @@ class Settings(Model):
     installFolderAsPackage: bool = False
 
 
+class WsgiSettings(Model):
+    """``custom.wsgi``: the application, as ``<module>.<name>``, and what it is served with."""
+
+    app: str
+    packRequirements: bool = True
+    pythonBin: str | None = None
+    textMimeTypes: list[str] = []
+
+
 class PythonRequirements:
     """What the plugin's settings say about each function.
 
@@ -101,7 +114,14 @@ class PythonRequirements:
 
     def __init__(self, document: Document, custom: dict[str, Any]) -> None:
         self.document = document
-        self.used = PLUGIN in document.plugins
+        self.wsgi: WsgiSettings | None = None
+        if WSGI_PLUGIN in document.plugins:
+            wsgi = custom.get("wsgi") or {}
+            self.wsgi = parse(WsgiSettings, wsgi, document, ("custom", "wsgi"))
+            for name in self.wsgi.model_fields_set & {"packRequirements", "pythonBin"}:
+                said = "has no effect here: requirements are installed in any case"
+                document.note(said, "custom", "wsgi", name)
+        self.used = PLUGIN in document.plugins or self.wsgi is not None
         given = custom.get("pythonRequirements") if self.used else None
         given = dict(given) if isinstance(given, dict) else {}
         for key in [key for key in given if key in _NO_EFFECT]:
@@ -122,6 +142,7 @@ class PythonRequirements:
         """For a document whose settings are wrong."""
         made = cls.__new__(cls)
         made.document, made.used, made.settings = document, True, Settings()
+        made.wsgi = None
         made.settings.layer = True  # so that no function asks for files
         made._noted = set()
         return made
@@ -189,7 +210,14 @@ class PythonRequirements:
             "Arguments": self._arguments(),
             "Vendor": str((root / vendor).resolve()) if vendor else "",
             "Unzip": settings.zip,
+            **({"Extra": [_WSGI_PACKAGE]} if self.wsgi is not None else {}),
         }
+
+    def application(self, handler: str) -> dict[str, Any] | None:
+        """The WSGI application behind the handler that the plugin would write, or None."""
+        if self.wsgi is None or handler != _WSGI_HANDLER:
+            return None
+        return {"App": self.wsgi.app, "TextTypes": self.wsgi.textMimeTypes}
 
     def _look_for_tools(self, folder: str, name: str, there: bool) -> None:
         base = self.document.root / folder

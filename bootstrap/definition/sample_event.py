@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 _TEXT = "example"
@@ -33,6 +33,34 @@ def sample_of(pattern: Mapping[str, Any]) -> dict[str, Any]:
         elif isinstance(wanted, list) and wanted and not _is_absent(wanted[0]):
             event[name] = _value_for(wanted[0])
     return event
+
+
+def item_of(patterns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Attributes of an item whose stream records the first pattern matches.
+
+    Args:
+        patterns: The filters of a mapping or pipe on a table's stream; there may be none.
+
+    Returns:
+        The attributes by name, each in DynamoDB's JSON (``{"S": "…"}``). What a filter asks of
+        the image before a change is the image after it, too.
+    """
+    record = sample_of(patterns[0]).get("dynamodb") if patterns else None
+    images = record if isinstance(record, Mapping) else {}
+    item: dict[str, Any] = {}
+    for name in ("OldImage", "NewImage", "Keys"):
+        image = images.get(name)
+        for attribute, value in image.items() if isinstance(image, Mapping) else ():
+            if isinstance(value, Mapping) and value:
+                item[attribute] = {kind: _attribute(kind, one) for kind, one in value.items()}
+    return item
+
+
+def _attribute(kind: str, value: Any) -> Any:
+    """The value as an attribute of this type has it; a filter may ask only that there is one."""
+    if value != _TEXT:
+        return str(value) if kind == "N" else value
+    return {"N": "1", "B": "ZXhhbXBsZQ==", "BOOL": True, "NULL": True}.get(kind, value)
 
 
 def _is_absent(matcher: Any) -> bool:

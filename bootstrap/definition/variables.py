@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bootstrap.definition.constructs import output
 from bootstrap.definition.document import Document, KeyPath
 from bootstrap.definition.variable_sources import (
     MISSING,
@@ -21,13 +22,16 @@ from bootstrap.definition.variable_sources import (
     read_file,
     stack_output,
 )
-from bootstrap.errors import did_you_mean
+from bootstrap.errors import DefinitionError, did_you_mean
 
 _OPEN = re.compile(r"(\\*)\$\{")
 _TYPE = re.compile(r"[a-z][a-zA-Z0-9.-]*(?=\(|:(?!:))")
 _LITERAL = re.compile(r"""\s*('[^']*'|"(?:[^"\\]|\\.)*")\s*""")
 _SOURCE = re.compile(r"([a-z][a-zA-Z0-9.-]*)(\(.*\))?(?::(.*))?", re.DOTALL)
-_SUPPORTED = ("self", "env", "opt", "sls", "param", "file", "aws", "ssm", "cf", "strToBool")
+_SUPPORTED = (
+    *("self", "env", "opt", "sls", "param", "file", "aws", "ssm", "cf", "strToBool"),
+    "construct",
+)
 _MISSING = MISSING
 #: What the framework takes when nothing says otherwise.
 _FALLBACKS = {
@@ -66,9 +70,23 @@ def resolve_variables(
     resolver = _Resolver(
         document, os.environ if environment is None else environment, options or {}
     )
+    _drop_other_stages(document, resolver)
     document.data = resolver.walk(document.data, (), collect=True)
     if not collect:
         document.refuse()
+
+
+def _drop_other_stages(document: Document, resolver: _Resolver) -> None:
+    """Take out the parameters of other stages: what they refer to need not be there."""
+    try:
+        stage = resolver.stage(("provider", "stage"), 0)
+    except DefinitionError:  # which the walk will say
+        resolver.under_way.clear()
+        return
+    for name in ("params", "stages"):
+        given = document.data.get(name)
+        if isinstance(given, dict):
+            document.data[name] = {k: v for k, v in given.items() if k in (stage, "default")}
 
 
 @dataclass(frozen=True)
@@ -231,10 +249,9 @@ class _Resolver:
 
     def lookup(self, kind: str, argument: str, address: str, path: KeyPath, depth: int) -> Any:
         match kind:
-            case "env":
-                return self.environment.get(address, _MISSING)
-            case "opt":
-                return self.options.get(address, _MISSING)
+            case "env" | "opt":
+                given = self.environment if kind == "env" else self.options
+                return given.get(address, _MISSING)
             case "sls":
                 if address == "instanceId":
                     return self.instance_id
@@ -260,7 +277,14 @@ class _Resolver:
                 return stack_output(argument or self.region(path, depth), stack, output)
             case "strToBool":
                 return self.to_bool(argument, path)
+            case "construct":
+                return self.construct(address)
         return self.descend(self.document.data, address, path, depth)
+
+    def construct(self, address: str) -> Any:
+        """An output of a construct of serverless-lift."""
+        found = output(self.document, address)
+        return _MISSING if found is None else found
 
     def descend(self, node: Any, address: str, path: KeyPath, depth: int) -> Any:
         """The value at ``a.b.0`` below a node; variables on the way are resolved."""

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -24,6 +25,12 @@ from bootstrap.settings import Settings
 STATE = Path(".trigger-stack")
 PID_FILE = STATE / "emulator.pid"
 LOG_FILE = STATE / "emulator.log"
+#: Where the engine has its files, and those that outlive the emulator.
+_ENGINE = Path("tmp", "lambda-process")
+_OUTLIVES = ("journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "mail")
+_PENDING = "SELECT accepted_at, kind, source, function, id FROM events WHERE state = 'pending'"
+_PREVIOUS = f"{STATE / _ENGINE}/journal.previous.sqlite"
+_SHOW_THEM = f'.venv/bin/python -m sqlite3 {_PREVIOUS} "{_PENDING}"'
 _START_SECONDS = 120
 #: Nothing of a stack that stops is kept: what has not ended in order by then is killed.
 _STOP_SECONDS = 1
@@ -123,8 +130,10 @@ def start(
     ):
         _check_port(name, port)
     state = STATE.resolve()
-    shutil.rmtree(state, ignore_errors=True)
-    (state / "tmp").mkdir(parents=True)
+    crashed = PID_FILE.exists()
+    _clear(state)
+    without_end = _without_end(state) if crashed else 0
+    (state / "tmp").mkdir(parents=True, exist_ok=True)
     catalog.provide(state)
     began = time.monotonic()
     with LOG_FILE.open("wb") as log:
@@ -141,6 +150,38 @@ def start(
         meanwhile()
         _wait(process, settings)
     out.print(f"LocalStack answers at {settings.endpoint_url} ({time.monotonic() - began:.1f} s)")
+    if without_end:
+        out.print(
+            f"The last run was killed before {without_end} accepted events had an end. Received"
+            f" mails go on; show them all:\n  {_SHOW_THEM}",
+            markup=False,
+        )
+
+
+def _clear(state: Path) -> None:
+    """Remove what the last run left, but for its journal and the mails that it had not finished.
+
+    The engine puts the journal aside; the mails are resumed.
+    """
+    kept = state / _ENGINE
+    for path in [one for folder in (state, kept.parent, kept) for one in folder.glob("*")]:
+        if path in (kept.parent, kept) or (path.parent == kept and path.name in _OUTLIVES):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _without_end(state: Path) -> int:
+    """How many accepted events the journal of the last run has that have no end."""
+    journal = state / _ENGINE / "journal.sqlite"
+    try:
+        with contextlib.closing(sqlite3.connect(f"{journal.as_uri()}?mode=ro", uri=True)) as file:
+            (count,) = file.execute("SELECT count(*) FROM event WHERE state = 'pending'").fetchone()
+    except sqlite3.Error:
+        return 0  # no journal, or a damaged one
+    return int(count)
 
 
 def _wait(process: subprocess.Popen[bytes], settings: Settings) -> None:

@@ -1,5 +1,7 @@
 """How each resource type is created: one AWS service, one module."""
 
+from dataclasses import replace
+
 from bootstrap.services import (
     apigateway,
     apigatewayv2,
@@ -9,6 +11,7 @@ from bootstrap.services import (
     ec2,
     elbv2,
     events,
+    exports,
     iam,
     kinesis,
     lambda_,
@@ -23,7 +26,7 @@ from bootstrap.services import (
 from bootstrap.services.base import ResourceType
 
 RESOURCE_TYPES: dict[str, ResourceType] = {
-    name: resource_type
+    name: replace(resource_type, name=name)
     for module in (
         apigateway,
         apigatewayv2,
@@ -33,6 +36,7 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
         ec2,
         elbv2,
         events,
+        exports,
         iam,
         kinesis,
         lambda_,

@@ -1,6 +1,7 @@
 """The API models that the installed SDK comes with, read without the SDK itself.
 
-botocore's loader reads the same file; importing it takes longer than a whole check.
+botocore's loader reads the same file; importing it takes longer than a whole check, and a model is
+large: only what is asked for is decoded.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import gzip
 import importlib.util
 import json
 from pathlib import Path
-from typing import Any
 
 
 def enumeration(service: str, shape: str) -> tuple[str, ...]:
@@ -23,8 +23,14 @@ def enumeration(service: str, shape: str) -> tuple[str, ...]:
         FileNotFoundError: no such service.
         KeyError: no such shape, or it is no enumeration.
     """
-    model: dict[str, Any] = json.loads(_text(service))
-    return tuple(model["shapes"][shape]["enum"])
+    text, key = _text(service).decode(), f'"{shape}":'
+    place, decoder = text.find(key), json.JSONDecoder()
+    while place >= 0:  # a member of another shape may be called like it
+        definition, _ = decoder.raw_decode(text, place + len(key))
+        if "enum" in definition:
+            return tuple(definition["enum"])
+        place = text.find(key, place + 1)
+    raise KeyError(shape)
 
 
 def _text(service: str) -> bytes:

@@ -379,9 +379,13 @@ def _access_log(gateway: Any, api: str, stage: str, description: Properties) -> 
 def _redeploy(gateway: Any, api: str) -> None:
     """What was taken away is no longer served, either."""
     state = _state(gateway, api)
+    resources = _items(gateway.get_resources, restApiId=api, embed=["methods"])
+    has_methods = any(one.get("resourceMethods") for one in resources)
     for one in gateway.get_stages(restApiId=api).get("item", []):
         served = _deployed(gateway, api, one["stageName"]) or ""
-        if _MARK in served and not served.endswith(state):
+        if _MARK in served and not has_methods:  # an API without methods cannot be deployed
+            gateway.delete_stage(restApiId=api, stageName=one["stageName"])
+        elif _MARK in served and not served.endswith(state):
             text = served.partition(_MARK)[0] + state
             gateway.create_deployment(restApiId=api, stageName=one["stageName"], description=text)
 
@@ -509,7 +513,6 @@ def _remover(operation: str, *, redeploy: bool = False) -> Callable[[Context, Ke
 
 _TEXTS = shapes.list_of(shapes.text)
 _TEXT_MAP = shapes.mapping_of(shapes.text)
-_FLAGS = shapes.mapping_of(shapes.flag)
 _INTEGRATION = shapes.mapping(
     {"Type": shapes.one_of("AWS", "AWS_PROXY", "HTTP", "HTTP_PROXY", "MOCK")},
     {
@@ -538,51 +541,39 @@ _INTEGRATION = shapes.mapping(
 RESOURCE_TYPES = {
     "AWS::ApiGateway::RestApi": ResourceType(
         _api,
-        {"Name": shapes.text},
+        shapes.all_as_aws("Name"),
         {
+            **shapes.all_as_aws(
+                "BinaryMediaTypes", "Description", "DisableExecuteApiEndpoint", "Policy", "Tags"
+            ),
             "ApiKeySourceType": shapes.one_of("HEADER", "AUTHORIZER"),
-            "BinaryMediaTypes": _TEXTS,
-            "Description": shapes.text,
-            "DisableExecuteApiEndpoint": shapes.flag,
             "EndpointConfiguration": shapes.mapping({"Types": _TEXTS}),
             "MinimumCompressionSize": shapes.number(0, 10_485_760),
-            "Policy": shapes.text_or_mapping,
-            "Tags": shapes.list_of(shapes.mapping({"Key": shapes.text, "Value": shapes.text})),
         },
         keys=_api_keys_of,
         remove=_remover("delete_rest_api"),
     ),
     "AWS::ApiGateway::Resource": ResourceType(
         _resource,
-        {"ParentId": shapes.text, "PathPart": shapes.text, "RestApiId": shapes.text},
+        shapes.all_as_aws("ParentId", "PathPart", "RestApiId"),
         keys=_resource_keys,
         remove=_remover("delete_resource", redeploy=True),
     ),
     "AWS::ApiGateway::Method": ResourceType(
         _method,
+        shapes.all_as_aws("AuthorizationType", "HttpMethod", "ResourceId", "RestApiId"),
         {
-            "AuthorizationType": shapes.one_of(
-                *("NONE", "AWS_IAM", "CUSTOM", "COGNITO_USER_POOLS")
+            **shapes.all_as_aws(
+                "ApiKeyRequired",
+                "AuthorizationScopes",
+                "AuthorizerId",
+                "MethodResponses",
+                "OperationName",
+                "RequestModels",
+                "RequestParameters",
+                "RequestValidatorId",
             ),
-            "HttpMethod": shapes.text,
-            "ResourceId": shapes.text,
-            "RestApiId": shapes.text,
-        },
-        {
-            "ApiKeyRequired": shapes.flag,
-            "AuthorizationScopes": _TEXTS,
-            "AuthorizerId": shapes.text,
             "Integration": _INTEGRATION,
-            "MethodResponses": shapes.list_of(
-                shapes.mapping(
-                    {"StatusCode": shapes.text},
-                    {"ResponseModels": _TEXT_MAP, "ResponseParameters": _FLAGS},
-                )
-            ),
-            "OperationName": shapes.text,
-            "RequestModels": _TEXT_MAP,
-            "RequestParameters": _FLAGS,
-            "RequestValidatorId": shapes.text,
         },
         keys=_method_keys,
         remove=_remover("delete_method", redeploy=True),
@@ -606,31 +597,18 @@ RESOURCE_TYPES = {
     ),
     "AWS::ApiGateway::RequestValidator": ResourceType(
         _validator,
-        {"RestApiId": shapes.text},
-        {
-            "Name": shapes.text,
-            "ValidateRequestBody": shapes.flag,
-            "ValidateRequestParameters": shapes.flag,
-        },
+        shapes.all_as_aws("RestApiId"),
+        shapes.all_as_aws("Name", "ValidateRequestBody", "ValidateRequestParameters"),
     ),
     "AWS::ApiGateway::Model": ResourceType(
         _model,
-        {"RestApiId": shapes.text},
-        {
-            "ContentType": shapes.text,
-            "Description": shapes.text,
-            "Name": shapes.text,
-            "Schema": shapes.text_or_mapping,
-        },
+        shapes.all_as_aws("RestApiId"),
+        shapes.all_as_aws("ContentType", "Description", "Name", "Schema"),
     ),
     "AWS::ApiGateway::GatewayResponse": ResourceType(
         _gateway_response,
-        {"ResponseType": shapes.text, "RestApiId": shapes.text},
-        {
-            "ResponseParameters": _TEXT_MAP,
-            "ResponseTemplates": _TEXT_MAP,
-            "StatusCode": shapes.text,
-        },
+        shapes.all_as_aws("ResponseType", "RestApiId"),
+        shapes.all_as_aws("ResponseParameters", "ResponseTemplates", "StatusCode"),
         keys=lambda _, properties, __: [
             {"restApiId": properties["RestApiId"], "responseType": properties["ResponseType"]}
         ],
@@ -638,9 +616,9 @@ RESOURCE_TYPES = {
     ),
     "AWS::ApiGateway::Deployment": ResourceType(
         _deployment,
-        {"RestApiId": shapes.text, "StageName": shapes.text},
+        shapes.all_as_aws("RestApiId", "StageName"),
         {
-            "Description": shapes.text,
+            **shapes.all_as_aws("Description"),
             "StageDescription": shapes.mapping(
                 {},
                 {
@@ -655,14 +633,10 @@ RESOURCE_TYPES = {
         _api_key,
         {},
         {
-            "CustomerId": shapes.text,
-            "Description": shapes.text,
-            "Enabled": shapes.flag,
-            "Name": shapes.text,
+            **shapes.all_as_aws("CustomerId", "Description", "Enabled", "Name", "Value"),
             "StageKeys": shapes.list_of(
                 shapes.mapping({"RestApiId": shapes.text, "StageName": shapes.text})
             ),
-            "Value": shapes.text,
         },
         keys=lambda _, __, physical: [{"apiKey": physical.ref}],
         remove=_remover("delete_api_key"),
@@ -671,18 +645,15 @@ RESOURCE_TYPES = {
         _usage_plan,
         {},
         {
+            **shapes.all_as_aws("Description", "Quota", "Throttle", "UsagePlanName"),
             "ApiStages": shapes.list_of(
                 shapes.mapping({"ApiId": shapes.text, "Stage": shapes.text})
             ),
-            "Description": shapes.text,
-            "Quota": shapes.any_mapping,
-            "Throttle": shapes.any_mapping,
-            "UsagePlanName": shapes.text,
         },
     ),
     "AWS::ApiGateway::UsagePlanKey": ResourceType(
         _usage_plan_key,
-        {"KeyId": shapes.text, "KeyType": shapes.one_of("API_KEY"), "UsagePlanId": shapes.text},
+        shapes.all_as_aws("KeyId", "KeyType", "UsagePlanId"),
         keys=_plan_key_keys,
         remove=_remover("delete_usage_plan_key"),
     ),

@@ -11,9 +11,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bootstrap.errors import did_you_mean
+from bootstrap.services import aws_schemas, shapes
 from bootstrap.services.shapes import Finding, Shape
 from bootstrap.settings import Settings
-from bootstrap.template import Physical
+from bootstrap.template import IMPORTED, Physical, UnknownAttributeError
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -63,14 +64,40 @@ class Context:
 
     @cached_property
     def pseudo(self) -> dict[str, str]:
-        """CloudFormation's pseudo parameters."""
-        return {
-            "AWS::AccountId": self.account,
-            "AWS::Region": self.settings.region,
-            "AWS::Partition": "aws",
-            "AWS::StackName": self.service,
-            "AWS::URLSuffix": "amazonaws.com",
-        }
+        """CloudFormation's pseudo parameters, and what other projects export."""
+        return Known(
+            {
+                "AWS::AccountId": self.account,
+                "AWS::Region": self.settings.region,
+                "AWS::Partition": "aws",
+                "AWS::StackName": self.service,
+                "AWS::URLSuffix": "amazonaws.com",
+            },
+            self,
+        )
+
+
+class Known(dict[str, str]):
+    """Values that no resource of the definition has; exports are asked for when one is needed."""
+
+    def __init__(self, values: dict[str, str], context: Context) -> None:
+        super().__init__(values)
+        self._context = context
+
+    def __missing__(self, key: str) -> str:
+        if not key.startswith(IMPORTED):
+            raise KeyError(key)
+        from bootstrap.services.exports import imported
+
+        name = key.removeprefix(IMPORTED)
+        value = imported(self._context, name)
+        if value is None:
+            raise UnknownAttributeError(
+                f"Fn::ImportValue: nothing exports {name}. Bring up the project that does, first:"
+                " an output of it has Export: {Name: " + name + "}."
+            )
+        self[key] = value
+        return value
 
 
 #: What it takes to find one thing of a resource again: the arguments of AWS's operations on it.
@@ -100,6 +127,7 @@ class ResourceType:
             is deleted only when the user asks for that. Types that hold nothing say so.
         delete: deletes it, where that takes more than the operation of ``delete_with``.
         lost: what would be lost with it, in words (``3 items``); empty when it is empty.
+        name: ``AWS::SQS::Queue``, by which AWS's own schema of it is found.
     """
 
     ensure: Callable[[Context, str, Properties], tuple[Outcome, Physical]]
@@ -112,29 +140,51 @@ class ResourceType:
     holds_data: bool = True
     delete: Callable[[Context, Key], None] | None = None
     lost: Callable[[Context, Key], str] | None = None
+    name: str = ""
 
     def problem(self, properties: Properties) -> Finding | None:
         """The first problem with the names or shapes of ``properties``, or None."""
         return next(self.problems(properties), None)
 
     def problems(self, properties: Properties) -> Iterator[Finding]:
-        """Every problem with the names or shapes of ``properties``."""
+        """Every problem with the names or values of ``properties``, each place told of once."""
+        schema = aws_schemas.of(self.name)
+        yield from self._names(properties, schema)
+        found = [
+            finding
+            for name, shape in {**self.required, **self.optional}.items()
+            if name in properties
+            for finding in shapes.below(name, shape(properties[name]))
+        ]
+        # What a shape says of a value, it says better; what is missing in one is another matter.
+        wrong = {one.path for one in found if not one.message.startswith("needs ")}
+        for finding in schema.problems(properties) if schema else ():
+            if not any(finding.path[:length] in wrong for length in range(len(finding.path) + 1)):
+                found.append(finding)
+        for message, path in dict.fromkeys(found):
+            end = "" if message.endswith("?") else "."
+            yield Finding(f"{'.'.join(map(str, path))} {message}{end}", path)
+
+    def _names(
+        self, properties: Properties, schema: aws_schemas.Schema | None
+    ) -> Iterator[Finding]:
         supported = {**self.required, **self.optional}
         unknown = sorted(properties.keys() - supported.keys())
         for name in unknown:
+            if schema and name in schema.read_only:
+                yield Finding(f"{name} is set by AWS and cannot be given. Remove it.", (name,))
+                continue
+            there_is = schema is None or name in schema.names
+            what = f"{name} is not supported here" if there_is else f"{name} is not known to AWS"
             yield Finding(
-                f"the property {name} is not supported here. "
+                f"the property {what}. "
                 f"Supported: {', '.join(sorted(supported))}.{did_you_mean(name, supported)}",
                 (name,),
             )
-        for name in sorted(self.required.keys() - properties.keys()):
+        required = self.required.keys() | (schema.required if schema else set())
+        for name in sorted(required - properties.keys()):
             if not any(did_you_mean(other, [name]) for other in unknown):  # else it is misspelt
                 yield Finding(f"the property {name} is required.")
-        for name, value in properties.items():
-            if name in supported and (finding := supported[name](value)):
-                path = (name, *finding.path)
-                end = "" if finding.message.endswith("?") else "."
-                yield Finding(f"{'.'.join(map(str, path))} {finding.message}{end}", path)
 
 
 def outcome_of(created: bool, *changes: bool) -> Outcome:

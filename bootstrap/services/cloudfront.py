@@ -323,7 +323,7 @@ _TEXTS = shapes.list_of(shapes.text)
 _SECONDS = shapes.any_number
 
 
-def _whole(value: Any) -> shapes.Finding | None:
+def _whole(value: Any) -> shapes.Problems:
     return shapes.number(0)(value)
 
 

@@ -247,7 +247,7 @@ RESOURCE_TYPES = {
     "AWS::DynamoDB::Table": ResourceType(
         _table,
         {
-            "TableName": shapes.text,
+            **shapes.all_as_aws("TableName"),
             "AttributeDefinitions": shapes.list_of(
                 shapes.mapping(
                     {"AttributeName": shapes.text, "AttributeType": shapes.one_of("S", "N", "B")}
@@ -256,6 +256,7 @@ RESOURCE_TYPES = {
             "KeySchema": _KEY_SCHEMA,
         },
         {
+            **shapes.all_as_aws("Tags", "TimeToLiveSpecification"),
             "BillingMode": shapes.one_of("PAY_PER_REQUEST", "PROVISIONED"),
             "GlobalSecondaryIndexes": shapes.list_of(_INDEX),
             "LocalSecondaryIndexes": shapes.list_of(_INDEX),
@@ -266,10 +267,6 @@ RESOURCE_TYPES = {
                         "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES", "KEYS_ONLY"
                     )
                 }
-            ),
-            "Tags": shapes.list_of(shapes.mapping({"Key": shapes.text, "Value": shapes.text})),
-            "TimeToLiveSpecification": shapes.mapping(
-                {"AttributeName": shapes.text, "Enabled": shapes.flag}
             ),
         },
         exists=_exists,

@@ -72,19 +72,17 @@ def _id_key(name: str) -> Callable[[str, Properties, Physical], list[Key]]:
     return lambda _, __, physical: [{name: physical.ref}]
 
 
-_TAGS = shapes.list_of(shapes.mapping({"Key": shapes.text, "Value": shapes.text}))
-
 RESOURCE_TYPES = {
     "AWS::EC2::VPC": ResourceType(
         _vpc,
-        {"CidrBlock": shapes.text},
-        {"Tags": _TAGS},
+        shapes.all_as_aws("CidrBlock"),
+        shapes.all_as_aws("Tags"),
         keys=_id_key("VpcId"),
     ),
     "AWS::EC2::Subnet": ResourceType(
         _subnet,
-        {"CidrBlock": shapes.text, "VpcId": shapes.text},
-        {"AvailabilityZone": shapes.text, "Tags": _TAGS},
+        shapes.all_as_aws("CidrBlock", "VpcId"),
+        shapes.all_as_aws("AvailabilityZone", "Tags"),
         keys=_id_key("SubnetId"),
     ),
 }

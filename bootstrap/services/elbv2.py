@@ -169,8 +169,8 @@ def _remover(operation: str, missing: str) -> Callable[[Context, Key], bool]:
     return remove
 
 
-def _flag_or_text(value: Any) -> shapes.Finding | None:
-    return None if isinstance(value, bool) else shapes.text(value)
+def _flag_or_text(value: Any) -> shapes.Problems:
+    return () if isinstance(value, bool) else shapes.text(value)
 
 
 _TEXTS = shapes.list_of(shapes.text)

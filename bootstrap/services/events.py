@@ -138,7 +138,7 @@ _TARGET = shapes.mapping(
 RESOURCE_TYPES = {
     "AWS::Events::EventBus": ResourceType(
         _bus,
-        {"Name": shapes.text},
+        shapes.all_as_aws("Name"),
         exists=_bus_exists,
         delete_with="events delete-event-bus --name {Ref}",
         holds_data=False,
@@ -147,11 +147,9 @@ RESOURCE_TYPES = {
         _rule,
         {},
         {
-            "Name": shapes.text,
-            "Description": shapes.text,
-            "EventBusName": shapes.text,
-            "EventPattern": shapes.any_mapping,
-            "ScheduleExpression": shapes.text,
+            **shapes.all_as_aws(
+                "Name", "Description", "EventBusName", "EventPattern", "ScheduleExpression"
+            ),
             "State": shapes.one_of("ENABLED", "DISABLED"),
             "Targets": shapes.list_of(_TARGET),
         },

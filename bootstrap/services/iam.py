@@ -86,15 +86,16 @@ def _delete(context: Context, key: Key) -> None:
 RESOURCE_TYPES = {
     "AWS::IAM::Role": ResourceType(
         _role,
-        {"RoleName": shapes.text, "AssumeRolePolicyDocument": shapes.any_mapping},
         {
+            **shapes.all_as_aws("RoleName"),
+            "AssumeRolePolicyDocument": shapes.any_mapping,
+        },
+        {
+            **shapes.all_as_aws("Description", "ManagedPolicyArns", "Path"),
             "Policies": shapes.list_of(
                 shapes.mapping({"PolicyName": shapes.text, "PolicyDocument": shapes.any_mapping})
             ),
-            "Description": shapes.text,
-            "ManagedPolicyArns": shapes.list_of(shapes.text),
             "MaxSessionDuration": shapes.number(3600, 43_200),
-            "Path": shapes.text,
         },
         exists=_exists,
         delete_with="iam delete-role --role-name {Ref}",

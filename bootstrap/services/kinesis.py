@@ -147,21 +147,17 @@ def _consumer_exists(context: Context, key: Key) -> bool:
 RESOURCE_TYPES = {
     "AWS::Kinesis::StreamConsumer": ResourceType(
         _consumer,
-        {"ConsumerName": shapes.text, "StreamARN": shapes.text},
+        shapes.all_as_aws("ConsumerName", "StreamARN"),
         exists=_consumer_exists,
         delete_with="kinesis deregister-stream-consumer --consumer-arn {Ref}",
         holds_data=False,
     ),
     "AWS::Kinesis::Stream": ResourceType(
         _stream,
-        {"Name": shapes.text},
+        shapes.all_as_aws("Name"),
         {
+            **shapes.all_as_aws("ShardCount", "StreamModeDetails", "Tags"),
             "RetentionPeriodHours": shapes.number(24, 8760),
-            "ShardCount": shapes.number(1),
-            "StreamModeDetails": shapes.mapping(
-                {"StreamMode": shapes.one_of("ON_DEMAND", "PROVISIONED")}
-            ),
-            "Tags": shapes.list_of(shapes.mapping({"Key": shapes.text, "Value": shapes.text})),
         },
         exists=_exists,
         delete_with="kinesis delete-stream --stream-name {Ref}",

@@ -27,6 +27,7 @@ from bootstrap.template import Physical
 _GONE = "ResourceNotFoundException"
 #: The settings of a function, each with what Lambda uses when the definition has it no longer.
 _DEFAULTS: dict[str, Any] = {
+    "DeadLetterConfig": {"TargetArn": ""},
     "Description": "",
     "Environment": {"Variables": {}},
     "EphemeralStorage": {"Size": 512},
@@ -105,8 +106,12 @@ def _function(
             _update_configuration(client, name, wanted, current),
             _update_tags(client, current["FunctionArn"], tags, existing.get("Tags", {})),
         ]
-    configuration = _wait(client, name)
-    changes.append(_reserve(client, name, properties.get("ReservedConcurrentExecutions")))
+    configuration = existing["Configuration"] if existing else {"State": "Pending"}
+    if any(changes) or configuration["State"] == "Failed" or not _settled(configuration):
+        configuration = _wait(client, name)
+    reserved = (existing or {}).get("Concurrency", {}).get("ReservedConcurrentExecutions")
+    wanted_reserve = properties.get("ReservedConcurrentExecutions")
+    changes.append(_reserve(client, name, wanted_reserve, reserved))
     return outcome_of(existing is None, *changes), Physical(
         name, {"Arn": configuration["FunctionArn"]}
     )
@@ -171,7 +176,11 @@ def _update_code(
 def _update_configuration(
     client: Any, name: str, wanted: dict[str, Any], current: dict[str, Any]
 ) -> bool:
-    actual = {**current, "Layers": [layer["Arn"] for layer in current.get("Layers", [])]}
+    actual = {
+        "DeadLetterConfig": _DEFAULTS["DeadLetterConfig"],
+        **current,
+        "Layers": [layer["Arn"] for layer in current.get("Layers", [])],
+    }
     variables = current.get("Environment", {}).get("Variables", {})
     if (
         wanted["Environment"].get("Variables", {}) == variables
@@ -210,13 +219,15 @@ def _wait(client: Any, name: str) -> dict[str, Any]:
 def wait_until_settled(client: Any, name: str) -> Any:
     """The function's configuration once nothing is pending (decorated: called until then)."""
     configuration: dict[str, Any] = client.get_function_configuration(FunctionName=name)
+    return configuration if _settled(configuration) else None
+
+
+def _settled(configuration: dict[str, Any]) -> bool:
     pending = configuration["State"] == "Pending"
-    updating = configuration.get("LastUpdateStatus") == "InProgress"
-    return None if pending or updating else configuration
+    return not pending and configuration.get("LastUpdateStatus") != "InProgress"
 
 
-def _reserve(client: Any, name: str, wanted: int | None) -> bool:
-    current = client.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
+def _reserve(client: Any, name: str, wanted: int | None, current: int | None) -> bool:
     if current == wanted:
         return False
     if wanted is None:
@@ -435,22 +446,18 @@ RESOURCE_TYPES = {
     "AWS::Lambda::LayerVersion": ResourceType(
         _layer,
         {
-            "LayerName": shapes.text,
+            **shapes.all_as_aws("LayerName"),
             "Content": shapes.mapping(
                 {}, {"Folder": shapes.text, "Requirements": shapes.any_mapping}
             ),
         },
-        {
-            "Description": shapes.text,
-            "CompatibleRuntimes": _TEXTS,
-            "CompatibleArchitectures": _TEXTS,
-        },
+        shapes.all_as_aws("Description", "CompatibleRuntimes", "CompatibleArchitectures"),
         keys=_layer_keys,
     ),
     "AWS::Lambda::Function": ResourceType(
         _function,
         {
-            "FunctionName": shapes.text,
+            **shapes.all_as_aws("FunctionName", "Handler", "Runtime", "Role"),
             "Code": shapes.mapping(
                 {},
                 {
@@ -459,20 +466,22 @@ RESOURCE_TYPES = {
                     "Patterns": _TEXTS,
                     "Module": shapes.text,
                     "Requirements": shapes.any_mapping,
+                    "TypeScript": shapes.text,
+                    "Wsgi": shapes.any_mapping,
                 },
             ),
-            "Handler": shapes.text,
-            "Runtime": shapes.text,
-            "Role": shapes.text,
         },
         {
-            "Architectures": _TEXTS,
-            "Description": shapes.text,
+            **shapes.all_as_aws(
+                "Architectures",
+                "Description",
+                "EphemeralStorage",
+                "Layers",
+                "ReservedConcurrentExecutions",
+            ),
+            "DeadLetterConfig": shapes.mapping({"TargetArn": shapes.text}),
             "Environment": shapes.mapping({"Variables": shapes.mapping_of(shapes.text)}),
-            "EphemeralStorage": shapes.mapping({"Size": shapes.number(512, 10_240)}),
-            "Layers": _TEXTS,
             "MemorySize": shapes.number(128, 10_240),
-            "ReservedConcurrentExecutions": shapes.number(0),
             "Tags": shapes.list_of(shapes.mapping({"Key": shapes.text, "Value": shapes.text})),
             "Timeout": shapes.number(1, 900),
         },
@@ -482,69 +491,55 @@ RESOURCE_TYPES = {
     ),
     "AWS::Lambda::Version": ResourceType(
         _version,
-        {"FunctionName": shapes.text},
-        {"CodeSha256": shapes.text, "Description": shapes.text},
+        shapes.all_as_aws("FunctionName"),
+        shapes.all_as_aws("CodeSha256", "Description"),
         keys=_layer_keys,
     ),
     "AWS::Lambda::Permission": ResourceType(
         _permission,
-        {"FunctionName": shapes.text, "Action": shapes.text, "Principal": shapes.text},
-        {**dict.fromkeys(_CONDITIONS, shapes.text), "InvokedViaFunctionUrl": shapes.flag},
+        shapes.all_as_aws("FunctionName", "Action", "Principal"),
+        shapes.all_as_aws("InvokedViaFunctionUrl", *_CONDITIONS),
         keys=_permission_keys,
         remove=_remove_permission,
     ),
     "AWS::Lambda::Url": ResourceType(
         _url,
-        {"AuthType": shapes.one_of("AWS_IAM", "NONE"), "TargetFunctionArn": shapes.text},
-        {
-            "Cors": shapes.mapping(
-                {},
-                {
-                    "AllowCredentials": shapes.flag,
-                    "AllowHeaders": _TEXTS,
-                    "AllowMethods": _TEXTS,
-                    "AllowOrigins": _TEXTS,
-                    "ExposeHeaders": _TEXTS,
-                    "MaxAge": shapes.number(0, 86_400),
-                },
-            ),
-            "InvokeMode": shapes.one_of("BUFFERED", "RESPONSE_STREAM"),
-            "Qualifier": shapes.text,
-        },
+        shapes.all_as_aws("AuthType", "TargetFunctionArn"),
+        shapes.all_as_aws("Cors", "InvokeMode", "Qualifier"),
         keys=_url_keys,
         remove=_remove_url,
     ),
     "AWS::Lambda::EventSourceMapping": ResourceType(
         _mapping,
-        {"EventSourceArn": shapes.text, "FunctionName": shapes.text},
+        shapes.all_as_aws("EventSourceArn", "FunctionName"),
         {
-            "BatchSize": shapes.number(1, 10_000),
-            "BisectBatchOnFunctionError": shapes.flag,
+            **shapes.all_as_aws(
+                "BatchSize",
+                "BisectBatchOnFunctionError",
+                "Enabled",
+                "FunctionResponseTypes",
+                "MaximumBatchingWindowInSeconds",
+                "MaximumRecordAgeInSeconds",
+                "MaximumRetryAttempts",
+                "ParallelizationFactor",
+                "StartingPositionTimestamp",
+                "TumblingWindowInSeconds",
+            ),
             "DestinationConfig": shapes.mapping({}, {"OnFailure": _DESTINATION}),
-            "Enabled": shapes.flag,
             "FilterCriteria": shapes.mapping(
                 {"Filters": shapes.list_of(shapes.mapping({"Pattern": shapes.text}))}
             ),
-            "FunctionResponseTypes": _TEXTS,
-            "MaximumBatchingWindowInSeconds": shapes.number(0, 300),
-            "MaximumRecordAgeInSeconds": shapes.number(-1, 604_800),
-            "MaximumRetryAttempts": shapes.number(-1, 10_000),
-            "ParallelizationFactor": shapes.number(1, 10),
             "ScalingConfig": shapes.mapping({"MaximumConcurrency": shapes.number(2, 1000)}),
             "StartingPosition": shapes.one_of("AT_TIMESTAMP", "LATEST", "TRIM_HORIZON"),
-            "StartingPositionTimestamp": shapes.any_number,
-            "TumblingWindowInSeconds": shapes.number(0, 900),
         },
         keys=_mapping_keys,
         remove=_remove_mapping,
     ),
     "AWS::Lambda::EventInvokeConfig": ResourceType(
         _invoke_config,
-        {"FunctionName": shapes.text, "Qualifier": shapes.text},
+        shapes.all_as_aws("FunctionName", "Qualifier"),
         {
-            "DestinationConfig": shapes.mapping(
-                {}, {"OnSuccess": _DESTINATION, "OnFailure": _DESTINATION}
-            ),
+            **shapes.all_as_aws("DestinationConfig"),
             "MaximumEventAgeInSeconds": shapes.number(60, 21_600),
             "MaximumRetryAttempts": shapes.number(0, 2),
         },

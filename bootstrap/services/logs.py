@@ -91,23 +91,15 @@ RESOURCE_TYPES = {
     "AWS::Logs::LogGroup": ResourceType(
         _log_group,
         {},
-        {"LogGroupName": shapes.text, "RetentionInDays": shapes.number(1)},
+        shapes.all_as_aws("LogGroupName", "RetentionInDays"),
         exists=_exists,
         delete_with="logs delete-log-group --log-group-name {Ref}",
         holds_data=False,  # as CloudFormation has it: a function's log goes with the function
     ),
     "AWS::Logs::SubscriptionFilter": ResourceType(
         _filter,
-        {
-            "DestinationArn": shapes.text,
-            "FilterPattern": shapes.text,
-            "LogGroupName": shapes.text,
-        },
-        {
-            "Distribution": shapes.one_of("ByLogStream", "Random"),
-            "FilterName": shapes.text,
-            "RoleArn": shapes.text,
-        },
+        shapes.all_as_aws("DestinationArn", "FilterPattern", "LogGroupName"),
+        shapes.all_as_aws("Distribution", "FilterName", "RoleArn"),
         keys=_filter_keys,
         remove=_remove_filter,
     ),

@@ -179,9 +179,9 @@ _QUEUE = {
 }
 
 
-def _any_limit(value: Any) -> shapes.Finding | None:
+def _any_limit(value: Any) -> shapes.Problems:
     """A limit, or -1 for none."""
-    return None if value in (-1, "-1") else shapes.number(0, 604_800)(value)
+    return () if value in (-1, "-1") else shapes.number(0, 604_800)(value)
 
 
 _STREAM = {

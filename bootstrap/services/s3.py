@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from bootstrap.services import shapes
+from bootstrap.services import lambda_, shapes
 from bootstrap.services.base import (
     Context,
     Key,
@@ -21,6 +23,9 @@ from bootstrap.services.base import (
     subset,
 )
 from bootstrap.template import Physical
+
+#: The end of the statement that lets a bucket invoke the function of a resource.
+_BY_EVENT: Final = "ByEvent"
 
 
 def _bucket(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
@@ -195,13 +200,16 @@ def _notifications(s3: Any, bucket: str, configuration: dict[str, Any]) -> bool:
         for entry in configuration.get("LambdaConfigurations", [])
     ]
     current = s3.get_bucket_notification_configuration(Bucket=bucket)
-    existing = current.get("LambdaFunctionConfigurations", [])
+    added, existing = _parted(current.get("LambdaFunctionConfigurations", []))
     if sorted(map(_notification_key, existing)) == sorted(map(_notification_key, wanted)):
         return False
     # What goes to queues, topics and the bus was made elsewhere, and this call replaces everything.
     s3.put_bucket_notification_configuration(
         Bucket=bucket,
-        NotificationConfiguration={**_others(current), "LambdaFunctionConfigurations": wanted},
+        NotificationConfiguration={
+            **_others(current),
+            "LambdaFunctionConfigurations": [*added, *wanted],
+        },
     )
     return True
 
@@ -232,10 +240,116 @@ def _remove_notifications(context: Context, key: Key) -> bool:
     current = found(
         lambda: s3.get_bucket_notification_configuration(Bucket=key["Ref"]), "404", "NoSuchBucket"
     )
-    if not (current or {}).get("LambdaFunctionConfigurations"):
+    added, own = _parted((current or {}).get("LambdaFunctionConfigurations", []))
+    if not own:
         return False
     s3.put_bucket_notification_configuration(
-        Bucket=key["Ref"], NotificationConfiguration=_others(current or {})
+        Bucket=key["Ref"],
+        NotificationConfiguration={
+            **_others(current or {}),
+            "LambdaFunctionConfigurations": added,
+        },
+    )
+    return True
+
+
+# -- notifications of buckets that are there already ----------------------------------------------
+
+#: How the framework names the notifications that it adds: the function's name, and a digest.
+_ADDED: Final = re.compile(r"(.+)-[0-9a-f]{32}")
+
+
+def _parted(
+    notifications: list[dict[str, Any]], function: str | None = None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The notifications that were added (for one function, or any), and the other ones."""
+    added: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
+    for one in notifications:
+        name = _ADDED.fullmatch(one.get("Id", ""))
+        is_added = name is not None and function in (None, name[1])
+        (added if is_added else others).append(one)
+    return added, others
+
+
+def _existing(
+    context: Context, logical_id: str, properties: Properties
+) -> tuple[Outcome, Physical]:
+    s3, bucket = context.client("s3"), properties["BucketName"]
+    function = properties["FunctionName"]
+    if not _exists(context, {"Ref": bucket}):
+        raise RuntimeError(
+            f"there is no bucket “{bucket}”; without existing: true it would be made"
+        )
+    arn = f"arn:aws:lambda:{context.settings.region}:{context.account}:function:{function}"
+    permission = lambda_.RESOURCE_TYPES["AWS::Lambda::Permission"]
+    allowed, _ = permission.ensure(
+        context,
+        f"{logical_id}{_BY_EVENT}",
+        {
+            "FunctionName": function,
+            "Action": "lambda:InvokeFunction",
+            "Principal": "s3.amazonaws.com",
+            "SourceArn": f"arn:aws:s3:::{bucket}",
+            "SourceAccount": context.account,
+        },
+    )
+    current = s3.get_bucket_notification_configuration(Bucket=bucket)
+    added, others = _parted(current.get("LambdaFunctionConfigurations", []), function)
+    wanted = [_added(one, function, arn) for one in properties["BucketConfigs"]]
+    changed = sorted(map(_notification_key, added)) != sorted(map(_notification_key, wanted))
+    if changed:
+        s3.put_bucket_notification_configuration(
+            Bucket=bucket,
+            NotificationConfiguration={
+                **_others(current),
+                "LambdaFunctionConfigurations": [*others, *wanted],
+            },
+        )
+    is_new = not added
+    return outcome_of(is_new, changed, allowed is not Outcome.UNCHANGED), Physical(logical_id)
+
+
+def _added(config: dict[str, Any], function: str, arn: str) -> dict[str, Any]:
+    digest = hashlib.md5(json.dumps(config).encode(), usedforsecurity=False).hexdigest()
+    rules = [
+        {"Name": name.lower(), "Value": value}
+        for rule in config.get("Rules", [])
+        for name, value in rule.items()
+    ]
+    return {
+        "Id": f"{function}-{digest}",
+        "LambdaFunctionArn": arn,
+        "Events": [config["Event"]],
+        **({"Filter": {"Key": {"FilterRules": rules}}} if rules else {}),
+    }
+
+
+def _existing_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
+    names = ("BucketName", "FunctionName")
+    return [{**{name: properties[name] for name in names}, "Id": logical_id}]
+
+
+def _remove_existing(context: Context, key: Key) -> bool:
+    s3, bucket, function = context.client("s3"), key["BucketName"], key["FunctionName"]
+    allowed = gone(
+        lambda: context.client("lambda").remove_permission(
+            FunctionName=function, StatementId=f"{key['Id']}{_BY_EVENT}"
+        ),
+        "ResourceNotFoundException",
+    )
+    current = found(
+        lambda: s3.get_bucket_notification_configuration(Bucket=bucket), "404", "NoSuchBucket"
+    )
+    added, others = _parted((current or {}).get("LambdaFunctionConfigurations", []), function)
+    if not added:
+        return allowed
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket,
+        NotificationConfiguration={
+            **_others(current or {}),
+            "LambdaFunctionConfigurations": others,
+        },
     )
     return True
 
@@ -262,15 +376,15 @@ def _delete(context: Context, key: Key) -> None:
 RESOURCE_TYPES = {
     "AWS::S3::Bucket": ResourceType(
         _bucket,
-        {"BucketName": shapes.text},
+        shapes.all_as_aws("BucketName"),
         {
-            "CorsConfiguration": shapes.mapping({"CorsRules": shapes.list_of(shapes.any_mapping)}),
-            "OwnershipControls": shapes.mapping({"Rules": shapes.list_of(shapes.any_mapping)}),
-            "PublicAccessBlockConfiguration": shapes.mapping_of(shapes.flag),
-            "Tags": shapes.list_of(shapes.mapping({"Key": shapes.text, "Value": shapes.text})),
-            "WebsiteConfiguration": shapes.any_mapping,
-            "VersioningConfiguration": shapes.mapping(
-                {"Status": shapes.one_of("Enabled", "Suspended")}
+            **shapes.all_as_aws(
+                "CorsConfiguration",
+                "OwnershipControls",
+                "PublicAccessBlockConfiguration",
+                "Tags",
+                "WebsiteConfiguration",
+                "VersioningConfiguration",
             ),
             "NotificationConfiguration": shapes.mapping(
                 {},
@@ -304,9 +418,24 @@ RESOURCE_TYPES = {
         delete=_delete,
         lost=_lost,
     ),
+    "Custom::S3": ResourceType(
+        _existing,
+        {
+            "BucketConfigs": shapes.list_of(
+                shapes.mapping(
+                    {"Event": shapes.text},
+                    {"Rules": shapes.list_of(shapes.mapping_of(shapes.text))},
+                )
+            ),
+            "BucketName": shapes.text,
+            "FunctionName": shapes.text,
+        },
+        keys=_existing_keys,
+        remove=_remove_existing,
+    ),
     "AWS::S3::BucketPolicy": ResourceType(
         _bucket_policy,
-        {"Bucket": shapes.text, "PolicyDocument": shapes.any_mapping},
+        shapes.all_as_aws("Bucket", "PolicyDocument"),
         remove=_remove_bucket_policy,
     ),
 }

@@ -200,7 +200,7 @@ _ACTION = shapes.mapping(
 RESOURCE_TYPES = {
     "AWS::SES::EmailIdentity": ResourceType(
         _identity,
-        {"EmailIdentity": shapes.text},
+        shapes.all_as_aws("EmailIdentity"),
         exists=_exists,
         delete_with="ses delete-identity --identity {Ref}",
         holds_data=False,

@@ -1,13 +1,15 @@
 """The shapes of CloudFormation properties, and what is wrong with a value that has another.
 
-A shape is a function ``shape(value)`` that returns None, or a :class:`Finding`. CloudFormation
+A shape is a function ``shape(value)`` that returns every :class:`Finding`. CloudFormation
 functions (``Ref``, ``Fn::GetAtt``, ``Fn::Sub``, ``Fn::Join``) stand for text that is not known yet
 and fit every shape but a list of mappings' own items.
+
+What AWS's schema of a resource type says need not be said again: see :func:`as_aws`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bootstrap.errors import did_you_mean
@@ -23,7 +25,8 @@ class Finding(NamedTuple):
 #: Longer numbers fit nowhere in AWS, and Python refuses to read very long ones.
 _MOST_DIGITS = 19
 
-type Shape = Callable[[Any], Finding | None]
+type Problems = Sequence[Finding]
+type Shape = Callable[[Any], Problems]
 
 
 def is_function(value: Any) -> bool:
@@ -31,7 +34,46 @@ def is_function(value: Any) -> bool:
     return isinstance(value, dict) and any(k == "Ref" or k.startswith("Fn::") for k in value)
 
 
-def _shown(value: Any) -> str:
+#: Stands for a value that AWS gives only when the resource is made: of Unicode's private use area,
+#: so that nothing that AWS returns has it.
+UNKNOWN = "\ue000"
+
+
+def is_unknown(value: Any) -> bool:
+    """Whether a value, or a part of a text, is not known yet."""
+    return isinstance(value, str) and UNKNOWN in value
+
+
+def _one(message: str) -> Problems:
+    return (Finding(message),)
+
+
+def below(key: str | int, problems: Iterable[Finding]) -> Iterator[Finding]:
+    """The problems of what stands under a key, as problems of what has the key."""
+    return (Finding(one.message, (key, *one.path)) for one in problems)
+
+
+def missing(
+    required: Iterable[str], given: Iterable[str], unknown: Sequence[str]
+) -> Iterator[Finding]:
+    """What is required and not given, unless one of the ``unknown`` keys is it, misspelt."""
+    for key in sorted({*required} - {*given}):
+        if not any(did_you_mean(other, [key]) for other in unknown):
+            yield Finding(f"needs {key}")
+
+
+def as_aws(value: Any) -> Problems:
+    """As AWS's schema of the resource type has it, which says what is wrong."""
+    return ()
+
+
+def all_as_aws(*names: str) -> dict[str, Shape]:
+    """Properties that are as AWS's schema of their resource type has them."""
+    return dict.fromkeys(names, as_aws)
+
+
+def shown(value: Any) -> str:
+    """A value in a sentence."""
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
@@ -39,53 +81,55 @@ def _shown(value: Any) -> str:
     return "nothing" if value is None else f"“{value}”"
 
 
-def text(value: Any) -> Finding | None:
+def text(value: Any) -> Problems:
     """Text."""
     if isinstance(value, str) or is_function(value):
-        return None
-    return Finding(f"must be text, not {_shown(value)}; write text in quotes")
+        return ()
+    return _one(f"must be text, not {shown(value)}; write text in quotes")
 
 
-def flag(value: Any) -> Finding | None:
+def flag(value: Any) -> Problems:
     """``true`` or ``false``."""
     if isinstance(value, bool) or is_function(value):
-        return None
-    return Finding(f"must be true or false, not {_shown(value)}")
+        return ()
+    return _one(f"must be true or false, not {shown(value)}")
 
 
 def number(low: int | None = None, high: int | None = None) -> Shape:
     """A whole number, which CloudFormation also takes as text: ``3`` or ``"3"``."""
 
-    def check(value: Any) -> Finding | None:
+    def check(value: Any) -> Problems:
         if is_function(value):
-            return None
+            return ()
         digits = isinstance(value, str) and value.isascii() and value.isdecimal()
         if isinstance(value, bool) or not (isinstance(value, int) or digits):
-            return Finding(f"must be a whole number, not {_shown(value)}")
+            return _one(f"must be a whole number, not {shown(value)}")
         if len(str(value)) > _MOST_DIGITS:
-            return Finding(f"must have {_MOST_DIGITS} digits or fewer")
+            return _one(f"must have {_MOST_DIGITS} digits or fewer")
         if (low is not None and int(value) < low) or (high is not None and int(value) > high):
             wanted = f"{low} or more" if high is None else f"{low} to {high}"
-            return Finding(f"must be {wanted}, not {value}")
-        return None
+            return _one(f"must be {wanted}, not {value}")
+        return ()
 
     return check
 
 
-def any_number(value: Any) -> Finding | None:
+def any_number(value: Any) -> Problems:
     """A number, with a fraction or without."""
     if is_function(value) or (isinstance(value, int | float) and not isinstance(value, bool)):
-        return None
-    return Finding(f"must be a number, not {_shown(value)}")
+        return ()
+    return _one(f"must be a number, not {shown(value)}")
 
 
 def one_of(*values: str) -> Shape:
     """One of some texts."""
 
-    def check(value: Any) -> Finding | None:
+    def check(value: Any) -> Problems:
         if value in values or is_function(value):
-            return None
-        return Finding(f"must be {' or '.join(values)}, not {_shown(value)}")
+            return ()
+        meant = did_you_mean(value, values) if isinstance(value, str) else ""
+        sentence = f"must be {' or '.join(values)}, not {shown(value)}"
+        return _one(f"{sentence}.{meant}" if meant else sentence)
 
     return check
 
@@ -93,42 +137,36 @@ def one_of(*values: str) -> Shape:
 def list_of(item: Shape) -> Shape:
     """A list of values of one shape."""
 
-    def check(value: Any) -> Finding | None:
+    def check(value: Any) -> Problems:
         if not isinstance(value, list):
-            return Finding(f"must be a list, not {_shown(value)}")
-        for index, entry in enumerate(value):
-            if finding := item(entry):
-                return Finding(finding.message, (index, *finding.path))
-        return None
+            return _one(f"must be a list, not {shown(value)}")
+        return [one for key, entry in enumerate(value) for one in below(key, item(entry))]
 
     return check
 
 
-def any_mapping(value: Any) -> Finding | None:
+def any_mapping(value: Any) -> Problems:
     """A mapping with any content, such as a policy document."""
     if isinstance(value, dict) and not is_function(value):
-        return None
-    shown = "a CloudFormation function" if isinstance(value, dict) else _shown(value)
-    return Finding(f"must be a mapping, not {shown}")
+        return ()
+    what = "a CloudFormation function" if isinstance(value, dict) else shown(value)
+    return _one(f"must be a mapping, not {what}")
 
 
-def text_or_mapping(value: Any) -> Finding | None:
+def text_or_mapping(value: Any) -> Problems:
     """JSON, as text or written out as a mapping."""
     if isinstance(value, str | dict):
-        return None
-    return Finding(f"must be text or a mapping, not {_shown(value)}")
+        return ()
+    return _one(f"must be text or a mapping, not {shown(value)}")
 
 
 def mapping_of(item: Shape) -> Shape:
     """A mapping from any name to values of one shape."""
 
-    def check(value: Any) -> Finding | None:
-        if finding := any_mapping(value):
-            return finding
-        for key, entry in value.items():
-            if finding := item(entry):
-                return Finding(finding.message, (key, *finding.path))
-        return None
+    def check(value: Any) -> Problems:
+        if problems := any_mapping(value):
+            return problems
+        return [one for key, entry in value.items() for one in below(key, item(entry))]
 
     return check
 
@@ -146,21 +184,21 @@ def mapping(
     """
     known = {**required, **(optional or {})}
 
-    def check(value: Any) -> Finding | None:
-        if finding := any_mapping(value):
-            return finding
-        if not open and (unknown := sorted(value.keys() - known.keys())):
-            meant = did_you_mean(unknown[0], known)
-            return Finding(
-                f"is not supported here. Supported: {', '.join(sorted(known))}"
-                f"{f'.{meant}' if meant else ''}",
-                (unknown[0],),
-            )
-        if missing := sorted(required.keys() - value.keys()):
-            return Finding(f"needs {missing[0]}")
+    def check(value: Any) -> Problems:
+        if problems := any_mapping(value):
+            return problems
+        unknown = [] if open else sorted(value.keys() - known.keys())
+        found = [Finding(_not_supported(key, known), (key,)) for key in unknown]
+        found += missing(required, value, unknown)
         for key, entry in value.items():
-            if key in known and (finding := known[key](entry)):
-                return Finding(finding.message, (key, *finding.path))
-        return None
+            if key in known:
+                found += below(key, known[key](entry))
+        return found
 
     return check
+
+
+def _not_supported(key: str, known: Iterable[str]) -> str:
+    meant = did_you_mean(key, known)
+    sentence = f"is not supported here. Supported: {', '.join(sorted(known))}"
+    return f"{sentence}.{meant}" if meant else sentence

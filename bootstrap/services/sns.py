@@ -20,12 +20,12 @@ from bootstrap.services.base import (
 from bootstrap.template import Physical
 
 _GONE = ("NotFound", "NotFoundException")
-_TOPIC_ATTRIBUTES = {
-    "ContentBasedDeduplication": shapes.flag,
-    "DisplayName": shapes.text,
-    "FifoThroughputScope": shapes.one_of("Topic", "MessageGroup"),
-    "FifoTopic": shapes.flag,
-}
+_TOPIC_ATTRIBUTES = (
+    "ContentBasedDeduplication",
+    "DisplayName",
+    "FifoThroughputScope",
+    "FifoTopic",
+)
 #: What an attribute goes back to when the definition no longer sets it.
 _TOPIC_DEFAULTS = {
     "ContentBasedDeduplication": "false",
@@ -33,9 +33,8 @@ _TOPIC_DEFAULTS = {
     "FifoThroughputScope": "Topic",
 }
 _SUBSCRIPTION_ATTRIBUTES = {
-    "FilterPolicy": shapes.any_mapping,
+    **shapes.all_as_aws("FilterPolicy", "RawMessageDelivery"),
     "FilterPolicyScope": shapes.one_of("MessageAttributes", "MessageBody"),
-    "RawMessageDelivery": shapes.flag,
     "RedrivePolicy": shapes.mapping({"deadLetterTargetArn": shapes.text}),
 }
 _PROTOCOL = shapes.one_of("lambda", "sqs")
@@ -168,9 +167,11 @@ def _unsubscribe(context: Context, key: Key) -> bool:
 RESOURCE_TYPES = {
     "AWS::SNS::Topic": ResourceType(
         _topic,
-        {"TopicName": shapes.text},
+        shapes.all_as_aws("TopicName"),
         {
-            **_TOPIC_ATTRIBUTES,
+            **shapes.all_as_aws("ContentBasedDeduplication", "DisplayName", "FifoTopic"),
+            # Newer than the schema.
+            "FifoThroughputScope": shapes.one_of("Topic", "MessageGroup"),
             "Subscription": shapes.list_of(
                 shapes.mapping({"Endpoint": shapes.text, "Protocol": _PROTOCOL})
             ),
@@ -183,16 +184,21 @@ RESOURCE_TYPES = {
     ),
     "AWS::SNS::TopicPolicy": ResourceType(
         _topic_policy,
-        {"Topics": shapes.list_of(shapes.text), "PolicyDocument": shapes.any_mapping},
+        {
+            **shapes.all_as_aws("Topics"),
+            "PolicyDocument": shapes.any_mapping,
+        },
     ),
     "AWS::SNS::Subscription": ResourceType(
         _subscription,
         {
-            "TopicArn": shapes.text,
+            **shapes.all_as_aws("TopicArn", "Endpoint"),
             "Protocol": _PROTOCOL,
-            "Endpoint": shapes.text,
         },
-        {**_SUBSCRIPTION_ATTRIBUTES, "Region": shapes.text},
+        {
+            **shapes.all_as_aws("Region"),
+            **_SUBSCRIPTION_ATTRIBUTES,
+        },
         remove=_unsubscribe,
     ),
 }

@@ -19,17 +19,16 @@ from bootstrap.services.base import (
 from bootstrap.template import Physical
 
 _ATTRIBUTES = {
+    **shapes.all_as_aws(
+        "FifoQueue", "ContentBasedDeduplication", "KmsMasterKeyId", "SqsManagedSseEnabled"
+    ),
     "VisibilityTimeout": shapes.number(0, 43_200),
     "MessageRetentionPeriod": shapes.number(60, 1_209_600),
     "ReceiveMessageWaitTimeSeconds": shapes.number(0, 20),
     "DelaySeconds": shapes.number(0, 900),
     "MaximumMessageSize": shapes.number(1024, 1_048_576),
-    "FifoQueue": shapes.flag,
-    "ContentBasedDeduplication": shapes.flag,
     "DeduplicationScope": shapes.one_of("messageGroup", "queue"),
     "FifoThroughputLimit": shapes.one_of("perQueue", "perMessageGroupId"),
-    "KmsMasterKeyId": shapes.text,
-    "SqsManagedSseEnabled": shapes.flag,
 }
 #: What an attribute goes back to when the definition no longer sets it (SQS, "SetQueueAttributes").
 _DEFAULTS = {
@@ -139,7 +138,7 @@ def _lost(context: Context, key: Key) -> str:
 RESOURCE_TYPES = {
     "AWS::SQS::Queue": ResourceType(
         _queue,
-        {"QueueName": shapes.text},
+        shapes.all_as_aws("QueueName"),
         {
             **_ATTRIBUTES,
             "RedrivePolicy": shapes.mapping(
@@ -153,7 +152,10 @@ RESOURCE_TYPES = {
     ),
     "AWS::SQS::QueuePolicy": ResourceType(
         _policy,
-        {"Queues": shapes.list_of(shapes.text), "PolicyDocument": shapes.any_mapping},
+        {
+            **shapes.all_as_aws("Queues"),
+            "PolicyDocument": shapes.any_mapping,
+        },
         keys=_policy_keys,
         remove=_remove_policy,
     ),

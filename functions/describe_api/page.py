@@ -32,13 +32,14 @@ code, pre { font: .875em/1.5 ui-monospace, monospace }
 code { background: var(--block); padding: .1em .3em; border-radius: .25em;
   overflow-wrap: anywhere }
 pre { background: var(--block); padding: .75rem 1rem; border-radius: .5rem; overflow-x: auto }
+td code { overflow-wrap: normal }
 pre code { padding: 0; background: none }
 .wide { overflow-x: auto }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; vertical-align: top; padding: .4rem .75rem .4rem 0;
   border-bottom: 1px solid var(--line) }
 th { color: var(--soft); font-weight: 600; font-size: .875rem }
-.method { display: inline-block; min-width: 4.2em; font-weight: 700 }
+.method { display: inline-block; min-width: 5.5em; font-weight: 700 }
 .soft { color: var(--soft) }
 """
 

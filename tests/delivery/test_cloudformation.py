@@ -526,13 +526,14 @@ def test_a_stage_serves_another_deployment(stack: Stack, stacks: Stacks) -> None
 
 def test_other_changes(stack: Stack, stacks: Stacks) -> None:
     """A log group, a stream, a function URL and a schedule."""
+    role = stack.role(f"{ROLE}-scheduler", "scheduler.amazonaws.com")
 
     def resources(days: int, shards: int, auth: str, rate: int) -> dict[str, Any]:
         arn = {"Fn::GetAtt": ["Function", "Arn"]}
         schedule = {
             "FlexibleTimeWindow": {"Mode": "OFF"},
             "ScheduleExpression": f"rate({rate} hours)",
-            "Target": {"Arn": arn, "RoleArn": ROLE},
+            "Target": {"Arn": arn, "RoleArn": role},
         }
         return {
             "Function": function(PRINT),

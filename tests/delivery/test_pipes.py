@@ -109,6 +109,7 @@ class Place:
         self.stack = stack
         self.pipes = stack.client("pipes")
         self.made: list[str] = []
+        stack.role(ROLE, "pipes.amazonaws.com")
 
     def queue(self, *, fifo: bool = False, receives: int = 2) -> tuple[Queue, Queue]:
         """A queue and its dead-letter queue."""

@@ -40,6 +40,7 @@ class Scheduler:
         self.expression = ""
         self.group = f"g-{secrets.token_hex(4)}"
         self.api.create_schedule_group(Name=self.group)
+        self.role = stack.role(f"{ROLE}-scheduler", "scheduler.amazonaws.com")
 
     def queue(self, ending: str = "", **attributes: str) -> tuple[str, str]:
         """URL and ARN of a new queue."""
@@ -72,7 +73,7 @@ class Scheduler:
             "GroupName": self.group,
             "ScheduleExpression": expression,
             "FlexibleTimeWindow": {"Mode": "OFF"},
-            "Target": {"Arn": target, "RoleArn": ROLE, **own},
+            "Target": {"Arn": target, "RoleArn": self.role, **own},
             **more,
         }
 
@@ -595,3 +596,31 @@ def test_a_group_that_is_there_is_not_made_again(scheduler: Scheduler) -> None:
     with pytest.raises(ClientError, match="already exists"):
         scheduler.api.create_schedule_group(Name=scheduler.group)
     assert scheduler.names() == [name]
+
+
+def test_a_request_with_the_same_token_is_done_once(scheduler: Scheduler) -> None:
+    _, target = scheduler.queue()
+    token = secrets.token_hex(8)
+    request = {**scheduler.request("rate(1 day)", target), "ClientToken": token}
+
+    first = scheduler.api.create_schedule(**request)["ScheduleArn"]
+    assert scheduler.api.create_schedule(**request)["ScheduleArn"] == first
+    with pytest.raises(ClientError, match="with other parameters"):
+        scheduler.api.create_schedule(**{**request, "ScheduleExpression": "rate(2 days)"})
+    with pytest.raises(ClientError, match="ConflictException"):
+        scheduler.api.create_schedule(**{**request, "ClientToken": secrets.token_hex(8)})
+    assert first in scheduler.due()
+
+    names = {"Name": request["Name"], "GroupName": scheduler.group}
+    scheduler.api.delete_schedule(**names, ClientToken=token)
+    scheduler.api.delete_schedule(**names, ClientToken=token)
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        scheduler.api.delete_schedule(**names)
+    group = f"{scheduler.group}-2"
+    for _ in range(2):
+        made = scheduler.api.create_schedule_group(Name=group, ClientToken=token)
+        assert made["ScheduleGroupArn"].endswith(f"schedule-group/{group}")
+    scheduler.api.delete_schedule_group(Name=group, ClientToken=token)
+    scheduler.api.delete_schedule_group(Name=group, ClientToken=token)
+    with pytest.raises(ClientError, match="ValidationException"):
+        scheduler.api.create_schedule(**{**request, "ClientToken": "no token"})

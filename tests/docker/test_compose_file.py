@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 ROOT = Path(__file__).parents[2]
-COMPOSE: dict[str, Any] = YAML(typ="safe").load(ROOT / "docker-compose.yml")
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 RUNNING = sorted(name for name, service in SERVICES.items() if service.get("scale") != 0)
 
@@ -42,7 +42,7 @@ def test_a_service_mounts_nothing_but_this_folder_and_writes_reports_and_outputs
 
 
 def test_another_project_can_be_read_and_nothing_of_it_written():
-    added = YAML(typ="safe").load((ROOT / "emulator/container/project.yml").read_text())["services"]
+    added = yaml.safe_load((ROOT / "emulator/container/project.yml").read_text())["services"]
     assert set(added) == {"localstack", "bootstrap"}
     for service in added.values():
         for volume in service["volumes"]:

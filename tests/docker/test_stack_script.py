@@ -151,6 +151,17 @@ def test_switching_from_docker_without_down_is_refused(script, project):
     assert "the stack runs with RUNTIME=docker" in refused.stderr
 
 
+def test_a_native_check_asks_no_engine(script, project):
+    """An engine's answer takes as long as half a check."""
+    (project / "runs").touch()
+    (project / "scripts/setup.sh").write_text(f"touch {project}/set-up\n")
+    (project / "asking").write_text(f"#!/bin/sh\ntouch {project}/asked\n")
+    (project / "asking").chmod(0o755)
+    script("check", RUNTIME="native", DOCKER=str(project / "asking"))
+    assert (project / "set-up").exists()
+    assert not (project / "asked").exists()
+
+
 def test_a_command_without_a_stack_says_how_to_start_one(script):
     missing = script("status", RUNTIME="docker")
     assert missing.returncode == 1

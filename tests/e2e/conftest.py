@@ -164,6 +164,32 @@ def function(aws: Callable[[str], Any], cleanup: ExitStack) -> Callable[..., str
 
 
 @pytest.fixture
+def role(aws: Callable[[str], Any], cleanup: ExitStack) -> Callable[[str], str]:
+    """``role("pipes")``: ARN of a role that the service may assume, and that may do everything."""
+
+    def create(service: str) -> str:
+        iam, name = aws("iam"), f"test-{uuid.uuid4().hex[:12]}"
+        trust = {
+            "Effect": "Allow",
+            "Principal": {"Service": f"{service}.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+        version = {"Version": "2012-10-17"}
+        made = iam.create_role(
+            RoleName=name, AssumeRolePolicyDocument=json.dumps({**version, "Statement": [trust]})
+        )
+        cleanup.callback(iam.delete_role, RoleName=name)
+        everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        document = json.dumps({**version, "Statement": [everything]})
+        own = {"RoleName": name, "PolicyName": "everything"}
+        iam.put_role_policy(**own, PolicyDocument=document)
+        cleanup.callback(iam.delete_role_policy, **own)
+        return str(made["Role"]["Arn"])
+
+    return create
+
+
+@pytest.fixture
 def dead_letters(aws: Callable[[str], Any]) -> Callable[[str, str], dict[str, Any]]:
     """``dead_letters(queue, needle)``: waits for the message with ``needle``, and takes it."""
 

@@ -42,13 +42,14 @@ def test_an_asynchronous_dead_letter_that_is_sent_back_runs_its_function_again(
     event_id = put_event(aws, {"brandId": brand_id, "changes": {"colors": colors}})
 
     def letter() -> str | None:
-        shown = bootstrap("dlq")
+        shown = bootstrap("dlq", "regenerate-palette-dlq")
         assert shown.returncode == 0, shown.stderr
         lines = shown.stdout.splitlines()
         payloads = [n for n, line in enumerate(lines) if line.startswith(" ") and brand_id in line]
         return lines[payloads[0] - 1] if payloads else None
 
-    line = eventually(letter, seconds=40, every=1)
+    line = eventually(letter, every=1)
+    eventually(lambda: brand_id in bootstrap("dlq").stdout, every=1)
     assert "regenerate-palette-dlq" in line
     assert "RetriesExhausted" in line
 
@@ -71,7 +72,7 @@ def test_an_asynchronous_dead_letter_that_is_sent_back_runs_its_function_again(
         return item.get("palette")
 
     assert set(eventually(palette)["M"]) == {"primary"}
-    eventually(lambda: brand_id not in bootstrap("dlq").stdout, seconds=30, every=1)
+    eventually(lambda: brand_id not in bootstrap("dlq", "regenerate-palette-dlq").stdout, every=1)
     journal = f"{settings.endpoint_url}/_trigger_stack/events"
     wanted = {"function": "regenerate_palette", "text": event_id, "state": "done"}
     (run,) = eventually(lambda: requests.get(journal, params=wanted, timeout=30).json()["events"])
@@ -105,10 +106,10 @@ def test_a_rules_dead_letter_that_is_sent_back_reaches_its_target(
     event_id = put_event(aws, {"brandId": brand_id, "changes": {}})
 
     def undelivered() -> bool:
-        lines = bootstrap("dlq").stdout.splitlines()
+        lines = bootstrap("dlq", f"{name}-dlq").stdout.splitlines()
         return any(f"{name}-dlq" in line and "NO_RESOURCE" in line for line in lines)
 
-    eventually(undelivered, seconds=30, every=1)
+    eventually(undelivered, every=1)
 
     # WHEN the function is there and the letter goes back
     function("def handler(event, context): print(event['id'])", name=name)
@@ -150,6 +151,12 @@ def test_redriving_a_queue_sends_messages_back_to_their_source(aws, cleanup):
     )
     assert message["Body"] == "poison"
     assert message["MessageAttributes"]["kind"]["StringValue"] == "test"
+
+
+def test_looking_into_no_queue_is_wrong_use(aws):
+    shown = bootstrap("dlq", "no-such-queue")
+    assert shown.returncode == 2
+    assert "QUEUE=no-such-queue: no such queue" in shown.stderr
 
 
 def test_redriving_something_else_is_wrong_use(aws):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,23 +15,11 @@ from bootstrap.deploy import apply, plan
 from bootstrap.plan import Action
 from bootstrap.services.base import Context, Outcome
 from bootstrap.settings import Settings
+from tests.e2e.running import bootstrap
 from tests.support.waiting import eventually
 
-ROOT = Path(__file__).parents[2]
 #: Not http: the local port serves the HTTP API of the project that came up last.
 TRIGGERS = "url,sqs,sns"
-
-
-def bootstrap(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bootstrap", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "NO_COLOR": "1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 @pytest.fixture

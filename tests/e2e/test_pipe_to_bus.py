@@ -13,8 +13,6 @@ from running import bootstrap
 
 from tests.support.waiting import eventually
 
-ROLE = "arn:aws:iam::000000000000:role/pipe"
-
 
 def use(brand_id: str, **more: Any) -> dict[str, Any]:
     return {"brandId": brand_id, "notifyEmail": f"{brand_id}@acme.example", **more}
@@ -29,12 +27,13 @@ def put(aws: Callable[[str], Any], stream: str, *records: Any) -> list[str]:
 
 
 @pytest.fixture
-def pipe(aws, cleanup) -> Callable[..., str]:
+def pipe(aws, cleanup, role) -> Callable[..., str]:
     """Makes a pipe that is gone afterwards; returns its name."""
 
     def make(source: str, target: str, **settings: Any) -> str:
         pipes, name = aws("pipes"), f"t-{uuid.uuid4().hex[:10]}"
-        pipes.create_pipe(Name=name, Source=source, Target=target, RoleArn=ROLE, **settings)
+        settings["RoleArn"] = role("pipes")
+        pipes.create_pipe(Name=name, Source=source, Target=target, **settings)
         cleanup.callback(pipes.delete_pipe, Name=name)
 
         def runs() -> bool:

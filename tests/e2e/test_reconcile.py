@@ -93,7 +93,7 @@ def test_a_function(account: Account) -> None:
     full = account.function(
         Architectures=["arm64"],
         Description="text",
-        Environment={"Variables": {"A": "1"}},
+        Environment={"Variables": {"AN_A": "1"}},
         EphemeralStorage={"Size": 1024},
         MemorySize=256,
         ReservedConcurrentExecutions=3,

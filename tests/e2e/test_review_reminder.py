@@ -148,7 +148,7 @@ def test_status_lists_schedules_and_receipt_rules(brand_id, brand_body, put_bran
     assert "receipt rule logo-by-mail" in " ".join(shown.stdout.split())
 
 
-def test_what_the_scheduler_cannot_hand_over_comes_back_by_redrive(aws, cleanup, journal):
+def test_what_the_scheduler_cannot_hand_over_comes_back_by_redrive(aws, cleanup, journal, role):
     """The target is made after its schedule has failed: a redrive finds it."""
     scheduler, sqs, name = aws("scheduler"), aws("sqs"), f"test-{uuid.uuid4().hex[:12]}"
     dead = sqs.create_queue(QueueName=f"{name}-dlq")["QueueUrl"]
@@ -161,7 +161,7 @@ def test_what_the_scheduler_cannot_hand_over_comes_back_by_redrive(aws, cleanup,
         FlexibleTimeWindow={"Mode": "OFF"},
         Target={
             "Arn": target,
-            "RoleArn": "arn:aws:iam::000000000000:role/scheduler",
+            "RoleArn": role("scheduler"),
             "Input": name,
             "DeadLetterConfig": {"Arn": f"{target}-dlq"},
         },
@@ -170,7 +170,7 @@ def test_what_the_scheduler_cannot_hand_over_comes_back_by_redrive(aws, cleanup,
     assert bootstrap("fire-schedule", f"default/{name}").returncode == 0
     arn = scheduler.get_schedule(Name=name)["Arn"]
     eventually(lambda: journal.find(source=arn, kind="schedule tick", state="dead-letter"))
-    assert f"schedule default/{name}" in "".join(bootstrap("dlq").stdout.split("\n"))
+    assert f"schedule default/{name}" in "".join(bootstrap("dlq", f"{name}-dlq").stdout.split("\n"))
 
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     cleanup.callback(sqs.delete_queue, QueueUrl=url)

@@ -14,6 +14,7 @@ import textwrap
 import zipfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,10 @@ def archive(files: dict[str, str | bytes]) -> bytes:
             text = textwrap.dedent(content) if isinstance(content, str) else content
             package.writestr(info, text)
     return buffer.getvalue()
+
+
+def _policy(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 #: Those that functions need; all of them take three seconds longer and 350 MB more.
@@ -119,6 +124,17 @@ class Stack:
                 parameter_validation=False,
             ),
         )
+
+    def role(self, arn: str = ROLE, *principals: str, allowed: str | list[str] = "*") -> str:
+        """Make a role, unless it is there; services of these principals may assume it."""
+        iam, name = self.client("iam"), arn.rpartition("/")[2]
+        trust = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+        trust |= {"Principal": {"Service": list(principals or ("lambda.amazonaws.com",))}}
+        actions = {"Effect": "Allow", "Action": allowed, "Resource": "*"}
+        with suppress(iam.exceptions.EntityAlreadyExistsException):
+            iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))
+            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=_policy(actions))
+        return arn
 
     # -- functions ------------------------------------------------------------
 
@@ -287,7 +303,7 @@ def _start_stack(
     port, http_port = free_port(), free_port()
     # Load balancers' ports lie below those that the system gives to clients.
     first = 20_000 + secrets.randbelow(10_000)
-    (folder / "tmp").mkdir(parents=True)
+    (folder / "tmp").mkdir(parents=True, exist_ok=True)
     if owner is not None:
         for path in (folder, folder / "tmp"):
             os.chown(path, owner, -1)

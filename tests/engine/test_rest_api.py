@@ -631,6 +631,33 @@ def test_a_lambda_integration_with_templates(stack: Stack) -> None:
     assert (answer.status_code, answer.json()) == (200, {"got": {"n": 7}})
 
 
+def test_templates_see_headers_and_forms(stack: Stack) -> None:
+    api = make_api(stack)
+    function = stack.create("def handler(event, context):\n    return event\n")
+    api.let_call(function)
+    names = "#foreach($name in $input.params().header.keySet())$name #end"
+    form = "#foreach($part in $input.path('$').split('&'))<$part>#end"
+    api.method(
+        *("POST", "/", function),
+        integration={
+            "type": "AWS",
+            "requestTemplates": {
+                "application/x-www-form-urlencoded": f'{{"names": "{names}", "form": "{form}"}}'
+            },
+        },
+    )
+    place = {"restApiId": api.api_id, "resourceId": api.resource("/"), "httpMethod": "POST"}
+    api.client.put_method_response(**place, statusCode="200")
+    api.client.put_integration_response(**place, statusCode="200")
+    api.deploy()
+
+    answer = api.call("POST", "/", data={"a": "b c", "d": ""}, headers={"X-Own": "1"})
+
+    assert answer.status_code == 200, answer.text
+    assert "x-own" in answer.json()["names"].lower()
+    assert answer.json()["form"] == "<a=b+c><d=>"
+
+
 def test_gateway_responses_can_be_changed(stack: Stack) -> None:
     api = echo_api(stack, "GET /")
     api.client.put_gateway_response(

@@ -12,7 +12,8 @@ import re
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -23,34 +24,18 @@ import pytest
 from bootstrap.commands.load import load_template
 from bootstrap.packaging import select
 from bootstrap.template import Physical, Template, resolve
+from tests.osls import differences
+from tests.osls.conditions import decided
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
+FIXTURES = HERE / "fixtures"
 NO_STACK = (
     b"<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>"
     b"<Message>Stack does not exist</Message></Error></ErrorResponse>"
 )
-#: What a deployment through CloudFormation needs and a local stack does not, unless it uses one.
-DEPLOYMENT_ONLY_TYPES = ("AWS::Lambda::Version",)
-DEPLOYMENT_ONLY_IDS = (
-    "ServerlessDeploymentBucket",
-    "ServerlessDeploymentBucketPolicy",
-    # The function that sets triggers of existing user pools: the bootstrap does it itself.
-    "CustomDashresourceDashexistingDashcupLambdaFunction",
-    "IamRoleCustomResourcesLambdaExecution",
-)
-#: Properties that differ for a reason.
-NOT_COMPARED = {
-    "AWS::Lambda::Function": {"Code"},  # a folder here, an object in S3 there; see the zip test
-    "AWS::Lambda::LayerVersion": {"Content"},
-    "AWS::Lambda::Version": {"CodeSha256"},
-    # AWS's own defaults, written out; and tags that only a bill reads.
-    "AWS::ApiGatewayV2::Stage": {"DefaultRouteSettings", "Tags"},
-    "AWS::IAM::Role": {"Path"},
-    "Custom::CognitoUserPool": {"ServiceToken"},
-    # osls sets it through the API after the deployment.
-    "AWS::ApiGateway::Deployment": {"StageDescription"},
-}
+#: What ``${env:…}`` of the fixtures sees.
+SET = {"VARIABLES_ENV_SET": "from the environment"}
 
 
 class NoStack(BaseHTTPRequestHandler):
@@ -72,7 +57,7 @@ class NoStack(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def osls() -> Path:
     subprocess.run(["sh", str(HERE / "install.sh")], check=True)
-    return ROOT / ".build/osls/node_modules/.bin/osls"
+    return ROOT / ".build/osls/node_modules/osls"
 
 
 @pytest.fixture(scope="module")
@@ -105,52 +90,91 @@ def at_the_edge(folder: Path) -> None:
     shutil.copytree(HERE / "edge", folder, dirs_exist_ok=True)
 
 
-PROJECTS = [brand_platform, every_form, at_the_edge]
+def fixture(file: Path) -> Callable[[Path], None]:
+    """A definition of :data:`FIXTURES`, beside what they share."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(FIXTURES / "shared", folder, dirs_exist_ok=True)
+        shutil.copy(file, folder / "serverless.yml")
+
+    return make
 
 
-@pytest.fixture(scope="module", params=PROJECTS, ids=lambda f: f.__name__)
-def packaged(
-    request: pytest.FixtureRequest,
-    osls: Path,
-    cloudformation: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[Path, Path]:
-    """A project's folder, and the folder with what osls made of it."""
-    project = tmp_path_factory.mktemp("project")
-    request.param(project)
-    output = tmp_path_factory.mktemp("packaged")
+PROJECTS: dict[str, Callable[[Path], None]] = {
+    "brand-platform": brand_platform,
+    "every-form": every_form,
+    "at-the-edge": at_the_edge,
+    **{file.stem: fixture(file) for file in sorted(FIXTURES.glob("*.yml"))},
+}
+
+
+@pytest.fixture(scope="module")
+def all_packaged(
+    osls: Path, cloudformation: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """The folder of each project, packaged by osls, by the project's name.
+
+    Two processes package them, each of which loads osls once.
+    """
+    home = tmp_path_factory.mktemp("home")
+    folders = {}
+    for name, make in PROJECTS.items():
+        folders[name] = tmp_path_factory.mktemp(name)
+        make(folders[name])
     environment = {
         # Nothing of the machine's AWS set-up, and no way to a real endpoint.
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        **SET,
         "AWS_ENDPOINT_URL": cloudformation,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_EC2_METADATA_DISABLED": "true",
-        "HOME": str(output),
+        "HOME": str(home),
         "SLS_TELEMETRY_DISABLED": "1",
     }
-    run = subprocess.run(
-        [str(osls), "package", "--package", str(output)],
-        cwd=project,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    return project, output
+    processes = [
+        subprocess.Popen(["node", str(HERE / "package_all.js"), str(osls), *share], env=environment)
+        for share in shares([str(folder) for folder in folders.values()], 2)
+    ]
+    try:
+        for process in processes:
+            process.wait(timeout=240)
+    finally:
+        for process in processes:
+            process.kill()
+    return folders
+
+
+def shares(items: list[str], count: int) -> list[list[str]]:
+    """The items, dealt out to ``count`` at most."""
+    return [share for first in range(count) if (share := items[first::count])]
+
+
+@pytest.fixture(scope="module", params=PROJECTS)
+def packaged(
+    request: pytest.FixtureRequest, all_packaged: dict[str, Path]
+) -> Iterator[tuple[Path, Path]]:
+    """A project's folder, and the folder with what osls made of it."""
+    project = all_packaged[request.param]
+    output = project / ".packaged"
+    made = output / "cloudformation-template-update-stack.json"
+    assert made.is_file(), (project / ".packaged.txt").read_text()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in SET.items():
+            patch.setenv(name, value)
+        yield project, output
 
 
 def theirs(output: Path) -> dict[str, Any]:
     text = (output / "cloudformation-template-update-stack.json").read_text()
     # The id of a version ends in the hash of its package.
     text = re.sub(r'("[A-Za-z0-9]+LambdaVersion)[A-Za-z0-9]{32,}"', r'\1"', text)
-    resources: dict[str, Any] = json.loads(text)["Resources"]
+    resources: dict[str, Any] = decided(json.loads(text), PSEUDO)
     # The id of a REST API's deployment has the time of packaging in it.
     return {re.sub(r"^(ApiGatewayDeployment)\d+$", r"\1", name): v for name, v in resources.items()}
 
 
+@cache
 def ours(project: Path) -> Template:
     return load_template(project / "serverless.yml")
 
@@ -158,7 +182,10 @@ def ours(project: Path) -> Template:
 def is_ours_to_make(logical_id: str, resource: dict[str, Any], made: Template) -> bool:
     if logical_id in made.resources:
         return True
-    return resource["Type"] not in DEPLOYMENT_ONLY_TYPES and logical_id not in DEPLOYMENT_ONLY_IDS
+    return (
+        resource["Type"] not in differences.DEPLOYMENT_ONLY_TYPES
+        and logical_id not in differences.DEPLOYMENT_ONLY_IDS
+    )
 
 
 class Anything(dict[str, Physical]):
@@ -170,20 +197,28 @@ class Anything(dict[str, Physical]):
                 return True
 
             def __missing__(self, name: str) -> str:
-                return f"<{logical_id}.{name}>"
+                # As long as an ARN, so that Fn::Select of its parts finds them.
+                return f"<a:b:c:d:e:{logical_id}.{name}>"
 
         return Physical(f"<{logical_id}>", Attributes())
 
 
-PSEUDO = {
-    name: f"<{name}>"
-    for name in ("AWS::AccountId", "AWS::Region", "AWS::Partition", "AWS::StackName")
-}
+class Known(dict[str, str]):
+    """Values that no resource has: pseudo parameters, and exports of other stacks."""
+
+    def __missing__(self, name: str) -> str:
+        return f"<{name}>"
+
+
+PSEUDO = Known(
+    {name: f"<{name}>" for name in ("AWS::AccountId", "AWS::Partition", "AWS::StackName")}
+    | {"AWS::Region": "us-east-1"}
+)
 
 
 def comparable(kind: str, properties: dict[str, Any]) -> dict[str, Any]:
     """Properties with references filled in, and without differences that mean nothing."""
-    kept = {k: v for k, v in properties.items() if k not in NOT_COMPARED.get(kind, ())}
+    kept = {k: v for k, v in properties.items() if k not in differences.NOT_COMPARED.get(kind, ())}
     resolved: dict[str, Any] = resolve(kept, Anything(), PSEUDO)
     if "CorsConfiguration" in resolved:
         cors = resolved["CorsConfiguration"]
@@ -216,7 +251,33 @@ def test_the_same_resources_with_the_same_types(packaged: tuple[Path, Path]) -> 
         if is_ours_to_make(name, body, made)
     }
 
-    assert {r.logical_id: r.type for r in made.resources.values()} == expected
+    compared = {
+        resource.logical_id: resource.type
+        for resource in made.resources.values()
+        if resource.type not in differences.MADE_HERE_ONLY
+    }
+    assert compared == expected
+
+
+def test_the_same_exports(packaged: tuple[Path, Path]) -> None:
+    project, output = packaged
+    text = (output / "cloudformation-template-update-stack.json").read_text()
+    outputs = json.loads(text).get("Outputs", {})
+
+    # osls has outputs of its own, too, which nobody asked for.
+    own = ours(project).document.data.get("resources", {}).get("Outputs", {})
+    expected = {
+        f"{name}Export": {"Name": body["Export"]["Name"], "Value": body["Value"]}
+        for name, body in outputs.items()
+        if name in own and "Export" in body
+    }
+    made = {
+        resource.logical_id: resource.properties
+        for resource in ours(project).resources.values()
+        if resource.type in differences.MADE_HERE_ONLY
+    }
+
+    assert resolve(made, Anything(), PSEUDO) == resolve(expected, Anything(), PSEUDO)
 
 
 def test_the_same_properties(packaged: tuple[Path, Path]) -> None:

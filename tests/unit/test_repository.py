@@ -161,6 +161,7 @@ NOT_SETTINGS = {
     "HTTP_API_URL": "set inside the container, for its tests",
     "STACK_CONTAINER": "set inside the container",
     "STACK_LOCK": "handed from one of our commands to the next",
+    "PYDANTIC_DISABLE_PLUGINS": "pydantic's; reading a definition sets it",
     "PRELOAD_SERVICES": "LocalStack's; the start sets it",
     "LAMBDA_PYTHON_RUNTIME": "set-up writes it to .build/env",
     "LAMBDA_PROCESS_PYTHON_RUNTIMES": "where set-up puts the runtimes",

@@ -85,7 +85,7 @@ class AlbHealthCheck(Model):
     timeoutSeconds: int = Field(default=30, ge=2, le=120)
     healthyThresholdCount: int = Field(default=5, ge=2, le=10)
     unhealthyThresholdCount: int = Field(default=5, ge=2, le=10)
-    matcher: AlbMatcher = AlbMatcher()
+    matcher: AlbMatcher = AlbMatcher.model_construct()
 
 
 class AlbSettings(Model):
@@ -118,7 +118,7 @@ class Alb(EventType[AlbEvent]):
 
     key = "alb"
     model = AlbEvent
-    provider_settings: ClassVar = {"alb": (AlbSettings, AlbSettings())}
+    provider_settings: ClassVar = {"alb": (AlbSettings, AlbSettings.model_construct())}
     failures = ()  # whoever sent the request gets the error
 
     def long_form(self, body: Any) -> Any:

@@ -92,8 +92,6 @@ class EventType[E: Model](ABC):
         model: the shape of one event, in the long form.
         provider_settings: what may be set for all triggers of this type: keys of ``provider:``,
             each with its shape and default.
-        merged: resource types that this type makes, and to which a resource of the file with the
-            same logical id adds, as the framework does it.
         failures: where events end that could not be processed, first the place that is asked
             first. Empty when whoever sends an event gets the error as the answer.
     """
@@ -102,7 +100,6 @@ class EventType[E: Model](ABC):
     beside_events: ClassVar[bool] = False
     model: ClassVar[type[Model]]
     provider_settings: ClassVar[Mapping[str, tuple[Any, Any]]] = {}
-    merged: ClassVar[frozenset[str]] = frozenset()
     failures: ClassVar[tuple[FailurePath, ...]]
 
     @abstractmethod

@@ -167,7 +167,7 @@ class CloudFrontSettings(Model):
 class CloudFrontEvent(Model):
     """``cloudFront`` under ``events``."""
 
-    behavior: Behavior = Behavior()
+    behavior: Behavior = Behavior.model_construct()
     cachePolicy: CachePolicyName | None = None
     eventType: Literal["viewer-request", "origin-request", "origin-response", "viewer-response"]
     includeBody: bool | None = None
@@ -181,7 +181,9 @@ class CloudFront(EventType[CloudFrontEvent]):
 
     key = "cloudFront"
     model = CloudFrontEvent
-    provider_settings: ClassVar = {"cloudFront": (CloudFrontSettings, CloudFrontSettings())}
+    provider_settings: ClassVar = {
+        "cloudFront": (CloudFrontSettings, CloudFrontSettings.model_construct())
+    }
     failures = ()  # whoever sent the request gets the error
 
     def long_form(self, body: Any) -> Any:

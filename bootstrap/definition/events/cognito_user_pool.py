@@ -8,8 +8,9 @@ without changing anything else of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, override
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, override
 
 from bootstrap.definition import naming
 from bootstrap.definition.document import Document
@@ -17,7 +18,6 @@ from bootstrap.definition.events.base import (
     EventType,
     Example,
     Trigger,
-    awslocal,
     invoke_permission,
 )
 from bootstrap.definition.parsing import Model
@@ -45,20 +45,6 @@ _TRIGGERS = Literal[
     "CustomSMSSender",
     "CustomEmailSender",
 ]
-#: What makes Cognito call a trigger.
-_FIRED_BY: Mapping[str, str] = {
-    "PreSignUp": "sign-up --username … --password …",
-    "PostConfirmation": "confirm-sign-up --username … --confirmation-code …",
-    "UserMigration": "initiate-auth --auth-flow USER_PASSWORD_AUTH --auth-parameters …",
-    "CustomMessage": "forgot-password --username …",
-    "DefineAuthChallenge": "initiate-auth --auth-flow CUSTOM_AUTH --auth-parameters USERNAME=…",
-    "CreateAuthChallenge": "initiate-auth --auth-flow CUSTOM_AUTH --auth-parameters USERNAME=…",
-    "VerifyAuthChallengeResponse": (
-        "respond-to-auth-challenge --challenge-name CUSTOM_CHALLENGE --session …"
-        " --challenge-responses USERNAME=…,ANSWER=…"
-    ),
-}
-_ANY_SIGN_IN = "initiate-auth --auth-flow USER_PASSWORD_AUTH --auth-parameters …"
 
 
 class CognitoUserPoolEvent(Model):
@@ -78,7 +64,6 @@ class CognitoUserPool(EventType[CognitoUserPoolEvent]):
     key = "cognitoUserPool"
     model = CognitoUserPoolEvent
     failures = ()  # whoever signs up or in gets the error
-    merged: ClassVar = frozenset({USER_POOL})
 
     def long_form(self, body: Any) -> Any:
         """There is no short form."""
@@ -189,11 +174,8 @@ class CognitoUserPool(EventType[CognitoUserPoolEvent]):
         self, trigger: Trigger[CognitoUserPoolEvent], service: Service, settings: Settings
     ) -> Example:
         event = trigger.event
-        command = _FIRED_BY.get(event.trigger, _ANY_SIGN_IN)
-        return Example(
-            f"Cognito {event.pool}: {event.trigger}",
-            f"{awslocal(settings)} cognito-idp {command} --client-id …",
-        )
+        command = f"make fire-user-pool POOL={shlex.quote(event.pool)} TRIGGER={event.trigger}"
+        return Example(f"Cognito {event.pool}: {event.trigger}", command)
 
 
 def _lambda_config(trigger: Trigger[CognitoUserPoolEvent]) -> dict[str, Any]:

@@ -121,7 +121,9 @@ class EventBridge(EventType[EventBridgeEvent]):
     key = "eventBridge"
     model = EventBridgeEvent
     # How the framework makes buses and rules; here they are made one way.
-    provider_settings: ClassVar = {"eventBridge": (EventBridgeSettings, EventBridgeSettings())}
+    provider_settings: ClassVar = {
+        "eventBridge": (EventBridgeSettings, EventBridgeSettings.model_construct())
+    }
     failures = (_Undelivered(), ASYNCHRONOUS_INVOCATION)
 
     def long_form(self, body: Any) -> Any:
@@ -202,8 +204,10 @@ class EventBridge(EventType[EventBridgeEvent]):
             return Example(f"schedule {event.schedule}", f"make fire-schedule RULE={rule}")
         entry = _entry(event, service)
         if entry is None:
-            pattern = json.dumps(event.pattern or {}, separators=(",", ":"))
-            return Example(f"bus rule {rule}", f"(fires on events that match {pattern})")
+            document = shlex.quote(json.dumps(_document(event, service)))
+            invoke = f"lambda invoke --function-name {trigger.function} --invocation-type Event"
+            command = f"{awslocal(settings)} {invoke} --payload {document} /dev/stdout"
+            return Example(f"bus rule {rule}", command)
         entries = shlex.quote(json.dumps([entry]))
         command = f"{awslocal(settings)} events put-events --entries {entries}"
         return Example(f"bus rule {rule}", command)
@@ -223,12 +227,38 @@ def _entry(event: EventBridgeEvent, service: Service) -> dict[str, str] | None:
             return None
     if not isinstance(source, str) or source.startswith("aws.") or not isinstance(kind, str):
         return None
+    detail = json.dumps({**_more_of(source), **sample.get("detail", {})})
     entry = {
         "Source": source,
         "DetailType": kind,
-        "Detail": json.dumps(sample.get("detail", {})),
+        "Detail": detail.replace('"primary": "example"', '"primary": "#0b5fff"'),
     }
     return {"EventBusName": str(bus), **entry} if bus else entry
+
+
+def _more_of(source: str) -> dict[str, str]:
+    """What the brand platform's events have, whatever a rule asks for."""
+    if source != "brand-platform":
+        return {}
+    return {"brandId": "acme", "updatedAt": "2026-01-31T12:00:00Z"}
+
+
+def _document(event: EventBridgeEvent, service: Service) -> dict[str, Any]:
+    """The event that the function would get, where ``PutEvents`` takes none that matches.
+
+    EventBridge User Guide, "AWS service events": nobody else may send a source ``aws.…``.
+    """
+    return {
+        "version": "0",
+        "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+        "detail-type": "example",
+        "source": "example",
+        "account": "000000000000",
+        "time": "2026-01-31T12:00:00Z",
+        "region": service.provider.region,
+        "resources": [],
+        "detail": {},
+    } | sample_of(event.pattern or {})
 
 
 def _rule_name(trigger: Trigger[EventBridgeEvent]) -> str:

@@ -6,12 +6,17 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, override
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from bootstrap.definition import naming
 from bootstrap.definition.document import Document
 from bootstrap.definition.events import http_resources as made
 from bootstrap.definition.events.base import EventType, Example, Trigger, body_for
+from bootstrap.definition.http_integration import (
+    ContentHandling,
+    HttpResponse,
+    PassThrough,
+)
 from bootstrap.definition.parsing import Model, Reference
 from bootstrap.settings import Settings
 from bootstrap.template import Resource
@@ -21,6 +26,19 @@ if TYPE_CHECKING:
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY")
 _DEFAULT_TTL_S = 300
+_INTEGRATIONS = {"LAMBDA": "AWS", "LAMBDA_PROXY": "AWS_PROXY"}
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _integration(value: Any) -> Any:
+    """``lambda-proxy`` → ``AWS_PROXY``, as the framework reads it."""
+    if not isinstance(value, str):
+        return value
+    name = value.upper().replace("-", "_")
+    return _INTEGRATIONS.get(name, name)
 
 
 class ApiKey(Model):
@@ -48,6 +66,13 @@ class Throttle(Model):
     rateLimit: float = Field(ge=0)
 
 
+class SharedResource(Model):
+    """``provider.apiGateway.restApiResources[]``."""
+
+    path: str
+    resourceId: Reference
+
+
 class UsagePlan(Model):
     """``provider.apiGateway.usagePlan``."""
 
@@ -64,22 +89,68 @@ class UsagePlan(Model):
         return result
 
 
-class RestApiSettings(Model):
-    """``provider.apiGateway``: what holds for the service's one REST API."""
+class HttpSchema(Model):
+    """``http.request.schemas.<content type>`` with a name."""
 
-    apiKeys: list[str | ApiKey] = []
-    apiKeySourceType: Literal["HEADER", "AUTHORIZER"] | None = None
+    schema_: dict[str, Any] = Field(alias="schema")
+    name: str | None = None
+    description: str | None = None
+
+
+class SharedRequest(Model):
+    """``provider.apiGateway.request``: schemas that methods name."""
+
+    schemas: dict[str, HttpSchema] = {}
+
+
+class RestApiSettings(Model):
+    """``provider.apiGateway``: what holds for the service's one REST API.
+
+    Keys and usage plans may stand in groups: each group of keys has the plan of the same name.
+    """
+
+    apiKeys: list[str | ApiKey | dict[str, list[str | ApiKey]]] = []
+    apiKeySourceType: Annotated[Literal["HEADER", "AUTHORIZER"] | None, BeforeValidator(_upper)] = (
+        None
+    )
     binaryMediaTypes: list[str] = []
     description: str | None = None
     disableDefaultEndpoint: bool | None = None
     minimumCompressionSize: int | None = Field(default=None, ge=0, le=10_485_760)
+    request: SharedRequest = SharedRequest()
     resourcePolicy: list[dict[str, Any]] = []
+    restApiId: Reference | None = None
+    restApiResources: dict[str, Reference] | list[SharedResource] = {}
+    restApiRootResourceId: Reference | None = None
     shouldStartNameWithService: bool = False
-    usagePlan: UsagePlan | None = None
+    timeoutInMillis: int | None = Field(default=None, ge=50, le=29_000)
+    usagePlan: UsagePlan | list[dict[str, UsagePlan]] | None = None
 
-    def keys(self) -> list[ApiKey]:
-        """The API keys in the long form."""
-        return [ApiKey(name=key) if isinstance(key, str) else key for key in self.apiKeys]
+    def plans(self) -> dict[str, UsagePlan]:
+        """The usage plans by their names; the one without a name is under an empty one."""
+        if isinstance(self.usagePlan, list):
+            return {name: plan for group in self.usagePlan for name, plan in group.items()}
+        if self.usagePlan is None and not self.apiKeys:
+            return {}
+        return {"": self.usagePlan or UsagePlan()}
+
+    def keys(self) -> dict[str, list[ApiKey]]:
+        """The API keys in the long form, by the name of their plan."""
+        result: dict[str, list[ApiKey]] = {}
+        for given in self.apiKeys:
+            groups = given if isinstance(given, dict) else {"": [given]}
+            for name, keys in groups.items():
+                long = [ApiKey(name=key) if isinstance(key, str) else key for key in keys]
+                result.setdefault(name, []).extend(long)
+        return result
+
+    def known_resources(self) -> dict[str, Reference]:
+        """The resources that a shared API has, by their paths without slashes at the ends."""
+        given = self.restApiResources
+        pairs = (
+            given.items() if isinstance(given, dict) else ((r.path, r.resourceId) for r in given)
+        )
+        return {path.strip("/"): identity for path, identity in pairs}
 
 
 class HttpCors(Model):
@@ -119,7 +190,9 @@ class HttpAuthorizer(Model):
     resultTtlInSeconds: int | None = Field(default=None, ge=0, le=3600)
     identitySource: str | None = None
     identityValidationExpression: str | None = None
-    scopes: list[str] = []
+    scopes: list[Reference] = []
+    claims: list[str] = []
+    managedExternally: bool = False
 
     @property
     def authorization_type(self) -> str:
@@ -156,22 +229,36 @@ class HttpParameters(Model):
                 result[f"method.request.{kind}.{name}"] = needed
         return result
 
-
-class HttpSchema(Model):
-    """``http.request.schemas.<content type>`` with a name."""
-
-    schema_: dict[str, Any] = Field(alias="schema")
-    name: str | None = None
-    description: str | None = None
+    def mapped(self) -> dict[str, Any]:
+        """What the integration gets: each parameter, or the value that it is mapped to."""
+        result: dict[str, Any] = {}
+        for kind, given in (
+            ("querystring", self.querystrings),
+            ("header", self.headers),
+            ("path", self.paths),
+        ):
+            for name, value in given.items():
+                own = value.get("mappedValue") if isinstance(value, dict) else None
+                result[f"integration.request.{kind}.{name}"] = (
+                    own or f"method.request.{kind}.{name}"
+                )
+        return result
 
 
 class HttpRequest(Model):
-    """``http.request``: parameters and models."""
+    """``http.request``: parameters, models, and the templates of ``integration: lambda``."""
 
-    parameters: HttpParameters = HttpParameters()
+    parameters: HttpParameters = HttpParameters.model_construct()
     schemas: dict[
-        str, Annotated[HttpSchema | dict[str, Any], Field(union_mode="left_to_right")]
+        str, Annotated[HttpSchema | dict[str, Any] | str, Field(union_mode="left_to_right")]
     ] = {}
+    contentHandling: ContentHandling | None = None
+    passThrough: PassThrough | None = None
+    template: dict[str, str | None] | None = None
+    # The framework reads these below parameters only.
+    headers: Any = None
+    paths: Any = None
+    querystrings: Any = None
 
 
 class HttpEvent(Model):
@@ -181,11 +268,18 @@ class HttpEvent(Model):
     method: str
     authorizer: str | HttpAuthorizer | None = None
     cors: bool | HttpCors = False
-    integration: Literal["lambda-proxy", "lambda_proxy", "aws-proxy", "aws_proxy"] | None = None
+    async_: bool = Field(default=False, alias="async")
+    integration: Annotated[str | None, BeforeValidator(_integration)] = None
     operationId: str | None = None
     private: bool = False
-    request: HttpRequest = HttpRequest()
+    request: HttpRequest = HttpRequest.model_construct()
+    response: HttpResponse | None = None
     timeoutInMillis: int | None = Field(default=None, ge=50, le=29_000)
+
+    @property
+    def kind(self) -> str:
+        """API Gateway's type of the integration: ``AWS_PROXY``, or ``AWS`` with templates."""
+        return self.integration or ("AWS" if self.async_ else "AWS_PROXY")
 
     def cors_settings(self) -> HttpCors | None:
         """CORS in the long form; ``None`` without it."""
@@ -198,7 +292,7 @@ class Http(EventType[HttpEvent]):
     key = "http"
     model = HttpEvent
     provider_settings: ClassVar = {
-        "apiGateway": (RestApiSettings, RestApiSettings()),
+        "apiGateway": (RestApiSettings, RestApiSettings.model_construct()),
         "apiName": (str | None, None),
         "endpointType": (str | None, None),
     }
@@ -220,6 +314,8 @@ class Http(EventType[HttpEvent]):
                 " REST API. Write for example GET /brand/{brandId}.",
                 *trigger.path,
             )
+        _check_integration(trigger, document)
+        _check_schemas(trigger, service, document)
         cors = event.cors_settings()
         if cors and cors.allowCredentials and "*" in cors.all_origins():
             document.fail(
@@ -249,7 +345,7 @@ class Http(EventType[HttpEvent]):
     ) -> Iterator[Resource]:
         for trigger in {one.key: one for one in reversed(triggers)}.values():
             identity = f"{naming.normalized(trigger.key)}LambdaPermissionApiGateway"
-            yield made.permission(identity, trigger.function_arn, trigger)
+            yield made.permission(identity, trigger.function_arn, trigger, service)
 
     def role_statements(self, triggers: Sequence[Trigger[HttpEvent]]) -> Iterator[dict[str, Any]]:
         """None: API Gateway calls the function."""
@@ -262,9 +358,11 @@ class Http(EventType[HttpEvent]):
         if not triggers:
             return
         settings: RestApiSettings = service.provider.setting("apiGateway")
-        yield made.rest_api(service, settings)
-        yield from made.resources(triggers)
-        seen: set[str] = set()
+        _check_settings(settings, service, document)
+        if settings.restApiId is None:
+            yield made.rest_api(service, settings)
+        yield from made.resources(triggers, service)
+        authorizers: dict[str, Resource] = {}
         invoking = {trigger.key for trigger in triggers}
         for trigger in triggers:
             authorizer = _authorizer_of(trigger.event)
@@ -272,22 +370,23 @@ class Http(EventType[HttpEvent]):
                 continue
             if authorizer.authorization_type == "AWS_IAM":
                 continue
-            for resource in made.authorizer_resources(authorizer, trigger):
-                is_known = resource.logical_id in seen or (
+            for resource in made.authorizer_resources(authorizer, trigger, service):
+                is_known = (
                     resource.type == "AWS::Lambda::Permission" and authorizer.name in invoking
                 )
-                seen.add(resource.logical_id)
-                if not is_known:
-                    yield resource
-        with_models = [trigger for trigger in triggers if trigger.event.request.schemas]
-        if with_models:
-            yield made.validator(service, with_models[0])
+                if not is_known:  # of several with one name, the last one counts
+                    authorizers[resource.logical_id] = resource
+        yield from authorizers.values()
+        checked = [trigger for trigger in triggers if made.needs_validator(trigger.event)]
+        if checked:
+            yield made.validator(service, checked[0])
+        yield from made.shared_models(triggers, service)
         methods = []
         for trigger in triggers:
             for resource in made.method(trigger, service, _authorizer_of(trigger.event)):
                 methods.append(resource.logical_id)
                 yield resource
-        for resource in made.preflights(triggers):
+        for resource in made.preflights(triggers, service):
             methods.append(resource.logical_id)
             yield resource
         own = [
@@ -296,7 +395,7 @@ class Http(EventType[HttpEvent]):
             if str(body.get("Type")).startswith("AWS::ApiGateway::")
         ]
         yield from made.deployment(service, [*methods, *own])
-        yield from made.usage_plan(service, settings)
+        yield from made.usage_plans(service, settings)
 
     @override
     def example(self, trigger: Trigger[HttpEvent], service: Service, settings: Settings) -> Example:
@@ -320,6 +419,70 @@ class Http(EventType[HttpEvent]):
         return Example(f"REST API {method} {path}", f"curl {options} {url}{data}")
 
 
+def _check_integration(trigger: Trigger[HttpEvent], document: Document) -> None:
+    event = trigger.event
+    if event.kind not in ("AWS", "AWS_PROXY"):
+        document.fail(
+            f"functions.{trigger.key}: the integration {event.kind} invokes no function, and is"
+            " not made here. Write lambda-proxy or lambda; or an AWS::ApiGateway::Method under"
+            " resources, which may have any integration.",
+            *(*trigger.path, "integration"),
+        )
+    for name in ("headers", "paths", "querystrings"):
+        if getattr(event.request, name) is not None:
+            said = f"has no effect, as on AWS: write it as request.parameters.{name}"
+            document.note(said, *trigger.path, "request", name)
+    if event.kind == "AWS":
+        return
+    said = "has no effect with lambda-proxy, as on AWS: the function gets the request as it is"
+    for name in ("contentHandling", "passThrough", "template"):
+        if getattr(event.request, name) is not None:
+            document.note(said, *trigger.path, "request", name)
+    if event.response is not None:
+        said = "has no effect with lambda-proxy, as on AWS: the function's result is the response"
+        document.note(said, *trigger.path, "response")
+
+
+def _check_schemas(trigger: Trigger[HttpEvent], service: Service, document: Document) -> None:
+    known = service.provider.setting("apiGateway").request.schemas
+    for content_type, schema in trigger.event.request.schemas.items():
+        if isinstance(schema, str) and schema not in known:
+            document.fail(
+                f"functions.{trigger.key}: there is no schema “{schema}”."
+                f" Schemas of provider.apiGateway.request: {', '.join(known) or 'none'}.",
+                *(*trigger.path, "request", "schemas", content_type),
+            )
+
+
+def _check_settings(settings: RestApiSettings, service: Service, document: Document) -> None:
+    path = ("provider", "apiGateway")
+    if settings.restApiId is not None and settings.restApiRootResourceId is None:
+        document.fail(
+            "provider.apiGateway.restApiId needs restApiRootResourceId: the id of the resource /.",
+            *(*path, "restApiId"),
+        )
+    if settings.restApiId is None and settings.restApiRootResourceId is not None:
+        document.fail(
+            "provider.apiGateway.restApiRootResourceId needs restApiId: the API that it is of.",
+            *(*path, "restApiRootResourceId"),
+        )
+    if settings.restApiId is not None and service.provider.logs.restApi:
+        document.fail(
+            "provider.logs.restApi is for an API of the service's own. Set the log where the API"
+            " of restApiId is made.",
+            *("provider", "logs", "restApi"),
+        )
+    plans, keys = settings.plans(), settings.keys()
+    for name in keys:
+        if name not in plans:
+            missing = f"of the name {name}" if name else "without a name"
+            document.fail(
+                f"provider.apiGateway.apiKeys: there is no usage plan {missing}."
+                f" There is: {', '.join(plans)}.",
+                *(*path, "apiKeys"),
+            )
+
+
 def _authorizer_of(event: HttpEvent) -> HttpAuthorizer | None:
     """The authorizer in the long form."""
     given = event.authorizer
@@ -327,14 +490,19 @@ def _authorizer_of(event: HttpEvent) -> HttpAuthorizer | None:
         if given.upper() == "AWS_IAM":
             return HttpAuthorizer(type="AWS_IAM")
         if given.startswith("arn:"):
-            name = given.rpartition(":")[2].rpartition("/")[2]
+            name = _name_in(given)
             return HttpAuthorizer(name=name, arn=given)
         return HttpAuthorizer(name=given)
     if given is None:
         return None
     changes: dict[str, Any] = {}
     if given.name is None and isinstance(given.arn, str):
-        changes["name"] = given.arn.rpartition(":")[2].rpartition("/")[2]
+        changes["name"] = _name_in(given.arn)
     if given.resultTtlInSeconds is None:
         changes["resultTtlInSeconds"] = _DEFAULT_TTL_S
     return given.model_copy(update=changes)
+
+
+def _name_in(arn: str) -> str:
+    """The name that the framework gives an authorizer of an ARN: what follows the last hyphen."""
+    return arn.rpartition(":")[2].rpartition("-")[2]

@@ -1,8 +1,13 @@
-"""``s3``: object events of a bucket (Serverless guide, "S3"; Amazon S3, "Event notifications")."""
+"""``s3``: object events of a bucket (Serverless guide, "S3"; Amazon S3, "Event notifications").
+
+A bucket that is not ``existing`` is made. Notifications of an existing one are added to those that
+it has.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -18,7 +23,7 @@ from bootstrap.definition.events.base import (
     invoke_permission,
 )
 from bootstrap.definition.events.failures import ASYNCHRONOUS_INVOCATION
-from bootstrap.definition.parsing import Model
+from bootstrap.definition.parsing import Model, Reference
 from bootstrap.services.api_models import enumeration
 from bootstrap.settings import Settings
 from bootstrap.template import Resource
@@ -64,12 +69,22 @@ class S3Bucket(Model):
     versioningConfiguration: dict[str, Any] | None = None
 
 
+EXISTING = "Custom::S3"
+
+
 class S3Event(Model):
     """``s3`` under ``events``: a bucket, an event type, and rules on the object's key."""
 
-    bucket: str
+    bucket: Reference
     event: str = "s3:ObjectCreated:*"
     rules: list[dict[Literal["prefix", "suffix"], str]] = []
+    existing: bool = False
+    forceDeploy: bool | None = None
+
+    @property
+    def key(self) -> str:
+        """The bucket, as text: equal for equal buckets."""
+        return self.bucket if isinstance(self.bucket, str) else json.dumps(self.bucket)
 
     def values(self, name: str) -> list[str]:
         """The value of the ``prefix`` or ``suffix`` rule."""
@@ -98,6 +113,15 @@ class S3(EventType[S3Event]):
                 *trigger.path,
                 "event",
             )
+        if not event.existing and not isinstance(event.bucket, str):
+            document.fail(
+                f"functions.{trigger.key}: a bucket that is made here has a name. For one that is"
+                " described elsewhere, or under resources, add existing: true.",
+                *(*trigger.path, "bucket"),
+            )
+        for other in service.triggers:
+            if other.type is self and other.key == trigger.key and event.existing:
+                _check_one_bucket(trigger, other, document)
         for name in ("prefix", "suffix"):
             if len(event.values(name)) > 1:
                 document.fail(
@@ -111,10 +135,9 @@ class S3(EventType[S3Event]):
         self, triggers: Sequence[Trigger[S3Event]], service: Service
     ) -> Iterator[Resource]:
         """One for each function and bucket."""
-        for trigger in {
-            _permission_id(trigger): trigger for trigger in reversed(triggers)
-        }.values():
-            name = self._bucket_name(trigger.event.bucket, service)
+        new = [trigger for trigger in triggers if not trigger.event.existing]
+        for trigger in {_permission_id(trigger): trigger for trigger in reversed(new)}.values():
+            name = self._bucket_name(trigger.event.key, service)
             yield invoke_permission(
                 _permission_id(trigger),
                 trigger,
@@ -130,10 +153,14 @@ class S3(EventType[S3Event]):
     def resources(
         self, triggers: Sequence[Trigger[S3Event]], service: Service, document: Document
     ) -> Iterator[Resource]:
-        """Every bucket that an event or ``provider.s3`` names, with its notifications."""
+        """Every bucket that an event names, with its notifications; those of existing ones."""
         settings = self._buckets(service)
-        for key in dict.fromkeys((*settings, *(trigger.event.bucket for trigger in triggers))):
-            own = [trigger for trigger in triggers if trigger.event.bucket == key]
+        new = [trigger for trigger in triggers if not trigger.event.existing]
+        used = dict.fromkeys(trigger.event.key for trigger in new)
+        for key in settings.keys() - used:
+            document.note("is not made, as on AWS: no s3 event names it", "provider", "s3", key)
+        for key in used:
+            own = [trigger for trigger in new if trigger.event.bucket == key]
             path: KeyPath = ("provider", "s3", key, "name")
             if key not in settings:
                 path = (*own[0].path, "bucket")
@@ -147,6 +174,7 @@ class S3(EventType[S3Event]):
                 properties["VersioningConfiguration"] = settings[key].versioningConfiguration
             permissions = tuple(dict.fromkeys(map(_permission_id, own)))
             yield Resource(naming.bucket_id(key), "AWS::S3::Bucket", properties, path, permissions)
+        yield from _existing(triggers, service)
 
     @override
     def resource_problem(self, kind: str, properties: dict[str, Any]) -> tuple[str, str] | None:
@@ -157,7 +185,9 @@ class S3(EventType[S3Event]):
     @override
     def example(self, trigger: Trigger[S3Event], service: Service, settings: Settings) -> Example:
         event = trigger.event
-        name = self._bucket_name(event.bucket, service)
+        name = self._bucket_name(event.key, service)
+        if not isinstance(event.bucket, str):
+            name = "<bucket>"
         prefix = next(iter(event.values("prefix")), "")
         suffix = next(iter(event.values("suffix")), "")
         key = "acme/logo" if name == "brand-assets-bucket" else "example"
@@ -173,6 +203,61 @@ class S3(EventType[S3Event]):
     def _bucket_name(self, key: str, service: Service) -> str:
         settings = self._buckets(service).get(key)
         return settings.name if settings else key
+
+
+def _check_one_bucket(
+    trigger: Trigger[S3Event], other: Trigger[S3Event], document: Document
+) -> None:
+    if other.event.existing and other.event.key != trigger.event.key:
+        document.fail(
+            f"functions.{trigger.key}: a function may have events of one existing bucket only, not"
+            f" of “{other.event.key}” and “{trigger.event.key}”.",
+            *(*trigger.path, "bucket"),
+        )
+
+
+def _existing(triggers: Sequence[Trigger[S3Event]], service: Service) -> Iterator[Resource]:
+    """The notifications of existing buckets, one resource for each function.
+
+    One after the other: each reads the bucket's notifications and writes them back.
+    """
+    before: str | None = None
+    buckets = _buckets_of_the_file(service)
+    for key in dict.fromkeys(one.key for one in triggers if one.event.existing):
+        own = [one for one in triggers if one.key == key and one.event.existing]
+        logical_id = f"{naming.normalized(key)}CustomS31"
+        bucket = own[0].event.bucket
+        properties = {
+            "FunctionName": own[0].function,
+            "BucketName": bucket,
+            "BucketConfigs": [
+                {
+                    "Event": one.event.event,
+                    "Rules": [
+                        {name.capitalize(): value}
+                        for rule in one.event.rules
+                        for name, value in rule.items()
+                    ],
+                }
+                for one in own
+            ],
+        }
+        needed = (naming.function_id(key), buckets.get(own[0].event.key), before)
+        yield Resource(
+            logical_id, EXISTING, properties, own[0].path, tuple(name for name in needed if name)
+        )
+        before = logical_id
+
+
+def _buckets_of_the_file(service: Service) -> dict[str, str]:
+    """The logical ids of the buckets that the file describes, by their names."""
+    found = {}
+    for logical_id, body in service.resources.Resources.items():
+        properties = body.get("Properties")
+        if body.get("Type") == "AWS::S3::Bucket" and isinstance(properties, dict):
+            name = properties.get("BucketName")
+            found[name if isinstance(name, str) else json.dumps(name)] = logical_id
+    return found
 
 
 def _wrong_name(name: str, problem: str) -> str:
@@ -191,5 +276,5 @@ def _notification(trigger: Trigger[S3Event]) -> dict[str, Any]:
 
 
 def _permission_id(trigger: Trigger[S3Event]) -> str:
-    bucket = naming.alphanumeric(trigger.event.bucket)
+    bucket = naming.alphanumeric(trigger.event.key)
     return f"{naming.normalized(trigger.key)}LambdaPermission{bucket}S3"

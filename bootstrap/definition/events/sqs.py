@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, override
 
@@ -11,7 +12,6 @@ from pydantic import Field
 from bootstrap.definition import naming
 from bootstrap.definition.document import Document
 from bootstrap.definition.events.base import (
-    ANY_BODY,
     EventType,
     Example,
     Trigger,
@@ -19,6 +19,7 @@ from bootstrap.definition.events.base import (
 )
 from bootstrap.definition.events.failures import DeadLetter, FailurePath
 from bootstrap.definition.parsing import Model, Reference
+from bootstrap.definition.sample_event import sample_of
 from bootstrap.settings import Settings
 from bootstrap.template import Resource
 
@@ -26,9 +27,23 @@ if TYPE_CHECKING:
     from bootstrap.definition.model import Service
 
 _MAX_BATCH_WITHOUT_WINDOW = 10
-_BRAND_NOTIFICATION = (
-    '{"brandId": "acme", "eventType": "BrandUpdated", "notifyEmail": "you@acme.example"}'
+_BRAND_UPDATED = (
+    '{"id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "source": "brand-platform",'
+    ' "detail-type": "BrandUpdated", "detail": {"brandId": "acme", "changes": {"name": "Acme"},'
+    ' "updatedAt": "2026-01-31T12:00:00Z"}}'
 )
+#: What the brand platform's queues hold, by their names.
+_BRAND_BODIES = {
+    "brand-notifications": (
+        '{"brandId": "acme", "eventType": "BrandUpdated", "notifyEmail": "you@acme.example"}'
+    ),
+    "brand-index": _BRAND_UPDATED,
+    "brand-archive": _BRAND_UPDATED,
+    "brand-mirror.fifo": (
+        '{"eventName": "MODIFY", "dynamodb": {"Keys": {"brandId": {"S": "acme"}},'
+        ' "NewImage": {"brandId": {"S": "acme"}}}}'
+    ),
+}
 
 
 class SqsEvent(Model):
@@ -138,8 +153,11 @@ class Sqs(EventType[SqsEvent]):
             resource = service.resources.Resources.get(arn["Fn::GetAtt"][0], {})
             queue = resource.get("Properties", {}).get("QueueName", arn["Fn::GetAtt"][0])
         url = f"{settings.endpoint_url}/000000000000/{queue}"
-        text = _BRAND_NOTIFICATION if queue == "brand-notifications" else ANY_BODY
-        command = f"sqs send-message --queue-url {url} --message-body '{text}'"
+        body = sample_of(next(iter(trigger.event.filterPatterns), {})).get("body", {})
+        text = _BRAND_BODIES.get(queue) or (body if isinstance(body, str) else json.dumps(body))
+        command = f"sqs send-message --queue-url {url} --message-body {shlex.quote(text)}"
+        if queue.endswith(".fifo"):
+            command += ' --message-group-id fire --message-deduplication-id "$(date +%s%N)"'
         return Example(f"SQS {queue}", f"{awslocal(settings)} {command}")
 
 
@@ -171,5 +189,11 @@ def _logical_name(arn: Reference) -> str:
     """The queue's part of the mapping's logical id, as the framework makes it."""
     if isinstance(arn, str):
         return _last_part(arn)
-    attribute = arn.get("Fn::GetAtt")
-    return str(attribute[0]) if isinstance(attribute, list) and attribute else "Queue"
+    match arn:
+        case {"Fn::GetAtt": [name, *_]}:
+            return str(name)
+        case {"Fn::Join": [_, [*_, name]]} if isinstance(name, str):
+            return name
+        case {"Fn::ImportValue": name} if isinstance(name, str):
+            return name
+    return "Queue"

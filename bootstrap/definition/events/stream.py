@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, override
 
@@ -17,6 +18,7 @@ from bootstrap.definition.document import Document
 from bootstrap.definition.events.base import EventType, Example, Trigger, awslocal
 from bootstrap.definition.events.failures import DeadLetter, FailurePath
 from bootstrap.definition.parsing import Model, Reference, is_arn
+from bootstrap.definition.sample_event import item_of
 from bootstrap.settings import Settings
 from bootstrap.template import Resource
 
@@ -315,7 +317,9 @@ class Stream(EventType[StreamEvent]):
             properties = service.resources.Resources.get(name, {}).get("Properties", {})
             name = properties.get("TableName") or properties.get("Name") or name
         if event.source == "dynamodb":
-            return Example(f"stream of table {name}", f"(fires when an item of {name} changes)")
+            item = item_of(event.filterPatterns)
+            given = f" ITEM={shlex.quote(json.dumps(item))}" if item else ""
+            return Example(f"stream of table {name}", f"make fire-table TABLE={name}{given}")
         data = '{"brandId": "acme"}' if name == "brand-usage" else "{}"
         command = f"kinesis put-record --stream-name {name} --partition-key acme --data '{data}'"
         return Example(f"Kinesis {name}", f"{awslocal(settings)} {command}")

@@ -97,7 +97,7 @@ class Url(EventType[UrlEvent]):
             }
             if event.cors:
                 properties["Cors"] = _cors(UrlCors() if event.cors is True else event.cors)
-            if event.invokeMode:
+            if event.invokeMode == "RESPONSE_STREAM":
                 properties["InvokeMode"] = event.invokeMode
             name = f"{naming.normalized(trigger.key)}LambdaFunctionUrl"
             yield Resource(name, "AWS::Lambda::Url", properties, trigger.path)

@@ -27,6 +27,7 @@ from typing import Any
 import psutil
 import uvloop
 
+from trigger_stack_engine.clock import Clock
 from trigger_stack_engine.environments.debug_requests import DebugRequest
 from trigger_stack_engine.environments.execution import Invocation
 from trigger_stack_engine.environments.isolation import describe_isolation
@@ -36,7 +37,7 @@ from trigger_stack_engine.environments.spawner import SpawnError
 from trigger_stack_engine.front_doors.cloudfront.door import Distributions
 from trigger_stack_engine.front_doors.cloudfront.edge import EdgeFunctions
 from trigger_stack_engine.front_doors.cloudfront.origins import Origins
-from trigger_stack_engine.front_doors.cloudfront.serve import Clock, Edge
+from trigger_stack_engine.front_doors.cloudfront.serve import Edge
 from trigger_stack_engine.front_doors.cloudfront.store import Store
 from trigger_stack_engine.front_doors.core.access_logs import writer
 from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings
@@ -106,7 +107,9 @@ class Engine:
             self.invoker, self.recorder if settings.journal_synchronous else None
         )
         guard = GuardSettings.from_environment()
-        invoker, tokens = FunctionInvoker(self.synchronous), JsonWebTokens.from_environment()
+        self.clock = Clock()
+        invoker = FunctionInvoker(self.synchronous)
+        tokens = JsonWebTokens.from_environment(self.clock.now)
         self.tokens = tokens
         callers = Callers(self._find_key)
         write_log = writer(self.logs)
@@ -114,11 +117,14 @@ class Engine:
             DataPlane(invoker, HttpProxy(), tokens, callers, write_log), guard
         )
         self.rest_apis = RestApis(
-            RestDataPlane(invoker, callers, tokens, self._rest_integration, write_log), guard
+            RestDataPlane(
+                *(invoker, callers, tokens, self._rest_integration, write_log, self.clock.now)
+            ),
+            guard,
         )
         self.function_urls = FunctionUrls(self.synchronous, callers, guard)
         self.load_balancers = LoadBalancers(self.synchronous, guard)
-        self.clock, cache = Clock(), Store(settings.cloudfront_cache_bytes)
+        cache = Store(settings.cloudfront_cache_bytes)
         origins = Origins(
             self._answer_api,
             self.function_urls.answer,

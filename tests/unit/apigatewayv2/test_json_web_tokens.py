@@ -100,19 +100,43 @@ def test_a_token_is_verified_once_for_some_time(
         claims(tokens, f"{header}.{body}.{signature[:-4]}AAAA")
 
 
-def test_a_verified_token_expires_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    one = new_key()
+def test_a_verified_token_expires_by_the_stacks_clock(tmp_path: Path) -> None:
+    one, ahead = new_key(), [0.0]
     write(tmp_path / "jwks", one=one)
-    tokens, text = JsonWebTokens(tmp_path / "jwks", lambda: 0.0), token(one, "one")
+    tokens = JsonWebTokens(tmp_path / "jwks", lambda: 0.0, lambda: time.time() + ahead[0])
+    text = token(one, "one")
     claims(tokens, text)
 
-    later = time.time() + 120
-    monkeypatch.setattr(time, "time", lambda: later)
+    ahead[0] = 120
+    with pytest.raises(TokenError, match="the token has expired"):
+        claims(tokens, text)
 
-    remembered = tokens._remembered(ISSUER, text)
-    assert remembered is None
+    ahead[0] = 0
+    assert claims(tokens, text)["aud"] == "me"
+
+
+@pytest.mark.parametrize(
+    ("times", "problem"),
+    [
+        ({"exp": 1000}, "the token has expired"),
+        ({"exp": 1001, "nbf": 1001}, r"not yet valid \(nbf\)"),
+        ({"exp": 1001, "iat": 1001}, r"not yet valid \(iat\)"),
+        ({"exp": 2000, "iat": "soon"}, "iat must be a number"),
+        ({"exp": 1001, "nbf": 1000, "iat": 1000.5}, None),
+    ],
+)
+def test_the_times_of_a_token(tmp_path: Path, times: dict[str, Any], problem: str | None) -> None:
+    one = new_key()
+    write(tmp_path / "jwks", one=one)
+    tokens = JsonWebTokens(tmp_path / "jwks", now=lambda: 1000.0)
+    given = {"iss": ISSUER, "aud": "me", **times}
+    text = jwt.encode(given, one, algorithm="RS256", headers={"kid": "one"})
+
+    if problem is None:
+        assert claims(tokens, text) == given
+    else:
+        with pytest.raises(TokenError, match=problem):
+            claims(tokens, text)
 
 
 def test_a_file_that_cannot_be_read_lets_nobody_through(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ PLACES = [
     (19, 23, "the schedule “rate(1 hours)” needs the unit", ""),
     (23, 7, "Queue (AWS::SQS::Queu): the resource type is not supported", "AWS::SQS::Queue"),
     (26, 7, "Other.Propertis is not supported here", "Properties"),
-    (29, 20, "the property QueuName is not supported here", "QueueName"),
+    (29, 20, "the property QueuName is not known to AWS", "QueueName"),
     (29, 33, "VisibilityTimeout must be 0 to 43200, not -1", ""),
 ]
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import botocore.loaders
 import pytest
 import tenacity
@@ -68,3 +72,31 @@ def test_waiting_ends_with_the_first_true_result() -> None:
 def test_waiting_ends_when_the_time_is_over() -> None:
     with pytest.raises(tenacity.RetryError):
         until_true(0.01)(lambda: None)()
+
+
+#: Each of them takes longer to import than all rules take to run, and `check` needs none.
+HEAVY = [
+    *("asyncio", "boto3", "botocore", "concurrent.futures", "cryptography", "http.client"),
+    *("jsonschema", "localstack", "moto", "psutil", "pygments", "requests", "rich", "ruamel"),
+    *("s3transfer", "ssl", "tenacity", "urllib3", "wcmatch", "xml"),
+]
+
+
+def test_check_imports_nothing_that_is_slow_to_import_and_that_it_does_not_need() -> None:
+    code = (
+        "import sys; from bootstrap.cli import main; sys.argv = ['bootstrap', 'check']\n"
+        "try: main()\n"
+        "except SystemExit: print('imported:', *sys.modules)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    said, _, imported = done.stdout.partition("imported: ")
+    assert " resources" in said
+    assert not [name for name in HEAVY if name in imported.split()]

@@ -109,10 +109,10 @@ def pattern_of_greet(pattern: str, bus: str = "!Ref Bus", more: str = "") -> str
     return f"events:\n  - eventBridge:\n{_at(6, f'eventBus: {bus}')}{_at(6, pattern)}{_at(6, more)}"
 
 
-def log_filter(group: str) -> str:
+def log_filter(group: str, pattern: str = "''") -> str:
     return (
         "F:\n  Type: AWS::Logs::SubscriptionFilter\n  Properties:\n"
-        f"    FilterPattern: ''\n    LogGroupName: {group}\n"
+        f"    FilterPattern: {pattern}\n    LogGroupName: {group}\n"
         "    DestinationArn: !GetAtt GreetLambdaFunction.Arn\n"
     )
 
@@ -1076,6 +1076,26 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
                 "name: greet\nevents: [{ cloudwatchLog: /a }, { cloudwatchLog: /a }]",
                 log_filter("/b"),
             ),
+        ),
+    ],
+    "TS733": [
+        (
+            Case(
+                "name: greet\nevents:\n  - cloudwatchLog:\n      logGroup: /a\n"
+                "      filter: '{ $.level = }'  # here"
+            ),
+            Case(
+                "name: greet\nevents:\n  - cloudwatchLog:\n      logGroup: /a\n"
+                "      filter: '{ $.level = \"ERROR\" }'"
+            ),
+        ),
+        (
+            Case(resources=log_filter("/a", "'[a, ..., ...]'  # here")),
+            Case(resources=log_filter("/a", "'[a, ..., b = 5*]'")),
+        ),
+        (
+            Case(resources=log_filter("/a", f"'{{{'(' * 1000}'  # here")),
+            Case(resources=log_filter("/a", "!Ref AWS::Region")),
         ),
     ],
     "TS901": [

@@ -8,6 +8,7 @@ import pytest
 from conftest import FUNCTION, Project
 
 from bootstrap.checks import streams
+from bootstrap.checks.sources import Sources
 from bootstrap.checks.streams import known_time_zone, never_again
 from bootstrap.checks.view import View
 from bootstrap.template import Resource
@@ -70,6 +71,8 @@ def test_an_unknown_time_zone_of_a_schedule_is_an_error(project: Project) -> Non
     }
 
     assert streams.unknown_time_zone.find
-    (hit,) = streams.unknown_time_zone.find(View(template, schedules))
+    (hit,) = streams.unknown_time_zone.find(
+        View(template, schedules, Sources(template.document.root))
+    )
 
     assert hit.what == "There is no time zone “Europe/Bonn”."

@@ -50,7 +50,11 @@ def test_refused(name: str, said: str) -> None:
 
 
 def test_the_line_of_a_name_in_the_provider(project: Project) -> None:
-    error = project.refused(PROVIDER + "  s3:\n    uploads:\n      name: My_Bucket\n")
+    events = "    events:\n      - s3: uploads\n"
+    error = project.refused(
+        FUNCTION.replace("functions:", "  s3:\n    uploads:\n      name: My_Bucket\nfunctions:")
+        + events
+    )
 
     assert error.line == 8
     assert error.message.startswith("the bucket name “My_Bucket” may have lower-case letters")

@@ -119,7 +119,7 @@ def test_anchors_and_merges(project: Project) -> None:
     [
         ("service: [shop\nprovider: x\n", 2, "expected ',' or ']'"),
         ("service: shop\n  provider: x\n", 2, "mapping values are not allowed"),
-        ("service: shop\n\tprovider: x\n", 2, r"'\\t'"),
+        ("service: shop\n\tprovider: x\n", 2, "a tab character that violates indentation"),
         ("service: 'shop\n", 2, "unexpected end of stream"),
         ("service: *nowhere\n", 1, "undefined alias"),
         ("service: shop\nservice: again\n", 2, "stands here twice; the first is on line 1"),

@@ -30,7 +30,7 @@ def of_type(template: Template, kind: str) -> list[dict[str, Any]]:
                                 "http, httpApi, s3, schedule, sns, sqs, stream."),
         ("- {s3: a-bucket, sqs: x}", "must have exactly one event type; it has s3, sqs"),
         ("- {}", "must have exactly one event type; it has none"),
-        ("- s3", "functions.greet.events.0: input should be a valid dictionary (found 's3')"),
+        ("- s3", "functions.greet.events.0.s3: input should be a valid dictionary"),
         ("- s3:", "functions.greet.events.0.s3: input should be a valid dictionary"),
         ("- sqs: 3", "functions.greet.events.0.sqs: input should be a valid dictionary"),
         ("- httpApi: [GET, /]", "functions.greet.events.0.httpApi: input should be a valid dict"),

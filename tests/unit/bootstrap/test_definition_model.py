@@ -35,7 +35,7 @@ from conftest import FUNCTION, PROVIDER, Project
         ("resources:\n  Resources:\n    Q: queue\n", 8,
          "resources.Resources.Q: input should be a valid dictionary (found 'queue')."),
         ("resources:\n  Transform: x\n", 7,
-         "resources.Transform: is not supported here. Supported: Resources, Outputs."),
+         "resources.Transform: is not supported here. Supported: Resources, Outputs, extensions."),
         ("layers:\n  deps:\n    name: x\n", 7, "layers.deps.path: is required."),
     ],
 )  # fmt: skip  # one case a line, as far as it goes

@@ -34,7 +34,7 @@ def notes(template: Template) -> str:
         ("app: x\n", "serverless.yml:8: app: only matters to the Serverless Framework"),
         ("plugins: [serverless-offline]\n", "plugins.0: the plugin serverless-offline does not"),
         ("plugins:\n  - serverless-webpack\n", "serverless.yml:9: plugins.0: the plugin serverless-"
-                                               "webpack does not run here: it bundles"),
+                                               "webpack does not run here: handlers in TypeScript"),
         ("plugins: {modules: [odd]}\n", "what it does is not known here"),
     ],
 )  # fmt: skip  # one case a line
@@ -164,7 +164,7 @@ def test_where_values_come_from(project: Project, value: str, expected: str) -> 
         ("${file(bad.yml):x}", "is not valid YAML"),
         ("${file(bad.json):x}", "is not valid JSON"),
         ("${aws:tea}", "aws:tea is not supported here. Supported: region, accountId"),
-        ("${construct:jobs.url}", "the variable source “construct” is not supported here"),
+        ("${git:branch}", "the variable source “git” is not supported here"),
         ("${strToBool('perhaps')}", "neither true nor false"),
     ],
 )

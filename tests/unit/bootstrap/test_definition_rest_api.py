@@ -16,7 +16,11 @@ from bootstrap.settings import Settings
         ("http: FETCH /x", "“FETCH /x” is not a method of a REST API"),
         ("http: GET /a b", "“GET /a b” is not a method of a REST API"),
         ("http: {path: x}", "http.method: is required"),
-        ("http: {path: x, method: get, integration: lambda}", "integration"),
+        ("http: {path: x, method: get, integration: http}", "HTTP invokes no function"),
+        (
+            "http: {path: x, method: get, request: {schemas: {application/json: Order}}}",
+            "there is no schema “Order”. Schemas of provider.apiGateway.request: none",
+        ),
         ("http: {path: x, method: get, timeoutInMillis: 29001}", "less than or equal to 29000"),
         (
             "http: {path: x, method: get, cors: {allowCredentials: true}}",
@@ -27,7 +31,6 @@ from bootstrap.settings import Settings
             "http: {path: x, method: get, authorizer: {type: COGNITO_USER_POOLS, name: p}}",
             "needs name and arn",
         ),
-        ("http: {path: x, method: get, async: true}", "async: is not supported here"),
     ],
 )
 def test_what_is_refused(project: Project, event: str, said: str) -> None:

@@ -119,7 +119,8 @@ CASES = {
         "Tags must be a mapping, not “red”."),
     "text for a batch size": (
         "AWS::Lambda::EventSourceMapping",
-        "EventSourceArn: arn\nFunctionName: greet\nBatchSize: all\n", 3,
+        "EventSourceArn: arn:aws:sqs:us-east-1:000000000000:orders\nFunctionName: greet\n"
+        "BatchSize: all\n", 3,
         "BatchSize must be a whole number, not “all”."),
 }  # fmt: skip  # one case a paragraph
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -69,6 +71,31 @@ def test_but_not_over_what_makes_it_this_stack(
     monkeypatch.setenv("GATEWAY_LISTEN", "0.0.0.0:4566")
 
     assert native.environment(SETTINGS, tmp_path)["GATEWAY_LISTEN"] == "127.0.0.1:4911"
+
+
+def test_the_journal_and_mails_outlive_the_run(tmp_path: Path) -> None:
+    state, engine = tmp_path / ".trigger-stack", tmp_path / ".trigger-stack/tmp/lambda-process"
+    (engine / "mail").mkdir(parents=True)
+    (engine / "run-1").mkdir()
+    (state / "volume").mkdir()
+    (state / "link").symlink_to(tmp_path)
+    kept = ["journal.sqlite-wal", "mail/a.eml", "mail/a.json"]
+    for name in (*kept[1:], "journal.previous.sqlite", "run-1/x", "../other", "../../volume/y"):
+        (engine / name).write_text("")
+    with contextlib.closing(sqlite3.connect(engine / "journal.sqlite")) as journal:
+        journal.execute("CREATE TABLE event (state TEXT)")
+        journal.executemany("INSERT INTO event VALUES (?)", [["pending"], ["done"], ["pending"]])
+        journal.commit()
+
+    assert native._without_end(state) == 2
+    (engine / kept[0]).write_text("")
+    native._clear(state)
+
+    left = sorted(str(one.relative_to(engine)) for one in state.rglob("*") if one.is_file())
+    assert left == ["journal.sqlite", *kept]
+    assert [one.name for one in state.iterdir()] == ["tmp"]
+    (engine / "journal.sqlite").write_text("damaged" * 1000)
+    assert native._without_end(state) == 0
 
 
 def test_nothing_runs_without_a_pid_file() -> None:

@@ -15,7 +15,7 @@ from test_interrupted import Account
 from bootstrap.definition.document import Document
 from bootstrap.deploy import Deployment, apply, plan
 from bootstrap.errors import DeployError
-from bootstrap.looking import Looking, Unknown, knows_all
+from bootstrap.looking import Answers, Looking, Unknown, knows_all
 from bootstrap.plan import Action, Plan, Step
 from bootstrap.removal import can_delete
 from bootstrap.services import RESOURCE_TYPES
@@ -264,10 +264,28 @@ def test_what_is_unknown_stays_unknown() -> None:
 
 
 def test_looking_never_writes(context: Context) -> None:
-    view = Looking.like(context)
+    view = Looking.like(context, Answers())
 
     view.client("sqs").create_queue(QueueName="q")
     view.client("sqs").tag_queue(QueueUrl="q", Tags={})
 
     assert [call.operation for call in view.writes] == ["create_queue", "tag_queue"]
     assert context.client("sqs").list_queues().get("QueueUrls") is None
+
+
+def test_what_two_resources_ask_is_asked_once(context: Context) -> None:
+    sqs, answers = context.client("sqs"), Answers()
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+
+    def attributes() -> dict[str, str]:
+        client = Looking.like(context, answers).client("sqs")
+        found: dict[str, str] = client.get_queue_attributes(
+            QueueUrl=url, AttributeNames=["VisibilityTimeout"]
+        )["Attributes"]
+        return found
+
+    first = attributes()
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
+    first["VisibilityTimeout"] = "of the caller"
+
+    assert attributes() == {"VisibilityTimeout": "30"}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from conftest import Project
 from bootstrap import builds
 from bootstrap.checks import check
 from bootstrap.commands.load import load_template
+from bootstrap.definition import requirements
 from bootstrap.errors import DefinitionError, DeployError
 from bootstrap.template import Template
 
@@ -296,3 +300,44 @@ def test_a_large_archive_is_made_once(project: Project, builds_folder: Path) -> 
 
     os.utime(project.root / "app.py", (1, 1))
     assert builds.function_archive(code) == first
+
+
+def test_a_wsgi_application_gets_a_handler(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = """
+TEXT_MIME_TYPES = []
+
+
+def handle_request(application, event, context):
+    return [application(), event, TEXT_MIME_TYPES]
+"""
+    monkeypatch.setattr(
+        requirements, "_WSGI_PACKAGE", str(wheel(tmp_path, "serverless_wsgi", served))
+    )
+    (project.root / "requirements.txt").write_text(f"{wheel(tmp_path, 'flask_like')}\n")
+    (project.root / "pages.py").write_text("app = lambda: 'served'\n")
+    text = HEAD.replace("serverless-python-requirements", "serverless-wsgi")
+    text += "custom: {wsgi: {app: pages.app, textMimeTypes: [text/x]}}\n"
+    text += "functions:\n  greet: {handler: wsgi_handler.handler}\n"
+
+    template = load(project, text)
+    files = names(template)
+
+    assert {"wsgi_handler.py", "serverless_wsgi/__init__.py", "pages.py"} <= files
+    assert "flask_like/__init__.py" in files
+    unpacked = tmp_path / "unpacked"
+    code = template.resources["GreetLambdaFunction"].properties["Code"]
+    zipfile.ZipFile(io.BytesIO(builds.function_archive(code) or b"")).extractall(unpacked)
+    program = "import json, wsgi_handler; print(json.dumps(wsgi_handler.handler({}, None)))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=unpacked, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == ["served", {}, ["text/x"]]
+
+
+def test_a_wsgi_application_needs_a_name(project: Project) -> None:
+    text = HEAD.replace("serverless-python-requirements", "serverless-wsgi") + GREET
+
+    with pytest.raises(DefinitionError, match=r"custom\.wsgi\.app: is required"):
+        load(project, text)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.definition.sample_event import sample_of
+from bootstrap.definition.sample_event import item_of, sample_of
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,25 @@ def test_the_first_alternative_is_the_sample(
     pattern: dict[str, Any], event: dict[str, Any]
 ) -> None:
     assert sample_of(pattern) == event
+
+
+@pytest.mark.parametrize(
+    ("patterns", "item"),
+    [
+        ([], {}),
+        ([{"eventName": ["INSERT"]}], {}),
+        ([{"dynamodb": {"NewImage": {"kind": {"S": ["order"]}}}}], {"kind": {"S": "order"}}),
+        ([{"dynamodb": {"Keys": {"id": {"N": ["7"]}}}}, {}], {"id": {"N": "7"}}),
+        (
+            [{"dynamodb": {"OldImage": {"on": {"BOOL": [{"exists": True}]}}}}],
+            {"on": {"BOOL": True}},
+        ),
+        ([{"dynamodb": {"NewImage": {"n": {"N": [{"exists": True}]}}}}], {"n": {"N": "1"}}),
+        ([{"dynamodb": ["no image"]}], {}),
+        ([{"dynamodb": {"NewImage": ["x"], "Keys": {"id": ["x"]}}}], {}),
+    ],
+)
+def test_an_item_whose_records_the_first_filter_takes(
+    patterns: list[dict[str, Any]], item: dict[str, Any]
+) -> None:
+    assert item_of(patterns) == item

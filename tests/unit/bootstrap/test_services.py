@@ -359,7 +359,7 @@ def function(context: Context, tmp_path: Path) -> dict[str, Any]:
         "Runtime": "python3.13",
         "Role": role.attributes["Arn"],
         "Timeout": 3,
-        "Environment": {"Variables": {"A": "1"}},
+        "Environment": {"Variables": {"AN_A": "1"}},
     }
 
 

@@ -39,7 +39,22 @@ SETTINGS = Settings(4566, 8080, "us-east-1")
         ),
         (
             "- eventBridge: {pattern: {source: [aws.ec2]}}",
-            '(fires on events that match {"source":["aws.ec2"]})',
+            '"source": "aws.ec2", "account": "000000000000", "time": "2026-01-31T12:00:00Z",'
+            ' "region": "us-east-1", "resources": [], "detail": {}}\' /dev/stdout',
+        ),
+        (
+            "- stream: arn:aws:dynamodb:us-east-1:000000000000:table/orders/stream/2026",
+            "make fire-table TABLE=orders",
+        ),
+        (
+            """- stream:
+                arn: arn:aws:dynamodb:us-east-1:000000000000:table/orders/stream/2026
+                filterPatterns: [{dynamodb: {NewImage: {total: {N: [{exists: true}]}}}}]""",
+            """make fire-table TABLE=orders ITEM='{"total": {"N": "1"}}'""",
+        ),
+        (
+            "- cognitoUserPool: {pool: my people, trigger: PreSignUp}",
+            "make fire-user-pool POOL='my people' TRIGGER=PreSignUp",
         ),
         (
             "- s3: {bucket: papers, rules: [{suffix: .txt}]}",
@@ -48,6 +63,15 @@ SETTINGS = Settings(4566, 8080, "us-east-1")
         (
             "- sqs: arn:aws:sqs:us-east-1:000000000000:orders",
             "--queue-url http://localhost:4566/000000000000/orders --message-body '{}'",
+        ),
+        (
+            """- sqs: {arn: 'arn:aws:sqs:us-east-1:000000000000:orders', filterPatterns: [
+                {body: {kind: [order]}}]}""",
+            """orders --message-body '{"kind": "order"}'""",
+        ),
+        (
+            "- sqs: arn:aws:sqs:us-east-1:000000000000:orders.fifo",
+            ' --message-group-id fire --message-deduplication-id "$(date +%s%N)"',
         ),
     ],
 )
@@ -60,6 +84,18 @@ def test_a_foreign_function_gets_a_command_of_its_own(
 
     assert name == "shop-test-greet"
     assert shown.endswith(command)
+
+
+def test_a_route_with_an_authorizer_says_what_is_missing(project: Project) -> None:
+    settings = "  httpApi:\n    authorizers:\n      members: {type: request, functionName: greet,"
+    settings += " identitySource: $request.header.x-key}\n"
+    text = FUNCTION.replace("functions:\n", f"{settings}functions:\n")
+    events = "- httpApi: {method: GET, path: /a, authorizer: members}"
+    service = parse_service(project.document(text + events_of(events)))
+
+    ((_, _, shown),) = triggers(service, SETTINGS)
+
+    assert shown == "curl -i -H 'x-key: …' http://localhost:8080/a"
 
 
 @pytest.mark.parametrize(("count", "shown"), [(4, 4), (5, 1)])

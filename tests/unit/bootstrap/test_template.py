@@ -87,7 +87,7 @@ def test_an_attribute_that_is_not_there_names_those_that_are() -> None:
     ("node", "said"),
     [
         ({"Fn::If": ["a", "b", "c"]}, "Fn::If is not supported here. Supported: Ref, Fn::GetAtt"),
-        ({"Fn::ImportValue": "x"}, "Fn::ImportValue is not supported here"),
+        ({"Fn::GetStackOutput": "x"}, "Fn::GetStackOutput is not supported here"),
         ({"Ref": ["A"]}, "Ref takes the logical id"),
         ({"Ref": "A", "other": 1}, "Ref must be the only key of its mapping"),
         ({"Fn::GetAtt": "A.Arn"}, "Fn::GetAtt takes [<logical id>, <attribute>]"),

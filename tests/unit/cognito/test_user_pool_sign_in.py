@@ -11,6 +11,7 @@ from pycognito import AWSSRP
 from user_pool_fakes import PASSWORD, Attribute, FakeGroup, Stack
 
 from trigger_stack.services.errors import ServiceError
+from trigger_stack_engine.front_doors.core.token_times import UNCHECKED, check_times
 
 
 def problem(call: Any, *arguments: Any, **named: Any) -> tuple[str, str]:
@@ -27,9 +28,10 @@ def claims(stack: Stack, token: str) -> dict[str, Any]:
         token,
         key,
         algorithms=["RS256"],
-        options={"verify_aud": False},
+        options={"verify_aud": False, **UNCHECKED},
         issuer=f"https://cognito-idp.us-east-1.amazonaws.com/{stack.pool.id}",
     )
+    check_times(found, stack.time)
     return found
 
 

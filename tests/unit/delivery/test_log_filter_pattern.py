@@ -173,6 +173,8 @@ def test_space_delimited(pattern: str, message: str, expected: bool) -> None:
         "- x",
         "?",
         "x" * 1025,
+        "{" + "(" * 1000,
+        "%a{99999999999}%",
     ],
 )
 def test_what_is_no_pattern_is_refused(pattern: str) -> None:

@@ -101,7 +101,7 @@ def test_a_mail_is_in_the_journal_and_in_a_file_before_anything_is_done(world: W
     identity = world.office.take(ENVELOPE, RAW)
 
     end = world.end(identity)
-    assert seen == [(1, [f"{identity}.eml"])]
+    assert seen == [(1, [f"{identity}.eml", f"{identity}.json"])]
     first = world.outcomes[0]
     assert (first.kind, first.state, first.target) == ("mail", "pending", TO)
     assert first.source == "arn:aws:ses:us-east-1:1:receipt-rule-set/set"
@@ -263,3 +263,55 @@ def test_each_accounts_rule_set_has_its_own_event(world: World) -> None:
 
     eventually(lambda: sum(one.state == "done" for one in world.outcomes) == 2)
     assert len({one.id for one in world.outcomes}) == 2
+
+
+def restarted(world: World, **settings: Any) -> World:
+    """Another emulator with the same folder, and nothing else of the first."""
+    return World(world.folder, **settings)
+
+
+def test_a_mail_is_resumed_when_there_are_rules_for_it(world: World) -> None:
+    world.rules(rule("one", "S3", "Lambda"))
+    world.answers["S3"] = raising(*[OSError("no bucket")] * 99)
+    identity = world.office.take(ENVELOPE, RAW)
+    eventually(lambda: world.acted)
+
+    other = restarted(world)
+    other.rules(rule("one", "S3"), account="2")
+    unfinished = other.office.unfinished()
+    other.office.resume(unfinished)
+    assert [(one.id, one.state) for one in other.outcomes] == [(identity, "pending")]
+    assert other.outcomes[0].source == "arn:aws:ses:us-east-1:1:receipt-rule-set/set"
+    assert not other.acted, "the rules of another account are not for it"
+
+    other.rules(rule("two", "S3", "Lambda"))
+
+    end = other.end(identity)
+    assert (end.state, end.place) == ("done", "")
+    assert other.acted[:2] == ["rule two: S3", "rule two: Lambda"]
+    steps = [name for one in other.outcomes for name, _ in one.steps]
+    assert steps[:2] == ["accepted", "resumed"]
+    assert eventually(lambda: not other.files())
+
+
+def test_a_mail_that_nobody_has_rules_for_any_longer_is_lost_and_kept(world: World) -> None:
+    world.rules(rule("one", "S3"))
+    world.answers["S3"] = raising(*[OSError("no bucket")] * 99)
+    identity = world.office.take(ENVELOPE, RAW)
+    (world.folder / "broken.json").write_text("{")
+
+    other = restarted(world, gives_up_after_s=0.0)
+    other.office.resume(other.office.unfinished())
+
+    end = other.end(identity)
+    assert end.state == "lost"
+    assert f"{identity}.eml" in end.place
+    assert other.files() == ["broken.json", f"{identity}.eml"]
+
+
+def test_a_mail_with_an_end_is_not_resumed(world: World) -> None:
+    world.rules(rule("one", "S3"))
+    world.end(world.office.take(ENVELOPE, RAW))
+
+    assert eventually(lambda: not world.files())
+    assert restarted(world).office.unfinished() == []

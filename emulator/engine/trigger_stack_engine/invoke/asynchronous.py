@@ -126,14 +126,22 @@ class AsynchronousInvoker:
     async def accept(self, event: AcceptedEvent, source: str) -> None:
         """Take responsibility for an event: when this returns, it is in the journal.
 
+        An event that is there already, because what sends it had to wait with it, becomes this
+        invocation.
+
         Raises:
             JournalError: It could not be recorded; the event was not accepted.
         """
         payload = event.payload or b""
         await self._journal.commit(
-            "INSERT OR IGNORE INTO event (id, kind, source, function, state, accepted_at,"
+            "INSERT INTO event (id, kind, source, function, state, accepted_at,"
             " changed_at, due_at, trace, segment, cause, request, payload)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, source = excluded.source,"
+            " function = excluded.function, place = '', changed_at = excluded.changed_at,"
+            " due_at = excluded.due_at, attempts = 0, trace = excluded.trace,"
+            " segment = excluded.segment, cause = excluded.cause, request = excluded.request,"
+            " payload = excluded.payload WHERE state = 'pending' AND request = '{}'",
             event.request_id,
             KIND,
             source,
@@ -148,6 +156,8 @@ class AsynchronousInvoker:
             event.request(),
             payload,
         )
+        if event.request_id in self._known:
+            return  # sent again, for the first answer did not arrive
         if self._in_memory + len(payload) > _MEMORY_BYTES:
             event.payload = None
         else:

@@ -98,7 +98,8 @@ class Recorder:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET state = excluded.state, place = excluded.place,"
             " changed_at = excluded.changed_at, due_at = excluded.due_at,"
-            " attempts = excluded.attempts, payload = excluded.payload WHERE state = 'pending'",
+            " attempts = excluded.attempts, payload = excluded.payload"
+            " WHERE state = 'pending' AND request = '{}'",
             event["id"],
             event["kind"],
             event["source"],

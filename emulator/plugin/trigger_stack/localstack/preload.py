@@ -16,6 +16,8 @@ import threading
 from localstack.runtime import hooks
 from localstack.services.plugins import SERVICE_PLUGINS
 
+from trigger_stack.localstack import garbage
+
 LOG = logging.getLogger(__name__)
 
 
@@ -36,5 +38,6 @@ def preload_services() -> None:
                 SERVICE_PLUGINS.require(name)
             except Exception as error:
                 LOG.warning("service %s could not be loaded: %s", name, error)
+        garbage.begin()
 
     threading.Thread(target=load, name="preload-services", daemon=True).start()

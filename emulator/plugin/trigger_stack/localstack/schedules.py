@@ -140,7 +140,7 @@ class ClockRoutes:
 
 
 def _tell_the_engine() -> None:
-    """What CloudFront keeps gets old by the same clock."""
+    """What CloudFront keeps gets old, tokens expire and quotas end by the same clock."""
     from trigger_stack.localstack.lambda_engine.control_plane import control_plane
 
     def ahead_s() -> float:

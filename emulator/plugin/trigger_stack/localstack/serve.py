@@ -12,9 +12,12 @@ from __future__ import annotations
 import os
 import sys
 
+from trigger_stack.localstack import garbage
+
 
 def main() -> None:
     """Run until LocalStack ends; never returns."""
+    garbage.rest()
     from localstack.runtime.main import main as localstack
 
     code: object = 0

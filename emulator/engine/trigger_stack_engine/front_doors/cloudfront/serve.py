@@ -8,9 +8,9 @@ AWS topics: CloudFront Developer Guide, "Cache behavior settings", "Lambda@Edge 
 from __future__ import annotations
 
 import dataclasses
-import time
 from typing import Final
 
+from trigger_stack_engine.clock import Clock
 from trigger_stack_engine.front_doors.cloudfront.caching import (
     cache_key,
     error_lifetime,
@@ -58,21 +58,6 @@ _FAILOVER_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 POP: Final = "LOCAL50-P1"
 #: Headers that every response has once, whoever sent them before.
 _OWN_HEADERS: Final = ("x-cache", "via", "x-amz-cf-pop", "x-amz-cf-id")
-
-
-class Clock:
-    """The time of the stack, which ``make clock`` moves.
-
-    Attributes:
-        offset_s: Seconds that it is ahead.
-    """
-
-    def __init__(self) -> None:
-        self.offset_s = 0.0
-
-    def now(self) -> float:
-        """Seconds since 1970."""
-        return time.time() + self.offset_s
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

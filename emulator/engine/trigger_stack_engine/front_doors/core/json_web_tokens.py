@@ -18,6 +18,8 @@ from typing import Any, Final
 
 import requests
 
+from trigger_stack_engine.front_doors.core.token_times import UNCHECKED, check_times
+
 _ALGORITHMS: Final = ("RS256", "RS384", "RS512")
 _KEPT_S: Final = 7200.0
 _AGAIN_S: Final = 5.0
@@ -54,22 +56,27 @@ class JsonWebTokens:
         keys_file: A JWKS file whose keys count for every issuer, instead of asking the issuer;
             for tests without one (``HTTP_API_JWKS_FILE``).
         clock: Monotonic time in seconds.
+        now: The time by which tokens expire, in seconds since 1970.
     """
 
     def __init__(
-        self, keys_file: Path | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        keys_file: Path | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._file = keys_file
         self._clock = clock
+        self._now = now
         self._known: dict[str, tuple[float, dict[str, Any]]] = {}
         self._verified: dict[tuple[str, str], _Verified] = {}
         self._pools: dict[str, dict[str, Any]] = {}
 
     @classmethod
-    def from_environment(cls) -> JsonWebTokens:
+    def from_environment(cls, now: Callable[[], float] = time.time) -> JsonWebTokens:
         """With ``HTTP_API_JWKS_FILE``."""
         file = os.environ.get("HTTP_API_JWKS_FILE", "").strip()
-        return cls(Path(file) if file else None)
+        return cls(Path(file) if file else None, now=now)
 
     def replace_pools(self, pools: dict[str, dict[str, Any]]) -> None:
         """The keys of this stack's user pools, by issuer; nobody else is asked for these."""
@@ -93,6 +100,7 @@ class JsonWebTokens:
         claims = self._remembered(issuer, token)
         if claims is None:
             claims = await self._verify(token, issuer)
+        self._check_times(claims)
         if audience is not None:
             _check_audience(claims, audience)
         return claims
@@ -104,7 +112,6 @@ class JsonWebTokens:
             found is None
             or found.keys is not self._known.get(issuer)
             or found.until < self._clock()
-            or time.time() >= float(found.claims["exp"])
         ):
             return None
         return found.claims
@@ -120,28 +127,37 @@ class JsonWebTokens:
         if header.get("alg") not in _ALGORITHMS:
             raise TokenError("the token is not signed with an RSA algorithm")
         key = await self._key(issuer, str(header.get("kid")))
+        options: Any = {"verify_aud": False, "require": ["exp"], **UNCHECKED}
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
                 key,
                 algorithms=list(_ALGORITHMS),
                 issuer=issuer,
-                options={"verify_aud": False, "require": ["exp"]},
+                options=options,
             )
-        except jwt.ExpiredSignatureError:
-            raise TokenError("the token has expired") from None
         except jwt.InvalidIssuerError:
             raise TokenError("the issuer is another one") from None
         except jwt.InvalidSignatureError:
             raise TokenError("the signature does not belong to the token") from None
         except jwt.PyJWTError as error:
-            raise TokenError(str(error).replace('"', "'")) from None
+            raise _refused(error) from None
         if len(self._verified) >= _MOST_VERIFIED:
             self._verified.clear()
         keys = self._known[issuer]
         until = min(self._clock() + _VERIFIED_S, keys[0] + _KEPT_S)
         self._verified[issuer, token] = _Verified(claims, keys, until)
         return claims
+
+    def _check_times(self, claims: dict[str, Any]) -> None:
+        import jwt
+
+        try:
+            check_times(claims, self._now())
+        except jwt.ExpiredSignatureError:
+            raise TokenError("the token has expired") from None
+        except jwt.PyJWTError as error:
+            raise _refused(error) from None
 
     async def _key(self, issuer: str, key_id: str) -> Any:
         loaded_at, keys = self._known.get(issuer, (float("-inf"), {}))
@@ -170,6 +186,10 @@ class JsonWebTokens:
             problem = f"the keys of the issuer cannot be read: {error}"
             raise TokenError(problem[:300].replace('"', "'").replace("\n", " ")) from None
         return {str(key.key_id): key for key in keys.keys}
+
+
+def _refused(error: Exception) -> TokenError:
+    return TokenError(str(error).replace('"', "'"))
 
 
 def _fetch(url: str) -> Any:

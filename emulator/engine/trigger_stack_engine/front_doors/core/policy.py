@@ -56,6 +56,15 @@ def covers(statement: object, resource: str) -> bool:
     return any(_like(str(pattern), resource) for pattern in _as_list(statement.get("Resource")))
 
 
+def names(statement: Mapping[str, Any], action: str) -> bool:
+    """Whether a statement is about an action; ``*`` and ``?`` stand for letters.
+
+    Args:
+        action: For example ``s3:putobject``, in lower case.
+    """
+    return any(_like(str(one).lower(), action) for one in _as_list(statement.get("Action")))
+
+
 def _conditions_hold(conditions: Mapping[str, Any], keys: Mapping[str, str]) -> bool:
     return all(
         key.lower() in keys and _holds(operator, keys[key.lower()], _as_list(patterns))

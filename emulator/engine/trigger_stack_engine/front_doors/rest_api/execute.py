@@ -96,6 +96,7 @@ class DataPlane:
         tokens: Checks JSON Web Tokens.
         elsewhere: Answers for integrations that are not answered here.
         write_log: Writes a line of an access log; ``None``: nothing is logged.
+        now: The time by which quotas of usage plans begin anew, in seconds since 1970.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class DataPlane:
         tokens: JsonWebTokens,
         elsewhere: Elsewhere,
         write_log: Write | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._write_log = write_log
         self._invoker = invoker
@@ -113,7 +115,7 @@ class DataPlane:
         self._authorizers = Authorizers(self._ask_function, tokens)
         self._limit = TimeLimit()
         self._throttles = Throttles()
-        self.usage_plans = UsagePlans(self._throttles)
+        self.usage_plans = UsagePlans(self._throttles, lambda: datetime.fromtimestamp(now(), UTC))
 
     async def handle(
         self, request: HttpRequest, api: RestApi, stage: Stage, path: str

@@ -2,6 +2,8 @@
 
 AWS topic: CloudWatch Logs User Guide, "Filter pattern syntax", for unstructured, JSON and
 space-delimited log events, and "Supported regular expression syntax".
+
+``make check`` reads patterns with it, too: it imports the standard library alone.
 """
 
 from __future__ import annotations
@@ -37,11 +39,14 @@ def compiled(pattern: str) -> Matches:
     text = pattern.strip()
     if not text:
         return lambda message: True
-    if text.startswith("{"):
-        return _Json(text).matches
-    if text.startswith("["):
-        return _SpaceDelimited(text).matches
-    return _Terms(text).matches
+    try:
+        if text.startswith("{"):
+            return _Json(text).matches
+        if text.startswith("["):
+            return _SpaceDelimited(text).matches
+        return _Terms(text).matches
+    except RecursionError:
+        raise PatternError("the parentheses are nested too deeply") from None
 
 
 # -- values ------------------------------------------------------------------------------------
@@ -52,7 +57,7 @@ def _regex(source: str) -> re.Pattern[str]:
         raise PatternError(f"%{source}% has a character that regular expressions here do not have")
     try:
         return re.compile(source)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise PatternError(f"%{source}% is no regular expression: {error}") from None
 
 

@@ -100,7 +100,6 @@ class Batch:
         attempts: How often it was tried.
         first_try: Monotonic time, in seconds; None before.
         id: Of the invocation, and in the journal.
-        waited: Whether the journal has it, because it had to wait.
     """
 
     source: Source
@@ -111,7 +110,11 @@ class Batch:
     attempts: int = 0
     first_try: float | None = None
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    waited: bool = False
+
+    @property
+    def is_for_a_function(self) -> bool:
+        """Whether the journal's event becomes an invocation when it is delivered."""
+        return ":lambda:" in self.subscription.destination
 
 
 #: Hands one batch to its destination, once. Raises RefusedError, or what may be better later.
@@ -202,7 +205,7 @@ class Forwarder:
 
     Args:
         send: One try.
-        record: Records where events are that could not be delivered at once.
+        record: Records where events are, from before they are on their way.
         clock: Monotonic time in seconds.
     """
 
@@ -220,13 +223,18 @@ class Forwarder:
     def forward(
         self, source: Source, subscriptions: Sequence[Subscription], events: Sequence[Event]
     ) -> None:
-        """Take events that were stored to whom they are for; waits for nobody, and never raises."""
+        """Take events that were stored to whom they are for; never raises.
+
+        Waits until the journal has them, and for nobody else.
+        """
         for subscription in subscriptions:
             try:
                 found = list(batches(source, subscription, events))
             except Exception:  # storing events must not fail because of who reads them
                 LOG.exception("EVENT LOST: log events of %s: %s", source, events)
                 continue
+            for batch in found:
+                self._is(batch, "pending", "", time.time())
             if found:
                 self._add((source.group_arn, subscription.name), found)
 
@@ -281,12 +289,11 @@ class Forwarder:
             )
             self._is(batch, "pending", str(error), time.time() + pause_s)
             return pause_s
-        if batch.waited:
+        if not batch.is_for_a_function:
             self._is(batch, "done", "")
         return None
 
     def _is(self, batch: Batch, state: str, place: str, due_at: float | None = None) -> None:
-        batch.waited = True
         self._record(
             Outcome(
                 "log events of a subscription filter",
@@ -298,6 +305,7 @@ class Forwarder:
                 batch.payload,
                 None,
                 due_at,
-                f"{batch.id}-logs",
+                batch.id,
+                () if batch.attempts else (("accepted", f"filter {batch.subscription.name}"),),
             )
         )

@@ -7,6 +7,7 @@ succeed within four hours, and each mail is handled by the rules as they were wh
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import random
@@ -24,6 +25,9 @@ from trigger_stack.delivery.mail.message import Envelope, ReceivedMail, new_id
 from trigger_stack.delivery.mail.rules import RuleSet, Step, plan
 
 LOG = logging.getLogger(__name__)
+
+#: Seconds between two looks whether there are rules for a mail of the last run.
+_LOOK_AGAIN_S = 1.0
 
 KIND = "mail"
 #: Seconds after which SES tries a failing action no longer.
@@ -101,6 +105,40 @@ class Job:
         )
 
 
+@dataclass(frozen=True)
+class Unfinished:
+    """A mail of an emulator that ended before all of its actions were taken.
+
+    Attributes:
+        account: Account whose rules it was for.
+        rule_set: ARN of its rule set.
+        since: By the office's clock, in seconds.
+    """
+
+    mail: ReceivedMail
+    account: str
+    rule_set: str
+    payload: bytes
+    since: float
+
+    def outcome(self, state: str, place: str, *steps: tuple[str, str]) -> Outcome:
+        """What the journal gets."""
+        recipients = ", ".join(self.mail.envelope.recipients)
+        return Outcome(
+            KIND,
+            self.rule_set,
+            recipients,
+            state,
+            place,
+            0,
+            self.payload,
+            None,
+            time.time() if state == "pending" else None,
+            self.mail.id,
+            steps,
+        )
+
+
 class Actions(Protocol):
     """Carries out one step."""
 
@@ -150,6 +188,7 @@ class PostOffice:
         self._ahead_s = 0.0
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="received-mail")
         self.retries = RetryQueue[Job](self._submit, self._now)
+        self._unfinished = RetryQueue[Unfinished](self._look_for_rules)
 
     def _now(self) -> float:
         return self._clock() + self._ahead_s
@@ -218,6 +257,63 @@ class PostOffice:
             self._submit(job)
         return jobs[0].mail.id
 
+    def unfinished(self) -> list[Path]:
+        """What an emulator before this one noted of mails; to be called before any is taken."""
+        return sorted(self._folder.glob("*.json"))
+
+    def resume(self, unfinished: Sequence[Path]) -> None:
+        """Go on with the mails that an emulator before this one took and did not finish.
+
+        Its buckets, topics and functions are gone: a mail waits for the active rule set of its
+        account, and every action is taken again.
+
+        Args:
+            unfinished: See :meth:`unfinished`.
+        """
+        for notes in unfinished:
+            try:
+                found = self._read_notes(notes)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                LOG.error("%s says nothing of a mail, and is left: %r", notes, error)  # noqa: TRY400  the error is in the text
+                continue
+            waits = ("accepted", "by the emulator before this one; waits for a receipt rule")
+            self._record(found.outcome("pending", "no active receipt rule set is for it", waits))
+            self._look_for_rules(found)
+
+    def _read_notes(self, notes: Path) -> Unfinished:
+        given = json.loads(notes.read_text())
+        envelope = Envelope(**{**given["envelope"], "recipients": tuple(given["recipients"])})
+        received = datetime.fromisoformat(given["received"])
+        file = notes.with_suffix(".eml")
+        size = file.stat().st_size
+        mail = ReceivedMail(
+            notes.stem, given["region"], envelope, file, received, scanned=given["scanned"]
+        )
+        payload = _about(mail, envelope.recipients, size, file)
+        return Unfinished(mail, given["account"], given["ruleSet"], payload, self._now())
+
+    def _look_for_rules(self, found: Unfinished) -> None:
+        """Take a mail of the last run when there are rules for it, or look again later."""
+        mail = found.mail
+        for rule_set in self._rule_sets():
+            recipients = _matched(rule_set, mail.envelope)
+            if (rule_set.account, rule_set.region) == (found.account, mail.region) and recipients:
+                steps = plan(rule_set, recipients)
+                trace = self._new_trace()
+                job = Job(mail, rule_set, steps, self._now(), trace, found.payload)
+                job.news.append(("resumed", f"by the rules of {rule_set.name}"))
+                self._record(job.outcome("pending", "", time.time()))
+                self._taken(mail)
+                self._submit(job)
+                return
+        if self._now() < found.since + self._gives_up_after_s:
+            self._unfinished.add(found, _LOOK_AGAIN_S)
+            return
+        hours = f"{self._gives_up_after_s / 3600:g} hours"
+        place = f"no receipt rule was for it within {hours}; the mail is in {self._file(mail)}"
+        self._record(found.outcome("lost", place))
+        self._notes(mail).unlink(missing_ok=True)
+
     def _taken(self, mail: ReceivedMail) -> None:
         """A mail was accepted, and nothing was done with it yet."""
 
@@ -231,29 +327,28 @@ class PostOffice:
             for rule in rule_set.rules_for(recipient)
         )
         mail = ReceivedMail(new_id(), rule_set.region, own, raw, datetime.now(UTC), scanned=scanned)
-        about = {
-            "mail": mail.describe(),
-            "recipients": recipients,
-            "size": len(raw),
-            "file": str(self._file(mail)),
-        }
         return Job(
             mail,
             rule_set,
             plan(rule_set, recipients),
             self._now(),
             self._new_trace(),
-            json.dumps(about).encode(),
+            _about(mail, recipients, len(raw), self._file(mail)),
         )
 
     def _file(self, mail: ReceivedMail) -> Path:
         return self._folder / f"{mail.id}.eml"
+
+    def _notes(self, mail: ReceivedMail) -> Path:
+        """What another emulator needs to go on with a mail; there while it has no end."""
+        return self._folder / f"{mail.id}.json"
 
     def _write(self, job: Job, raw: bytes) -> None:
         """Put a mail into its file, and its event into the journal."""
         file = self._file(job.mail)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(raw)
+        self._notes(job.mail).write_text(_notes_of(job))
         job.mail.body = file
         sender = job.mail.envelope.source or "<>"
         job.news.append(("accepted", f"{len(raw)} bytes from {sender}"))
@@ -261,7 +356,7 @@ class PostOffice:
 
     def _forget(self, job: Job) -> None:
         """A mail that was not accepted leaves nothing behind."""
-        self._file(job.mail).unlink(missing_ok=True)
+        self._remove(job.mail)
         self._record(job.outcome("discarded", "not accepted: its sender was told to try again"))
 
     def _submit(self, job: Job) -> None:
@@ -304,7 +399,11 @@ class PostOffice:
             state = "discarded"
             place = job.stopped or "no action of the rules that match it keeps it or tells anybody"
         self._record(job.outcome(state, place))
-        self._file(job.mail).unlink(missing_ok=True)
+        self._remove(job.mail)
+
+    def _remove(self, mail: ReceivedMail) -> None:
+        self._notes(mail).unlink(missing_ok=True)
+        self._file(mail).unlink(missing_ok=True)
 
     def _failed(self, job: Job, step: Step, error: Exception) -> None:
         job.tries += 1
@@ -317,11 +416,39 @@ class PostOffice:
             place = f"{what}; not done within {hours}; the mail is in {self._file(job.mail)}"
             job.news.append(("given up", what))
             self._record(job.outcome("lost", place))
+            self._notes(job.mail).unlink(missing_ok=True)
             return
         LOG.warning("mail %s: %s; try %d in %.0f s", job.mail.id, what, job.tries + 1, delay)
         job.news.append((f"{step} failed", str(error) or type(error).__name__))
         self._record(job.outcome("pending", what, time.time() + delay))
         self.retries.add(job, delay)
+
+
+def _about(mail: ReceivedMail, recipients: Sequence[str], size: int, file: Path) -> bytes:
+    """What the journal has of a mail."""
+    about = {
+        "mail": mail.describe(),
+        "recipients": list(recipients),
+        "size": size,
+        "file": str(file),
+    }
+    return json.dumps(about).encode()
+
+
+def _notes_of(job: Job) -> str:
+    envelope, rule_set = dataclasses.asdict(job.mail.envelope), job.rule_set
+    recipients = envelope.pop("recipients")
+    return json.dumps(
+        {
+            "account": rule_set.account,
+            "region": rule_set.region,
+            "ruleSet": rule_set.arn,
+            "envelope": envelope,
+            "recipients": list(recipients),
+            "received": job.mail.received.isoformat(),
+            "scanned": job.mail.scanned,
+        }
+    )
 
 
 def _matched(rule_set: RuleSet, envelope: Envelope) -> list[str]:

@@ -50,6 +50,7 @@ class PipeSettings:
         source_parameters: As the API has it.
         target_parameters: As the API has it.
         enrichment_template: ``InputTemplate`` of the enrichment, or an empty text.
+        role: ARN of the execution role.
     """
 
     arn: str
@@ -60,6 +61,7 @@ class PipeSettings:
     source_parameters: dict[str, Any] = field(default_factory=dict)
     target_parameters: dict[str, Any] = field(default_factory=dict)
     enrichment_template: str = ""
+    role: str = ""
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ Test: ``tests/engine/test_rest_api.py::test_mapping_templates``.
 
 from __future__ import annotations
 
+import copy
 import functools
 from typing import Any
 
@@ -19,6 +20,7 @@ from localstack.services.apigateway.next_gen.execute_api.router import ApiGatewa
 from rolo import Request
 from werkzeug.datastructures import Headers
 
+from trigger_stack.localstack.apigateway.templates import Templates
 from trigger_stack_engine.wire import Header, Message
 
 _PATH = "/_aws/execute-api"
@@ -64,6 +66,9 @@ def _endpoint() -> ApiGatewayEndpoint:
     done = (handlers.api_key_validation_handler, handlers.method_request_handler)
     steps = [step for step in gateway.request_handlers if step not in done]
     steps.insert(steps.index(handlers.parse_request) + 1, _complete)
+    mapping = copy.copy(handlers.integration_request_handler)
+    mapping._vtl_template = Templates()
+    steps[steps.index(handlers.integration_request_handler)] = mapping
     gateway.request_handlers[:] = steps
     return ApiGatewayEndpoint(gateway, apigateway_stores)
 

@@ -31,7 +31,6 @@ from localstack.aws.api.logs import (
 )
 from localstack.services.logs import provider
 from localstack.services.logs.models import get_moto_logs_backend
-from localstack.services.logs.provider import LogsProvider
 from localstack.services.moto import call_moto
 from moto.core.utils import unix_time_millis
 from moto.logs.models import LogEvent, LogGroup, LogStream, SubscriptionFilter
@@ -47,6 +46,7 @@ from trigger_stack.delivery.logs.subscriptions import (
 )
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.localstack.logs import destinations
+from trigger_stack.localstack.logs.groups import LogGroups
 from trigger_stack.localstack.unsupported_services import refusal
 
 _NAME = re.compile(r"[^:*]{1,512}")
@@ -60,7 +60,7 @@ def forwarder() -> Forwarder:
     return Forwarder(destinations.send, record)
 
 
-class SubscribedProvider(LogsProvider):
+class SubscribedProvider(LogGroups):
     """LocalStack's provider, with subscription filters of ours."""
 
     def put_subscription_filter(

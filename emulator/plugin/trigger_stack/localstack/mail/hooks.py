@@ -10,6 +10,7 @@ Test: ``tests/e2e/test_received_mail.py``.
 import asyncio
 import os
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any, NoReturn
@@ -75,7 +76,11 @@ def _serve(settings: Any, opened: threading.Event, failure: list[OSError]) -> No
     region = os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
 
     async def serve() -> None:
-        inbox = post_office(Path(config.dirs.data or config.dirs.tmp) / "mail", settings)
+        inbox = post_office(_folder(), settings)
+        if unfinished := inbox.unfinished():
+            threading.Thread(
+                target=inbox.resume, args=(unfinished,), name="received-mail-resume", daemon=True
+            ).start()
         tls = tls_context(f"inbound-smtp.{region}.amazonaws.com")
         server = await listen(inbox, settings.listen, settings.port, region, tls)
         opened.set()
@@ -87,6 +92,12 @@ def _serve(settings: Any, opened: threading.Event, failure: list[OSError]) -> No
         failure.append(error)
     finally:
         opened.set()
+
+
+def _folder() -> Path:
+    """Where mails are until they have an end: beside the journal, which outlives the emulator."""
+    own = os.environ.get("LAMBDA_PROCESS_DIR", "").strip()
+    return Path(own or f"{tempfile.gettempdir()}/lambda-process") / "mail"
 
 
 def _end(sentence: str) -> NoReturn:

@@ -17,6 +17,7 @@ from localstack.services.plugins import SERVICE_PLUGINS, Service, ServiceLifecyc
 from localstack.utils.event_matcher import validate_event_pattern
 
 from trigger_stack.localstack.aws_service import dispatch_table
+from trigger_stack.localstack.execution_roles import execution_roles
 from trigger_stack.localstack.pipes.runner import LocalRunner
 from trigger_stack.services.pipes.service import Pipes
 
@@ -29,10 +30,15 @@ def is_pattern(pattern: Any) -> bool:
         return False
 
 
+def why_not_assumed(role: str, pipe: str) -> str | None:
+    """Why Pipes cannot assume a role for a pipe, both by ARN; None when it can."""
+    return execution_roles().why_not_assumed(role, "pipes.amazonaws.com", pipe)
+
+
 @functools.cache
 def pipes() -> Pipes:
     """The emulator's one control plane of pipes."""
-    return Pipes(LocalRunner(), is_pattern)
+    return Pipes(LocalRunner(), is_pattern, why_not_assumed)
 
 
 class _Ends(ServiceLifecycleHook):

@@ -26,7 +26,7 @@ from trigger_stack.delivery.sqs.mapping import SqsMapping
 from trigger_stack.delivery.streams.mapping import Progress, StreamMapping
 from trigger_stack.delivery.streams.records import Failure, Filters, Record, batch_info
 from trigger_stack.localstack.lambda_engine.outcomes import record
-from trigger_stack.localstack.pipes.services import LocalServices
+from trigger_stack.localstack.pipes.services import LocalServices, check_source
 from trigger_stack.localstack.sqs.queue import InProcessQueue
 from trigger_stack.localstack.streams import wakeups
 from trigger_stack.localstack.streams.mappings import FunctionTarget, discard_waiting, stream_of
@@ -64,6 +64,7 @@ class LocalRunner:
         Raises:
             Exception: The source is not there, or cannot be read.
         """
+        check_source(settings)
         self.stop(settings.arn)
         poller, reading = self._poller(settings)
 

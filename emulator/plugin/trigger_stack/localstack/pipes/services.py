@@ -21,9 +21,10 @@ from localstack.utils.xray.trace_header import TraceHeader
 from trigger_stack.delivery.core.invocation import Reply, ThrottledError
 from trigger_stack.delivery.pipes.events import Event
 from trigger_stack.delivery.pipes.execution import CustomerError, Ended, InternalError, Refused
-from trigger_stack.delivery.pipes.settings import PipeSettings
+from trigger_stack.delivery.pipes.settings import PipeSettings, service_of
 from trigger_stack.engine.supervisor import EngineUnavailableError
 from trigger_stack.localstack.events import target_sender
+from trigger_stack.localstack.execution_roles import execution_roles
 from trigger_stack.localstack.mapping_worker import invoke
 from trigger_stack_engine.invoke.tracing import segment_of, trace_of, with_parent
 from trigger_stack_engine.wire import RemoteError
@@ -41,6 +42,37 @@ _THROTTLED = frozenset(
 )
 
 
+#: What the execution role must allow (User Guide, "Permissions for EventBridge Pipes").
+_READS = {
+    "dynamodb": "dynamodb:GetRecords",
+    "kinesis": "kinesis:GetRecords",
+    "sqs": "sqs:ReceiveMessage",
+}
+_CALLS = {
+    "events": ("events:PutEvents",),
+    "kinesis": ("kinesis:PutRecords", "kinesis:PutRecord"),
+    "lambda": ("lambda:InvokeFunction",),
+    "sns": ("sns:Publish",),
+    "sqs": ("sqs:SendMessage",),
+}
+
+
+def check_source(settings: PipeSettings) -> None:
+    """Check that a pipe's role lets it read its source.
+
+    Raises:
+        PermissionError: It does not; the text is what AWS says.
+    """
+    service = service_of(settings.source)
+    action, source = _READS[service], settings.source
+    if execution_roles().why_not_allowed(settings.role, (action,), source, settings.arn):
+        call = f"{action.partition(':')[2]} on {service.upper()}"
+        raise PermissionError(
+            "Input parameter is invalid from the request due to : The provided customer role does"
+            f" not have permissions to call {call}"
+        )
+
+
 class LocalServices:
     """The services of the account and region of a pipe."""
 
@@ -49,6 +81,7 @@ class LocalServices:
 
     def invoke(self, function_arn: str, payload: bytes) -> Reply:
         """Have a function handle an event, and wait for its end."""
+        self._check_permission(function_arn)
         enriches = function_arn == self._settings.enrichment
         kind = "enrichment of a pipe" if enriches else "batch of a pipe"
         try:
@@ -67,6 +100,7 @@ class LocalServices:
 
     def accept(self, function_arn: str, payload: bytes, ended: Ended) -> None:
         """Have Lambda accept an event."""
+        self._check_permission(function_arn)
         trace = TraceHeader.from_header_str(ended.trace_id)
         try:
             target_sender.invoke(function_arn, payload, self._settings.arn, trace, ended.id)
@@ -77,6 +111,7 @@ class LocalServices:
 
     def send(self, entries: list[dict[str, Any]], ended: Ended) -> Refused:
         """Call the batch operation of the target once."""
+        self._check_permission(self._settings.target)
         header = with_parent(ended.trace_id, segment_of(ended.id))
         client = self._client.custom_headers({"X-Amzn-Trace-Id": header})
         try:
@@ -85,6 +120,16 @@ class LocalServices:
             raise _client_failure(error) from error
         except BotoCoreError as error:
             raise InternalError(str(error)) from error
+
+    def _check_permission(self, arn: str) -> None:
+        """Check that the pipe's role lets it call a target or an enrichment.
+
+        Raises:
+            CustomerError: It does not.
+        """
+        settings, actions = self._settings, _CALLS[service_of(arn)]
+        if problem := execution_roles().why_not_allowed(settings.role, actions, arn, settings.arn):
+            raise CustomerError(f"AccessDeniedException: {problem}")
 
     @functools.cached_property
     def _client(self) -> Any:

@@ -4,7 +4,7 @@ What: a provider at LocalStack's extension point ``localstack.aws.provider``, wh
 operation to moto, checks requests before that, and tells our clock after it.
 Why: LocalStack stores schedules and never fires them, and checks little of a request. moto answers
 500 for a group that is not there, puts an empty group in the place of one that is, and forgets
-``ActionAfterCompletion`` at an update.
+``ActionAfterCompletion`` at an update. Neither knows ``ClientToken`` or looks at the role.
 Until: LocalStack fires schedules.
 Test: ``tests/unit/plugin/test_scheduler_patches.py``.
 """
@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from localstack.aws.api import CommonServiceException, RequestContext
+from localstack.aws.api.core import ServiceRequestHandler
 from localstack.aws.skeleton import DispatchTable, Skeleton
 from localstack.aws.spec import load_service
 from localstack.services.moto import call_moto
@@ -27,9 +28,11 @@ from trigger_stack.delivery.schedules.delivery import Source
 from trigger_stack.delivery.schedules.scheduler import Terms
 from trigger_stack.localstack import schedules
 from trigger_stack.localstack.aws_service import as_aws_error
-from trigger_stack.localstack.scheduler.targets import deliver
+from trigger_stack.localstack.execution_roles import execution_roles
+from trigger_stack.localstack.scheduler.targets import PRINCIPAL, deliver
 from trigger_stack.localstack.unsupported_services import refusal
 from trigger_stack.services.errors import ServiceError
+from trigger_stack.services.scheduler.client_tokens import ClientTokens
 from trigger_stack.services.scheduler.validation import check_name, check_schedule
 
 #: Guards the store and what the clock knows of it: a schedule that is updated while it fires for
@@ -41,13 +44,15 @@ def create_service() -> Service:
     """The service for LocalStack's ``localstack.aws.provider`` entry point."""
     model = load_service("scheduler")
     table: DispatchTable = dict.fromkeys(model.operation_names, _call_moto)
-    table |= {
+    tokens = ClientTokens()
+    own = {
         "CreateSchedule": _create_schedule,
         "UpdateSchedule": _update_schedule,
         "DeleteSchedule": _delete_schedule,
         "CreateScheduleGroup": _create_group,
         "DeleteScheduleGroup": _delete_group,
     }
+    table |= {name: _once(tokens, name, handler) for name, handler in own.items()}
     schedules.FIRES["scheduler"] = _fire
     return Service("scheduler", skeleton=Skeleton(model, table))
 
@@ -78,15 +83,37 @@ def _call_moto(context: RequestContext, request: Any) -> Any:
     return call_moto(context)
 
 
-def _check(request: Any) -> None:
+def _once(tokens: ClientTokens, name: str, handler: ServiceRequestHandler) -> ServiceRequestHandler:
+    """An operation that a request with the same ``ClientToken`` does once."""
+
+    def handle(context: RequestContext, request: Any) -> Any:
+        place = (context.account_id, context.region, name)
+        try:
+            with _LOCK:
+                return tokens.once(place, request, lambda: handler(context, request))
+        except ServiceError as error:
+            raise as_aws_error(error) from error
+
+    return handle
+
+
+def _check(context: RequestContext, request: Any) -> None:
     try:
         check_schedule(request, schedules.scheduler().clock.now(), refusal)
     except ServiceError as error:
         raise as_aws_error(error) from error
+    # The group is what a trust policy may name (User Guide, "Confused deputy prevention").
+    group = request.get("GroupName") or "default"
+    place = f"{context.region}:{context.account_id}"
+    arn = f"arn:{context.partition}:scheduler:{place}:schedule-group/{group}"
+    role = request["Target"]["RoleArn"]
+    if problem := execution_roles().why_not_assumed(role, PRINCIPAL, arn):
+        message = "The execution role you provide must allow AWS EventBridge Scheduler to assume"
+        raise CommonServiceException("ValidationException", f"{message} the role. {problem}")
 
 
 def _create_schedule(context: RequestContext, request: Any) -> Any:
-    _check(request)
+    _check(context, request)
     with _LOCK:
         _group(context, request.get("GroupName") or "default")
         answer = call_moto(context)
@@ -95,7 +122,7 @@ def _create_schedule(context: RequestContext, request: Any) -> Any:
 
 
 def _update_schedule(context: RequestContext, request: Any) -> Any:
-    _check(request)
+    _check(context, request)
     with _LOCK:
         answer = call_moto(context)
         schedule: Any = find(answer["ScheduleArn"])

@@ -9,7 +9,6 @@ Test: ``tests/delivery/test_scheduler_targets.py``.
 
 from __future__ import annotations
 
-import functools
 import json
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from localstack.utils.aws.arns import sqs_queue_url_for_arn
 from trigger_stack.delivery.rules.delivery import Deliverer, Delivery, dead_letter
 from trigger_stack.delivery.schedules.delivery import Source, tick
 from trigger_stack.localstack.events.target_sender import invoke, send_message
+from trigger_stack.localstack.execution_roles import execution_roles
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.services.scheduler.universal import PREFIX, operation
 
@@ -32,6 +32,16 @@ from trigger_stack.services.scheduler.universal import PREFIX, operation
 _ONE_TRY = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60)
 #: For universal targets: ``lambda:invoke`` ends with the function.
 _POOL = ThreadPoolExecutor(16, thread_name_prefix="universal-targets")
+
+PRINCIPAL = "scheduler.amazonaws.com"
+#: What the execution role must allow (User Guide, "Using templated targets").
+_ACTIONS = {
+    "events": "events:PutEvents",
+    "kinesis": "kinesis:PutRecord",
+    "lambda": "lambda:InvokeFunction",
+    "sns": "sns:Publish",
+    "sqs": "sqs:SendMessage",
+}
 
 type Call = Callable[[Source, dict[str, Any], Any], None]
 
@@ -104,6 +114,24 @@ _CALLS: dict[str, Call] = {
 }
 
 
+def _check_permission(source: Source, arn: str) -> None:
+    """Check that the execution role may call a target, or send to a dead-letter queue.
+
+    Nobody checks it for universal targets.
+
+    Raises:
+        ClientError: It may not.
+    """
+    service = arn.split(":")[2]
+    role = source.target.get("RoleArn")  # a dead letter of a deleted schedule has none
+    if role is None or service not in _ACTIONS:
+        return
+    actions = (_ACTIONS[service],)
+    if problem := execution_roles().why_not_allowed(role, actions, arn, source.rule_arn):
+        answer: Any = {"Error": {"Code": "AccessDeniedException", "Message": problem}}
+        raise ClientError(answer, actions[0].partition(":")[2])
+
+
 def send(source: Source, content: dict[str, Any], trace_header: Any) -> None:
     """Invoke a target, once.
 
@@ -113,8 +141,10 @@ def send(source: Source, content: dict[str, Any], trace_header: Any) -> None:
         trace_header: Of the event.
 
     Raises:
-        Exception: What the target's service answers.
+        Exception: What the target's service answers, or that the execution role lets Scheduler
+            not do it.
     """
+    _check_permission(source, source.arn)
     _CALLS[source.arn.split(":")[2]](source, content, trace_header)
 
 
@@ -129,7 +159,17 @@ class _Deliverer(Deliverer):
             super().attempt(delivery)
 
 
-deliverer = _Deliverer(send, functools.partial(dead_letter, send_message, record), record)
+def _dead_letter(delivery: Delivery, code: str, message: str, condition: str) -> None:
+    """Send the input to the dead-letter queue, when the execution role lets Scheduler do it."""
+
+    def send_if_allowed(queue_arn: str, body: str, attributes: dict[str, Any]) -> None:
+        _check_permission(delivery.sender, queue_arn)
+        send_message(queue_arn, body, attributes)
+
+    dead_letter(send_if_allowed, record, delivery, code, message, condition)
+
+
+deliverer = _Deliverer(send, _dead_letter, record)
 
 
 def deliver(source: Source, trace_header: Any) -> None:

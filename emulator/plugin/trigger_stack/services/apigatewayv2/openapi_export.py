@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-import yaml  # type: ignore[import-untyped]  # it has no types, and its stubs are not installed
+import yaml
 
 from trigger_stack.services.apigatewayv2.models import Api, Resource
 from trigger_stack.services.apigatewayv2.openapi_import import (

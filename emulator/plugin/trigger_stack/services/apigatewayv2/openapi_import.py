@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import yaml  # type: ignore[import-untyped]  # it has no types, and its stubs are not installed
+import yaml
 
 from trigger_stack.services.apigatewayv2.errors import BadRequestError
 from trigger_stack.services.apigatewayv2.models import Resource

@@ -46,7 +46,7 @@ class Core:
         codes: That were sent.
         sessions: Sign-ins in progress.
         tokens: Keys and tokens.
-        now: The time by which codes, sessions and refresh tokens expire, in seconds since 1970.
+        now: The time by which codes, sessions and tokens expire, in seconds since 1970.
     """
 
     directory: Directory

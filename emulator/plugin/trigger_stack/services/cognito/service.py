@@ -23,7 +23,7 @@ class UserPools:
         directory: Pools, clients and users.
         functions: Invokes the functions of triggers.
         post: Sends messages.
-        now: The time by which codes, sessions and refresh tokens expire, in seconds since 1970.
+        now: The time by which codes, sessions and tokens expire, in seconds since 1970.
 
     Attributes:
         core: What the operations share.

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -115,7 +114,7 @@ class SignIns:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._failures = Failures()
+        self._failures = Failures(core.now)
 
     # -- the operations -----------------------------------------------------------------------
 
@@ -344,7 +343,7 @@ class SignIns:
             *(subject, "PostAuthentication", "Authentication"),
             *(with_metadata(request, metadata), {}),
         )
-        sign_in = SignIn(user.id, client.id, int(time.time()))
+        sign_in = SignIn(user.id, client.id, int(self._core.now()))
         return self._issue(pool, client, user, sign_in, action, metadata, refreshed=False)
 
     def _issue(
@@ -621,9 +620,13 @@ class Failures:
     """Wrong passwords: after five, each locks the user for twice as long, 15 minutes at most.
 
     AWS topic: Amazon Cognito Developer Guide, "Lockout behavior for failed sign-in attempts".
+
+    Args:
+        now: The time by which a lock ends, in seconds since 1970.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
         self._lock = threading.Lock()
         self._known: dict[tuple[str, str], tuple[int, float]] = {}
 
@@ -634,7 +637,7 @@ class Failures:
             ServiceError: It is.
         """
         _, until = self._known.get((pool_id, user_id), (0, 0.0))
-        if time.monotonic() < until:
+        if self._now() < until:
             raise not_authorized("Password attempts exceeded")
 
     def failed(self, pool_id: str, user_id: str) -> None:
@@ -644,7 +647,7 @@ class Failures:
             count += 1
             extra = count - _FREE_FAILURES
             lock_s = min(2.0 ** min(extra, 20), _LONGEST_LOCK_S) if extra >= 0 else 0.0
-            self._known[pool_id, user_id] = (count, time.monotonic() + lock_s)
+            self._known[pool_id, user_id] = (count, self._now() + lock_s)
 
     def forget(self, pool_id: str, user_id: str) -> None:
         """A password was right."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from jwt.algorithms import RSAAlgorithm
 
 from trigger_stack.services.cognito.directory import Client, Pool, User
 from trigger_stack.services.cognito.errors import not_authorized
+from trigger_stack_engine.front_doors.core.token_times import UNCHECKED, check_times
 
 SCOPE: Final = "aws.cognito.signin.user.admin"
 _UNITS: Final = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
@@ -53,13 +53,13 @@ class Key:
         """A token with these claims."""
         return jwt.encode(dict(claims), self._private, "RS256", headers={"kid": self.id})
 
-    def claims(self, token: str, pool_id: str) -> dict[str, Any]:
+    def claims(self, token: str, pool_id: str, now: float) -> dict[str, Any]:
         """The claims of a token that this key signed.
 
         Raises:
             jwt.PyJWTError: It did not, or the token is not valid now.
         """
-        options: Any = {"verify_aud": False, "require": ["exp", "sub", "jti"]}
+        options: Any = {"verify_aud": False, "require": ["exp", "sub", "jti"], **UNCHECKED}
         found: dict[str, Any] = jwt.decode(
             token,
             self._private.public_key(),
@@ -67,6 +67,7 @@ class Key:
             issuer=issuer(pool_id),
             options=options,
         )
+        check_times(found, now)
         return found
 
     def public(self) -> dict[str, Any]:
@@ -152,7 +153,7 @@ class Tokens:
     """The keys of pools, their refresh tokens, and what is revoked.
 
     Args:
-        now: The time by which refresh tokens expire, in seconds since 1970.
+        now: The time by which tokens expire, in seconds since 1970.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -197,7 +198,7 @@ class Tokens:
         refreshed: bool,
     ) -> dict[str, Any]:
         """``AuthenticationResult``; a new sign-in gets a refresh token, too."""
-        now = int(time.time())
+        now = int(self._now())
         groups = groups_of(user) if overrides.groups is None else dict(overrides.groups)
         shared: dict[str, Any] = {
             "sub": user.id,
@@ -262,7 +263,7 @@ class Tokens:
             ServiceError: It is none of this pool, is revoked, or has expired.
         """
         try:
-            claims = self.key(pool.id).claims(token, pool.id)
+            claims = self.key(pool.id).claims(token, pool.id, self._now())
         except jwt.ExpiredSignatureError:
             raise not_authorized("Access Token has expired") from None
         except jwt.PyJWTError:

@@ -99,6 +99,7 @@ class Pipe:
             copy.deepcopy(given.get("SourceParameters") or {}),
             copy.deepcopy(given.get("TargetParameters") or {}),
             (given.get("EnrichmentParameters") or {}).get("InputTemplate") or "",
+            given["RoleArn"],
         )
 
 
@@ -108,13 +109,18 @@ class Pipes:
     Args:
         runner: Carries their events.
         is_pattern: Whether an object is an event pattern that filters can have.
+        why_not_assumed: Why Pipes cannot assume a role for a pipe, both by ARN; None when it can.
     """
 
     def __init__(
-        self, runner: Runner, is_pattern: Callable[[Any], bool] = lambda pattern: True
+        self,
+        runner: Runner,
+        is_pattern: Callable[[Any], bool] = lambda pattern: True,
+        why_not_assumed: Callable[[str, str], str | None] = lambda role, pipe: None,
     ) -> None:
         self._runner = runner
         self._is_pattern = is_pattern
+        self._why_not_assumed = why_not_assumed
         self._pipes: dict[str, Pipe] = {}
         self._lock = threading.RLock()
         self._work = ThreadPoolExecutor(8, thread_name_prefix="pipe-states")
@@ -128,6 +134,7 @@ class Pipes:
         check_pipe(given, self._is_pattern)
         _check_tags(request.get("Tags") or {})
         arn = _arn(caller, request["Name"])
+        self._check_role(given["RoleArn"], arn)
         with self._lock:
             if arn in self._pipes:
                 raise _conflict(f"Pipe {request['Name']} already exists.")
@@ -151,6 +158,7 @@ class Pipes:
             pipe = self._steady(caller, request)
             given = _updated(pipe, request)
             check_pipe({**given, "Name": pipe.name}, self._is_pattern)
+            self._check_role(given["RoleArn"], pipe.arn)
             pipe.desired = request.get("DesiredState") or pipe.desired
             pipe.modified = datetime.now(UTC)
             pipe.state, pipe.reason = "UPDATING", ""
@@ -279,6 +287,17 @@ class Pipes:
         self._work.shutdown(wait=False)
 
     # -- states -------------------------------------------------------------------------------
+
+    def _check_role(self, role: str, pipe_arn: str) -> None:
+        """Check that Pipes may assume a role.
+
+        Raises:
+            ServiceError: It may not, or there is no such role.
+        """
+        if problem := self._why_not_assumed(role, pipe_arn):
+            raise refusal(
+                f"The execution role must allow EventBridge Pipes to assume it. {problem}"
+            )
 
     def _run(self, pipe: Pipe) -> None:
         if pipe.desired == "RUNNING":

@@ -6,10 +6,8 @@ AWS topic: Amazon SES Developer Guide, "Giving permissions to Amazon SES for ema
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
-from trigger_stack_engine.front_doors.core.policy import allows, covers
+from trigger_stack_engine.front_doors.core.policy import allows, covers, names
 
 _SES = ("ses.amazonaws.com",)
 
@@ -28,7 +26,7 @@ def may(policy: str | None, action: str, resource: str, rule_arn: str) -> bool:
     about = [
         {**one, "Action": wanted}
         for one in (statements if isinstance(statements, list) else [statements])
-        if covers(one, resource) and _names(one, wanted)
+        if covers(one, resource) and names(one, wanted)
     ]
     keys = {
         "aws:sourcearn": rule_arn,
@@ -37,10 +35,3 @@ def may(policy: str | None, action: str, resource: str, rule_arn: str) -> bool:
         "aws:referer": rule_arn.split(":")[4],
     }
     return allows(about, action=wanted, principals=_SES, keys=keys)
-
-
-def _names(statement: Mapping[str, Any], action: str) -> bool:
-    """Whether a statement is about an action; ``*`` and ``?`` stand for letters."""
-    given = statement.get("Action") or []
-    names = [str(one).lower() for one in (given if isinstance(given, list) else [given])]
-    return covers({"Resource": names}, action)
