@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from running import bootstrap
 
+from tests.e2e.running import bootstrap
 from tests.support.waiting import eventually
 
 
@@ -122,6 +122,7 @@ def test_a_bad_use_ends_in_count_usage_dlq_and_its_neighbours_are_counted(
     eventually(both, seconds=30)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fails", ["raise ValueError('not yet')", "return REPORT(event)"])
 def test_a_dead_letter_of_a_stream_is_sent_back_to_its_function(
     aws, cleanup, function, logs_of, fails

@@ -7,10 +7,10 @@ import re
 import uuid
 
 import pytest
-from running import bootstrap
 
 from bootstrap.commands import table, user_pool
 from bootstrap.errors import DeployError, WrongUseError
+from tests.e2e.running import bootstrap
 from tests.support.waiting import eventually
 
 POOL = "brand-admins"
@@ -116,6 +116,7 @@ def test_a_trigger_that_refuses_is_an_answer(aws, pool, journal, capsys):
     assert not aws("cognito-idp").list_users(UserPoolId=pool_id)["Users"]
 
 
+@pytest.mark.long
 def test_the_list_has_a_command_for_every_trigger(journal):
     listed = bootstrap("fire").stdout.splitlines()
     commands = [line for line in listed if line.startswith("     ")]

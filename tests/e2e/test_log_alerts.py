@@ -9,8 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from running import bootstrap
 
+from bootstrap.commands.load import load_template
+from bootstrap.project import OWN
+from tests.e2e.running import bootstrap
 from tests.support.waiting import eventually
 
 ALERTS = "alerts@brand-platform.example"
@@ -124,11 +126,16 @@ def test_what_is_no_log_data_ends_in_alert_on_error_dlq(aws, dead_letters):
 
 def test_every_function_but_itself_is_watched(aws):
     logs, functions = aws("logs"), aws("lambda")
+    own = {
+        resource.properties["FunctionName"]
+        for resource in load_template(OWN).resources.values()
+        if resource.type == "AWS::Lambda::Function"
+    }
     groups = [
         f"/aws/lambda/{one['FunctionName']}"
         for page in functions.get_paginator("list_functions").paginate()
         for one in page["Functions"]
-        if not one["FunctionName"].startswith("test-")
+        if one["FunctionName"] in own
     ]
 
     watched = {

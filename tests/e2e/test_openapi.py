@@ -96,6 +96,7 @@ def test_the_served_document_is_valid(document):
     assert document["openapi"].startswith("3.1")
 
 
+@pytest.mark.long
 @schemathesis.pytest.from_fixture("of_own_brands").parametrize()
 @BOUNDED
 def test_what_the_document_allows_is_answered_as_it_says(case):
@@ -104,6 +105,7 @@ def test_what_the_document_allows_is_answered_as_it_says(case):
     case.call_and_validate(timeout=30, checks=checks_but(*opaque))
 
 
+@pytest.mark.long
 @schemathesis.pytest.from_fixture("of_any_brand").parametrize()
 @BOUNDED
 def test_what_the_document_does_not_allow_is_refused_as_it_says(case):

@@ -33,6 +33,7 @@ def test_status_shows_functions_triggers_and_queues(aws):
         assert word in shown.stdout
 
 
+@pytest.mark.long
 @pytest.mark.xdist_group("letters of palettes")  # the queue is shared, and all of it goes back
 def test_an_asynchronous_dead_letter_that_is_sent_back_runs_its_function_again(
     aws, settings, brand_id
@@ -84,6 +85,7 @@ def test_an_asynchronous_dead_letter_that_is_sent_back_runs_its_function_again(
     assert json.loads(row["payload"])["id"] == event_id
 
 
+@pytest.mark.long
 def test_a_rules_dead_letter_that_is_sent_back_reaches_its_target(
     aws, function, cleanup, brand_id, logs_of
 ):

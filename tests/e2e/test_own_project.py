@@ -39,6 +39,7 @@ def context_of(file: Path) -> Context:
     return Context(Settings.from_environment(), load_template(file).service)
 
 
+@pytest.mark.long
 def test_a_project_of_ones_own_runs_where_it_is(project: Path) -> None:
     settings = Settings.from_environment()
     file = project / "serverless.yml"

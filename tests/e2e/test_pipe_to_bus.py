@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from running import bootstrap
 
+from tests.e2e.running import bootstrap
 from tests.support.waiting import eventually
 
 
@@ -122,6 +122,7 @@ def test_a_limit_without_a_time_ends_in_usage_limits_dlq_and_its_neighbours_are_
     assert [one["place"].rpartition(":")[2] for one in given_up] == ["usage-limits-dlq"]
 
 
+@pytest.mark.long
 def test_a_dead_letter_of_a_pipe_comes_back_when_its_target_is_there(aws, cleanup, pipe, queue):
     kinesis, name = aws("kinesis"), f"t-{uuid.uuid4().hex[:10]}"
     kinesis.create_stream(StreamName=name, ShardCount=1)

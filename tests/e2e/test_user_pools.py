@@ -140,6 +140,7 @@ def test_a_user_confirms_by_mail_and_the_words_are_the_functions(aws, pool, mail
     ]
 
 
+@pytest.mark.long
 def test_a_function_that_takes_six_seconds_is_called_three_times(aws, pool, journal):
     _, client, function = pool("time.sleep(6)", "PreSignUp")
     began = time.monotonic()

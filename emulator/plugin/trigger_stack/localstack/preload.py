@@ -16,7 +16,7 @@ import threading
 from localstack.runtime import hooks
 from localstack.services.plugins import SERVICE_PLUGINS
 
-from trigger_stack.localstack import garbage
+from trigger_stack.localstack import garbage, moto_data
 
 LOG = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ def preload_services() -> None:
     names = preloaded()
 
     def load() -> None:
+        moto_data.install()
         for name in names:
             try:
                 SERVICE_PLUGINS.require(name)

@@ -1,0 +1,67 @@
+"""What moto makes too early is made when it is needed, and moto still makes it too early."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+#: In processes of their own: other tests of this process may have patched moto.
+POLICY = """
+import json
+STATEMENT = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
+POLICY = json.dumps({"Version": "2012-10-17", "Statement": [STATEMENT]})
+"""
+CASES = {
+    "policies_are_there_when_they_are_needed": """
+from trigger_stack.localstack import moto_data
+moto_data.install(); moto_data.install()
+from moto.iam.models import IAMBackend
+backend = IAMBackend("us-east-1", "000000000000")
+assert vars(backend)["managed_policies"] is moto_data._LATER
+arn = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+assert backend.get_policy(arn).name == "AWSLambdaBasicExecutionRole"
+made = backend.create_policy("", "/", POLICY, "own", {})
+assert backend.get_policy(made.arn) is made
+assert len(backend.aws_managed_policies) > 1000
+assert len(backend.managed_policies) == len(backend.aws_managed_policies) + 1
+""",
+    "a_first_policy_of_ones_own_hides_none_of_aws": """
+from trigger_stack.localstack import moto_data
+moto_data.install()
+from moto.iam.models import IAMBackend
+backend = IAMBackend("us-east-1", "000000000000")
+backend.create_policy("", "/", POLICY, "own", {})
+assert len(backend.managed_policies) > 1000
+""",
+    "the_key_of_user_pools_is_read_once": """
+from trigger_stack.localstack import moto_data
+moto_data.install()
+from moto.cognitoidp.models import CognitoIdpUserPool
+keys = {id(CognitoIdpUserPool("000000000000", "us-east-1", n, {}).json_web_key) for n in "ab"}
+assert len(keys) == 1
+""",
+    "moto_still_reads_policies_at_once": """
+from moto.iam.models import IAMBackend
+assert len(vars(IAMBackend("us-east-1", "000000000000"))["managed_policies"]) > 1000
+""",
+    "moto_still_reads_the_key_for_each_pool": """
+from moto.cognitoidp.models import CognitoIdpUserPool
+keys = [CognitoIdpUserPool("000000000000", "us-east-1", n, {}).json_web_key for n in "ab"]
+assert keys[0] is not keys[1]
+""",
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_data_of_moto(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", POLICY + CASES[name]],
+        env={"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
