@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from bootstrap.errors import DeployError, WrongUseError
+from bootstrap.runtime.choice import in_container
 
 SUFFIXES: Final = (".ts", ".tsx", ".mts", ".cts")
 _LOCK: Final = Path(__file__).with_name("esbuild")
@@ -47,8 +48,17 @@ def bundle(root: Path, source: str, runtime: str) -> None:
 
     Raises:
         DeployError: it cannot be bundled; the message has esbuild's own words.
-        WrongUseError: npm or Node.js is missing.
+        WrongUseError: Node.js or npm is missing.
     """
+    if shutil.which("node") is None:
+        raise WrongUseError(
+            f"{source}: a handler in TypeScript needs Node.js. "
+            + (
+                "The containers do not have it: use RUNTIME=native."
+                if in_container()
+                else "Install it."
+            )
+        )
     target = bundle_of(root, source)
     version = runtime.removeprefix("nodejs").removesuffix(".x")
     try:

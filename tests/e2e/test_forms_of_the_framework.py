@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import requests
 from bootstrap.builds import prepare
 from bootstrap.commands.load import load_template
 from bootstrap.deploy import apply, plan
+from bootstrap.errors import WrongUseError
+from bootstrap.runtime.choice import in_container
 from bootstrap.services.base import Context
 from bootstrap.settings import Settings
 from tests.support.waiting import eventually
@@ -69,9 +72,6 @@ functions:
     handler: app.stores
     events:
       - s3: { bucket: NAME-theirs, existing: true, rules: [{ suffix: .txt }] }
-  typed:
-    handler: typed.handler
-    runtime: nodejs22.x
   fails:
     handler: app.fails
     maximumRetryAttempts: 0
@@ -97,6 +97,15 @@ def stores(event, context):
 def fails(event, context):
     raise ValueError("always")
 """
+#: A project with a handler in TypeScript, of two files.
+NODE = """
+service: NAME
+provider: { name: aws }
+functions:
+  typed:
+    handler: typed.handler
+    runtime: nodejs22.x
+"""
 TYPED = """
 import { doubled } from "./doubled";
 
@@ -114,8 +123,7 @@ def name(tmp_path: Path, aws: Callable[[str], Any]) -> Iterator[str]:
     """Two projects, one that makes the API and one that uses it, and a bucket of neither."""
     name = f"forms-{uuid.uuid4().hex[:8]}"
     aws("s3").create_bucket(Bucket=f"{name}-theirs")
-    for file_name, text in {"app.py": HANDLERS, "typed.ts": TYPED, "doubled.ts": DOUBLED}.items():
-        (tmp_path / file_name).write_text(text)
+    (tmp_path / "app.py").write_text(HANDLERS)
     for number, text in enumerate((SHARED, OWN)):
         file = tmp_path / f"{number}.yml"
         file.write_text(text.replace("NAME", name))
@@ -178,10 +186,6 @@ def test_forms_of_other_projects(
         aws("s3").put_object(Bucket=f"{name}-theirs", Key=key, Body=b"")
     eventually(lambda: logged(aws, f"{name}-dev-stores", "a.txt"))
 
-    # TypeScript, of two files.
-    typed = aws("lambda").invoke(FunctionName=f"{name}-dev-typed", Payload=b'{"number": 21}')
-    assert json.loads(typed["Payload"].read()) == 42
-
     # What failed for good.
     aws("lambda").invoke(
         FunctionName=f"{name}-dev-fails",
@@ -201,3 +205,25 @@ def received(sqs: Any, queue: str, text: str) -> bool:
     messages = sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0).get("Messages", [])
     assert any(text in message["Body"] for message in messages), messages
     return True
+
+
+def test_a_handler_in_typescript(
+    tmp_path: Path, aws: Callable[[str], Any], cleanup: ExitStack
+) -> None:
+    name = f"typed-{uuid.uuid4().hex[:8]}"
+    file = tmp_path / "serverless.yml"
+    file.write_text(NODE.replace("NAME", name))
+    (tmp_path / "typed.ts").write_text(TYPED)
+    (tmp_path / "doubled.ts").write_text(DOUBLED)
+    template = load_template(file)
+    if in_container():
+        with pytest.raises(WrongUseError, match=r"typed\.ts: .* needs Node\.js.* RUNTIME=native"):
+            prepare(template)
+        return
+
+    prepare(template)
+    apply(template, Context(Settings.from_environment(), name), lambda *_: None)
+    cleanup.callback(aws("lambda").delete_function, FunctionName=f"{name}-dev-typed")
+
+    answer = aws("lambda").invoke(FunctionName=f"{name}-dev-typed", Payload=b'{"number": 21}')
+    assert json.loads(answer["Payload"].read()) == 42
