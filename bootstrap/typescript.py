@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Final
 
 from bootstrap.errors import DeployError, WrongUseError
-from bootstrap.runtime.choice import in_container
 
 SUFFIXES: Final = (".ts", ".tsx", ".mts", ".cts")
 _LOCK: Final = Path(__file__).with_name("esbuild")
@@ -51,6 +50,8 @@ def bundle(root: Path, source: str, runtime: str) -> None:
         WrongUseError: Node.js or npm is missing.
     """
     if shutil.which("node") is None:
+        from bootstrap.runtime.choice import in_container  # with what starts the stack
+
         raise WrongUseError(
             f"{source}: a handler in TypeScript needs Node.js. "
             + (
