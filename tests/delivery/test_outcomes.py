@@ -28,7 +28,7 @@ def test_stream_records_without_a_destination_are_lost_and_said_so(
         events = requests.get(url, params={"state": "lost"}, timeout=10).json()["events"]
         return next((event for event in events if one.stream in event["source"]), None)
 
-    event = eventually(lost, seconds=30)
+    event = eventually(lost)
     assert event is not None
     assert event["kind"] == "stream records"
     assert event["source"].endswith(f":stream/{one.stream} shardId-000000000000")
@@ -47,7 +47,7 @@ def test_stream_records_at_a_destination_are_recorded(streamed: Make, stack: Sta
         events = requests.get(url, params={"state": "destination"}, timeout=10).json()["events"]
         return next((event for event in events if one.stream in event["source"]), None)
 
-    event = eventually(recorded, seconds=30)
+    event = eventually(recorded)
     assert event is not None
     assert event["place"].endswith(f":{one.stream}-failures")
 
@@ -61,7 +61,7 @@ def test_a_batch_that_is_tried_again_is_pending_until_it_has_an_end(
         events = journal.find(state="pending", source=one.stream)
         return next((event for event in events if event["attempts"] >= attempts), None)
 
-    event = eventually(lambda: pending(2), seconds=30)
+    event = eventually(lambda: pending(2))
     assert event is not None
     assert event["place"].startswith("failed in ")
     assert event["due_at"]
@@ -70,7 +70,7 @@ def test_a_batch_that_is_tried_again_is_pending_until_it_has_an_end(
     assert journal.event(event["id"])["state"] == "pending"
     one.update(Enabled=True)
     one.wait_for_state("Enabled")
-    assert eventually(lambda: pending(1), seconds=30)["id"] == event["id"], "the same event"
+    assert eventually(lambda: pending(1))["id"] == event["id"], "the same event"
     stack.client("lambda").delete_event_source_mapping(UUID=one.uuid)
     assert journal.ends(event["id"], "discarded")["place"] == "DeleteEventSourceMapping"
 
@@ -83,7 +83,7 @@ def test_a_batch_that_succeeds_after_its_mapping_was_disabled_is_done(
     def pending() -> dict[str, Any] | None:
         return next(iter(journal.find(state="pending", source=one.stream)), None)
 
-    event = eventually(pending, seconds=30)
+    event = eventually(pending)
     assert event is not None
     one.update(Enabled=False)
     one.wait_for_state("Disabled")
@@ -122,7 +122,7 @@ def test_an_event_whose_target_is_gone_is_recorded(stack: Stack) -> None:
         assert set(states) == {"lost", "dead-letter"}, rows
         return states
 
-    states = eventually(recorded, seconds=30)
+    states = eventually(recorded)
     assert states["dead-letter"]["place"] == dlq
     assert "deadLetterQueueArn" in states["lost"]["place"]
     for row in states.values():
