@@ -153,7 +153,7 @@ def test_a_new_engine_knows_the_clock(own: Stack, members: Members) -> None:
         assert members.answer(tokens["IdToken"]).status_code == 401
         return True
 
-    eventually(refused, seconds=30)
+    eventually(refused)
 
 
 def test_a_code_and_a_lock_end_by_the_clock(own: Stack, members: Members) -> None:

@@ -89,7 +89,7 @@ class Streamed:
             assert (found := self.batches()) == list(wanted), found
             return True
 
-        eventually(seen, seconds=30)
+        eventually(seen)
 
     def wait_for_records(self, *wanted: str) -> None:
         """Wait until the function saw these records in this order, in batches of any size."""
@@ -99,7 +99,7 @@ class Streamed:
             assert found == list(wanted), found
             return True
 
-        eventually(seen, seconds=30)
+        eventually(seen)
 
     def failure(self) -> dict[str, Any]:
         """The next document at the on-failure destination."""
@@ -114,7 +114,7 @@ class Streamed:
                 return dict(json.loads(message["Body"]))
             return None
 
-        return eventually(received, seconds=30)  # type: ignore[return-value]  # truthy: a document
+        return eventually(received)  # type: ignore[return-value]  # truthy: a document
 
     def update(self, **settings: Any) -> None:
         self.stack.client("lambda").update_event_source_mapping(UUID=self.uuid, **settings)
@@ -309,7 +309,7 @@ def test_without_a_limit_of_retries_a_batch_is_tried_until_it_succeeds(
         assert (found := one.batches())[-1] == ["next"], found
         return True
 
-    eventually(last, seconds=30)
+    eventually(last)
     assert all(batch == ["1", "2"] for batch in one.batches()[:-1])
 
 
@@ -368,11 +368,11 @@ def test_lanes_keep_the_order_of_each_key(streamed: Make, stack: Stack) -> None:
         assert len(found) == count, found
         return found
 
-    others = eventually(lambda: seen(15), seconds=30)
+    others = eventually(lambda: seen(15))
     assert "slow 1" in others
     assert "slow 2" not in others
     s3.put_object(Bucket=bucket, Key="go", Body=b"")
-    order = eventually(lambda: seen(16), seconds=30)
+    order = eventually(lambda: seen(16))
     for key in ("slow", *"bcdefgh"):
         assert [one for one in order if one.startswith(f"{key} ")] == [f"{key} 1", f"{key} 2"]
 
@@ -453,7 +453,7 @@ def test_tumbling_windows_hand_on_their_state(streamed: Make, stack: Stack) -> N
         assert sum(line["count"] for line in found if line["final"]) == 3, found
         return found
 
-    lines = eventually(finals, seconds=30)
+    lines = eventually(finals)
     assert {line["shard"] for line in lines} == {"shardId-000000000000"}
     assert lines[0]["count"] == 1
     assert not lines[0]["final"]

@@ -93,7 +93,7 @@ class Group:
             assert found == set(messages), found
             return True
 
-        eventually(seen, seconds=30)
+        eventually(seen)
         return self.documents(function)
 
 
@@ -175,7 +175,7 @@ def test_an_invocation_that_fails_ends_at_the_on_failure_destination(
             return dict(json.loads(one["Body"]))
         return None
 
-    document = eventually(letter, seconds=30)
+    document = eventually(letter)
     assert document is not None
     assert document["requestContext"]["approximateInvokeCount"] == 2
     assert "awslogs" in document["requestPayload"]

@@ -357,7 +357,7 @@ def test_a_message_outlives_the_end_of_the_engine(stack: Stack, topic: Callable[
         assert states == ["done"] * 20, states
         return True
 
-    eventually(handled, seconds=40)
+    eventually(handled)
 
 
 def test_an_alias_that_is_gone_ends_in_the_dead_letter_queue(

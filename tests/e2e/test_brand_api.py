@@ -48,7 +48,7 @@ def settled(call, put_brand, brand_id, brand_body) -> requests.Response:
         answer = call("GET", f"/brand/{brand_id}")
         return answer if "palette" in answer.json() else None
 
-    found = eventually(read, seconds=30)
+    found = eventually(read)
     assert found is not None
     return found
 
@@ -75,7 +75,7 @@ def test_the_palette_changes_the_entity_tag(call, settled, put_brand, brand_id, 
         tag = call("GET", f"/brand/{brand_id}").headers["ETag"]
         return tag not in {settled.headers["ETag"], changed.headers["ETag"]}
 
-    assert eventually(other, seconds=30)
+    assert eventually(other)
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
@@ -232,7 +232,7 @@ def test_a_deleted_brand_is_gone_everywhere(
         found = table.get_item(TableName="brand_index", Key=key, ConsistentRead=True)
         return found.get("Item", {})
 
-    assert eventually(lambda: "name" in entry(), seconds=30)
+    assert eventually(lambda: "name" in entry())
     deleted = call("DELETE", path)
     assert (deleted.status_code, deleted.content) == (204, b"")
 
@@ -248,8 +248,8 @@ def test_a_deleted_brand_is_gone_everywhere(
     ttl = aws("dynamodb").describe_time_to_live(TableName="brands")["TimeToLiveDescription"]
     assert ttl == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expiresAt"}
     # The search forgets it, the history has it, the archive keeps it.
-    assert eventually(lambda: entry() and "name" not in entry(), seconds=30)
-    assert eventually(lambda: "deleted" in history(), seconds=30)
+    assert eventually(lambda: entry() and "name" not in entry())
+    assert eventually(lambda: "deleted" in history())
 
     def archived() -> bool:
         bucket = "brand-archive-bucket"
@@ -260,13 +260,13 @@ def test_a_deleted_brand_is_gone_everywhere(
         ]
         return "BrandDeleted" in {body["detail-type"] for body in bodies}
 
-    assert eventually(archived, seconds=30)
+    assert eventually(archived)
 
     again = put_brand(brand_id, brand_body)
     assert again.status_code == 201
     assert again.headers["ETag"] not in {settled.headers["ETag"]}
-    assert eventually(lambda: "name" in entry(), seconds=30)
-    assert eventually(lambda: history().count("created") == 2, seconds=30)
+    assert eventually(lambda: "name" in entry())
+    assert eventually(lambda: history().count("created") == 2)
 
 
 def test_an_enterprise_brand_is_told_of_its_end(call, put_brand, mails, brand_body):
@@ -277,7 +277,7 @@ def test_an_enterprise_brand_is_told_of_its_end(call, put_brand, mails, brand_bo
     def told() -> bool:
         return any("BrandDeleted" in json.dumps(mail) for mail in mails(brand_body["contactEmail"]))
 
-    assert eventually(told, seconds=30)
+    assert eventually(told)
 
 
 def test_a_colour_that_comes_after_the_end_is_no_failure(aws, call, settled, brand_id, logs_of):
@@ -299,7 +299,7 @@ def test_a_colour_that_comes_after_the_end_is_no_failure(aws, call, settled, bra
         lines = logs_of("regenerate_palette", brand_id)
         return any("Stale event: no palette" in line for line in lines)
 
-    assert eventually(stale, seconds=30)
+    assert eventually(stale)
 
 
 def test_of_deletions_at_once_one_is_done_and_announced(call, settled, brand_id, bus_events):

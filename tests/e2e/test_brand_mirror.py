@@ -32,7 +32,7 @@ def test_the_mirror_has_the_last_of_many_changes(aws, put_brand, brand_id, brand
         assert brand and brand["name"] == "Acme 7", brand
         return True
 
-    eventually(last, seconds=30)
+    eventually(last)
 
 
 def test_a_bad_message_holds_back_its_group_until_it_is_dead(aws, cleanup):
@@ -73,16 +73,16 @@ def test_a_bad_message_holds_back_its_group_until_it_is_dead(aws, cleanup):
     send(own, f"no record {own}", changed(own))
     send(f"{own}-other", changed(f"{own}-other"))
 
-    assert eventually(lambda: mirrored(aws, f"{own}-other"), seconds=20), "another group goes on"
+    assert eventually(lambda: mirrored(aws, f"{own}-other")), "another group goes on"
     here = aws("s3").list_objects_v2(Bucket=BUCKET, Prefix=f"current/{own}.json")
     assert here["KeyCount"] == 0, "the message behind the bad one waits"
 
     def dead() -> list[dict[str, Any]]:
         return sqs.receive_message(QueueUrl=urls["dlq"], WaitTimeSeconds=1).get("Messages", [])
 
-    (letter,) = eventually(dead, seconds=40)
+    (letter,) = eventually(dead)
     assert letter["Body"] == f"no record {own}"
-    assert eventually(lambda: mirrored(aws, own), seconds=20), "then its group goes on"
+    assert eventually(lambda: mirrored(aws, own)), "then its group goes on"
 
 
 def changed(brand_id: str) -> str:

@@ -65,7 +65,7 @@ def test_each_change_of_a_brand_is_in_its_history(history, put_brand, brand_id, 
         assert len(named) == 2, found
         return named
 
-    created, changed = eventually(complete, seconds=30)
+    created, changed = eventually(complete)
     assert created["after"]["M"]["name"]["S"] == "Acme"
     assert changed["before"]["M"]["name"]["S"] == "Acme"
     assert changed["after"]["M"]["name"]["S"] == "Acme Ltd"
@@ -80,7 +80,7 @@ def test_a_change_that_cannot_be_recorded_ends_in_audit_brand_dlq_and_others_are
     put = [{"PutRequest": {"Item": {"brandId": {"S": name}}}} for name in (bad, brand_id)]
     aws("dynamodb").batch_write_item(RequestItems={"brands": put})
     aws("dynamodb").delete_item(TableName="brands", Key={"brandId": {"S": bad}})
-    eventually(lambda: history(brand_id), seconds=30)
+    eventually(lambda: history(brand_id))
 
     letter = dead_letters("audit-brand-dlq", "DDBStreamBatchInfo")
 
@@ -99,7 +99,7 @@ def test_uses_are_counted_once(aws, uses, brand_id):
         assert (found := uses(brand_id)) == 3, found
         return True
 
-    eventually(three, seconds=30)
+    eventually(three)
 
 
 def test_a_bad_use_ends_in_count_usage_dlq_and_its_neighbours_are_counted(
@@ -119,7 +119,7 @@ def test_a_bad_use_ends_in_count_usage_dlq_and_its_neighbours_are_counted(
         assert (found := uses(brand_id)) == 2, found
         return True
 
-    eventually(both, seconds=30)
+    eventually(both)
 
 
 @pytest.mark.long
@@ -167,11 +167,11 @@ def test_a_dead_letter_of_a_stream_is_sent_back_to_its_function(
         )["Attributes"]
         return found["ApproximateNumberOfMessages"] == "1"
 
-    eventually(waiting, seconds=30)
+    eventually(waiting)
     early = bootstrap("redrive", f"{name}-dlq")
     assert early.returncode == 1, early.stdout + early.stderr
     assert "the function failed again" in early.stdout + early.stderr
-    eventually(waiting, seconds=30)
+    eventually(waiting)
     functions.update_function_configuration(
         FunctionName=arn, Environment={"Variables": {"MENDED": "yes"}}
     )
@@ -180,6 +180,6 @@ def test_a_dead_letter_of_a_stream_is_sent_back_to_its_function(
     done = bootstrap("redrive", f"{name}-dlq")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    lines = eventually(lambda: logs_of(arn.rpartition(":")[2], "seen"), seconds=20)
+    lines = eventually(lambda: logs_of(arn.rpartition(":")[2], "seen"))
     assert [line.strip() for line in lines] == ["seen one", "seen two"]
     assert not waiting()

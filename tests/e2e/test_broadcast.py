@@ -30,7 +30,7 @@ def test_an_update_reaches_both_and_one_without_a_name_the_archive_alone(
     aws, put_brand, brand_id, brand_body, logs_of
 ):
     assert put_brand(brand_id, brand_body).status_code == 201
-    eventually(lambda: indexed(aws, brand_id), seconds=30)
+    eventually(lambda: indexed(aws, brand_id))
     changed = brand_body | {"colors": {"primary": "#ff0000"}}
     assert put_brand(brand_id, changed).status_code == 200
 
@@ -39,7 +39,7 @@ def test_an_update_reaches_both_and_one_without_a_name_the_archive_alone(
         assert len(found) == 2, found
         return found
 
-    first, second = eventually(both, seconds=30)
+    first, second = eventually(both)
     assert first["detail"]["changes"]["name"] == "Acme"
     assert set(second["detail"]["changes"]) == {"colors"}
     item = indexed(aws, brand_id)
@@ -82,6 +82,6 @@ def test_a_bad_message_is_dead_lettered_as_the_shipped_queue_has_it(aws, cleanup
             QueueUrl=urls["dlq"], WaitTimeSeconds=1, MessageSystemAttributeNames=["All"]
         ).get("Messages", [])
 
-    (letter,) = eventually(dead, seconds=40)
+    (letter,) = eventually(dead)
     assert letter["Body"] == f"no update {own}"
     assert letter["Attributes"]["ApproximateReceiveCount"] == "4", "three receives, and this one"

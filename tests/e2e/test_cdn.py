@@ -64,13 +64,13 @@ def test_a_new_logo_reaches_who_has_seen_the_old_one(aws, address, brand_id):
         return found
 
     put(aws, key, picture("old"))
-    eventually(lambda: invalidations() == 1, seconds=30)
+    eventually(lambda: invalidations() == 1)
     first, second = get(url), get(url)
     assert (cache(first), cache(second)) == ("Miss", "Hit")
     assert first.content == second.content == picture("old")
 
     put(aws, key, picture("new"))  # its event invalidates the address
-    eventually(lambda: get(url).content == picture("new"), seconds=30)
+    eventually(lambda: get(url).content == picture("new"))
 
 
 def test_objects_that_are_not_there_are_nobodys_business(address, brand_id):

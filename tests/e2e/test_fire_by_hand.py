@@ -154,7 +154,7 @@ def test_a_change_of_a_table_is_audited_and_nothing_stays(aws):
         return [one["what"]["S"] for one in found]
 
     assert brand.startswith("fire-")
-    assert eventually(audited, seconds=30) == ["created", "changed", "removed"]
+    assert eventually(audited) == ["created", "changed", "removed"]
     key = {"brandId": {"S": brand}}
     assert "Item" not in aws("dynamodb").get_item(TableName="brands", Key=key)
 

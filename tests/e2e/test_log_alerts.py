@@ -77,8 +77,8 @@ def test_a_function_that_fails_is_one_mail_of_a_minute(
         assert all(one["state"] == "done" for one in found), found
         return found
 
-    eventually(lambda: mails_about(name), seconds=30)
-    eventually(settled, seconds=30)
+    eventually(lambda: mails_about(name))
+    eventually(settled)
     minutes = {one["Subject"].rpartition(" ")[2] for one in mails_about(name)}
     assert len(mails_about(name)) == len(minutes) <= 2, mails_about(name)
     text = mails_about(name)[0]["Body"]["text_part"]
@@ -105,7 +105,7 @@ def test_lines_by_hand(subscribed, mails_about, line, alerts):
     assert ("does not match errors" in said) is not alerts, said
     if not alerts:  # what comes behind it shows that it has passed
         bootstrap("fire-log", group, "--message", "[ERROR] behind it")
-    (mail,) = eventually(lambda: mails_about(name), seconds=30)
+    (mail,) = eventually(lambda: mails_about(name))
     assert (line in mail["Body"]["text_part"]) is alerts
 
 
@@ -162,5 +162,5 @@ def test_its_own_errors_fire_nothing(aws, journal):
         )["events"]
         return bool(found)
 
-    eventually(logged, seconds=30)
+    eventually(logged)
     assert journal.find(source="log-group:/aws/lambda/alert_on_error") == []

@@ -45,7 +45,7 @@ def test_a_mailed_logo_is_stored_and_processed(aws, api, brand, mails, journal):
     def has_logo():
         return requests.get(f"{api}/brand/{brand_id}", timeout=30).json().get("logoUrl")
 
-    assert eventually(has_logo, seconds=40).endswith(f"/{key}")
+    assert eventually(has_logo).endswith(f"/{key}")
     (text,) = eventually(lambda: answers(mails, contact))
     assert text == f"The logo of {brand_id} was received, and is being looked at."
     trace = journal.trace(mail)["events"]

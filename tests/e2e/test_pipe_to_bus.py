@@ -72,7 +72,7 @@ def received(aws: Callable[[str], Any], url: str, count: int) -> list[str]:
         assert len(bodies) >= count, bodies
         return True
 
-    eventually(all_there, seconds=30)
+    eventually(all_there)
     return bodies
 
 
@@ -89,7 +89,7 @@ def test_a_limit_that_is_reached_becomes_one_event_and_one_mail(aws, mails, bus_
         use(brand_id, limitReached=False),
     )
 
-    (mail,) = eventually(lambda: mails(f"{brand_id}@acme.example"), seconds=30)
+    (mail,) = eventually(lambda: mails(f"{brand_id}@acme.example"))
     assert mail["Subject"] == f"BrandLimitReached: {brand_id}"
     (event,) = eventually(events)
     assert (event["source"], event["detail-type"]) == ("brand-platform", "BrandLimitReached")
@@ -117,7 +117,7 @@ def test_a_limit_without_a_time_ends_in_usage_limits_dlq_and_its_neighbours_are_
         assert len(found) >= 2, found  # a batch that is partly delivered comes again
         return True
 
-    eventually(told, seconds=30)
+    eventually(told)
     given_up = journal.find(state="destination", text=bad, kind="stream records")
     assert [one["place"].rpartition(":")[2] for one in given_up] == ["usage-limits-dlq"]
 
@@ -147,11 +147,11 @@ def test_a_dead_letter_of_a_pipe_comes_back_when_its_target_is_there(aws, cleanu
         found = aws("sqs").get_queue_attributes(QueueUrl=letters, AttributeNames=names)
         return bool(found["Attributes"][names[0]] == "1")
 
-    eventually(waiting, seconds=30)
+    eventually(waiting)
     early = bootstrap("redrive", letters.rpartition("/")[2])
     assert early.returncode == 1, early.stdout + early.stderr
     assert "the pipe failed again" in early.stdout + early.stderr
-    eventually(waiting, seconds=30)
+    eventually(waiting)
     url = aws("sqs").create_queue(QueueName=name)["QueueUrl"]
     cleanup.callback(aws("sqs").delete_queue, QueueUrl=url)
 
@@ -196,7 +196,7 @@ def test_a_pipe_is_fired_by_hand(mails, brand_id):
 
     assert fired.returncode == 0, fired.stdout + fired.stderr
     assert "put into" in fired.stdout
-    eventually(lambda: mails(f"{brand_id}@acme.example"), seconds=30)
+    eventually(lambda: mails(f"{brand_id}@acme.example"))
     unknown = bootstrap("fire-pipe", "nobody")
     assert unknown.returncode == 2
     assert "no such pipe" in unknown.stderr

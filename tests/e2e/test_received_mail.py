@@ -147,7 +147,7 @@ def end(journal, mail):
         row = journal.event(mail)
         return row if row["state"] != "pending" else None
 
-    return eventually(ended, seconds=30)
+    return eventually(ended)
 
 
 def test_each_action_is_taken_in_order_and_is_in_the_journal(account, journal):

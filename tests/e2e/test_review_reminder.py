@@ -70,7 +70,7 @@ def test_a_reminder_that_is_due_mails_the_contact_and_its_schedule_is_deleted(
         return True
 
     address = brand_body["contactEmail"]
-    found = eventually(lambda: subjects(mails, address), seconds=30)
+    found = eventually(lambda: subjects(mails, address))
     assert found == [f"Please review: {brand_id}"]
     eventually(gone)
     (tick,) = journal.find(source=schedule["Arn"], kind="schedule tick")

@@ -82,7 +82,7 @@ def test_an_upload_becomes_a_row_with_labels(aws, rows, bus_events, brand_id):
     seen = bus_events(brand_id)
     version = upload(aws, f"logos/{brand_id}/logo one+two.png")
 
-    (row,) = eventually(lambda: rows(brand_id), seconds=30)
+    (row,) = eventually(lambda: rows(brand_id))
 
     assert row["versionId"]["S"] == version
     assert row["key"]["S"] == f"logos/{brand_id}/logo one+two.png"
@@ -104,7 +104,7 @@ def test_an_upload_outside_prefix_and_suffix_runs_nothing(aws, rows, logs_of, br
         aws("s3").put_object(Bucket=BUCKET, Key=key, Body=SAMPLE.read_bytes())
     # S3 announced those first: when this one has arrived, they would have.
     upload(aws, f"logos/{brand_id}/logo.png")
-    eventually(lambda: rows(brand_id), seconds=30)
+    eventually(lambda: rows(brand_id))
     eventually(lambda: logs_of("process_logo", brand_id))
 
     assert rows(other) == []
@@ -115,7 +115,7 @@ def test_the_same_event_twice_gives_one_result(aws, rows, bus_events, logs_of, b
     seen = bus_events(brand_id)
     key = f"logos/{brand_id}/logo.png"
     version = upload(aws, key)
-    (first,) = eventually(lambda: rows(brand_id), seconds=30)
+    (first,) = eventually(lambda: rows(brand_id))
     eventually(seen)
     # S3's own event has another eTag: this one is told apart by it, so send it twice more.
     event = s3_event(key, version, SAMPLE.stat().st_size)
@@ -138,7 +138,7 @@ def test_the_same_event_at_the_same_time_gives_one_result(
     assert staged["VersionId"]
     seen = bus_events(brand_id)
     version = upload(aws, key)
-    (first,) = eventually(lambda: rows(brand_id), seconds=30)
+    (first,) = eventually(lambda: rows(brand_id))
     eventually(seen)
     # The same object, announced under a time of its own, by deliveries that overlap.
     event = s3_event(key, version, SAMPLE.stat().st_size)
@@ -160,10 +160,7 @@ def test_the_same_event_at_the_same_time_gives_one_result(
         found = requests.get(url, params={"text": tag}, timeout=30).json()["events"]
         return [one["state"] for one in found if one["function"].endswith("process_logo")]
 
-    assert (
-        eventually(lambda: "pending" not in (ended := states()) and ended, seconds=40)
-        == ["done"] * 4
-    )
+    assert eventually(lambda: "pending" not in (ended := states()) and ended) == ["done"] * 4
     assert _idempotency_done(aws, event) == 1
     assert announced(aws, seen, brand_id) == 2
     (row,) = rows(brand_id)

@@ -89,7 +89,7 @@ def test_one_bad_message_never_hurts_its_neighbours(aws, queues, mails):
             QueueUrl=dlq, WaitTimeSeconds=1, MessageSystemAttributeNames=["All"]
         ).get("Messages", [])
 
-    (letter,) = eventually(dead, seconds=40)
+    (letter,) = eventually(dead)
     assert letter["Body"] == bad
     # Three receives by the function, and this one.
     assert letter["Attributes"]["ApproximateReceiveCount"] == "4"

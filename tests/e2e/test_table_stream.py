@@ -71,7 +71,7 @@ def test_each_change_of_an_item_arrives_in_order(aws, streamed, logs_of):
         assert len(found) == 3, found
         return found
 
-    found = eventually(arrived, seconds=30)
+    found = eventually(arrived)
     assert [one["eventName"] for one in found] == ["INSERT", "MODIFY", "REMOVE"]
     insert, modify, remove = (one["dynamodb"] for one in found)
     assert insert["Keys"] == {"id": {"S": "1"}}
@@ -102,7 +102,7 @@ def test_a_filter_lets_new_items_through(aws, streamed, logs_of):
         assert len(found) == 2, found
         return found
 
-    found = eventually(arrived, seconds=30)
+    found = eventually(arrived)
     assert all(one["dynamodb"]["Keys"]["id"]["S"] == "yes" for one in found)
     assert found[1]["dynamodb"]["NewImage"]["last"] == {"BOOL": True}
 
@@ -134,7 +134,7 @@ def test_a_poison_item_is_found_by_halves_and_ends_at_the_destination(
         assert sorted(done) == ["a", "c", "d"], done
         return True
 
-    eventually(handled, seconds=30)
+    eventually(handled)
     received = eventually(
         lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"), seconds=20
     )

@@ -831,7 +831,7 @@ def test_health_checks(stack: Stack, made: list[Balancer]) -> None:
             assert health["State"] == state, health
             return health
 
-        return eventually(found, seconds=30)
+        return eventually(found)
 
     becomes("healthy")
     assert any("ELB-HealthChecker/2.0" in line for line in stack.messages(name, until="REPORT"))

@@ -32,7 +32,7 @@ def test_a_cat_a_coffee_and_a_logo_with_text_lead_to_different_rows():
         )["Items"]
         return {label["M"]["name"]["S"] for item in items for label in item["labels"]["L"]}
 
-    found = {name: eventually(lambda name=name: labels(name), seconds=40) for name in pictures}
+    found = {name: eventually(lambda name=name: labels(name)) for name in pictures}
 
     assert {"Cat", "Animal"} <= found["cat"], found
     assert {"Coffee", "Cup"} <= found["coffee"], found

@@ -179,7 +179,7 @@ def test_spans_reach_a_collector(exporting: Exporting, received: Collector) -> N
         assert received.spans.keys() == {segment_of("m1"), segment_of("m2")}, received.spans
         return True
 
-    eventually(there, seconds=20)
+    eventually(there)
     span = received.spans[segment_of("m1")]
     assert (span["name"], span["service"]) == ("message orders", "orders")
     assert (span["trace"], span["parent"]) == (TRACE, "53995c3f42cd8ad8")
@@ -196,7 +196,7 @@ def test_what_a_collector_refuses_is_sent_again(
 
     exporting.handle("m1")
 
-    eventually(lambda: received.spans, seconds=20)
+    eventually(lambda: received.spans)
     assert received.refuses == 0
     assert len([one for one in caplog.records if "took no spans" in one.message]) == 1
 
@@ -212,11 +212,11 @@ def test_a_collector_that_takes_nothing_stops_nothing(
 
     exporting.start(connect=lambda: send, first_pause_s=0.001)
     exporting.handle("m1")
-    eventually(lambda: "1 spans are given up" in caplog.text, seconds=20)
+    eventually(lambda: "1 spans are given up" in caplog.text)
 
     exporting.handle("m2")
 
-    eventually(lambda: sent[-1].attributes["trigger_stack.event"] == "m2", seconds=20)
+    eventually(lambda: sent[-1].attributes["trigger_stack.event"] == "m2")
 
 
 def test_without_the_packages_there_is_one_line(
