@@ -64,3 +64,14 @@ def test_what_is_old_takes_no_memory() -> None:
 
     assert len(topics._order) == 1
     assert list(topics._seen) == [f"{T}2"]
+
+
+def test_what_was_withdrawn_is_no_duplicate() -> None:
+    topics = Deduplication(lambda: 0.0)
+    assert not topics.is_repeated(T, "a")
+    assert not topics.is_repeated(T, "b")
+
+    topics.withdraw(T, "a")
+
+    assert not topics.is_repeated(T, "a")
+    assert topics.is_repeated(T, "b")

@@ -33,12 +33,14 @@ def preload_services() -> None:
     names = preloaded()
 
     def load() -> None:
-        moto_data.install()
-        for name in names:
-            try:
-                SERVICE_PLUGINS.require(name)
-            except Exception as error:
-                LOG.warning("service %s could not be loaded: %s", name, error)
-        garbage.begin()
+        try:
+            moto_data.install()
+            for name in names:
+                try:
+                    SERVICE_PLUGINS.require(name)
+                except Exception as error:
+                    LOG.warning("service %s could not be loaded: %s", name, error)
+        finally:
+            garbage.begin()  # else nothing would ever be collected
 
     threading.Thread(target=load, name="preload-services", daemon=True).start()

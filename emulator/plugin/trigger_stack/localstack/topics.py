@@ -19,7 +19,8 @@ import hashlib
 import importlib
 import json
 import uuid
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -65,10 +66,7 @@ def is_duplicate(context: Any, message: Any, topic_arn: str) -> bool:
     """
     if not topic_arn.endswith(".fifo"):
         return False
-    key: Hashable = message.message_deduplication_id or _content(message)
-    if context.topic_attributes.get("FifoThroughputScope") == "MessageGroup":
-        key = (message.message_group_id, key)
-    if not deduplication.is_repeated(topic_arn, key):
+    if not deduplication.is_repeated(topic_arn, _key(context, message)):
         return False
     record(
         Outcome(
@@ -86,6 +84,13 @@ def is_duplicate(context: Any, message: Any, topic_arn: str) -> bool:
     return True
 
 
+def _key(context: Any, message: Any) -> Hashable:
+    """What duplicates of a message have in common with it."""
+    key: Hashable = message.message_deduplication_id or _content(message)
+    per_group = context.topic_attributes.get("FifoThroughputScope") == "MessageGroup"
+    return (message.message_group_id, key) if per_group else key
+
+
 def _text(message: Any) -> str:
     """The body; of a message with a text for each protocol all of them."""
     body = message.message
@@ -96,6 +101,17 @@ def _content(message: Any) -> str:
     return hashlib.sha256(_text(message).encode("utf-8", "replace")).hexdigest()
 
 
+@contextmanager
+def _withdrawing(context: Any, messages: list[Any], topic_arn: str) -> Iterator[None]:
+    """A publisher that gets an error publishes again: then these are no duplicates."""
+    try:
+        yield
+    except BaseException:
+        for message in messages:
+            deduplication.withdraw(topic_arn, _key(context, message))
+        raise
+
+
 def _deduplicate(dispatcher: Any) -> None:
     """Have a dispatcher give no duplicate to subscriptions."""
     publish, publish_batch = dispatcher.publish_to_topic, dispatcher.publish_batch_to_topic
@@ -103,14 +119,16 @@ def _deduplicate(dispatcher: Any) -> None:
     @functools.wraps(publish)
     def publish_once(self: Any, ctx: Any, topic_arn: str) -> None:
         if not is_duplicate(ctx, ctx.message, topic_arn):
-            publish(self, ctx, topic_arn)
+            with _withdrawing(ctx, [ctx.message], topic_arn):
+                publish(self, ctx, topic_arn)
 
     @functools.wraps(publish_batch)
     def publish_batch_once(self: Any, ctx: Any, topic_arn: str) -> None:
         ctx = copy.copy(ctx)
         ctx.messages = [one for one in ctx.messages if not is_duplicate(ctx, one, topic_arn)]
         if ctx.messages:
-            publish_batch(self, ctx, topic_arn)
+            with _withdrawing(ctx, ctx.messages, topic_arn):
+                publish_batch(self, ctx, topic_arn)
 
     dispatcher.publish_to_topic = publish_once
     dispatcher.publish_batch_to_topic = publish_batch_once

@@ -45,6 +45,12 @@ class Deduplication:
             self._order.append((now, topic, key))
             return False
 
+    def withdraw(self, topic: str, key: Hashable) -> None:
+        """What was first did not get there: when it is published again, it is no duplicate."""
+        with self._lock:
+            self._seen.get(topic, set()).discard(key)
+            self._order = deque(one for one in self._order if one[1:] != (topic, key))
+
     def forget(self, topic: str) -> None:
         """The topic is deleted: one of the same name later is another."""
         with self._lock:
