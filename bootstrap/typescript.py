@@ -66,18 +66,13 @@ def bundle(root: Path, source: str, runtime: str) -> None:
         _BUNDLES.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=_BUNDLES, prefix=".building-") as building:
             made = Path(building, "bundle.js").absolute()
-            done = subprocess.run(
+            done = _run(
                 [
                     *(str(_esbuild(root)), source, "--bundle", "--platform=node", "--format=cjs"),
                     *(f"--target=node{version}", f"--external:{_EXTERNAL}", "--log-level=error"),
                     *("--sourcemap=inline", "--sources-content=false", f"--outfile={made}"),
                 ],
-                cwd=root,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_TIMEOUT_S,
-                check=False,
+                root,
             )
             if done.returncode:
                 said = done.stderr.strip()
@@ -90,6 +85,18 @@ def bundle(root: Path, source: str, runtime: str) -> None:
             made.replace(target)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DeployError(f"{source} could not be bundled: {error}") from error
+
+
+def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=_TIMEOUT_S,
+        check=False,
+    )
 
 
 def _esbuild(root: Path) -> Path:
@@ -113,17 +120,12 @@ def _install() -> None:
         for name in ("package.json", "package-lock.json"):
             shutil.copy(_LOCK / name, building)
         cache = Path(".build/cache/npm").absolute()
-        done = subprocess.run(
+        done = _run(
             [
                 *(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"),
                 *("--no-update-notifier", "--cache", str(cache)),
             ],
-            cwd=building,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT_S,
-            check=False,
+            Path(building),
         )
         if done.returncode:
             raise DeployError(f"esbuild could not be installed:\n{done.stderr.strip()}")

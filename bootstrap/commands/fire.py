@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import json
+import shlex
 import time
 import uuid
 from collections.abc import Iterator
@@ -27,11 +30,9 @@ from bootstrap.settings import Settings
 _STREAM = "fire-log"
 #: An application may have many log groups.
 _SHOWN = 20
-#: What the brand platform's pipe makes an event of.
-_BRAND_LIMIT = (
-    '{"brandId": "acme", "limitReached": true, "reachedAt": "2026-01-31T12:00:00Z",'
-    ' "notifyEmail": "you@acme.example"}'
-)
+#: A project's own bodies: `samples/<name of the pipe>.json`.
+_SAMPLES = "samples"
+_MAIL = Path("samples/logo.eml")
 
 
 def trigger(file: Path, number: int | None) -> None:
@@ -47,7 +48,8 @@ def trigger(file: Path, number: int | None) -> None:
     template = load_template(file)
     service = parse_service(template.document)
     settings = Settings.from_environment(template.region)
-    known = [*triggers(service, settings), *_of_resources(service), *_of_schedules(settings)]
+    of_resources = _of_resources(service, template.document.root / _SAMPLES)
+    known = [*triggers(service, settings), *of_resources, *_of_schedules(settings)]
     if number is None:
         for index, (name, words, command) in enumerate(known, 1):
             out.print(f"{index:>3}  {name} ({words})\n     {command}", markup=False)
@@ -63,7 +65,7 @@ def trigger(file: Path, number: int | None) -> None:
     out.print(command, markup=False, soft_wrap=True, highlight=False)
 
 
-def _of_resources(service: Service) -> Iterator[tuple[str, str, str]]:
+def _of_resources(service: Service, samples: Path) -> Iterator[tuple[str, str, str]]:
     """The triggers that are resources of the file: the framework has no event type for them."""
     for logical_id, resource in service.resources.Resources.items():
         properties = resource.get("Properties") or {}
@@ -72,7 +74,8 @@ def _of_resources(service: Service) -> Iterator[tuple[str, str, str]]:
             name = naming.generated(service.service, logical_id)
         match resource.get("Type"):
             case "AWS::Pipes::Pipe":
-                body = f" BODY='{_BRAND_LIMIT}'" if name == "brand-usage-limits" else ""
+                own = samples / f"{name}.json"
+                body = f" BODY={shlex.quote(own.read_text().strip())}" if own.is_file() else ""
                 yield f"pipe {name}", "its source", f"make fire-pipe PIPE={name}{body}"
             case "AWS::Scheduler::Schedule":
                 words = f"schedule {properties.get('ScheduleExpression')}"
@@ -81,11 +84,17 @@ def _of_resources(service: Service) -> Iterator[tuple[str, str, str]]:
                 rule = properties.get("Rule") or {}
                 recipients = [one for one in rule.get("Recipients") or [] if isinstance(one, str)]
                 to = _address(recipients[0]) if recipients else ""
-                # The sample is to an address with a label, which the brand platform needs.
-                to = "" if to == "logo@brand-platform.example" else to and f" TO={to}"
+                to = f" TO={to}" if to and to != _sample_address() else ""
                 words = f"mail to {', '.join(recipients) or 'every address'}"
                 rule_name = rule.get("Name", logical_id)
-                yield f"receipt rule {rule_name}", words, f"make mail-in FILE=samples/logo.eml{to}"
+                yield f"receipt rule {rule_name}", words, f"make mail-in FILE={_MAIL}{to}"
+
+
+def _sample_address() -> str:
+    """Whom the sample mail is to, without the label: ``logo+acme@…`` goes to ``logo@…``."""
+    mail = email.message_from_bytes(_MAIL.read_bytes(), policy=email.policy.default)
+    user, _, domain = str(mail["To"]).rpartition("@")
+    return f"{user.partition('+')[0]}@{domain}"
 
 
 def _address(recipient: str) -> str:
