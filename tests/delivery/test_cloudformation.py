@@ -129,8 +129,13 @@ def custom(**properties: Any) -> dict[str, Any]:
 
 
 def asked(stack: Stack, name: str, count: int) -> list[dict[str, Any]]:
-    """What the function of a custom resource was asked so far."""
-    lines = stack.messages(name, until="ASKED", count=count)
+    """What the function of a custom resource was asked so far, in the order of time.
+
+    On a busy machine a second environment answers, which has a log stream of its own.
+    """
+    stack.messages(name, until="ASKED", count=count)
+    events = sorted(stack.log_events(name), key=lambda event: event["timestamp"])
+    lines = [event["message"] for event in events]
     return [json.loads(line[6:]) for line in lines if line.startswith("ASKED")]
 
 
