@@ -11,8 +11,9 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import batched
 from typing import Any
 
 import pytest
@@ -154,27 +155,48 @@ class Sources:
 
         eventually(enabled)
 
-    def send(self, number: int, marker: str) -> None:
-        """Have one of the sources accept a marker."""
-        body = json.dumps({"marker": marker})
+    def send(self, number: int, markers: Sequence[str]) -> None:
+        """Have a source accept at most ten markers, in one request where it takes them."""
+        bodies = [json.dumps({"marker": marker}) for marker in markers]
+        numbered = list(zip(map(str, range(len(markers))), bodies, strict=True))
         senders: list[Callable[[], Any]] = [
-            lambda: self.lambdas.invoke(
-                FunctionName=self.function, InvocationType="Event", Payload=body
+            lambda: [self._invoke(body) for body in bodies],
+            lambda: self.sqs.send_message_batch(
+                QueueUrl=self.queue_url,
+                Entries=[{"Id": i, "MessageBody": body} for i, body in numbered],
             ),
-            lambda: self.sqs.send_message(QueueUrl=self.queue_url, MessageBody=body),
-            lambda: self.sns.publish(TopicArn=self.topic, Message=body),
-            lambda: self.s3.put_object(Bucket=self.name, Key=marker, Body=b""),
-            lambda: self._put_event(body),
-            lambda: self.kinesis.put_record(
-                StreamName=self.name, Data=body.encode(), PartitionKey=marker
+            lambda: self.sns.publish_batch(
+                TopicArn=self.topic,
+                PublishBatchRequestEntries=[{"Id": i, "Message": body} for i, body in numbered],
             ),
-            lambda: self.dynamodb.put_item(TableName=self.name, Item={"id": {"S": marker}}),
+            lambda: [self.s3.put_object(Bucket=self.name, Key=m, Body=b"") for m in markers],
+            lambda: self.events.put_events(
+                Entries=[
+                    {"Source": self.name, "DetailType": "t", "Detail": body} for body in bodies
+                ]
+            ),
+            lambda: self.kinesis.put_records(
+                StreamName=self.name,
+                Records=[
+                    {"Data": body.encode(), "PartitionKey": m}
+                    for m, body in zip(markers, bodies, strict=True)
+                ],
+            ),
+            lambda: self.dynamodb.batch_write_item(
+                RequestItems={
+                    self.name: [{"PutRequest": {"Item": {"id": {"S": m}}}} for m in markers]
+                }
+            ),
         ]
-        senders[number % len(senders)]()
+        answer = senders[number % len(senders)]()
+        if isinstance(answer, dict):
+            assert not answer.get("Failed"), answer
+            assert not answer.get("FailedEntryCount"), answer
+            assert not answer.get("FailedRecordCount"), answer
+            assert not answer.get("UnprocessedItems"), answer
 
-    def _put_event(self, body: str) -> None:
-        entry = {"Source": self.name, "DetailType": "t", "Detail": body}
-        assert self.events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+    def _invoke(self, body: str) -> None:
+        self.lambdas.invoke(FunctionName=self.function, InvocationType="Event", Payload=body)
 
     def close(self) -> None:
         for uuid in self.mappings:
@@ -224,8 +246,9 @@ def test_every_event_has_one_end_under_faults(
     stack: Stack, sources: Sources, journal: Journal
 ) -> None:
     sent = [f"m-{secrets.token_hex(6)}" for _ in range(EVENTS)]
+    batches = list(batched(sent, 10))
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(sources.send, range(EVENTS), sent))
+        list(pool.map(sources.send, range(len(batches)), batches))
     ours = f"(function LIKE '%{sources.function}%' OR source = '{sources.queue}')"
 
     def settled() -> bool:
