@@ -1,8 +1,7 @@
 """An HTTP/1.1 server for front doors: one protocol object for each connection.
 
-llhttp (the parser of Node.js, through ``httptools``) parses; what it refuses, and what it would
-let pass though RFC 9112 forbids it, is answered with 400 and the connection is closed. Requests of
-a connection are answered one after the other.
+``parsing.py`` reads the requests; what it refuses is answered, and the connection is closed.
+Requests of a connection are answered one after the other.
 """
 
 from __future__ import annotations
@@ -11,21 +10,16 @@ import asyncio
 import collections
 import http
 import logging
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from email.utils import formatdate
 from typing import Any, Final
 
-import httptools
-
 from trigger_stack_engine.front_doors.core.limits import MAX_BODY_BYTES
 from trigger_stack_engine.front_doors.core.message import Headers, HttpRequest, HttpResponse
+from trigger_stack_engine.front_doors.core.parsing import RequestParser
 
 LOG = logging.getLogger(__name__)
-
-MAX_HEAD_BYTES: Final = 64 * 1024
-"""More than any front door takes; each has its own, smaller limit."""
 
 IDLE_SECONDS: Final = 60
 """A connection is closed after this time without a request under way, or when its client has read
@@ -35,10 +29,6 @@ LINGER_SECONDS: Final = 2
 """How long a refused client may take to read the answer."""
 
 _MAX_PIPELINED: Final = 16
-#: Absolute form (RFC 9112, section 3.2.2): authority, and path with query.
-_ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?]*)(.*)", re.DOTALL)
-#: RFC 9110, section 7.2, and RFC 3986, section 3.2.2; without user information.
-_HOST: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
 _REASONS: Final = {status.value: status.phrase.encode() for status in http.HTTPStatus}
 
 type Answer = Callable[[HttpRequest], Awaitable[HttpResponse]]
@@ -113,35 +103,24 @@ class HttpServer:
                 connection.close_if_idle(limit)
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(RequestParser, asyncio.Protocol):
     """One connection."""
 
     def __init__(self, server: HttpServer) -> None:
+        super().__init__(MAX_BODY_BYTES)
         self._server = server
         self._loop = asyncio.get_running_loop()
         self._transport: Any = None
-        self._parser = httptools.HttpRequestParser(self)
+        self._body = bytearray()
         self._peer = "127.0.0.1"
         self._port = 0
         self._requests: collections.deque[tuple[HttpRequest, bool]] = collections.deque()
         self._task: asyncio.Task[None] | None = None
-        self._refused = False
         self._closed = False
         self._active = time.monotonic()
         self._unsent = 0
-        self._plain_headers: Headers | None = None
         self._can_write = asyncio.Event()
         self._can_write.set()
-        self._reset()
-
-    def _reset(self) -> None:
-        self._url = b""
-        self._path = self._query = b""
-        self._headers: Headers = []
-        self._header_bytes = 0
-        self._body = bytearray()
-        self._head_size = 0
-        self._in_head = True
 
     # -- asyncio --------------------------------------------------------------------------------
 
@@ -169,143 +148,33 @@ class _Connection(asyncio.Protocol):
         self._can_write.set()
 
     def data_received(self, data: bytes) -> None:
-        if self._refused:
-            return
         self._active = time.monotonic()
-        if self._in_head:
-            self._head_size += len(data)
-        try:
-            self._parse(data)
-        except (httptools.HttpParserError, httptools.HttpParserCallbackError) as error:
-            if not isinstance(error.__context__, _RefusedError):
-                self._refuse(400, "Bad Request")
-            return
-        except _RefusedError:
-            return
-        if self._in_head and self._head_size > MAX_HEAD_BYTES:
-            self._refuse(431, "Request Header Fields Too Large")
-
-    def _parse(self, data: bytes) -> None:
-        """Parse, and read a request for another protocol as an ordinary one (RFC 9110, 7.8).
-
-        httptools takes all that follows such a request's head as the other protocol, also its
-        body: so the head is parsed once more, without ``Upgrade``.
-        """
-        while data:
-            try:
-                self._parser.feed_data(data)
-            except httptools.HttpParserUpgrade as upgrade:
-                if self._refused:  # CONNECT
-                    return
-                data = data[upgrade.args[0] :]
-            else:
-                return
-            self._plain_headers = self._headers
-            lines = [b"%b %b HTTP/1.1" % (self._parser.get_method(), self._url)]
-            lines += [
-                f"{name}: {value}".encode("latin-1")
-                for name, value in self._headers
-                if name.lower() != "upgrade"
-            ]
-            self._parser = httptools.HttpRequestParser(self)
-            self._parser.feed_data(b"\r\n".join([*lines, b"", b""]))
+        self.feed(data)
 
     # -- the parser -----------------------------------------------------------------------------
 
-    def on_message_begin(self) -> None:
-        head_size = self._head_size
-        self._reset()
-        self._head_size = head_size
+    def body_received(self, part: bytes) -> None:
+        self._body += part
 
-    def on_url(self, url: bytes) -> None:
-        self._url += url
-        self._count_head(len(url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._count_head(len(name) + len(value))
-        if self._in_head:  # a trailer (RFC 9110, section 6.5) must not pass for a header
-            self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
-
-    def _count_head(self, size: int) -> None:
-        self._header_bytes += size
-        if self._header_bytes > MAX_HEAD_BYTES:
-            self._refuse(431, "Request Header Fields Too Large")
-            raise _RefusedError
-
-    def on_headers_complete(self) -> None:
-        is_connect = self._parser.get_method() == b"CONNECT"
-        if self._parser.should_upgrade() and not is_connect:
-            return  # see _parse
-        if self._plain_headers is not None:
-            self._headers, self._plain_headers = self._plain_headers, None
-        self._in_head = False
-        self._head_size = 0
-        version = self._parser.get_http_version()
-        if is_connect or version not in ("1.0", "1.1"):
-            self._refuse(400, "Bad Request")
-            raise _RefusedError
-        expects = False
-        hosts = []
-        for name, value in self._headers:
-            key = name.lower()
-            if key == "content-length" and value.isdigit() and int(value) > MAX_BODY_BYTES:
-                self._refuse(413, "Request Entity Too Large")
-                raise _RefusedError
-            if key == "transfer-encoding" and (
-                value.strip(" \t").lower() != "chunked" or version == "1.0"
-            ):
-                self._refuse(400, "Bad Request")
-                raise _RefusedError
-            if key == "host":
-                hosts.append(value.strip(" \t"))
-            if key == "expect" and value.lower() == "100-continue":
-                expects = True
-        if len(hosts) > 1 or (not hosts and version == "1.1") or not self._read_target(hosts):
-            self._refuse(400, "Bad Request")
-            raise _RefusedError
-        if expects and not self._requests and self._task is None:
+    def continue_expected(self) -> None:
+        if not self._requests and self._task is None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def _read_target(self, hosts: list[str]) -> bool:
-        """Take path and query of the request's target; whether it is one for a server.
-
-        A fragment, an authority (``CONNECT``), ``*``, and an absolute form that names another host
-        than ``Host`` does are none.
-        """
-        if hosts and not _HOST.fullmatch(hosts[0]):
-            return False
-        target = self._url
-        if absolute := _ABSOLUTE.fullmatch(target):
-            if hosts and absolute[1].lower() != hosts[0].lower().encode("latin-1"):
-                return False
-            target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
-        self._path, _, self._query = target.partition(b"?")
-        return self._path.startswith(b"/") and b"#" not in target
-
-    def on_body(self, body: bytes) -> None:
-        self._body += body
-        if len(self._body) > MAX_BODY_BYTES:
-            self._refuse(413, "Request Entity Too Large")
-            raise _RefusedError
-
-    def on_message_complete(self) -> None:
-        if self._in_head:
-            return  # see _parse
-        version = self._parser.get_http_version()
+    def request_received(
+        self, method: str, path: bytes, query: bytes, headers: Headers, version: str
+    ) -> None:
         request = HttpRequest(
-            method=self._parser.get_method().decode("latin-1"),
-            raw_path=self._path.decode("latin-1"),
-            raw_query=self._query.decode("latin-1"),
-            headers=self._headers,
+            method=method,
+            raw_path=path.decode("latin-1"),
+            raw_query=query.decode("latin-1"),
+            headers=headers,
             body=bytes(self._body),
             source_ip=self._peer,
             port=self._port,
             protocol=f"HTTP/{version}",
         )
-        keep_alive = self._parser.should_keep_alive()
-        self._in_head = True
-        self._head_size = 0
-        self._requests.append((request, keep_alive))
+        self._body.clear()
+        self._requests.append((request, self.should_keep_alive()))
         if self._task is None:
             self._task = self._loop.create_task(self._answer_all())
         elif len(self._requests) > _MAX_PIPELINED:
@@ -344,7 +213,7 @@ class _Connection(asyncio.Protocol):
                 self.abort()
                 break
             if not keep_alive:
-                self._refused = True
+                self.is_refused = True
                 self._transport.close()
                 break
             if not self._can_write.is_set():
@@ -393,15 +262,12 @@ class _Connection(asyncio.Protocol):
             parts.append(response.body)
         self._transport.write(b"".join(parts))
 
-    def _refuse(self, status: int, message: str) -> None:
+    def refuse(self, status: int, message: str) -> None:
         """Answer what cannot be read to its end, and close the connection.
 
         Only the sending side is closed at first (RFC 9112, section 9.6): to close both while the
         client still sends would reset the connection before the client has read the answer.
         """
-        if self._refused:
-            return
-        self._refused = True
         if self._closed:
             return
         response = self._server.refuse(status, message)
@@ -471,7 +337,3 @@ def _head(response: HttpResponse) -> list[bytes]:
 
 def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-class _RefusedError(Exception):
-    """The message that is being parsed has been answered already."""
