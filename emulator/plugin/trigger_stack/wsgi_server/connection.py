@@ -8,6 +8,7 @@ import enum
 import io
 import json
 import logging
+import shutil
 import socket
 import struct
 import tempfile
@@ -94,7 +95,7 @@ class Connection(RequestParser):
         self._client = (str(address[0]), int(address[1]))
         self._port = int(accepted.getsockname()[1])
         self._application = application
-        self._body: IO[bytes] | None = None
+        self._body: IO[bytes] = io.BytesIO()
         self._requests: collections.deque[Request] = collections.deque()
         self._last_words = b""
         self._begins = True
@@ -102,6 +103,17 @@ class Connection(RequestParser):
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         seconds = struct.pack("ll", WRITE_SECONDS, 0)
         accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
+
+    def is_idle(self, seconds: float) -> bool:
+        """Whether no request has come for so long, and none is waiting to be read."""
+        if self.state is State.ANSWERING or time.monotonic() - self.active <= seconds:
+            return False
+        try:
+            return not self.socket.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
 
     def shut(self) -> None:
         """Have it closed by the thread that waits for it."""
@@ -153,8 +165,12 @@ class Connection(RequestParser):
 
     def body_received(self, part: bytes) -> None:
         """Keep a part of the body, in a file when it is large."""
-        if self._body is None:
-            self._body = tempfile.SpooledTemporaryFile(_MEMORY_BYTES)  # noqa: SIM115  # closed after the answer
+        size = self._body.tell()
+        if size <= _MEMORY_BYTES < size + len(part):
+            file = tempfile.TemporaryFile()  # noqa: SIM115  # closed after the answer
+            self._body.seek(0)
+            shutil.copyfileobj(self._body, file)
+            self._body = file
         self._body.write(part)
 
     def continue_expected(self) -> None:
@@ -166,7 +182,7 @@ class Connection(RequestParser):
         self, method: str, path: bytes, query: bytes, headers: Headers, version: str
     ) -> None:
         """Keep a request until those before it are answered."""
-        body, self._body = self._body or io.BytesIO(), None
+        body, self._body = self._body, io.BytesIO()
         body.seek(0)
         keep_alive = self.should_keep_alive()
         self._requests.append(Request(method, path, query, headers, version, body, keep_alive))

@@ -178,11 +178,12 @@ class WsgiServer:
         """End what is idle for too long; accept again after there were no descriptors left."""
         while not self._is_closed:
             time.sleep(_SWEEP_SECONDS)
-            now = time.monotonic()
             for connection in list(self._connections.values()):
-                refused = connection.state is State.REFUSED
-                limit = LINGER_SECONDS if refused else IDLE_SECONDS
-                if connection.state is not State.ANSWERING and now - connection.active > limit:
+                if connection.state is State.REFUSED:
+                    is_over = time.monotonic() - connection.active > LINGER_SECONDS
+                else:
+                    is_over = connection.is_idle(IDLE_SECONDS)
+                if is_over:
                     connection.shut()
             while self._paused:
                 with contextlib.suppress(OSError):
