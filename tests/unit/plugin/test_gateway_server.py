@@ -16,19 +16,23 @@ from trigger_stack.localstack import gateway_server as module
 
 #: Registers the server named first on the addresses after it, and prints where it listens.
 LISTEN = """
-import json, sys
+import json, select, sys
 from rolo.gateway import Gateway
 from localstack import config
 from twisted.internet import reactor
 server_class, addresses = sys.argv[1], sys.argv[2:]
-if server_class == "ours":
+if server_class == "ours without epoll":
+    del select.epoll
+if server_class.startswith("ours"):
     from trigger_stack.localstack.gateway_server import InterfaceRuntimeServer as Server
 else:
     from localstack.runtime.server.twisted import TwistedRuntimeServer as Server
-Server().register(Gateway(), [config.HostAndPort.parse(a, "127.0.0.1", 0) for a in addresses])
+server = Server()
+server.register(Gateway(), [config.HostAndPort.parse(a, "127.0.0.1", 0) for a in addresses])
 def report():
     ports = [r.getHost() for r in reactor.getReaders() if hasattr(r, "getHost")]
-    print(json.dumps([[p.host, p.port] for p in ports]))
+    own = server._server.addresses if server_class == "ours" else []
+    print(json.dumps([[p.host, p.port] for p in ports] + own))
     reactor.stop()
 reactor.callWhenRunning(report)
 reactor.run(installSignalHandlers=False)
@@ -45,10 +49,11 @@ def listen(server: str, *addresses: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_only_the_address_that_was_named() -> None:
+@pytest.mark.parametrize("server", ["ours", "ours without epoll"])
+def test_only_the_address_that_was_named(server: str) -> None:
     port = free_port()
 
-    done = listen("ours", f"127.0.0.1:{port}")
+    done = listen(server, f"127.0.0.1:{port}")
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == [["127.0.0.1", port]]
@@ -62,13 +67,14 @@ def test_every_address_that_was_named() -> None:
     assert sorted(json.loads(done.stdout.splitlines()[-1])) == [["127.0.0.1", p] for p in ports]
 
 
-def test_a_port_that_is_taken_is_a_sentence_and_1() -> None:
+@pytest.mark.parametrize("server", ["ours", "ours without epoll"])
+def test_a_port_that_is_taken_is_a_sentence_and_1(server: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
 
-        done = listen("ours", f"127.0.0.1:{port}")
+        done = listen(server, f"127.0.0.1:{port}")
 
     assert done.returncode == 1
     assert f"Port {port} on 127.0.0.1 cannot be used" in done.stderr

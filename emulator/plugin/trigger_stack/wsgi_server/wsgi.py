@@ -92,7 +92,8 @@ def answer(
         LOG.exception("%s %s could not be answered", request.method, environ["RAW_URI"])
         if response.is_begun:  # the client must see that something is missing
             return False
-        response.start("500 Internal Server Error", [("content-type", "application/json")])
+        length = ("content-length", str(len(_FAILED)))
+        response.start("500 Internal Server Error", [("content-type", "application/json"), length])
         response.keep_alive = False
         response.write(_FAILED)
         response.end()
