@@ -186,7 +186,7 @@ bench-invoke: setup ## Invoke through the API: warm, cold, memory, with MiniStac
 
 .PHONY: soak
 soak: setup ## Events over all sources under faults, EVENTS=50000: each has one end
-	@SOAK_EVENTS="$(or $(EVENTS),50000)" $(PY) -m pytest -n 0 tests/delivery/test_soak.py
+	@SOAK_EVENTS="$(or $(EVENTS),50000)" LOG_EVENTS_MAX=10000000 $(PY) -m pytest -n 0 tests/delivery/test_soak.py
 
 .PHONY: bench-triggers
 bench-triggers: setup ## From each trigger to its effect, queue drain, S3 burst, with MiniStack beside it

@@ -1,6 +1,7 @@
 """Every accepted event has an end, whatever happens to the functions, and the journal has it.
 
-``make soak EVENTS=50000`` runs it with as many events.
+``make soak EVENTS=50000`` runs it with as many events, and has the emulator keep all log events:
+what was handled is read from them.
 """
 
 from __future__ import annotations

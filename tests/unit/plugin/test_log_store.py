@@ -39,7 +39,7 @@ def kept(backend: Any, group: str) -> dict[str, list[int]]:
     return {name: [event.timestamp - NOW for event in one.events] for name, one in streams.items()}
 
 
-def test_a_group_keeps_its_newest_events(backend: Any) -> None:
+def test_a_group_keeps_its_newest_events(backend: Any, caplog: pytest.LogCaptureFixture) -> None:
     store, group = LogStore(most_events=10), f"/aws/lambda/{secrets.token_hex(4)}"
     put(store, group, "old", 1, 6)
     put(store, group, "new", 7, 5)
@@ -48,6 +48,8 @@ def test_a_group_keeps_its_newest_events(backend: Any) -> None:
     put(store, group, "new", 12, 3)
 
     assert kept(backend, group) == {"old": [5, 6], "new": list(range(7, 15))}
+    put(store, group, "new", 15, 30)
+    assert caplog.text.count(f"{group} has more than 10 events") == 1, "said once"
 
 
 def test_other_groups_keep_theirs(backend: Any) -> None:

@@ -8,6 +8,7 @@ Test: ``tests/engine/test_logs.py`` reads what is stored through the API.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from localstack.services.plugins import SERVICE_PLUGINS
 
 from trigger_stack.localstack.cloudwatch import put_metrics
 from trigger_stack_engine.wire import Header
+
+LOG = logging.getLogger(__name__)
 
 #: Of one log group; a tenth more are taken before the oldest are removed.
 _MOST_EVENTS = 100_000
@@ -33,6 +36,7 @@ class LogStore:
     def __init__(self, most_events: int | None = None) -> None:
         self._most = most_events or int(os.environ.get("LOG_EVENTS_MAX") or _MOST_EVENTS)
         self._kept: Counter[tuple[str, str, str]] = Counter()
+        self._bounded: set[tuple[str, str, str]] = set()
 
     def put(self, where: Header, events: list[tuple[int, str]]) -> None:
         """Store the events of one stream.
@@ -74,6 +78,13 @@ class LogStore:
             cut = min(surplus, len(stream.events))
             del stream.events[:cut]
             surplus -= cut
+        if key not in self._bounded:
+            self._bounded.add(key)
+            LOG.warning(
+                "The log group %s has more than %d events: its oldest are removed (LOG_EVENTS_MAX)",
+                group.name,
+                self._most,
+            )
         self._kept[key] = self._most
 
 
