@@ -227,6 +227,25 @@ def dead_letters(aws: Callable[[str], Any]) -> Callable[[str, str], dict[str, An
 
 
 @pytest.fixture
+def invalidated(aws: Callable[[str], Any]) -> Callable[[], list[str]]:
+    """What is returned lists every path of the assets that was invalidated, once for each time."""
+    function = aws("lambda").get_function_configuration(FunctionName="invalidate_cdn")
+    distribution = function["Environment"]["Variables"]["DISTRIBUTION_ID"]
+    read: dict[str, list[str]] = {}
+
+    def paths() -> list[str]:
+        cloudfront = aws("cloudfront")
+        listed = cloudfront.list_invalidations(DistributionId=distribution)["InvalidationList"]
+        for one in listed.get("Items", []):
+            if one["Id"] not in read:
+                found = cloudfront.get_invalidation(DistributionId=distribution, Id=one["Id"])
+                read[one["Id"]] = found["Invalidation"]["InvalidationBatch"]["Paths"]["Items"]
+        return [path for found in read.values() for path in found]
+
+    return paths
+
+
+@pytest.fixture
 def mails(settings: Settings) -> Callable[[str], list[dict[str, Any]]]:
     """``mails(address)``: what was mailed there, as LocalStack's ``/_aws/ses`` shows it."""
 

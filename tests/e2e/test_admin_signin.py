@@ -24,8 +24,9 @@ def pool(aws):
     cognito = aws("cognito-idp")
     pools = cognito.list_user_pools(MaxResults=60)["UserPools"]
     (pool_id,) = [one["Id"] for one in pools if one["Name"] == POOL]
-    (client,) = cognito.list_user_pool_clients(UserPoolId=pool_id, MaxResults=60)["UserPoolClients"]
-    return pool_id, client["ClientId"]
+    clients = cognito.list_user_pool_clients(UserPoolId=pool_id, MaxResults=60)["UserPoolClients"]
+    (client_id,) = [one["ClientId"] for one in clients if one["ClientName"] == POOL]
+    return pool_id, client_id
 
 
 @pytest.fixture
