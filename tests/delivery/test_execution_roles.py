@@ -122,6 +122,69 @@ def test_what_the_role_does_not_allow_is_a_dead_letter(
     assert message["Body"] == "by the role"
 
 
+def test_a_universal_target_needs_its_action(
+    stack: Stack, queue: tuple[str, str], journal: Journal
+) -> None:
+    api, sqs = stack.client("scheduler"), stack.client("sqs")
+    target = "arn:aws:scheduler:::aws-sdk:sqs:sendMessageBatch"
+    entry = {"Id": "1", "MessageBody": "in a batch"}
+    call = json.dumps({"QueueUrl": queue[0], "Entries": [entry]})
+
+    def fire(allowed: str) -> str:
+        made = schedule(target, role(stack, SCHEDULER, allowed), Input=call)
+        arn: str = api.create_schedule(**made)["ScheduleArn"]
+        url = f"http://127.0.0.1:{stack.port}/_trigger_stack/scheduler/schedules/default/"
+        assert requests.post(f"{url}{made['Name']}/fire", timeout=30).status_code == 200
+        return arn
+
+    refused = fire("sqs:ReceiveMessage")
+    (lost,) = eventually(lambda: journal.find(source=refused, state="lost"))
+    assert "not authorized to perform: sqs:SendMessage because" in lost["place"]
+
+    fire("sqs:Send*")
+    (message,) = sqs.receive_message(QueueUrl=queue[0], WaitTimeSeconds=10)["Messages"]
+    assert message["Body"] == "in a batch"
+
+
+def test_a_pipe_whose_role_may_not_send_dead_letters_says_so(
+    stack: Stack, queue: tuple[str, str], journal: Journal
+) -> None:
+    name, kinesis = f"p-{secrets.token_hex(6)}", stack.client("kinesis")
+    kinesis.create_stream(StreamName=name, ShardCount=1)
+
+    def active() -> str:
+        found = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+        assert found["StreamStatus"] == "ACTIVE"
+        return str(found["StreamARN"])
+
+    source = eventually(active)
+    api = stack.client("pipes")
+    api.create_pipe(
+        Name=name,
+        Source=source,
+        Target="arn:aws:lambda:us-east-1:000000000000:function:nobody",
+        RoleArn=role(stack, PIPES, ["kinesis:*", "lambda:*"]),
+        SourceParameters={
+            "KinesisStreamParameters": {
+                "StartingPosition": "TRIM_HORIZON",
+                "MaximumRetryAttempts": 0,
+                "DeadLetterConfig": {"Arn": queue[1]},
+            }
+        },
+    )
+    kinesis.put_record(StreamName=name, Data=b"{}", PartitionKey="p")
+
+    def lost() -> dict[str, Any]:
+        found = [one for one in journal.find(state="lost") if source in one["source"]]
+        assert found
+        return found[0]
+
+    place = eventually(lost)["place"]
+    assert f"its dead-letter queue {queue[1]}" in place
+    assert "not authorized to perform: sqs:SendMessage" in place
+    api.delete_pipe(Name=name)
+
+
 def test_a_policy_that_aws_manages_counts(stack: Stack, queue: tuple[str, str]) -> None:
     own = role(stack, SCHEDULER, "lambda:InvokeFunction")
     stack.client("iam").attach_role_policy(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from trigger_stack.services.errors import ServiceError
-from trigger_stack.services.scheduler.universal import UnknownOperationError, operation
+from trigger_stack.services.scheduler.universal import UnknownOperationError, action, operation
 from trigger_stack.services.scheduler.validation import check_schedule
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -105,6 +105,22 @@ def test_the_names_of_a_universal_target() -> None:
     assert operation(f"{UNIVERSAL}sqs:sendMessage") == ("sqs", "SendMessage")
     assert operation(f"{UNIVERSAL}eventbridge:putEvents") == ("events", "PutEvents")
     assert operation(f"{UNIVERSAL}sfn:startExecution") == ("stepfunctions", "StartExecution")
+
+
+@pytest.mark.parametrize(
+    ("called", "needed"),
+    [
+        ("sqs:sendMessage", "sqs:SendMessage"),
+        ("sqs:sendMessageBatch", "sqs:SendMessage"),
+        ("lambda:invoke", "lambda:InvokeFunction"),
+        ("sfn:startExecution", "states:StartExecution"),
+        ("cloudwatchlogs:putLogEvents", "logs:PutLogEvents"),
+        ("sesv2:sendEmail", "ses:SendEmail"),
+        ("cognitoidentityprovider:adminCreateUser", "cognito-idp:AdminCreateUser"),
+    ],
+)
+def test_the_action_that_a_universal_target_needs(called: str, needed: str) -> None:
+    assert action(f"{UNIVERSAL}{called}") == needed
 
 
 @pytest.mark.parametrize(

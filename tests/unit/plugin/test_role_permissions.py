@@ -50,6 +50,24 @@ def test_permissions(permissions: list[dict[str, Any]], allowed: bool) -> None:
     assert (problem is None) == allowed, problem
 
 
+@pytest.mark.parametrize(
+    ("permissions", "allowed"),
+    [
+        ([ALLOW], True),
+        ([{**ALLOW, "Action": "sqs:ReceiveMessage"}], False),
+        ([ALLOW, {**ALLOW, "Effect": "Deny"}], True),
+        ([ALLOW, {**ALLOW, "Effect": "Deny", "Resource": "*"}], False),
+    ],
+)
+def test_permissions_for_a_resource_that_is_not_known(
+    permissions: list[dict[str, Any]], allowed: bool
+) -> None:
+    problem = roles(*permissions).why_not_allowed(ROLE, ("sqs:SendMessage",), None, PIPE)
+
+    assert (problem is None) == allowed, problem
+    assert problem is None or "on resource" not in problem
+
+
 def test_one_of_several_actions_is_enough() -> None:
     wanted = ("kinesis:PutRecords", "sqs:SendMessage")
     assert roles(ALLOW).why_not_allowed(ROLE, wanted, QUEUE, PIPE) is None

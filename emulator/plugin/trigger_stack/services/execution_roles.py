@@ -14,6 +14,8 @@ from typing import Any, Final
 from trigger_stack_engine.front_doors.core.policy import allows, covers, names
 
 SETTING: Final = "CHECK_EXECUTION_ROLES"
+#: A resource that only a statement about every resource covers.
+_UNLIKELY: Final = "\0"
 _ASSUME: Final = "sts:assumerole"
 
 type Statement = Mapping[str, Any]
@@ -68,7 +70,7 @@ class ExecutionRoles:
         return f"The trust policy of {role_arn} does not let {principal} assume it."
 
     def why_not_allowed(
-        self, role_arn: str, actions: Collection[str], resource: str, source_arn: str
+        self, role_arn: str, actions: Collection[str], resource: str | None, source_arn: str
     ) -> str | None:
         """Why a role does not let a service do something; None when it does.
 
@@ -78,7 +80,8 @@ class ExecutionRoles:
         Args:
             role_arn: ARN of the role.
             actions: For example ``sqs:SendMessage``; one of them is enough.
-            resource: ARN of what it is done to.
+            resource: ARN of what it is done to. None when it is not known: then a statement counts
+                for whatever resource it allows, and when it denies only for every resource.
             source_arn: ARN of what the service acts for.
         """
         if not self._looks_at(role_arn, source_arn.split(":")[4]):
@@ -88,9 +91,10 @@ class ExecutionRoles:
         if any(_is_allowed(given, action.lower(), resource) for action in actions):
             return None
         action = next(iter(actions))
+        where = f" on resource: {resource}" if resource else ""
         return (
-            f"{role_arn} is not authorized to perform: {action} on resource: {resource} because no"
-            f" identity-based policy allows the {action} action"
+            f"{role_arn} is not authorized to perform: {action}{where} because no identity-based"
+            f" policy allows the {action} action"
         )
 
     def _looks_at(self, role_arn: str, account: str) -> bool:
@@ -98,11 +102,13 @@ class ExecutionRoles:
         return self._checked and role_arn.split(":")[4] == account
 
 
-def _is_allowed(statements: Iterable[Statement], action: str, resource: str) -> bool:
-    about = [one for one in statements if _names(one, action) and _covers(one, resource)]
-    if any(one.get("Effect") == "Deny" and not one.get("Condition") for one in about):
+def _is_allowed(statements: Iterable[Statement], action: str, resource: str | None) -> bool:
+    about = [one for one in statements if _names(one, action)]
+    denied = [one for one in about if one.get("Effect") == "Deny" and not one.get("Condition")]
+    if any(_covers(one, resource or _UNLIKELY) for one in denied):
         return False
-    return any(one.get("Effect") == "Allow" for one in about)
+    allowed = [one for one in about if one.get("Effect") == "Allow"]
+    return any(resource is None or _covers(one, resource) for one in allowed)
 
 
 def _names(statement: Statement, action: str) -> bool:

@@ -26,7 +26,7 @@ from trigger_stack.delivery.sqs.mapping import SqsMapping
 from trigger_stack.delivery.streams.mapping import Progress, StreamMapping
 from trigger_stack.delivery.streams.records import Failure, Filters, Record, batch_info
 from trigger_stack.localstack.lambda_engine.outcomes import record
-from trigger_stack.localstack.pipes.services import LocalServices, check_source
+from trigger_stack.localstack.pipes.services import LocalServices, check_source, why_not_called
 from trigger_stack.localstack.sqs.queue import InProcessQueue
 from trigger_stack.localstack.streams import wakeups
 from trigger_stack.localstack.streams.mappings import FunctionTarget, discard_waiting, stream_of
@@ -119,12 +119,23 @@ class PipeTarget(FunctionTarget):
     def __init__(self, settings: PipeSettings, invoke: Callable[[bytes], Reply]) -> None:
         super().__init__(settings.of_stream())
         self._owner = settings.arn
+        self._pipe = settings
         self._invoke = invoke
 
     @override
     def invoke(self, payload: bytes) -> Reply:
         """Take a batch to the target."""
         return self._invoke(payload)
+
+    @override
+    def discard(self, failure: Failure, records: list[Record], shard: str) -> None:
+        """Bring records that are given up to the dead-letter queue, when the role allows it."""
+        queue = self._settings.on_failure
+        if queue and (problem := why_not_called(self._pipe, queue)):
+            place = f"{failure.condition}; its dead-letter queue {queue}: {problem}"
+            self._is("lost", place, failure.attempts, shard, records)
+        else:
+            super().discard(failure, records, shard)
 
     @override
     def _document(self, failure: Failure, records: list[Record], shard: str) -> dict[str, Any]:

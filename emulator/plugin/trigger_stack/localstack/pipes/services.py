@@ -73,6 +73,12 @@ def check_source(settings: PipeSettings) -> None:
         )
 
 
+def why_not_called(settings: PipeSettings, arn: str) -> str | None:
+    """Why a pipe's role does not let it call a target, an enrichment or a dead-letter queue."""
+    actions = _CALLS[service_of(arn)]
+    return execution_roles().why_not_allowed(settings.role, actions, arn, settings.arn)
+
+
 class LocalServices:
     """The services of the account and region of a pipe."""
 
@@ -127,8 +133,7 @@ class LocalServices:
         Raises:
             CustomerError: It does not.
         """
-        settings, actions = self._settings, _CALLS[service_of(arn)]
-        if problem := execution_roles().why_not_allowed(settings.role, actions, arn, settings.arn):
+        if problem := why_not_called(self._settings, arn):
             raise CustomerError(f"AccessDeniedException: {problem}")
 
     @functools.cached_property

@@ -26,7 +26,7 @@ from trigger_stack.delivery.schedules.delivery import Source, tick
 from trigger_stack.localstack.events.target_sender import invoke, send_message
 from trigger_stack.localstack.execution_roles import execution_roles
 from trigger_stack.localstack.lambda_engine.outcomes import record
-from trigger_stack.services.scheduler.universal import PREFIX, operation
+from trigger_stack.services.scheduler.universal import PREFIX, action, operation
 
 #: The retry policy of the schedule counts, not the one of the client.
 _ONE_TRY = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60)
@@ -117,19 +117,21 @@ _CALLS: dict[str, Call] = {
 def _check_permission(source: Source, arn: str) -> None:
     """Check that the execution role may call a target, or send to a dead-letter queue.
 
-    Nobody checks it for universal targets.
+    Of a universal target the action is checked, for whatever resource the role allows it: which one
+    the input names is for the service to know.
 
     Raises:
         ClientError: It may not.
     """
-    service = arn.split(":")[2]
     role = source.target.get("RoleArn")  # a dead letter of a deleted schedule has none
-    if role is None or service not in _ACTIONS:
+    if role is None:
         return
-    actions = (_ACTIONS[service],)
-    if problem := execution_roles().why_not_allowed(role, actions, arn, source.rule_arn):
+    is_universal = arn.startswith(PREFIX)
+    needed = action(arn) if is_universal else _ACTIONS[arn.split(":")[2]]
+    resource = None if is_universal else arn
+    if problem := execution_roles().why_not_allowed(role, (needed,), resource, source.rule_arn):
         answer: Any = {"Error": {"Code": "AccessDeniedException", "Message": problem}}
-        raise ClientError(answer, actions[0].partition(":")[2])
+        raise ClientError(answer, needed.partition(":")[2])
 
 
 def send(source: Source, content: dict[str, Any], trace_header: Any) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
+from typing import Any
 
 import botocore.loaders
 
@@ -26,6 +27,20 @@ _READ_ONLY = re.compile(
     "batchGet|batchDescribe|batchRead|transactGet|adminGet|adminList|testMigration|retrieve|"
     "testConnection|translateDocument|isAuthorized|invokeModel)"
 )
+
+
+#: Actions of IAM that are not called as the operation is (Service Authorization Reference).
+_ACTIONS = {
+    "lambda:Invoke": "lambda:InvokeFunction",
+    "lambda:InvokeAsync": "lambda:InvokeFunction",
+    "s3:CopyObject": "s3:PutObject",
+    "s3:CreateMultipartUpload": "s3:PutObject",
+    "s3:DeleteObjects": "s3:DeleteObject",
+    "sns:PublishBatch": "sns:Publish",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+}
 
 
 class UnknownOperationError(ValueError):
@@ -53,11 +68,31 @@ def operation(arn: str) -> tuple[str, str]:
     return name, found
 
 
+def action(arn: str) -> str:
+    """The action of IAM that a universal target needs, for example ``sqs:SendMessage``.
+
+    Raises:
+        UnknownOperationError: With what is wrong as its text.
+    """
+    service, name = operation(arn)
+    metadata = _model(service)["metadata"]
+    prefix = metadata.get("signingName") or metadata["endpointPrefix"]
+    found = f"{prefix}:{name}"
+    return _ACTIONS.get(found, found)
+
+
 @functools.lru_cache(maxsize=16)
-def _operations(service: str) -> dict[str, str]:
-    """The operations of a service, by their name with a small first letter."""
+def _model(service: str) -> dict[str, Any]:
+    """Botocore's description of a service; empty when there is no such service."""
     loader = botocore.loaders.Loader()
     if service not in loader.list_available_services("service-2"):
         return {}
-    model = loader.load_service_model(service, "service-2")
-    return {name[:1].lower() + name[1:]: name for name in model["operations"]}
+    found: dict[str, Any] = loader.load_service_model(service, "service-2")
+    return found
+
+
+@functools.lru_cache(maxsize=16)
+def _operations(service: str) -> dict[str, str]:
+    """The operations of a service, by their name with a small first letter."""
+    names = _model(service).get("operations", {})
+    return {name[:1].lower() + name[1:]: name for name in names}
