@@ -266,11 +266,13 @@ def logs_of(aws: Callable[[str], Any]) -> Callable[[str, str], list[str]]:
 
     def lines(name: str, text: str) -> list[str]:
         logs = aws("logs")
-        found = []
-        for page in logs.get_paginator("filter_log_events").paginate(
-            logGroupName=f"/aws/lambda/{name}"
-        ):
-            found += [event["message"] for event in page["events"] if text in event["message"]]
+        found: list[str] = []
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
+        try:
+            for page in pages:
+                found += [event["message"] for event in page["events"] if text in event["message"]]
+        except logs.exceptions.ResourceNotFoundException:  # it comes with the first line
+            return []
         return found
 
     return lines

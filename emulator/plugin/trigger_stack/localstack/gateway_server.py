@@ -146,7 +146,10 @@ class InterfaceRuntimeServer(TwistedRuntimeServer):
         """End, when the requests that are being answered have ended."""
         if self._server is not None:
             self._server.close(_CLOSE_SECONDS)
-        super().shutdown()
+        if self.thread_pool:
+            self.thread_pool.stop(timeout=_CLOSE_SECONDS)
+        # Called in its thread: a reactor without connections sees nothing else that would wake it.
+        reactor.callFromThread(reactor.stop)  # type: ignore[attr-defined]  # as above
 
 
 def _end(address: config.HostAndPort, error: object) -> NoReturn:
