@@ -116,7 +116,24 @@ def mutate_code(code: str, chance: random.Random) -> str:
 
 @pytest.fixture(scope="module")
 def definition() -> Any:
-    return yaml.load((ROOT / "serverless.yml").read_text(encoding="utf-8"), _Loader)
+    tree = yaml.load((ROOT / "serverless.yml").read_text(encoding="utf-8"), _Loader)
+    tree.pop("layers")
+    for function in tree["functions"].values():
+        function.pop("layers", None)
+    return tree
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The functions, for definitions that are looked at one after the other."""
+    made = tmp_path_factory.mktemp("mutants")
+    copy_functions(made)
+    return made
+
+
+def copy_functions(target: Path) -> None:
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "functions", target / "functions", symlinks=True, ignore=ignored)
 
 
 def examined(file: Path) -> None:
@@ -139,26 +156,23 @@ def examined(file: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_mutated_definition(seed: int, definition: Any, tmp_path: Path) -> None:
+def test_a_mutated_definition(seed: int, definition: Any, folder: Path) -> None:
     chance = random.Random(seed)
-    shutil.copytree(ROOT / "functions", tmp_path / "functions", symlinks=True)
-    file = tmp_path / "serverless.yml"
+    file = folder / "serverless.yml"
     for _ in range(MUTANTS_OF_A_SEED):
         tree = json.loads(json.dumps(definition))
-        tree.pop("layers")
-        for function in tree["functions"].values():
-            function.pop("layers", None)
         for _ in range(chance.choice((1, 1, 2, 4))):
             parts = [tree, tree.get("functions"), tree.get("resources")]
             mutate(chance.choice([p for p in parts if isinstance(p, dict) and p]), chance)
-        file.write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
+        text = yaml.dump(tree, Dumper=yaml.CSafeDumper, sort_keys=False)
+        file.write_text(text, encoding="utf-8")
         examined(file)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_mutated_code(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
-    shutil.copytree(ROOT / "functions", tmp_path / "functions", symlinks=True)
+    copy_functions(tmp_path)
     text = (ROOT / "serverless.yml").read_text(encoding="utf-8")
     start, end = text.index("\nlayers:"), text.index("\nfunctions:")
     text = text[:start] + text[end:].replace("    layers: [!Ref DependenciesLambdaLayer]\n", "")
