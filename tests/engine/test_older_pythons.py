@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from trigger_stack_engine.environments import interpreters
 
 from tests.engine.lambda_stack import PYTHON, Stack, runtimes_dir, start_stack
 from tests.support.waiting import eventually
+from trigger_stack_engine.environments import interpreters
 
 OLDER = [name for name in interpreters.PYTHONS if name != PYTHON]
 HANDLER = """
@@ -133,7 +133,7 @@ def test_packages_that_cannot_be_installed_are_named(bare: Stack, tmp_path: Path
     folder = bare.folder.parent / f"versions/{OLDER[0].removeprefix('python')}.99/bin"
     folder.mkdir(parents=True)
     interpreter = folder / OLDER[0]
-    answer = f'case "$*" in -ISc*) echo {OLDER[0]} $0;; *) echo no packages here; exit 3;; esac'
+    answer = f'case "$*" in -ISc*) echo {OLDER[0]} $0;; *) echo nothing here >&2; exit 3;; esac'
     interpreter.write_text(f"#!/bin/sh\n{answer}\n")
     interpreter.chmod(0o755)
 
@@ -142,5 +142,5 @@ def test_packages_that_cannot_be_installed_are_named(bare: Stack, tmp_path: Path
     assert reason(bare, name).startswith(
         f"runtime {OLDER[0]} needs packages of AWS's runtime, which could not be installed: "
     )
-    assert "no packages here" in reason(bare, name)
+    assert "nothing here" in reason(bare, name)
     interpreter.unlink()
