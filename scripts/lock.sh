@@ -16,7 +16,11 @@ compile --no-deps tests/rekognition/pictures.in -o tests/rekognition/pictures.lo
 compile pyproject.toml --extra dev -c emulator/requirements.lock -o requirements.lock
 compile pyproject.toml -c requirements.lock -o bootstrap/requirements.lock
 compile functions/requirements.in -c requirements.lock -o functions/requirements.lock
-python=3.10 # the oldest that functions run with
-compile emulator/python-runtime/requirements.in -c emulator/requirements.lock -o emulator/python-runtime/requirements.lock
-compile emulator/python-runtime/preload.in -c functions/requirements.lock -o emulator/python-runtime/preload.lock
+# Functions run with Python 3.9, too, for which the other locks' versions need not be.
+python=3.9
+pins() { sed -n "s/^\([A-Za-z0-9._-]*==[^ ;]*\).*/\1 ; python_version >= '3.10'/p" "$1" >.build/pins.in; }
+pins emulator/requirements.lock
+compile emulator/python-runtime/requirements.in -c .build/pins.in -o emulator/python-runtime/requirements.lock
+pins functions/requirements.lock
+compile emulator/python-runtime/preload.in -c .build/pins.in -o emulator/python-runtime/preload.lock
 compile emulator/python-runtime/debug.in -o emulator/python-runtime/debug.lock

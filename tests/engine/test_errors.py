@@ -297,7 +297,7 @@ def test_a_runtime_that_cannot_run_here_is_named_with_what_to_do(stack: Stack) -
 
     assert "currently in the following state: Failed" in str(refused.value)
     assert (
-        "runtime python3.8 cannot run here: functions run with python3.10 to python3.13; set one"
+        "runtime python3.8 cannot run here: functions run with python3.9 to python3.13; set one"
         in str(refused.value)
     )
 

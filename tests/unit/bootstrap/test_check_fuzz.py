@@ -30,7 +30,7 @@ MUTANTS_OF_A_SEED = 3
 #: How many definitions are mutated; by hand as many as there is time for: make fuzz MUTANTS=100000
 MUTANTS = int(os.environ.get("FUZZ_MUTANTS") or 24)
 SEEDS = range(-(-MUTANTS // MUTANTS_OF_A_SEED))
-MOST_SECONDS = 20
+MOST_SECONDS = 20  # of the processor: a busy machine takes longer
 MOST_TEXT = 20_000
 VALUES: list[Any] = [
     None, True, False, 0, -1, 1, 3, 65, 10**30, 0.5, "", "x", "*", "${", "${x}", "${A.Arn}", "arn:",
@@ -138,7 +138,7 @@ def copy_functions(target: Path) -> None:
 
 def examined(file: Path) -> None:
     """Look at a file in every format; the time is bounded and nothing but a sentence is raised."""
-    began = time.monotonic()
+    began = time.process_time()
     try:
         report = examine(load_template(file))
     except DefinitionError as error:
@@ -152,7 +152,7 @@ def examined(file: Path) -> None:
         for finding in report.findings:
             assert finding.what
             assert finding.line >= 0
-    assert time.monotonic() - began < MOST_SECONDS
+    assert time.process_time() - began < MOST_SECONDS
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -106,12 +106,12 @@ def test_a_shim_of_another_version_is_passed_over(machine: Path) -> None:
     assert interpreters.find("python3.11") == str(right)
 
 
-@pytest.mark.parametrize("runtime", ["python3.8", "python3.9", "python3.14"])
+@pytest.mark.parametrize("runtime", ["python3.7", "python3.8", "python3.14"])
 def test_a_python_that_is_not_looked_for(project: Project, machine: Path, runtime: str) -> None:
     (found,) = findings(project, FUNCTION.replace("python3.13", runtime))
 
     assert found.what == (
-        f"runtime {runtime} cannot run here: functions run with python3.10 to python3.13; set one"
+        f"runtime {runtime} cannot run here: functions run with python3.9 to python3.13; set one"
         " of them."
     )
 

@@ -20,7 +20,7 @@ from types import ModuleType
 
 #: The runtimes whose interpreters are looked for: those that the locked packages of AWS's runtime
 #: (``emulator/python-runtime``) support.
-PYTHONS = tuple(f"python3.{minor}" for minor in range(10, 14))
+PYTHONS = tuple(f"python3.{minor}" for minor in range(9, 14))
 PYTHON = re.compile(r"python3\.\d+")
 _INSTALL = Path(__file__).resolve().parents[3] / "python-runtime/install.sh"
 _INSTALL_TIMEOUT_S = 100  # what waits for a function gives up after 2 minutes
