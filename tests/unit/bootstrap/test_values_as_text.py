@@ -86,7 +86,7 @@ def test_what_says_no_truth_value_is_refused_at_its_place(project: Project, valu
     assert f"DistributionConfig.Enabled must be true or false, not “{value}”" in str(error)
 
 
-@pytest.mark.parametrize("value", ["five", "", "1.5", "0x5", "1e3", "\uff19", "1" * 40])
+@pytest.mark.parametrize("value", ["five", "", "1.5", "0x5", "1e3", "\uff19"])
 def test_what_says_no_number_is_refused_at_its_place(project: Project, value: str) -> None:
     text = f"""\
 resources:
