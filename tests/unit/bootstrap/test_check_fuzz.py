@@ -33,7 +33,8 @@ SEEDS = range(-(-MUTANTS // MUTANTS_OF_A_SEED))
 MOST_SECONDS = 20  # of the processor: a busy machine takes longer
 MOST_TEXT = 20_000
 VALUES: list[Any] = [
-    None, True, False, 0, -1, 1, 3, 65, 10**30, 0.5, "true", "FALSE", "3", "-1", "0.5", "", "x", "*", "${", "${x}", "${A.Arn}", "arn:",
+    None, True, False, 0, -1, 1, 3, 65, 10**30, 0.5, "true", "FALSE", "3", "-1", "0.5",
+    "", "x", "*", "${", "${x}", "${A.Arn}", "arn:",
     "arn:aws:sqs:us-east-1:1:d", "arn:aws:sqs:eu-west-1:1:brand-index-dlq", "aws.s3", "default",
     "GET /{a}{b}", "GET /brand/{x}", "/x", "*.png", "rate(1 hour)", "cron(0 0 31 2 ? 2000)", "<x>",
     "s3:*", "AKIAIOSFODNN7EXAMPLE", [], [[]], [None], {}, {"Ref": "BrandsTable"}, {"Ref": "No"},
