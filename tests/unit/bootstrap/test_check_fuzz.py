@@ -126,15 +126,11 @@ def definition() -> Any:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The functions, for definitions that are looked at one after the other."""
+    """The functions, once for all mutants of a worker, which come one after the other."""
     made = tmp_path_factory.mktemp("mutants")
-    copy_functions(made)
-    return made
-
-
-def copy_functions(target: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "functions", target / "functions", symlinks=True, ignore=ignored)
+    shutil.copytree(ROOT / "functions", made / "functions", symlinks=True, ignore=ignored)
+    return made
 
 
 def examined(file: Path) -> None:
@@ -171,21 +167,24 @@ def test_a_mutated_definition(seed: int, definition: Any, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_mutated_code(seed: int, tmp_path: Path) -> None:
+def test_mutated_code(seed: int, folder: Path) -> None:
     chance = random.Random(seed)
-    copy_functions(tmp_path)
     text = (ROOT / "serverless.yml").read_text(encoding="utf-8")
     start, end = text.index("\nlayers:"), text.index("\nfunctions:")
     text = text[:start] + text[end:].replace("    layers: [!Ref DependenciesLambdaLayer]\n", "")
-    file = tmp_path / "serverless.yml"
+    file = folder / "serverless.yml"
     file.write_text(text, encoding="utf-8")
     modules = sorted(
-        path for path in (tmp_path / "functions").rglob("*.py") if path.read_text().strip()
+        path for path in (folder / "functions").rglob("*.py") if path.read_text().strip()
     )
-    for module in chance.sample(modules, 5):
-        code = module.read_text(encoding="utf-8")
-        module.write_text(mutate_code(code, chance), encoding="utf-8")
-        examined(file)
+    before = {module: module.read_text(encoding="utf-8") for module in chance.sample(modules, 5)}
+    try:
+        for module, code in before.items():
+            module.write_text(mutate_code(code, chance), encoding="utf-8")
+            examined(file)
+    finally:
+        for module, code in before.items():
+            module.write_text(code, encoding="utf-8")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
