@@ -73,7 +73,7 @@ class Project:
         return caught.value
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def machine_with_every_runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Every runtime is installed, whatever the machine has: tests of definitions need no other."""
     folder = tmp_path_factory.mktemp("machine")
