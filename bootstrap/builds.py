@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 from bootstrap import typescript
 from bootstrap.errors import DeployError, WrongUseError
 from bootstrap.packaging import files_below, select, zip_entries
+from trigger_stack_engine.environments import interpreters
+from trigger_stack_engine.settings import runtimes_folder
 
 if TYPE_CHECKING:
     from bootstrap.template import Template
@@ -86,6 +88,30 @@ def prepare(template: Template, *, quiet: bool = False) -> None:
             _install_with_progress(identity, source, users, template.document.root, quiet=quiet)
 
 
+def prepare_runtimes(template: Template) -> None:
+    """Install what runs the functions where it is not there yet, and say what takes time.
+
+    The engine would install it with the first function as well, and say nothing.
+
+    Raises:
+        DeployError: it could not be installed.
+    """
+    from bootstrap.console import out
+
+    folder = runtimes_folder()
+    wanted = {str(one.properties.get("Runtime")) for one in template.resources.values()}
+    for name in sorted(filter(interpreters.PYTHON.fullmatch, wanted)):
+        if name in interpreters.prepared(folder):
+            continue
+        began = time.monotonic()
+        try:
+            with out.status(f"installing the runtime {name}"):
+                interpreters.prepare_python(name, folder)
+        except interpreters.RuntimeUnavailableError as error:
+            raise DeployError(f"{error}.") from error
+        out.print(f"installed the runtime {name} in {time.monotonic() - began:.1f} s")
+
+
 def _bundle(template: Template) -> None:
     """Bundle the handlers that are written in TypeScript, each once."""
     sources = {
@@ -114,9 +140,7 @@ def _install_with_progress(
 
 def _install(identity: str, source: dict[str, Any], name: str) -> int:
     """Install the packages; returns how many there are."""
-    python = _PYTHON.fullmatch(source["Runtime"])
-    own = "{}.{}".format(*sys.version_info[:2])
-    version = python[1] if python else own
+    interpreter = _interpreter(source["Runtime"])
     try:
         FOLDER.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=FOLDER, prefix=".building-") as building:
@@ -129,8 +153,7 @@ def _install(identity: str, source: dict[str, Any], name: str) -> int:
             for step in steps:
                 done = subprocess.run(
                     [
-                        *(_uv(), "pip", "install", "--quiet", "--python", sys.executable),
-                        *([] if version == own else ["--python-version", version]),
+                        *(_uv(), "pip", "install", "--quiet", *interpreter),
                         *("--target", target.absolute(), *source["Arguments"], *step),
                     ],
                     cwd=building,
@@ -151,6 +174,16 @@ def _install(identity: str, source: dict[str, Any], name: str) -> int:
             return count
     except OSError as error:
         raise DeployError(f"{name} could not be installed: {_reason(error)}") from error
+
+
+def _interpreter(runtime: str) -> list[str]:
+    """Arguments that say which Python uv installs for: one that is here, or its version alone."""
+    python = _PYTHON.fullmatch(runtime)
+    if python is None or python[1] == "{}.{}".format(*sys.version_info[:2]):
+        return ["--python", sys.executable]
+    if found := interpreters.find(runtime):
+        return ["--python", found]
+    return ["--python", sys.executable, "--python-version", python[1]]
 
 
 def _reason(error: OSError) -> str:

@@ -351,8 +351,8 @@ def _ensure(
 ) -> _Done:
     kind, name = RESOURCE_TYPES[resource.type], resource.logical_id
     try:
-        properties = resolve(resource.properties, created, context.pseudo)
         # A reference resolves to text, also where the property needs a number.
+        properties = kind.converted(resolve(resource.properties, created, context.pseudo))
         check_properties(template, resource, kind, properties)
         ensure = partial(kind.ensure, context, name, properties)
         try:

@@ -191,7 +191,8 @@ class Planner:
         ]
         view = Looking.like(self.context, self._answers)
         try:
-            properties = resolve(resource.properties, created, self.context.pseudo)
+            found = resolve(resource.properties, created, self.context.pseudo)
+            properties = kind.converted(found)
         except UnknownAttributeError as error:
             if made_anew:
                 return self._depends(resource, recorded, made_anew)

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Prints the path of the Python interpreter to use, or with --all of every one that runs functions.
-# Looks at PYTHON=, PATH, pyenv and uv, newest supported version first.
+# Prints the path of the Python interpreter to use.
+# Looks at PYTHON=, PATH, pyenv and uv, newest supported version first. The engine looks for those of
+# other runtimes by itself: trigger_stack_engine/environments/interpreters.py.
 set -u
 SUPPORTED="3.13 3.12"
 # Never the virtual environment that is made from what is found here.
@@ -33,7 +34,7 @@ candidate() { # candidate VERSION: a path of that version, or nothing
     fi
 }
 
-if [ "${1:-}" != --all ] && [ -n "${PYTHON:-}" ]; then
+if [ -n "${PYTHON:-}" ]; then
     if usable "$PYTHON"; then
         real "$PYTHON"
         exit 0
@@ -42,19 +43,12 @@ if [ "${1:-}" != --all ] && [ -n "${PYTHON:-}" ]; then
     exit 1
 fi
 
-found=
 for version in $SUPPORTED; do
     path=$(candidate "$version")
     [ -n "$path" ] || continue
-    found=$path
     echo "$path"
-    [ "${1:-}" = --all ] || exit 0
-done
-if [ "${1:-}" = --all ] && [ -n "${PYTHON:-}" ] && usable "$PYTHON"; then
-    real "$PYTHON"
     exit 0
-fi
-[ -n "$found" ] && exit 0
+done
 cat >&2 <<'SENTENCE'
 error No Python 3.12 or 3.13 found (looked at PYTHON=, PATH, pyenv and uv).
       Install one, for example: apt-get install python3.13 python3.13-venv (Debian 13),

@@ -2,8 +2,9 @@
 # Resolves every set of dependencies anew: lock.sh
 set -eu
 cd "$(dirname "$0")/.."
+python=3.12
 compile() {
-    .venv/bin/uv pip compile --universal --python-version 3.12 --generate-hashes --quiet \
+    .venv/bin/uv pip compile --universal --python-version $python --generate-hashes --quiet \
         --no-annotate --no-header --upgrade "$@"
 }
 compile scripts/tools.in -o scripts/tools.lock
@@ -15,6 +16,11 @@ compile --no-deps tests/rekognition/pictures.in -o tests/rekognition/pictures.lo
 compile pyproject.toml --extra dev -c emulator/requirements.lock -o requirements.lock
 compile pyproject.toml -c requirements.lock -o bootstrap/requirements.lock
 compile functions/requirements.in -c requirements.lock -o functions/requirements.lock
-compile emulator/python-runtime/requirements.in -c emulator/requirements.lock -o emulator/python-runtime/requirements.lock
-compile emulator/python-runtime/preload.in -c functions/requirements.lock -o emulator/python-runtime/preload.lock
+# Functions run with Python 3.9, too, for which the other locks' versions need not be.
+python=3.9
+pins() { sed -n "s/^\([A-Za-z0-9._-]*==[^ ;]*\).*/\1 ; python_version >= '3.10'/p" "$1" >.build/pins.in; }
+pins emulator/requirements.lock
+compile emulator/python-runtime/requirements.in -c .build/pins.in -o emulator/python-runtime/requirements.lock
+pins functions/requirements.lock
+compile emulator/python-runtime/preload.in -c .build/pins.in -o emulator/python-runtime/preload.lock
 compile emulator/python-runtime/debug.in -o emulator/python-runtime/debug.lock

@@ -133,7 +133,7 @@ def unreadable(error: DefinitionError) -> Report:
         findings += [
             _finding(template, rule, hit)
             for rule, hit, _ in structure.examine(template, sources)
-            if rule in (structure.HANDLER, structure.RESOURCE)
+            if rule in (structure.HANDLER, structure.RESOURCE, structure.RUNTIME)
         ]
     findings.sort(key=lambda one: (one.file, one.line, one.column))
     return Report(findings, [])

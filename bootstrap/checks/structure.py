@@ -1,10 +1,10 @@
-"""What no definition can be created without: handlers, types and properties, references."""
+"""What no definition can be created without: handlers, types, references, and runtimes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from bootstrap.checks import handlers, resources
+from bootstrap.checks import handlers, resources, runtimes
 from bootstrap.checks.findings import Hit, Rule, Severity
 from bootstrap.checks.sources import Sources
 from bootstrap.definition.document import KeyPath
@@ -41,11 +41,18 @@ OTHERWISE = Rule(
     "A key that only matters elsewhere has no effect here, or an old spelling is read as today's.",
     "Nothing, unless you counted on it.",
 )
-RULES = (DEFINITION, HANDLER, RESOURCE, REFERENCE, OTHERWISE)
+RUNTIME = Rule(
+    "TS006",
+    Severity.ERROR,
+    "This machine cannot run the runtime of a function.",
+    "Install what the sentence names, or set a runtime that is here.",
+)
+RULES = (DEFINITION, HANDLER, RESOURCE, REFERENCE, OTHERWISE, RUNTIME)
 
 
 def examine(template: Template, sources: Sources) -> Iterator[tuple[Rule, Hit, Resource | None]]:
     """Everything that is wrong, each with its rule, and the resource that cannot be looked at."""
+    asked: dict[str, str] = {}
     for resource in template.resources.values():
         if problems := _problems(resources.check_resource, template, resource):
             for problem in problems:
@@ -53,6 +60,8 @@ def examine(template: Template, sources: Sources) -> Iterator[tuple[Rule, Hit, R
         else:
             for problem in _problems(handlers.check_function, template, resource, sources):
                 yield HANDLER, problem, None
+            for problem in _problems(runtimes.check_runtime, template, resource, asked):
+                yield RUNTIME, problem, None
     for note in template.document.notes:
         name = ".".join(str(part) for part in note.path)
         yield OTHERWISE, Hit(f"{name}: {note.text}.", note.path), None

@@ -20,9 +20,9 @@ from bootstrap.commands.load import load_template
 from bootstrap.commands.status import triggers
 from bootstrap.console import out
 from bootstrap.definition import naming
-from bootstrap.definition.events.base import ANY_BODY
 from bootstrap.definition.model import Service, parse_service
 from bootstrap.definition.sample_event import item_of, sample_of
+from bootstrap.definition.samples import ANY_BODY
 from bootstrap.errors import WrongUseError
 from bootstrap.services.base import found
 from bootstrap.settings import Settings
@@ -30,8 +30,6 @@ from bootstrap.settings import Settings
 _STREAM = "fire-log"
 #: An application may have many log groups.
 _SHOWN = 20
-#: A project's own bodies: `samples/<name of the pipe>.json`.
-_SAMPLES = "samples"
 _MAIL = Path("samples/logo.eml")
 
 
@@ -48,8 +46,7 @@ def trigger(file: Path, number: int | None) -> None:
     template = load_template(file)
     service = parse_service(template.document)
     settings = Settings.from_environment(template.region)
-    of_resources = _of_resources(service, template.document.root / _SAMPLES)
-    known = [*triggers(service, settings), *of_resources, *_of_schedules(settings)]
+    known = [*triggers(service, settings), *_of_resources(service), *_of_schedules(settings)]
     if number is None:
         for index, (name, words, command) in enumerate(known, 1):
             out.print(f"{index:>3}  {name} ({words})\n     {command}", markup=False)
@@ -65,7 +62,7 @@ def trigger(file: Path, number: int | None) -> None:
     out.print(command, markup=False, soft_wrap=True, highlight=False)
 
 
-def _of_resources(service: Service, samples: Path) -> Iterator[tuple[str, str, str]]:
+def _of_resources(service: Service) -> Iterator[tuple[str, str, str]]:
     """The triggers that are resources of the file: the framework has no event type for them."""
     for logical_id, resource in service.resources.Resources.items():
         properties = resource.get("Properties") or {}
@@ -74,8 +71,8 @@ def _of_resources(service: Service, samples: Path) -> Iterator[tuple[str, str, s
             name = naming.generated(service.service, logical_id)
         match resource.get("Type"):
             case "AWS::Pipes::Pipe":
-                own = samples / f"{name}.json"
-                body = f" BODY={shlex.quote(own.read_text().strip())}" if own.is_file() else ""
+                own = service.samples.body(str(name))
+                body = f" BODY={shlex.quote(own)}" if own else ""
                 yield f"pipe {name}", "its source", f"make fire-pipe PIPE={name}{body}"
             case "AWS::Scheduler::Schedule":
                 words = f"schedule {properties.get('ScheduleExpression')}"

@@ -61,6 +61,7 @@ def _run(template: Template, *, quiet: bool, start: bool, prune: bool) -> Deploy
     context = Context(settings, template.service)
     if start:
         choice.start(settings, quiet=quiet, meanwhile=context.warm_up)
+    builds.prepare_runtimes(template)
     builds.prepare(template)
     started = time.monotonic()
     with Progress(

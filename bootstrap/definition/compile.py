@@ -18,6 +18,7 @@ from bootstrap.definition.model import Function, Service, collect_service, known
 from bootstrap.definition.requirements import LAYER_ID, PLUGIN, PythonRequirements
 from bootstrap.errors import did_you_mean
 from bootstrap.packaging import NODE_SUFFIXES
+from bootstrap.services import RESOURCE_TYPES
 from bootstrap.services.exports import EXPORT
 from bootstrap.services.shapes import is_function
 from bootstrap.template import Resource, Template
@@ -412,7 +413,13 @@ def _compile_resource(
         depends = [*made.depends_on, *depends]
     else:
         named = {**_generated_name(logical_id, kind, properties, service), **properties}
+    named = _converted(kind, named)
     template.add(Resource(logical_id, kind, named, path, tuple(depends)))
+
+
+def _converted(kind: str, properties: dict[str, Any]) -> dict[str, Any]:
+    known = RESOURCE_TYPES.get(kind)
+    return known.converted(properties) if known else properties
 
 
 #: What ``extensions`` may change beside ``Properties`` and ``DependsOn``, and what the bootstrap
@@ -446,6 +453,7 @@ def _extend(logical_id: str, change: dict[str, Any], template: Template) -> None
                 f" {supported}.{did_you_mean(name, supported.split(', '))}",
                 *(*path, name),
             )
+    properties = _converted(made.type, properties)
     template.resources[logical_id] = replace(made, properties=properties, depends_on=depends)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, create_model
@@ -18,6 +19,7 @@ from bootstrap.definition.document import Document, KeyPath
 from bootstrap.definition.events import EVENT_TYPES
 from bootstrap.definition.events.base import Trigger
 from bootstrap.definition.parsing import Model, Reference, parse
+from bootstrap.definition.samples import Samples
 from bootstrap.errors import DefinitionError, did_you_mean
 from bootstrap.services.api_models import enumeration
 
@@ -303,11 +305,17 @@ class Service(Model):
     functions: dict[str, Function] = {}
     resources: Resources = Resources.model_construct()
     _triggers: list[Trigger[Any]] = PrivateAttr(default_factory=list)
+    _samples: Samples = PrivateAttr(default_factory=lambda: Samples(Path("samples")))
 
     @property
     def triggers(self) -> list[Trigger[Any]]:
         """Every trigger of every function, in the order of the file."""
         return self._triggers
+
+    @property
+    def samples(self) -> Samples:
+        """What its triggers are fired with."""
+        return self._samples
 
     def function_name(self, key: str) -> str:
         """The physical name of the function under ``key``."""
@@ -333,6 +341,7 @@ def collect_service(document: Document) -> Service:
         DefinitionErrors: so much is wrong that there is no service.
     """
     service = _readable(document)
+    service._samples = Samples(document.root / "samples")
     for key, function in service.functions.items():
         for path, index, body in function.written(key, document):
             with document.collecting():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -33,17 +34,64 @@ class Model(BaseModel):
 
 
 def parse[M: BaseModel](
-    model: type[M], data: Any, document: Document, path: tuple[str | int, ...]
+    model: type[M],
+    data: Any,
+    document: Document,
+    path: tuple[str | int, ...],
+    *,
+    convert: bool = True,
 ) -> M:
     """Check ``data``, found at ``path``, against ``model``.
+
+    Args:
+        convert: a text that says a number or a truth value is one where nothing else fits, as the
+            framework's schemas have it (ajv, ``coerceTypes``). Plugins get their settings as is.
 
     Raises:
         DefinitionErrors: everything wrong, each with its line.
     """
     try:
-        return model.model_validate(data)
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            converted = copy.deepcopy(data)
+            if not convert or not _convert(converted, error):
+                raise
+            return model.model_validate(converted)
     except ValidationError as error:
         raise DefinitionErrors(_problems(error, model, document, path)) from None
+
+
+#: What a text may say where pydantic wants another type, by the type of its error.
+_CONVERTED: dict[str, Callable[[str], Any]] = {
+    "bool_type": {"true": True, "false": False}.get,
+    "int_type": lambda text: int(text) if re.fullmatch(r"-?[0-9]{1,19}", text) else None,
+    "float_type": lambda t: float(t) if re.fullmatch(r"-?[0-9]{1,19}(\.[0-9]{1,19})?", t) else None,
+}
+
+
+def _convert(data: Any, error: ValidationError) -> bool:
+    """Put what a text says in its place, wherever that is wanted; whether there was any."""
+    any_ = False
+    for problem in error.errors(include_url=False, include_context=False):
+        kind, text = problem["type"], problem["input"]
+        meant = _CONVERTED[kind](text) if kind in _CONVERTED and isinstance(text, str) else None
+        place = _place_of(data, problem["loc"]) if meant is not None else None
+        if place is not None:
+            owner, key = place
+            owner[key] = meant
+            any_ = True
+    return any_
+
+
+def _place_of(data: Any, location: tuple[str | int, ...]) -> tuple[Any, str | int] | None:
+    """The container and the key of a text; a location names the members of unions, too."""
+    place: tuple[Any, str | int] | None = None
+    for part in location:
+        inside = isinstance(data, dict) and part in data
+        if inside or (isinstance(data, list) and isinstance(part, int) and part < len(data)):
+            place, data = (data, part), data[part]
+    return place if isinstance(data, str) else None
 
 
 def _problems(

@@ -117,7 +117,7 @@ class PythonRequirements:
         self.wsgi: WsgiSettings | None = None
         if WSGI_PLUGIN in document.plugins:
             wsgi = custom.get("wsgi") or {}
-            self.wsgi = parse(WsgiSettings, wsgi, document, ("custom", "wsgi"))
+            self.wsgi = parse(WsgiSettings, wsgi, document, ("custom", "wsgi"), convert=False)
             for name in self.wsgi.model_fields_set & {"packRequirements", "pythonBin"}:
                 said = "has no effect here: requirements are installed in any case"
                 document.note(said, "custom", "wsgi", name)
@@ -127,7 +127,7 @@ class PythonRequirements:
         for key in [key for key in given if key in _NO_EFFECT]:
             document.note(_NO_EFFECT[key], *_PATH, key)
             del given[key]
-        self.settings = parse(Settings, given, document, _PATH)
+        self.settings = parse(Settings, given, document, _PATH, convert=False)
         if self.settings.installFolderAsPackage:
             document.fail(
                 "custom.pythonRequirements.installFolderAsPackage is not done here. Write the"

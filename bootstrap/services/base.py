@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -161,9 +162,28 @@ class ResourceType:
         for finding in schema.problems(properties) if schema else ():
             if not any(finding.path[:length] in wrong for length in range(len(finding.path) + 1)):
                 found.append(finding)
-        for message, path in dict.fromkeys(found):
+        for message, path, meant in dict.fromkeys(found):
             end = "" if message.endswith("?") else "."
-            yield Finding(f"{'.'.join(map(str, path))} {message}{end}", path)
+            yield Finding(f"{'.'.join(map(str, path))} {message}{end}", path, meant)
+
+    def converted(self, properties: Properties) -> Properties:
+        """The properties, with a number or truth value where a text says one and none fits.
+
+        CloudFormation does so, too: ``Enabled: 'true'``, ``TTL: '300'``.
+        """
+        if not shapes.may_be_meant(properties):
+            return properties
+        found = [(one.path, one.meant) for one in self.problems(properties)]
+        meant = [(path, value) for path, value in found if value is not None]
+        if not meant:
+            return properties
+        properties = copy.deepcopy(properties)
+        for (*above, key), value in meant:
+            owner: Any = properties
+            for part in above:
+                owner = owner[part]
+            owner[key] = value
+        return properties
 
     def _names(
         self, properties: Properties, schema: aws_schemas.Schema | None

@@ -9,6 +9,7 @@ What AWS's schema of a resource type says need not be said again: see :func:`as_
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,14 +17,24 @@ from bootstrap.errors import did_you_mean
 
 
 class Finding(NamedTuple):
-    """A problem, and its place below the checked value."""
+    """A problem, and its place below the checked value.
+
+    Attributes:
+        meant: the number or truth value that a text says, which CloudFormation takes for it.
+    """
 
     message: str
     path: tuple[str | int, ...] = ()
+    meant: bool | int | float | None = None
 
 
 #: Longer numbers fit nowhere in AWS, and Python refuses to read very long ones.
 _MOST_DIGITS = 19
+
+#: How text says a number, and a truth value.
+_WHOLE = re.compile(rf"-?[0-9]{{1,{_MOST_DIGITS}}}")
+_NUMBER = re.compile(rf"-?[0-9]{{1,{_MOST_DIGITS}}}(\.[0-9]{{1,{_MOST_DIGITS}}})?")
+_FLAGS = {"true": True, "false": False}
 
 type Problems = Sequence[Finding]
 type Shape = Callable[[Any], Problems]
@@ -44,13 +55,21 @@ def is_unknown(value: Any) -> bool:
     return isinstance(value, str) and UNKNOWN in value
 
 
-def _one(message: str) -> Problems:
-    return (Finding(message),)
+def _one(message: str, meant: float | None = None) -> Problems:
+    return (Finding(message, (), meant),)
+
+
+def may_be_meant(value: Any) -> bool:
+    """Whether a text anywhere in a value says a number or a truth value."""
+    if isinstance(value, str):
+        return value.lower() in _FLAGS or _NUMBER.fullmatch(value) is not None
+    inner = value.values() if isinstance(value, dict) else value
+    return isinstance(value, dict | list) and any(map(may_be_meant, inner))
 
 
 def below(key: str | int, problems: Iterable[Finding]) -> Iterator[Finding]:
     """The problems of what stands under a key, as problems of what has the key."""
-    return (Finding(one.message, (key, *one.path)) for one in problems)
+    return (one._replace(path=(key, *one.path)) for one in problems)
 
 
 def missing(
@@ -92,21 +111,25 @@ def flag(value: Any) -> Problems:
     """``true`` or ``false``."""
     if isinstance(value, bool) or is_function(value):
         return ()
-    return _one(f"must be true or false, not {shown(value)}")
+    meant = _FLAGS.get(value.lower()) if isinstance(value, str) else None
+    return _one(f"must be true or false, not {shown(value)}", meant)
 
 
 def number(low: int | None = None, high: int | None = None) -> Shape:
-    """A whole number, which CloudFormation also takes as text: ``3`` or ``"3"``."""
+    """A whole number."""
 
     def check(value: Any) -> Problems:
         if is_function(value):
             return ()
-        digits = isinstance(value, str) and value.isascii() and value.isdecimal()
-        if isinstance(value, bool) or not (isinstance(value, int) or digits):
-            return _one(f"must be a whole number, not {shown(value)}")
-        if len(str(value)) > _MOST_DIGITS:
+        if isinstance(value, bool) or not isinstance(value, int):
+            if isinstance(value, str) and value.isdecimal() and len(value) > _MOST_DIGITS:
+                return _one(f"must have {_MOST_DIGITS} digits or fewer")
+            digits = isinstance(value, str) and _WHOLE.fullmatch(value)
+            meant = int(value) if digits else None
+            return _one(f"must be a whole number, not {shown(value)}", meant)
+        if abs(value) >= 10**_MOST_DIGITS:
             return _one(f"must have {_MOST_DIGITS} digits or fewer")
-        if (low is not None and int(value) < low) or (high is not None and int(value) > high):
+        if (low is not None and value < low) or (high is not None and value > high):
             wanted = f"{low} or more" if high is None else f"{low} to {high}"
             return _one(f"must be {wanted}, not {value}")
         return ()
@@ -118,7 +141,10 @@ def any_number(value: Any) -> Problems:
     """A number, with a fraction or without."""
     if is_function(value) or (isinstance(value, int | float) and not isinstance(value, bool)):
         return ()
-    return _one(f"must be a number, not {shown(value)}")
+    meant: float | None = None
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        meant = int(value) if _WHOLE.fullmatch(value) else float(value)
+    return _one(f"must be a number, not {shown(value)}", meant)
 
 
 def one_of(*values: str) -> Shape:

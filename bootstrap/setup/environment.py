@@ -16,15 +16,13 @@ _LOCKS = ["emulator/requirements.lock", "requirements.lock"]
 _OURS = ("emulator/plugin", "emulator/engine")
 
 
-def find_interpreters(*, every: bool = False) -> list[Path]:
-    """The interpreter to use, or all that run functions.
+def find_interpreter() -> Path:
+    """The interpreter to use.
 
     Raises:
         SetupError: there is none, which ``scripts/find-python.sh`` has said.
     """
-    arguments = ["--all"] if every else []
-    lines = answer("sh", "scripts/find-python.sh", *arguments).splitlines()
-    return [Path(line) for line in lines]
+    return Path(answer("sh", "scripts/find-python.sh").strip())
 
 
 def version_of(interpreter: Path) -> str:

@@ -9,6 +9,14 @@ from pathlib import Path
 from bootstrap.setup import catalog, dynamodb_local, environment, layer
 from bootstrap.setup.process import run
 
+RUNTIMES = Path(".build/python-runtime")
+
+
+def installed_for() -> list[Path]:
+    """The interpreters that a Lambda runtime is installed for; those that are gone are left out."""
+    files = sorted(RUNTIMES.glob("python3.*/.interpreter"))
+    return [one for one in (Path(file.read_text().strip()) for file in files) if one.exists()]
+
 
 def run_all() -> None:
     """Do what is not done.
@@ -17,7 +25,7 @@ def run_all() -> None:
         SetupError: a step failed.
     """
     _keep_inside_this_folder()
-    (interpreter,) = environment.find_interpreters()
+    interpreter = environment.find_interpreter()
     version = environment.version_of(interpreter)
     environment.make(interpreter, version)
     uv, python = environment.UV.absolute(), environment.PYTHON.absolute()
@@ -25,9 +33,10 @@ def run_all() -> None:
         database = beside.submit(dynamodb_local.install_if_changed)
         environment.install_packages()
         index = beside.submit(catalog.build_if_changed)
-        # The Lambda runtime of each interpreter, and the layer, for the functions.
-        for each in environment.find_interpreters(every=True):
-            run("sh", "emulator/python-runtime/install.sh", uv, each, ".build/python-runtime")
+        # The Lambda runtime and the layer of the brand platform's functions. The engine installs
+        # the runtime of another interpreter when a function needs it; here it is kept current.
+        for each in dict.fromkeys([interpreter, *installed_for()]):
+            run("sh", "emulator/python-runtime/install.sh", uv, each, RUNTIMES)
         Path(".build/env").write_text(f"LAMBDA_PYTHON_RUNTIME={version}\n")
         layer.build_if_changed(uv, interpreter)
         if os.environ["VISION"] != "0":

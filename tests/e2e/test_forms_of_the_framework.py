@@ -15,14 +15,16 @@ from typing import Any
 import pytest
 import requests
 
-from bootstrap.builds import prepare
+from bootstrap.builds import prepare, prepare_runtimes
+from bootstrap.checks import check
 from bootstrap.commands.load import load_template
 from bootstrap.deploy import apply, plan
-from bootstrap.errors import WrongUseError
+from bootstrap.errors import DefinitionError, WrongUseError
 from bootstrap.runtime.choice import in_container
 from bootstrap.services.base import Context
 from bootstrap.settings import Settings
 from tests.support.waiting import eventually
+from trigger_stack_engine.environments.interpreters import find
 
 SHARED = """
 service: NAME-shared
@@ -105,6 +107,23 @@ functions:
   typed:
     handler: typed.handler
     runtime: nodejs22.x
+"""
+#: Functions of older Pythons; which of them this machine has is asked by the test.
+OLDER = """
+service: NAME
+provider: { name: aws, runtime: RUNTIME }
+functions:
+  older:
+    handler: older.handler
+    timeout: '10'
+"""
+VERSION = """
+import sys
+
+import boto3
+
+def handler(event, context):
+    return [list(sys.version_info[:2]), boto3.client("s3").list_buckets()["Owner"] is not None]
 """
 TYPED = """
 import { doubled } from "./doubled";
@@ -227,3 +246,29 @@ def test_a_handler_in_typescript(
 
     answer = aws("lambda").invoke(FunctionName=f"{name}-dev-typed", Payload=b'{"number": 21}')
     assert json.loads(answer["Payload"].read()) == 42
+
+
+@pytest.mark.parametrize("runtime", ["python3.9", "python3.10", "python3.11"])
+def test_a_function_of_an_older_python(
+    aws: Callable[[str], Any], cleanup: ExitStack, tmp_path: Path, runtime: str
+) -> None:
+    name = f"older-{uuid.uuid4().hex[:8]}"
+    file = tmp_path / "serverless.yml"
+    file.write_text(OLDER.replace("NAME", name).replace("RUNTIME", runtime))
+    (tmp_path / "older.py").write_text(VERSION)
+    template = load_template(file)
+    if in_container():
+        with pytest.raises(DefinitionError, match=f"runtime {runtime} .* RUNTIME=native runs what"):
+            check(template)
+        return
+    if find(runtime) is None:
+        pytest.skip(f"this machine has no {runtime} on PATH, of pyenv or of uv")
+
+    prepare_runtimes(template)
+    prepare(template)
+    apply(template, Context(Settings.from_environment(), name), lambda *_: None)
+    cleanup.callback(aws("lambda").delete_function, FunctionName=f"{name}-dev-older")
+
+    answer = aws("lambda").invoke(FunctionName=f"{name}-dev-older", Payload=b"{}")
+    version = [int(part) for part in runtime.removeprefix("python").split(".")]
+    assert json.loads(answer["Payload"].read()) == [version, True]

@@ -76,6 +76,18 @@ def _policy(*statements: dict[str, Any]) -> str:
 _PRELOADED = ("lambda", "logs", "cloudwatch")
 
 
+#: Where the interpreters of other runtimes are, and how uv reaches an index of packages.
+_INSTALLER = (
+    "PYENV_ROOT",
+    "UV_",
+    "SSL_CERT_",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "NO_PROXY",
+    "no_proxy",
+)
+
+
 @dataclass(frozen=True)
 class Reply:
     """The result of an invoke."""
@@ -333,6 +345,7 @@ def _start_stack(
         "SERVICES": SERVICES,
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "TMPDIR": str(folder / "tmp"),
+        **{name: value for name, value in os.environ.items() if name.startswith(_INSTALLER)},
         **settings,
     }
     with boot_turn():

@@ -155,6 +155,7 @@ NOT_SETTINGS = {
     "TMPDIR": "the system's",
     "HOME": "the system's",
     "SHELL": "the system's",
+    "PYENV_ROOT": "pyenv's",
     "NO_COLOR": "a convention of terminals",
     "GATEWAY_HOST": "set inside the container, where loopback reaches nobody",
     "HTTP_API_LISTEN": "set inside the container, where loopback reaches nobody",

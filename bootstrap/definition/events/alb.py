@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, override
 
@@ -17,7 +18,6 @@ from bootstrap.definition.events.base import (
     Example,
     Trigger,
     awslocal,
-    body_for,
 )
 from bootstrap.definition.parsing import Model, Reference
 from bootstrap.settings import Settings
@@ -200,7 +200,7 @@ class Alb(EventType[AlbEvent]):
         conditions = trigger.event.conditions
         paths, methods = _as_list(conditions.path), _as_list(conditions.method)
         path = (paths or ["/"])[0]
-        shown = path.replace("/brand/*", "/brand/acme").replace("*", "x").replace("?", "x")
+        shown = service.samples.filled(path)
         balancer = _balancer(trigger.event, service)
         names = f" --names {balancer}" if balancer else ""
         query = "--query 'LoadBalancers[0].DNSName' --output text"
@@ -211,7 +211,7 @@ class Alb(EventType[AlbEvent]):
         if hosts := _as_list(conditions.host):
             options += f" -H 'Host: {hosts[0].replace('*', 'www')}'"
         if methods and methods[0] in ("POST", "PUT", "PATCH"):
-            options += f" -d '{body_for(path.replace('/*', '/{brandId}'))}'"
+            options += f" -d {shlex.quote(service.samples.request_body(path))}"
         rule = [*([",".join(methods)] if methods else []), *paths]
         return Example(
             " ".join(["load balancer", *([balancer] if balancer else []), *rule]),

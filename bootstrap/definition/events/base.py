@@ -22,15 +22,6 @@ from bootstrap.template import Resource
 if TYPE_CHECKING:  # the model of the service has a part of each event type in it
     from bootstrap.definition.model import Function, Service
 
-#: The message body that is sent when it is not known what the function expects.
-ANY_BODY = "{}"
-_BRAND = '{"name": "Acme", "contactEmail": "brand@acme.example", "colors": {"primary": "#0b5fff"}}'
-
-
-def body_for(path: str) -> str:
-    """A body to try a route with; the brand platform's own has one that it accepts."""
-    return _BRAND if path.strip("/") == "brand/{brandId}" else ANY_BODY
-
 
 @dataclass(frozen=True)
 class Trigger[E: Model]:

@@ -342,7 +342,7 @@ class CloudFront(EventType[CloudFrontEvent]):
         query = f"DistributionList.Items[?Comment=='{comment}'].DomainName"
         listed = f'cloudfront list-distributions --query "{query}" --output text'
         pattern = trigger.event.pathPattern or "/"
-        path = pattern.replace("/b/*", "/b/acme").replace("*", "x").replace("?", "x")
+        path = service.samples.filled(pattern)
         path = path if path.startswith("/") else f"/{path}"
         host = f'-H "Host: $({awslocal(settings)} {listed})"'
         return Example(

@@ -202,7 +202,7 @@ class EventBridge(EventType[EventBridgeEvent]):
         event, rule = trigger.event, _rule_name(trigger)
         if event.schedule:
             return Example(f"schedule {event.schedule}", f"make fire-schedule RULE={rule}")
-        entry = _entry(event, service)
+        entry = _entry(event, service, rule)
         if entry is None:
             document = shlex.quote(json.dumps(_document(event, service)))
             invoke = f"lambda invoke --function-name {trigger.function} --invocation-type Event"
@@ -213,7 +213,7 @@ class EventBridge(EventType[EventBridgeEvent]):
         return Example(f"bus rule {rule}", command)
 
 
-def _entry(event: EventBridgeEvent, service: Service) -> dict[str, str] | None:
+def _entry(event: EventBridgeEvent, service: Service, rule: str) -> dict[str, str] | None:
     """An entry of ``PutEvents`` that the rule matches; None: only AWS publishes such events."""
     sample = sample_of(event.pattern or {})
     source, kind = sample.get("source"), sample.get("detail-type", "example")
@@ -227,20 +227,9 @@ def _entry(event: EventBridgeEvent, service: Service) -> dict[str, str] | None:
             return None
     if not isinstance(source, str) or source.startswith("aws.") or not isinstance(kind, str):
         return None
-    detail = json.dumps({**_more_of(source), **sample.get("detail", {})})
-    entry = {
-        "Source": source,
-        "DetailType": kind,
-        "Detail": detail.replace('"primary": "example"', '"primary": "#0b5fff"'),
-    }
+    detail = service.samples.body(rule) or json.dumps(sample.get("detail", {}))
+    entry = {"Source": source, "DetailType": kind, "Detail": detail}
     return {"EventBusName": str(bus), **entry} if bus else entry
-
-
-def _more_of(source: str) -> dict[str, str]:
-    """What the brand platform's events have, whatever a rule asks for."""
-    if source != "brand-platform":
-        return {}
-    return {"brandId": "acme", "updatedAt": "2026-01-31T12:00:00Z"}
 
 
 def _document(event: EventBridgeEvent, service: Service) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, override
 
@@ -11,7 +12,7 @@ from pydantic import BeforeValidator, Field
 from bootstrap.definition import naming
 from bootstrap.definition.document import Document
 from bootstrap.definition.events import http_resources as made
-from bootstrap.definition.events.base import EventType, Example, Trigger, body_for
+from bootstrap.definition.events.base import EventType, Example, Trigger
 from bootstrap.definition.http_integration import (
     ContentHandling,
     HttpResponse,
@@ -402,7 +403,7 @@ class Http(EventType[HttpEvent]):
         event = trigger.event
         method, path = event.method.upper(), f"/{made.path_of(event)}"
         name = made.rest_api(service, service.provider.setting("apiGateway")).properties["Name"]
-        example = re.sub(r"\{([^}+]+)\+?\}", r"\1", path.replace("{brandId}", "acme"))
+        example = service.samples.filled(path)
         stage = service.provider.stage
         url = f"{settings.http_api_url}/_rest-api/{name}/{stage}{example}"
         options = "-i" if method in ("ANY", "GET") else f"-i -X {method}"
@@ -415,7 +416,8 @@ class Http(EventType[HttpEvent]):
             )
         elif authorizer is not None:
             options += " -H 'Authorization: …'"
-        data = f" -d '{body_for(path)}'" if method in ("POST", "PUT", "PATCH") else ""
+        body = shlex.quote(service.samples.request_body(path))
+        data = f" -d {body}" if method in ("POST", "PUT", "PATCH") else ""
         return Example(f"REST API {method} {path}", f"curl {options} {url}{data}")
 
 

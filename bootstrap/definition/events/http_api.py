@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, override
 
@@ -15,7 +16,6 @@ from bootstrap.definition.events.base import (
     EventType,
     Example,
     Trigger,
-    body_for,
     invoke_permission,
 )
 from bootstrap.definition.parsing import Model, Reference
@@ -165,14 +165,14 @@ class HttpApi(EventType[HttpApiEvent]):
     ) -> Example:
         method, path = trigger.event.method.upper(), trigger.event.path
         text = path if path == "*" else f"{trigger.event.method} {path}"
-        example = "/" if path == "*" else path.replace("{brandId}", "acme")
-        url = settings.http_api_url + re.sub(r"\{([^}+]+)\+?\}", r"\1", example)
+        url = settings.http_api_url + ("/" if path == "*" else service.samples.filled(path))
         token = _token_for(trigger.event, service)
         if method in ("*", "ANY", "GET"):
             return Example(f"HTTP API {text}", f"curl -i {token}{url}")
         if method in ("DELETE", "HEAD", "OPTIONS"):
             return Example(f"HTTP API {text}", f"curl -i -X {method} {token}{url}")
-        data = f"-H 'Content-Type: application/json' -d '{body_for(path)}'"
+        body = shlex.quote(service.samples.request_body(path))
+        data = f"-H 'Content-Type: application/json' -d {body}"
         return Example(f"HTTP API {text}", f"curl -X {method} {token}{url} {data}")
 
     @override
@@ -254,15 +254,15 @@ def _integration(trigger: Trigger[HttpApiEvent], settings: HttpApiSettings) -> R
 
 
 def _token_for(event: HttpApiEvent, service: Service) -> str:
-    """The option of curl that lets a request through the route's authorizer; only its owner has it.
+    """The option of curl that lets a request through the route's authorizer.
 
-    For ``brand-admins`` of the brand platform a sign-in gets one.
+    Without a sample of the project, the headers that its owner has to fill in.
     """
     chosen = _authorizer_of(event)
     if chosen is None:
         return ""
-    if chosen.name == "brand-admins":
-        return '-H "Authorization: $(.venv/bin/python -m samples.sign_in)" '
+    if sample := service.samples.authorization(chosen.name or ""):
+        return f'-H "Authorization: {sample}" '
     known = service.provider.setting("httpApi").authorizers.get(chosen.name)
     sources = [str(one) for one in _as_list(known.identitySource)] if known else []
     headers = [one.partition("header.")[2] for one in sources if "header." in one]

@@ -190,7 +190,7 @@ class S3(EventType[S3Event]):
             name = "<bucket>"
         prefix = next(iter(event.values("prefix")), "")
         suffix = next(iter(event.values("suffix")), "")
-        key = "acme/logo" if name == "brand-assets-bucket" else "example"
+        key = service.samples.object_key(name) or "example"
         source = "samples/coffee-logo.png" if suffix in ("", ".png") else "README.md"
         target = f"s3://{name}/{prefix}{key}{suffix or '.png'}"
         command = f"{awslocal(settings)} s3 cp {source} {target}"

@@ -27,23 +27,6 @@ if TYPE_CHECKING:
     from bootstrap.definition.model import Service
 
 _MAX_BATCH_WITHOUT_WINDOW = 10
-_BRAND_UPDATED = (
-    '{"id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "source": "brand-platform",'
-    ' "detail-type": "BrandUpdated", "detail": {"brandId": "acme", "changes": {"name": "Acme"},'
-    ' "updatedAt": "2026-01-31T12:00:00Z"}}'
-)
-#: What the brand platform's queues hold, by their names.
-_BRAND_BODIES = {
-    "brand-notifications": (
-        '{"brandId": "acme", "eventType": "BrandUpdated", "notifyEmail": "you@acme.example"}'
-    ),
-    "brand-index": _BRAND_UPDATED,
-    "brand-archive": _BRAND_UPDATED,
-    "brand-mirror.fifo": (
-        '{"eventName": "MODIFY", "dynamodb": {"Keys": {"brandId": {"S": "acme"}},'
-        ' "NewImage": {"brandId": {"S": "acme"}}}}'
-    ),
-}
 
 
 class SqsEvent(Model):
@@ -154,7 +137,8 @@ class Sqs(EventType[SqsEvent]):
             queue = resource.get("Properties", {}).get("QueueName", arn["Fn::GetAtt"][0])
         url = f"{settings.endpoint_url}/000000000000/{queue}"
         body = sample_of(next(iter(trigger.event.filterPatterns), {})).get("body", {})
-        text = _BRAND_BODIES.get(queue) or (body if isinstance(body, str) else json.dumps(body))
+        made = body if isinstance(body, str) else json.dumps(body)
+        text = service.samples.body(queue) or made
         command = f"sqs send-message --queue-url {url} --message-body {shlex.quote(text)}"
         if queue.endswith(".fifo"):
             command += ' --message-group-id fire --message-deduplication-id "$(date +%s%N)"'

@@ -19,6 +19,7 @@ from bootstrap.definition.events.base import EventType, Example, Trigger, awsloc
 from bootstrap.definition.events.failures import DeadLetter, FailurePath
 from bootstrap.definition.parsing import Model, Reference, is_arn
 from bootstrap.definition.sample_event import item_of
+from bootstrap.definition.samples import ANY_BODY
 from bootstrap.settings import Settings
 from bootstrap.template import Resource
 
@@ -320,8 +321,8 @@ class Stream(EventType[StreamEvent]):
             item = item_of(event.filterPatterns)
             given = f" ITEM={shlex.quote(json.dumps(item))}" if item else ""
             return Example(f"stream of table {name}", f"make fire-table TABLE={name}{given}")
-        data = '{"brandId": "acme"}' if name == "brand-usage" else "{}"
-        command = f"kinesis put-record --stream-name {name} --partition-key acme --data '{data}'"
+        data = shlex.quote(service.samples.body(name) or ANY_BODY)
+        command = f"kinesis put-record --stream-name {name} --partition-key acme --data {data}"
         return Example(f"Kinesis {name}", f"{awslocal(settings)} {command}")
 
 

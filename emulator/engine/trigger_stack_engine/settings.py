@@ -35,6 +35,12 @@ def _flag(name: str, default: bool) -> bool:
     raise SettingError(f"{name}={text!r}: write 1 or 0")
 
 
+def runtimes_folder() -> Path:
+    """The folder with ``python3.X/`` and Node.js's client."""
+    setting = os.environ.get("LAMBDA_PROCESS_PYTHON_RUNTIMES", "").strip()
+    return Path(setting or ".build/python-runtime").absolute()
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything that can be set; the README lists the variables and their defaults."""
@@ -69,10 +75,7 @@ class Settings:
         if isolation not in ("auto", "none"):
             raise SettingError(f"LAMBDA_PROCESS_ISOLATION={isolation!r}: write auto or none")
         return cls(
-            runtimes_dir=Path(
-                os.environ.get("LAMBDA_PROCESS_PYTHON_RUNTIMES", "").strip()
-                or ".build/python-runtime"
-            ).absolute(),
+            runtimes_dir=runtimes_folder(),
             work_dir=Path(work).absolute() / f"run-{os.getpid()}",
             zygote=_flag("LAMBDA_PROCESS_ZYGOTE", default=True),
             init_timeout_s=_number("LAMBDA_PROCESS_INIT_TIMEOUT", 10, minimum=1),

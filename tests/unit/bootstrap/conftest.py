@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from bootstrap.definition.document import Document, load_document
 from bootstrap.definition.variables import resolve_variables
 from bootstrap.errors import DefinitionError
 from bootstrap.template import Template
+from trigger_stack_engine.environments import interpreters
 
 HANDLER = "def handler(event, context):\n    return event\n"
 #: Nothing but a service; tests add what they are about.
@@ -68,6 +71,22 @@ class Project:
         with pytest.raises(DefinitionError) as caught:
             check(self.compile(text, **variables))  # type: ignore[arg-type]  # bytes for broken encodings
         return caught.value
+
+
+@pytest.fixture(scope="module", autouse=True)
+def machine_with_every_runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Every runtime is installed, whatever the machine has: tests of definitions need no other."""
+    folder = tmp_path_factory.mktemp("machine")
+    (folder / "programs").mkdir()
+    for program in ("node", "npm"):
+        (folder / "programs" / program).touch(mode=0o755)
+    for name in interpreters.PYTHONS:
+        (folder / name).mkdir()
+        (folder / name / ".interpreter").write_text(f"{sys.executable}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAMBDA_PROCESS_PYTHON_RUNTIMES", str(folder))
+        patch.setenv("PATH", f"{os.environ['PATH']}{os.pathsep}{folder / 'programs'}")
+        yield
 
 
 @pytest.fixture

@@ -93,10 +93,10 @@ WRONG: list[tuple[dict[str, Any], Any, tuple[str | int, ...], str]] = [
     ({"type": ["object", "string"]}, [], (), "must be text or a mapping, not a list"),
     ({"type": ["integer", "string"]}, [], (), "must be a whole number, not a list"),
     ({"enum": ["On", "Off"]}, "on", (), "must be On or Off, not “on”. Did you mean “On”?"),
-    ({"type": "integer", "enum": [1, 3]}, "2", (), "must be 1 or 3, not “2”"),
+    ({"type": "integer", "enum": [1, 3]}, 2, (), "must be 1 or 3, not “2”"),
     ({"const": "V1"}, "V2", (), "must be V1, not “V2”"),
     ({"type": "integer", "minimum": 0}, -1, (), "must be 0 or more, not -1"),
-    ({"type": "integer", "minimum": 1, "maximum": 5}, "6", (), "must be 1 to 5, not 6"),
+    ({"type": "integer", "minimum": 1, "maximum": 5}, 6, (), "must be 1 to 5, not 6"),
     ({"type": "number", "maximum": 5}, 10**400, (), ""),
     ({"type": "number", "maximum": 5}, 5.5, (), "must be 5 or fewer, not 5.5"),
     (SHORT, "abcd", (), "must have 2 to 3 characters, not 4"),
@@ -135,8 +135,8 @@ def test_what_is_wrong_is_said_at_its_own_key(
         ({"type": "string", "pattern": "^a$", "minLength": 9}, {"Fn::Sub": "b"}),
         ({"type": "string", "pattern": "^a$"}, shapes.UNKNOWN),
         ({"type": "string", "enum": ["a"]}, {"Ref": "A"}),
-        ({"type": "integer", "minimum": 3}, "3"),
-        ({"type": "integer", "enum": [3]}, "3"),
+        ({"type": "integer", "minimum": 3}, 3),
+        ({"type": "integer", "enum": [3]}, 3),
         ({"type": ["object", "string"]}, {"Version": "2012-10-17"}),
         ({"type": "object"}, {"any": "thing"}),
         (NAMED, {"a": 1}),
@@ -147,6 +147,18 @@ def test_what_is_wrong_is_said_at_its_own_key(
 )
 def test_what_is_right_is_let_through(one: dict[str, Any], value: Any) -> None:
     assert not list(schema(It=one).problems({"It": value}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "meant"),
+    [("integer", "3", 3), ("number", "0.5", 0.5), ("boolean", "true", True), ("string", "3", None)],
+)
+def test_what_a_text_means_is_said_with_it(kind: str, text: str, meant: Any) -> None:
+    either = {"oneOf": [{"type": "object", "properties": {"A": {"type": kind}}}, {"type": "array"}]}
+
+    for one, value, path in (({"type": kind}, text, ("It",)), (either, {"A": text}, ("It", "A"))):
+        found = [(f.path, f.meant) for f in schema(It=one).problems({"It": value})]
+        assert found == ([] if meant is None else [(path, meant)])
 
 
 #: Where, and what is said: everything in one go, by line.

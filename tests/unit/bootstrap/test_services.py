@@ -117,6 +117,7 @@ def context() -> Iterator[Context]:
 
 def ensure(context: Context, kind: str, **properties: Any) -> tuple[Outcome, Physical]:
     resource_type = RESOURCE_TYPES[kind]
+    properties = resource_type.converted(properties)
     assert resource_type.problem(properties) is None
     return resource_type.ensure(context, "Thing", properties)
 

@@ -111,6 +111,18 @@ def test_every_pattern_of_what_is_watched_has_files() -> None:
     assert not missing
 
 
+def test_runtimes_that_were_installed_before_are_kept_current(project: Path) -> None:
+    for name, interpreter in {
+        "python3.10": project / "scripts",
+        "python3.9": project / "gone",
+    }.items():
+        folder = project / ".build/python-runtime" / name
+        folder.mkdir(parents=True)
+        (folder / ".interpreter").write_text(f"{interpreter}\n")
+
+    assert steps.installed_for() == [project / "scripts"]
+
+
 def test_set_up_needs_no_package() -> None:
     """It runs before there are any, with nothing but the standard library."""
     subprocess.run(

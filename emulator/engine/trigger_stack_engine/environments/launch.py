@@ -113,8 +113,10 @@ class Launch:
         """
         _, opt = own_folders(self.version, self.runtimes)
         spawner, keep = self.runtimes.plain, None
-        if self.forked:
+        if self.is_python:
             runtime = self.runtimes.python(self.runtime)
+            spawner = runtime.plain
+        if self.forked:
             spawner, keep = runtime.parent_for(package_folders(self.runtime, code, opt))
         isolation = spawner.isolation()
         self._used.add(spawner)
@@ -149,7 +151,8 @@ class Launch:
             job["python"]["path"][:0] = [part for part in own.split(":") if part]
         else:
             job["argv"] = self._wrapped(env, self._command(env, seen, code, opt))
-            job["runtime"] = str(runtime_dir)
+            if not self.is_python:  # whose parent has its own
+                job["runtime"] = str(runtime_dir)
         return spawner, job
 
     def _runtime_dir(self) -> Path:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trigger_stack_engine.environments import interpreters
+from trigger_stack_engine.environments.interpreters import PYTHON, RuntimeUnavailableError
 from trigger_stack_engine.environments.preloads import LAYER, RUNTIME, STANDARD_LIBRARY
 from trigger_stack_engine.environments.spawner import Spawner
 from trigger_stack_engine.settings import Settings
@@ -18,14 +20,7 @@ from trigger_stack_engine.settings import Settings
 if TYPE_CHECKING:
     from trigger_stack_engine.environments.node.client import NodeClient
 
-#: Runtimes for which scripts/find-python.sh looks for an interpreter.
-SUPPORTED_PYTHONS = ("python3.12", "python3.13")
-_PYTHON = re.compile(r"python3\.\d+")
 _DIST_INFO = re.compile(r"(.+?)-([^-]+)\.dist-info")
-
-
-class RuntimeUnavailableError(Exception):
-    """A function cannot run on this machine; the text is the function's state reason."""
 
 
 def canonical(name: str) -> str:
@@ -139,6 +134,8 @@ class PythonRuntime:
         needed = [] if str(prefix) == "/usr" else [str(prefix)]
         facts = {**sandbox, "needed": needed, "runtime": str(folder)}
         self.spawner = Spawner(self.interpreter, [folder], [*STANDARD_LIBRARY, *RUNTIME], facts)
+        # For functions that begin in an interpreter of their own, behind a wrapper script.
+        self.plain = Spawner(self.interpreter, [], [], facts)
         # For functions whose layer is what it has imported; started with the first of them.
         self.layered_spawner = Spawner(
             self.interpreter,
@@ -233,9 +230,6 @@ class Runtimes:
         for program in (plain_interpreter, shutil.which("node")):
             if program:
                 needed.add(str(Path(program).resolve().parent.parent))
-        for name in self.python_names():
-            interpreter = (settings.runtimes_dir / name / ".interpreter").read_text().strip()
-            needed.add(str(Path(interpreter).resolve().parent.parent))
         self.plain = Spawner(
             plain_interpreter,
             [],
@@ -247,41 +241,24 @@ class Runtimes:
         self._lock = threading.Lock()
 
     def python_names(self) -> list[str]:
-        """Names of the Python runtimes whose interpreter is on this machine."""
-        found = []
-        for file in self.settings.runtimes_dir.glob("python3.*/.interpreter"):
-            if Path(file.read_text().strip()).exists():
-                found.append(file.parent.name)
-        return sorted(found, key=lambda name: int(name.partition(".")[2]))
+        """Names of the Python runtimes that are installed."""
+        return interpreters.prepared(self.settings.runtimes_dir)
 
     def python(self, name: str) -> PythonRuntime:
-        """The runtime ``python3.X``.
+        """The runtime ``python3.X``, installed when its first function needs it.
 
         Raises:
-            RuntimeUnavailableError: Its interpreter or AWS's packages for it are not installed.
+            RuntimeUnavailableError: There is no such interpreter here, or AWS's packages cannot be
+                installed for it.
         """
         with self._lock:
             runtime = self._python.get(name)
-            if runtime is None:
-                if name not in self.python_names():
-                    raise RuntimeUnavailableError(self._missing_python(name))
-                runtime = PythonRuntime(name, self.settings.runtimes_dir / name, self.sandbox)
-                self._python[name] = runtime
-            return runtime
-
-    def _missing_python(self, name: str) -> str:
-        there = ", ".join(self.python_names()) or "none"
-        version = name.removeprefix("python")
-        if name not in SUPPORTED_PYTHONS:
-            supported = " and ".join(SUPPORTED_PYTHONS)
-            return (
-                f"runtime {name} cannot run here: functions run with {supported}; set one of them"
-            )
-        return (
-            f"runtime {name} needs Python {version}, which is not installed on this machine"
-            f" (installed runtimes: {there}). Install it, for example with: pyenv install"
-            f" {version}, or: uv python install {version}. Then run: make down up"
-        )
+        if runtime is None:
+            interpreters.prepare_python(name, self.settings.runtimes_dir)
+            made = PythonRuntime(name, self.settings.runtimes_dir / name, self.sandbox)
+            with self._lock:
+                runtime = self._python.setdefault(name, made)
+        return runtime
 
     def node(self) -> str:
         """Path of ``node``.
@@ -300,14 +277,7 @@ class Runtimes:
         Raises:
             RuntimeUnavailableError: It cannot be installed, or this engine has no client at all.
         """
-        try:
-            # Few need Node.js: the package may be left out, see its docstring.
-            from trigger_stack_engine.environments.node import client
-        except ModuleNotFoundError as error:
-            raise RuntimeUnavailableError(
-                f"runtime {name} cannot run here: this engine was installed without its package"
-                " for Node.js, trigger_stack_engine/environments/node/"
-            ) from error
+        client = interpreters.node_client(name)
         with self._lock:
             if self._node is None:
                 self._node = client.NodeClient(self.settings.runtimes_dir, self.settings.work_dir)
@@ -325,28 +295,21 @@ class Runtimes:
         """
         if name is None:
             raise RuntimeUnavailableError("container images cannot run in the process executor")
-        if _PYTHON.fullmatch(name):
+        interpreters.check(name, self.settings.runtimes_dir)
+        if PYTHON.fullmatch(name):
             self.python(name)
         elif name.startswith("nodejs"):
-            if shutil.which("node") is None:
-                raise RuntimeUnavailableError(
-                    f"runtime {name} needs `node`, which is not installed on this machine;"
-                    " install Node.js with npm and start the emulator again"
-                )
             self.node_folder(name)
-        elif not name.startswith("provided"):
-            raise RuntimeUnavailableError(
-                f"runtime {name} cannot run in the process executor; it runs python3.*,"
-                " nodejs*.x and provided*"
-            )
 
     def warm_up(self, name: str, folders: list[Path]) -> None:
         """Start the parent of a function's environments, so that it is ready when needed.
 
         ``folders`` are where the function's own packages may lie.
         """
-        if _PYTHON.fullmatch(name) and self.settings.zygote:
-            self.python(name).parent_for(folders)[0].ensure_started()
+        if PYTHON.fullmatch(name):
+            runtime = self.python(name)
+            forked = self.settings.zygote
+            (runtime.parent_for(folders)[0] if forked else runtime.plain).ensure_started()
         else:
             self.plain.ensure_started()
 
@@ -355,6 +318,6 @@ class Runtimes:
         with self._lock:
             spawners = [self.plain]
             for runtime in self._python.values():
-                spawners += [runtime.spawner, runtime.layered_spawner]
+                spawners += [runtime.plain, runtime.spawner, runtime.layered_spawner]
         for spawner in spawners:
             spawner.close()

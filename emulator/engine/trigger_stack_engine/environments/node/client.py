@@ -78,14 +78,25 @@ class NodeClient:
                 attempt = self._attempt = Future()
         if mine:
             try:
-                client = self._installed(self._client_name(), self.package, self._make_client)
-                sdk = self._installed(self._sdk_name(), "AWS's SDK v3", self._make_sdk)
-                attempt.set_result(self._compose(client, sdk))
+                (client, package), (sdk, libraries) = self._parts()
+                installed = self._installed(client, package, self._make_client)
+                modules = self._installed(sdk, libraries, self._make_sdk)
+                attempt.set_result(self._compose(installed, modules))
             except BaseException as error:
                 with self._lock:
                     self._attempt = None
                 attempt.set_exception(error)
         return attempt.result()
+
+    def check(self) -> None:
+        """Say whether everything is there, or can be installed.
+
+        Raises:
+            NodeClientError: Something is not there, and npm is missing.
+        """
+        for name, what in self._parts():
+            if self._there(name) is None:
+                _npm_path(what)
 
     def _compose(self, client: Path, sdk: Path) -> Path:
         """Put AWS's files and our own together, readable for the functions' users."""
@@ -112,12 +123,15 @@ class NodeClient:
             ) from error
         return target
 
-    def _client_name(self) -> str:
-        return self.package.replace("@", "-")
-
-    def _sdk_name(self) -> str:
+    def _parts(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """The folders of AWS's client and of its SDK, each with words for it."""
         locked = b"".join((OWN / "sdk" / name).read_bytes() for name in _SDK)
-        return f"aws-sdk-js-v3-{hashlib.sha256(locked).hexdigest()[:12]}"
+        sdk = f"aws-sdk-js-v3-{hashlib.sha256(locked).hexdigest()[:12]}"
+        return (self.package.replace("@", "-"), self.package), (sdk, "AWS's SDK v3")
+
+    def _there(self, name: str) -> Path | None:
+        roots = (self.runtimes_dir, self.work_dir)
+        return next((root / name for root in roots if (root / name).is_dir()), None)
 
     def _installed(self, name: str, what: str, make: Callable[[str, Path, Path], None]) -> Path:
         """The folder ``name``, made by ``make`` at first use, where it can be written.
@@ -127,15 +141,9 @@ class NodeClient:
             what: For sentences about it.
             make: Called with npm's path, a folder to work in, and the folder to make.
         """
-        for root in (self.runtimes_dir, self.work_dir):
-            if (root / name).is_dir():
-                return root / name
-        npm = shutil.which("npm")
-        if npm is None:
-            raise NodeClientError(
-                f"needs {what}, which npm installs once, and `npm` is not installed on this"
-                f" machine; install it, {_AGAIN}"
-            )
+        if there := self._there(name):
+            return there
+        npm = _npm_path(what)
         for root in (self.runtimes_dir, self.work_dir):
             try:
                 root.mkdir(parents=True, exist_ok=True)
@@ -227,6 +235,21 @@ class NodeClient:
                 (target / name).write_bytes(content.read())
         for file in (target, *target.iterdir()):
             file.chmod(0o755 if file.is_dir() else 0o644)
+
+
+def _npm_path(what: str) -> str:
+    """Path of ``npm``.
+
+    Raises:
+        NodeClientError: It is not installed, which ``what`` needs.
+    """
+    npm = shutil.which("npm")
+    if npm is None:
+        raise NodeClientError(
+            f"needs {what}, which npm installs once, and `npm` is not installed on this"
+            f" machine; install it, {_AGAIN}"
+        )
+    return npm
 
 
 def _npm(npm: str, command: list[str], folder: Path, cache: Path) -> str | None:
