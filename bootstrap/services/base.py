@@ -38,10 +38,18 @@ class ReplacementError(Exception):
 
 @dataclass
 class Context:
-    """The settings and clients that every resource uses."""
+    """The settings and clients that every resource uses.
+
+    Attributes:
+        run: names the run to the emulator, which counts what others change.
+        packages: the hash of each function's and layer's package that was compared or uploaded,
+            by logical id.
+    """
 
     settings: Settings
     service: str
+    run: str = ""
+    packages: dict[str, str] = field(default_factory=dict)
     _clients: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -49,7 +57,7 @@ class Context:
         """A boto3 client, made once."""
         with self._lock:  # boto3's clients may be shared by threads, its making of them may not
             if name not in self._clients:
-                self._clients[name] = self.settings.client(name)
+                self._clients[name] = self.settings.client(name, self.run)
             return self._clients[name]
 
     def warm_up(self) -> None:
