@@ -1,4 +1,4 @@
-"""Requests to the emulator's own routes, without a library: a run that has little to do needs none."""
+"""Requests to the emulator's own routes, without a library that takes long to import."""
 
 from __future__ import annotations
 
