@@ -11,7 +11,7 @@ LocalStack's own lists; a route at its router; the worker threads of CloudFormat
 Why: reading the state of a stack takes hundreds of calls; LocalStack does not know whether anything
 was changed. A stack's exports are there only after its last call.
 Until: as long as the bootstrap asks.
-Test: ``tests/e2e/test_unchanged.py``.
+Test: ``tests/delivery/test_unchanged.py``.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ from typing import Final
 
 #: How the names of operations begin that change nothing.
 _READS: Final = (
+    "AdminGet",
+    "AdminList",
     "BatchGet",
     "Describe",
     "Filter",
