@@ -70,6 +70,7 @@ class Settings:
                 connect_timeout=5,
                 read_timeout=60,
                 s3={"addressing_style": "path"},
+                max_pool_connections=32,  # as many as there are threads
                 user_agent_extra=f"trigger-stack-run/{run}" if run else None,
             ),
         )

@@ -68,6 +68,11 @@ class Changes:
         created = {name: Physical(*values) for name, values in content["created"].items()}
         return Known(content["account"], created)
 
+    @property
+    def none(self) -> bool:
+        """Whether nothing was changed since the emulator started: there is nothing yet."""
+        return self._since == 0
+
     def remember(self, known: Known, packages: dict[str, str]) -> None:
         """Leave what this run found or made; the emulator keeps it if nobody else changed anything.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from bootstrap.console import out
 from bootstrap.errors import DefinitionErrors, DeployError
 from bootstrap.lock import one_at_a_time
 from bootstrap.runtime import choice
+from bootstrap.services import needed
 from bootstrap.services.base import Context, Outcome
 from bootstrap.settings import Settings
 from bootstrap.template import Physical, Resource, Template
@@ -74,7 +76,7 @@ def _run(template: Template, *, quiet: bool, start: bool, prune: bool) -> Create
     settings = Settings.from_environment(template.region)
     context = Context(settings, template.service, run=uuid.uuid4().hex)
     if start:
-        choice.start(settings, quiet=quiet, meanwhile=context.warm_up)
+        choice.start(settings, quiet=quiet, meanwhile=partial(context.warm_up, needed(template)))
     builds.prepare(template)
     started = time.monotonic()
     changes = Changes(template, settings, context.run)
@@ -84,7 +86,7 @@ def _run(template: Template, *, quiet: bool, start: bool, prune: bool) -> Create
         if not quiet:
             _say_nothing_changed(template, len(known.created), started)
         return known.created
-    deployment = _apply(template, context, quiet=quiet, prune=prune)
+    deployment = _apply(template, context, quiet=quiet, prune=prune, empty=changes.none)
     note = _finish(template, context, deployment)
     _say(template, deployment, started, note, quiet=quiet)
     # What the next run is to say again, it must find out again.
@@ -93,7 +95,9 @@ def _run(template: Template, *, quiet: bool, start: bool, prune: bool) -> Create
     return deployment.created
 
 
-def _apply(template: Template, context: Context, *, quiet: bool, prune: bool) -> Deployment:
+def _apply(
+    template: Template, context: Context, *, quiet: bool, prune: bool, empty: bool
+) -> Deployment:
     """Create or change what differs, and show how far it is."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -119,7 +123,7 @@ def _apply(template: Template, context: Context, *, quiet: bool, prune: bool) ->
             if not plan.changes_nothing and not quiet:
                 progress.console.print(f"plan: {plan.summary()}", markup=False)
 
-        return apply(template, context, report, prune=prune, announce=announce)
+        return apply(template, context, report, prune=prune, announce=announce, empty=empty)
 
 
 def _finish(template: Template, context: Context, deployment: Deployment) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -60,9 +60,9 @@ class Context:
                 self._clients[name] = self.settings.client(name, self.run)
             return self._clients[name]
 
-    def warm_up(self) -> None:
-        """Make the clients that most definitions need; each takes a tenth of a second."""
-        for name in ("sts", "lambda", "dynamodb", "s3", "sqs", "events", "logs", "iam"):
+    def warm_up(self, services: Iterable[str] = ()) -> None:
+        """Make the clients that every run needs, and others; each takes a tenth of a second."""
+        for name in dict.fromkeys(("sts", "logs", *services)):
             self.client(name)
 
     @cached_property
