@@ -119,6 +119,7 @@ def apply(
         DeployError: a resource was refused; its sentence says what was created before.
     """
     ordered = check(template)
+    _ = context.account  # asked once, before many ask for it at once
     record = _record(template, context)
     before = [] if empty else _before(template, context, record)
     if empty:
