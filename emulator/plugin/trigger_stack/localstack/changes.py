@@ -37,6 +37,8 @@ PATH: Final = "/_trigger_stack/changes/"
 _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 #: How the bootstrap's clients say which run they belong to.
 _RUN: Final = re.compile(r"trigger-stack-run/(\w+)")
+#: LocalStack makes a bucket of its own, if it is not there, for the package of each function.
+_PACKAGES: Final = (config.INTERNAL_RESOURCE_ACCOUNT, "CreateBucket")
 _CHANGES: Final = Changes()
 
 
@@ -72,9 +74,12 @@ def count_calls(chain: Any, context: Any, response: Any) -> None:
     if context.operation is None:
         if context.request.method in _SAFE or context.request.path.startswith(PATH):
             return
-    elif context.account_id == config.INTERNAL_RESOURCE_ACCOUNT or not may_change(
-        context.service.service_name, context.operation.name, context.service_request or {}
-    ):  # LocalStack keeps packages there
+    elif (
+        not may_change(
+            context.service.service_name, context.operation.name, context.service_request or {}
+        )
+        or (context.account_id, context.operation.name) == _PACKAGES
+    ):
         return
     run = _RUN.search(context.request.headers.get("User-Agent") or "")
     _CHANGES.count(run[1] if run else "")
