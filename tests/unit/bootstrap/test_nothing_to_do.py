@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 from conftest import FUNCTION, Project
 
 from bootstrap import builds
+from bootstrap.services import RESOURCE_TYPES, needed
 from bootstrap.settings import Settings
 from bootstrap.template import Physical, Template
 from bootstrap.unchanged import Changes, Known, digest
@@ -167,3 +170,18 @@ def test_a_run_with_nothing_to_do_imports_no_sdk() -> None:
 
     slow = {"boto3", "botocore", "jsonschema", "requests", "s3transfer", "tenacity", "urllib3"}
     assert not slow & set(done.stdout.split())
+
+
+def test_services_that_a_template_needs(project: Project) -> None:
+    services = needed(project.compile(FUNCTION + QUEUE))
+
+    assert sorted(services) == ["iam", "lambda", "logs", "sqs"]
+
+
+def test_every_service_is_one_of_boto3() -> None:
+    resources = {name: SimpleNamespace(type=name) for name in RESOURCE_TYPES}
+    template = SimpleNamespace(resources=resources)
+
+    services = needed(template)  # type: ignore[arg-type]  # all of a template that it looks at
+
+    assert set(services) <= set(boto3.Session().get_available_services())
