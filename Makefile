@@ -168,7 +168,7 @@ bench-up: ## Time from a clone with nothing cached to the first fired trigger, a
 	@sh scripts/bench-up.sh
 
 .PHONY: bench-bootstrap
-bench-bootstrap: setup ## Check, first run, run without a change, 100 functions [BENCH_FUNCTIONS=100]
+bench-bootstrap: setup ## Check, first run (starts the stack anew), no change, 100 functions [BENCH_FUNCTIONS=100]
 	@$(PY) -m bench.bootstrap
 
 .PHONY: bench-compose

@@ -6,6 +6,7 @@ hash of what it was made from; one that was interrupted leaves nothing that coun
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -334,6 +335,23 @@ def function_archive(code: Mapping[str, Any]) -> bytes | None:
     if module:  # for make watch, which looks for the files of a package in the project
         own[_MODULE_FILE] = module.encode()
     return _archive({**_packages(code.get("Requirements")), **own})
+
+
+def hashes(template: Template) -> dict[str, str]:
+    """The hash of the package of each function and layer, by logical id."""
+    found: dict[str, str] = {}
+    for resource in template.resources.values():
+        code, content = (resource.properties.get(key) for key in ("Code", "Content"))
+        if resource.type == "AWS::Lambda::Function" and isinstance(code, dict):
+            found[resource.logical_id] = sha256(function_archive(code) or b"")
+        elif resource.type == "AWS::Lambda::LayerVersion" and isinstance(content, dict):
+            found[resource.logical_id] = sha256(layer_archive(content))
+    return found
+
+
+def sha256(archive: bytes) -> str:
+    """The hash of a package, as Lambda writes it (``CodeSha256``)."""
+    return base64.b64encode(hashlib.sha256(archive).digest()).decode()
 
 
 def layer_archive(content: Mapping[str, Any]) -> bytes:

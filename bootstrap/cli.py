@@ -59,12 +59,10 @@ def up(
     prune: Prune = "",
 ) -> None:
     """Create everything in serverless.yml, change what differs, remove what it has no longer."""
-    from bootstrap.commands import status, up
+    from bootstrap.commands import up
 
     definition = project.definition(file)
-    deployment = up.run(definition, quiet=quiet, start=start, prune=_prune(prune))
-    if not quiet:
-        status.print_try_it(definition, deployment.created)
+    up.run(definition, quiet=quiet, start=start, prune=_prune(prune), try_it=not quiet)
 
 
 def _prune(text: str) -> bool:

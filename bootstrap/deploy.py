@@ -32,7 +32,8 @@ from bootstrap.services.base import (
 from bootstrap.services.lambda_ import FunctionFailedError
 from bootstrap.template import Physical, Resource, Template, UnknownAttributeError, needs, resolve
 
-_WORKERS = 6
+#: Some of them wait until a function can be invoked, which is to hold up nothing else.
+_WORKERS = 12
 
 type Progress = Callable[[Resource, Outcome], None]
 
@@ -102,6 +103,7 @@ def apply(
     *,
     prune: bool = False,
     announce: Callable[[Plan], None] = lambda plan: None,
+    empty: bool = False,
 ) -> Deployment:
     """Create or change what differs, then take away what is no longer described.
 
@@ -109,15 +111,21 @@ def apply(
         progress: called after each resource that the template has.
         prune: delete what is no longer described though it may hold data, and replace it.
         announce: called with the plan before anything is changed.
+        empty: nothing was ever made in this account: it need not be read to know that everything
+            is to be created.
 
     Raises:
         DefinitionError: before anything was created.
         DeployError: a resource was refused; its sentence says what was created before.
     """
     ordered = check(template)
+    _ = context.account  # asked once, before many ask for it at once
     record = _record(template, context)
-    before = _before(template, context, record)
-    planned = _plan(template, ordered, context, before, prune=prune)
+    before = [] if empty else _before(template, context, record)
+    if empty:
+        planned = Planner(template, context, before, prune=prune).all_new()
+    else:
+        planned = _plan(template, ordered, context, before, prune=prune)
     announce(planned)
     new = [
         r for r in ordered if planned.steps[r.logical_id].action in (Action.CREATE, Action.REPLACE)

@@ -119,7 +119,7 @@ class Looking(Context):
     @classmethod
     def like(cls, context: Context, answers: Answers) -> Looking:
         """One that shares the clients and the account of ``context``."""
-        made = cls(context.settings, context.service, answers=answers)
+        made = cls(context.settings, context.service, packages=context.packages, answers=answers)
         made.__dict__["original"] = context
         made.__dict__["account"] = context.account
         return made

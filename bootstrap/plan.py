@@ -334,6 +334,12 @@ class Planner:
         """Take it that what ``name`` is is known already."""
         self._assumed.add(name)
 
+    def all_new(self) -> Plan:
+        """The plan when there is nothing yet; reads nothing."""
+        for resource in self.template.resources.values():
+            self.add(resource, self._new(resource, []))
+        return self.finish()
+
     def add(self, resource: Resource, looked: Looked) -> None:
         """Take what was found out into the plan."""
         self.plan.steps[resource.logical_id] = looked.step

@@ -50,8 +50,12 @@ class Settings:
         """Address of the local HTTP API."""
         return os.environ.get("HTTP_API_URL") or f"http://localhost:{self.http_api_port}"
 
-    def client(self, service: str) -> Any:
-        """A boto3 client for the stack. Its credentials are the emulator's: any will do."""
+    def client(self, service: str, run: str = "") -> Any:
+        """A boto3 client for the stack. Its credentials are the emulator's: any will do.
+
+        Args:
+            run: which run of the bootstrap it belongs to, for the emulator.
+        """
         import boto3
         from botocore.config import Config
 
@@ -66,5 +70,7 @@ class Settings:
                 connect_timeout=5,
                 read_timeout=60,
                 s3={"addressing_style": "path"},
+                max_pool_connections=32,  # as many as there are threads
+                user_agent_extra=f"trigger-stack-run/{run}" if run else None,
             ),
         )

@@ -17,10 +17,8 @@ from typing import Any
 from bootstrap.commands.load import load_template
 from bootstrap.console import err
 from bootstrap.definition.model import parse_service
-from bootstrap.deploy import plan
 from bootstrap.errors import DeployError
 from bootstrap.looking import knows_all
-from bootstrap.runtime import native
 from bootstrap.services.base import Context
 from bootstrap.settings import Settings
 from bootstrap.template import Physical, Template, UnknownAttributeError, resolve
@@ -111,9 +109,12 @@ def show(file: Path, form: str) -> None:
     Raises:
         DeployError: it does not run, or has not been created yet.
     """
+    from bootstrap.deploy import plan
+    from bootstrap.gateway import healthy
+
     template = load_template(file)
     settings = Settings.from_environment(template.region)
-    if not native.healthy(settings):
+    if not healthy(settings):
         raise DeployError(f"Nothing answers at {settings.endpoint_url}. Start it with: make up")
     context = Context(settings, template.service)
     planned = plan(template, context)

@@ -13,8 +13,8 @@ from bootstrap.commands.load import load_template
 from bootstrap.console import err, out
 from bootstrap.deploy import plan
 from bootstrap.errors import DeployError
+from bootstrap.gateway import healthy
 from bootstrap.plan import Action, Plan
-from bootstrap.runtime import native
 from bootstrap.services.base import Context
 from bootstrap.settings import Settings
 
@@ -41,7 +41,7 @@ def run(file: Path, *, as_json: bool, prune: bool) -> None:
     """
     template = load_template(file)
     settings = Settings.from_environment(template.region)
-    if not native.healthy(settings):
+    if not healthy(settings):
         raise DeployError(
             f"Nothing answers at {settings.endpoint_url}, so everything would be created. Start "
             "the stack with: make up"

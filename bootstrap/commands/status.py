@@ -1,4 +1,7 @@
-"""``bootstrap status``: what runs, what fires what, what waits."""
+"""``bootstrap status``: what runs, what fires what, what waits.
+
+What only this command needs is imported where it is used: ``up`` prints how to try a trigger.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import requests
-from rich.table import Table
-
-from bootstrap.commands.clock import name_of
 from bootstrap.commands.load import load_template
 from bootstrap.console import out
 from bootstrap.definition.events import EVENT_TYPES
@@ -65,9 +64,8 @@ _SHOWN = {
 }
 
 
-def print_try_it(file: Path, created: dict[str, Physical]) -> None:
+def print_try_it(template: Template, created: dict[str, Physical]) -> None:
     """Print what exists, the URLs, and one command for each trigger."""
-    template = load_template(file)
     settings = Settings.from_environment(template.region)
     service = parse_service(template.document)
     for kind, (word, name_property) in _SHOWN.items():
@@ -105,6 +103,8 @@ def run(file: Path) -> None:
     Raises:
         DeployError: nothing answers.
     """
+    import requests
+
     template = load_template(file)
     settings = Settings.from_environment(template.region)
     try:
@@ -138,6 +138,8 @@ def _print_endpoints(event_types: Iterable[EventType[Any]], settings: Settings) 
 
 
 def _print_functions(template: Template, settings: Settings) -> None:
+    from rich.table import Table
+
     service = parse_service(template.document)
     client = settings.client("lambda")
     states = {
@@ -215,6 +217,8 @@ def _fired_by_pipes(settings: Settings) -> dict[str, list[str]]:
 
 
 def _print_pipes(settings: Settings) -> None:
+    from rich.table import Table
+
     pipes = _pipes(settings)
     if not pipes:
         return
@@ -230,6 +234,11 @@ def _print_pipes(settings: Settings) -> None:
 
 def _print_schedules(settings: Settings) -> None:
     """What fires by the clock next, the first to fire first."""
+    import requests
+    from rich.table import Table
+
+    from bootstrap.commands.clock import name_of
+
     clock = requests.get(f"{settings.endpoint_url}/_trigger_stack/clock", timeout=30).json()
     due = sorted(clock["schedules"].items(), key=lambda item: item[1])
     if not due:
@@ -248,6 +257,8 @@ _SCHEDULES = 20
 
 
 def _print_queues(settings: Settings) -> None:
+    from rich.table import Table
+
     sqs = settings.client("sqs")
     names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
     table = Table("queue", "waiting", "in flight", box=None, pad_edge=False)

@@ -6,10 +6,9 @@ import socket
 import time
 from collections.abc import Callable
 
-import requests
-
 from bootstrap.console import out
 from bootstrap.errors import DeployError
+from bootstrap.gateway import healthy
 from bootstrap.settings import Settings
 
 _START_SECONDS = 120
@@ -45,10 +44,7 @@ def start(
 
 
 def _answers(settings: Settings) -> bool:
-    try:
-        if not requests.get(f"{settings.endpoint_url}/_localstack/health", timeout=2).ok:
-            return False
-    except requests.RequestException:
+    if not healthy(settings):
         return False
     with socket.socket() as probe:
         probe.settimeout(1)

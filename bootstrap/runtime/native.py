@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import psutil
-import requests
 
 from bootstrap.console import out
 from bootstrap.errors import DeployError, TriggerStackError, WrongUseError
+from bootstrap.gateway import healthy
 from bootstrap.runtime import catalog
 from bootstrap.settings import Settings
 
@@ -89,14 +89,6 @@ def running() -> psutil.Process | None:
     except (FileNotFoundError, ValueError, psutil.Error):
         pass
     return None
-
-
-def healthy(settings: Settings) -> bool:
-    """Whether the emulator answers."""
-    try:
-        return requests.get(f"{settings.endpoint_url}/_localstack/health", timeout=2).ok
-    except requests.RequestException:
-        return False
 
 
 def start(

@@ -24,6 +24,7 @@ from bootstrap.services import (
     sqs,
 )
 from bootstrap.services.base import ResourceType
+from bootstrap.template import Template
 
 RESOURCE_TYPES: dict[str, ResourceType] = {
     name: replace(resource_type, name=name)
@@ -50,3 +51,15 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     )
     for name, resource_type in module.RESOURCE_TYPES.items()
 }
+
+
+#: Modules that are not called as boto3 calls their service.
+_SERVICES = {"cognito": "cognito-idp", "exports": "ssm", "lambda_": "lambda"}
+
+
+def needed(template: Template) -> list[str]:
+    """The services, as boto3 calls them, that have the resources of a template."""
+    types = dict.fromkeys(one.type for one in template.resources.values())
+    kinds = (RESOURCE_TYPES[name] for name in types if name in RESOURCE_TYPES)
+    modules = (kind.ensure.__module__.rpartition(".")[2] for kind in kinds)
+    return list(dict.fromkeys(_SERVICES.get(module, module) for module in modules))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -39,10 +39,18 @@ class ReplacementError(Exception):
 
 @dataclass
 class Context:
-    """The settings and clients that every resource uses."""
+    """The settings and clients that every resource uses.
+
+    Attributes:
+        run: names the run to the emulator, which counts what others change.
+        packages: the hash of each function's and layer's package that was compared or uploaded,
+            by logical id.
+    """
 
     settings: Settings
     service: str
+    run: str = ""
+    packages: dict[str, str] = field(default_factory=dict)
     _clients: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -50,12 +58,12 @@ class Context:
         """A boto3 client, made once."""
         with self._lock:  # boto3's clients may be shared by threads, its making of them may not
             if name not in self._clients:
-                self._clients[name] = self.settings.client(name)
+                self._clients[name] = self.settings.client(name, self.run)
             return self._clients[name]
 
-    def warm_up(self) -> None:
-        """Make the clients that most definitions need; each takes a tenth of a second."""
-        for name in ("sts", "lambda", "dynamodb", "s3", "sqs", "events", "logs", "iam"):
+    def warm_up(self, services: Iterable[str] = ()) -> None:
+        """Make the clients that every run needs, and others; each takes a tenth of a second."""
+        for name in dict.fromkeys(("sts", "logs", *services)):
             self.client(name)
 
     @cached_property

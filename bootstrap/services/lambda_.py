@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from typing import Any
 
@@ -43,21 +41,16 @@ class FunctionFailedError(RuntimeError):
     """The function exists but cannot run."""
 
 
-def _sha256(archive: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(archive).digest()).decode()
-
-
 def _layer(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
     client = context.client("lambda")
     name = properties["LayerName"]
     archive = builds.layer_archive(properties["Content"])
+    sha256 = context.packages[logical_id] = builds.sha256(archive)
     versions = client.list_layer_versions(LayerName=name)["LayerVersions"]
     if versions:
         latest = max(versions, key=lambda version: int(version["Version"]))
         current = client.get_layer_version(LayerName=name, VersionNumber=latest["Version"])
-        if current["Content"]["CodeSha256"] == _sha256(archive) and _same_layer(
-            properties, current
-        ):
+        if current["Content"]["CodeSha256"] == sha256 and _same_layer(properties, current):
             return Outcome.UNCHANGED, Physical(latest["LayerVersionArn"])
     request = {k: v for k, v in properties.items() if k != "Content"}
     made = client.publish_layer_version(Content={"ZipFile": archive}, **request)
@@ -86,6 +79,7 @@ def _function(
     client = context.client("lambda")
     name = properties["FunctionName"]
     archive = _archive(name, properties["Code"])
+    context.packages[logical_id] = builds.sha256(archive)
     wanted = _DEFAULTS | {key: properties[key] for key in _CONFIGURATION if key in properties}
     architectures = properties.get("Architectures", _ARCHITECTURES)
     tags = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
@@ -164,7 +158,7 @@ def _wait_version(client: Any, arn: str) -> None:
 def _update_code(
     client: Any, name: str, archive: bytes, architectures: list[str], current: dict[str, Any]
 ) -> bool:
-    if current["CodeSha256"] == _sha256(archive) and architectures == current.get(
+    if current["CodeSha256"] == builds.sha256(archive) and architectures == current.get(
         "Architectures", _ARCHITECTURES
     ):
         return False

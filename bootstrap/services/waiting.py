@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 
-_PAUSE = 0.05  # boto3's own waiters sleep a second; a table or function is ready in 50 ms
+# boto3's own waiters sleep a second; a table or function is ready in 50 ms, unless many are made at
+# once. Then each call that asks takes time from what it waits for.
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 0.5
+_GROWTH = 1.5
 
 
 def until_true[**P, R](seconds: float) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -22,11 +26,13 @@ def until_true[**P, R](seconds: float) -> Callable[[Callable[P, R]], Callable[P,
         @wraps(function)
         def call(*arguments: P.args, **named: P.kwargs) -> R:
             # Reading a definition waits for nothing, and is not to wait for this import.
-            from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+            from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
 
             retrying = Retrying(
                 retry=retry_if_result(lambda result: not result),
-                wait=wait_fixed(_PAUSE),
+                wait=wait_exponential(
+                    multiplier=_FIRST_PAUSE, exp_base=_GROWTH, max=_LONGEST_PAUSE
+                ),
                 stop=stop_after_delay(seconds),
             )
             return retrying(function, *arguments, **named)

@@ -94,7 +94,7 @@ class Calls:
     """Counts the calls that write, and kills the process at one of them."""
 
     def __init__(self) -> None:
-        self.writes = 0
+        self.writes = self.reads = 0
         self.deadly: int | None = None
         self._lock = threading.Lock()
 
@@ -103,7 +103,9 @@ class Calls:
             dead = self.deadly is not None and self.writes >= self.deadly
             if dead:
                 raise KilledError
-            if not operation.startswith(READS):
+            if operation.startswith(READS):
+                self.reads += 1
+            else:
                 self.writes += 1
                 if self.writes == self.deadly:
                     raise KilledError
@@ -139,15 +141,16 @@ def account() -> Iterator[Account]:
         yield made
 
 
-def run(file: Path, context: Context, *, prune: bool = False) -> Deployment:
-    return apply(load_template(file), context, lambda resource, outcome: None, prune=prune)
+def run(file: Path, context: Context, *, prune: bool = False, empty: bool = False) -> Deployment:
+    template = load_template(file)
+    return apply(template, context, lambda resource, outcome: None, prune=prune, empty=empty)
 
 
-def killed(file: Path, context: Context, calls: Calls, at: int) -> bool:
+def killed(file: Path, context: Context, calls: Calls, at: int, *, empty: bool = False) -> bool:
     """Whether the run got as far as its ``at``-th call that writes, and was killed there."""
     calls.writes, calls.deadly = 0, at
     try:
-        run(file, context)
+        run(file, context, empty=empty)
     except KilledError:
         return True
     finally:
@@ -272,3 +275,36 @@ def test_a_plan_writes_nothing(file: Path, calls: Calls) -> None:
         calls.writes = 0
         assert not plan(load_template(file), context).changes_nothing
         assert calls.writes == 0
+
+
+def test_an_account_that_has_nothing_is_not_read_first(
+    file: Path, calls: Calls, whole: tuple[dict[str, Any], int]
+) -> None:
+    wanted, _ = whole
+    with account() as context:
+        announced: list[Any] = []
+        template = load_template(file)
+        calls.writes = calls.reads = 0
+
+        def announce(planned: Any) -> None:
+            announced.append((planned.summary(), calls.reads))
+
+        apply(template, context, lambda one, outcome: None, announce=announce, empty=True)
+
+        only_who = 1  # GetCallerIdentity
+        assert announced == [(f"{len(template.resources)} to create", only_who)]
+        assert state(context) == wanted
+        assert plan(template, context).changes_nothing
+
+
+@pytest.mark.parametrize("at", [1, 3, 7, 12, 20])
+def test_the_next_run_finishes_a_first_one(
+    at: int, file: Path, calls: Calls, whole: tuple[dict[str, Any], int]
+) -> None:
+    wanted, _ = whole
+    with account() as context:
+        assert killed(file, context, calls, at, empty=True)
+
+        run(file, context)
+
+        assert state(context) == wanted

@@ -32,7 +32,7 @@ def context(monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setattr(
-        Settings, "client", lambda self, name: boto3.client(name, region_name=self.region)
+        Settings, "client", lambda self, name, run: boto3.client(name, region_name=self.region)
     )
     with mock_aws():
         yield Context(Settings(4566, 8080, "us-east-1"), "shop")

@@ -42,6 +42,23 @@ from moto.cognitoidp.models import CognitoIdpUserPool
 keys = {id(CognitoIdpUserPool("000000000000", "us-east-1", n, {}).json_web_key) for n in "ab"}
 assert len(keys) == 1
 """,
+    "localstack_s_policies_are_there_when_they_are_needed": """
+from trigger_stack.localstack import moto_data
+moto_data.install()
+from localstack.services.iam.provider import IamProvider
+provider = IamProvider()
+provider.on_after_init()
+assert vars(provider)["_aws_managed_policy_cache"] is moto_data._LATER
+arn = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+assert provider._aws_managed_policy_cache[arn].policy["PolicyName"] == arn.rpartition("/")[2]
+assert len(provider._aws_managed_policy_cache) > 1000
+""",
+    "localstack_still_reads_policies_at_once": """
+from localstack.services.iam.provider import IamProvider
+provider = IamProvider()
+provider.on_after_init()
+assert len(vars(provider)["_aws_managed_policy_cache"]) > 1000
+""",
     "moto_still_reads_policies_at_once": """
 from moto.iam.models import IAMBackend
 assert len(vars(IAMBackend("us-east-1", "000000000000"))["managed_policies"]) > 1000

@@ -22,7 +22,10 @@ from localstack.utils.strings import long_uid
 from localstack.utils.xray.trace_header import TraceHeader
 
 from trigger_stack.delivery.core.invocation import Reply, ThrottledError
+from trigger_stack.localstack.changes import changes
 from trigger_stack.localstack.lambda_engine.versions import INTERNAL
+
+_TAKES = (EsmState.CREATING, EsmState.ENABLING, EsmState.ENABLED, EsmState.UPDATING)
 
 
 class Mapping(Protocol):
@@ -91,6 +94,17 @@ class MappingWorker(EsmWorker):
         super().stop_for_shutdown()
         if self._poller_thread is not None:
             self._mapping.stop()
+
+    def update_esm_state_in_store(self, new_state: EsmState) -> None:
+        """Keep the state; that a mapping takes nothing any longer counts as a change."""
+        super().update_esm_state_in_store(new_state)
+        if new_state not in _TAKES:
+            changes().count()
+
+    def delete_esm_in_store(self) -> None:
+        """Delete the mapping, which its operation only began."""
+        super().delete_esm_in_store()
+        changes().count()
 
     def _is_current(self) -> bool:
         """Whether no update has put another worker in its place."""

@@ -1,11 +1,13 @@
-"""Data of moto's that takes long to make is made when somebody asks for it.
+"""Data that takes long to make is made when somebody asks for it.
 
 What: ``IAMBackend.aws_managed_policies`` and ``managed_policies`` are filled at their first use;
-the key that each ``CognitoIdpUserPool`` reads from a file is read once.
+so is LocalStack's ``IamProvider._aws_managed_policy_cache``; the key that each
+``CognitoIdpUserPool`` reads from a file is read once.
 Why: moto reads 1300 policies of AWS's with the first request of an account, whatever it is for:
-that takes more than a second, in which nothing else is answered. A user pool takes 80 ms for a key
+that takes more than a second, in which nothing else is answered. LocalStack reads them once more
+with the first request to IAM, for 0.2 s. A user pool takes 80 ms for a key
 that nobody uses here.
-Until: moto does so.
+Until: moto and LocalStack do so.
 Test: ``tests/unit/plugin/test_moto_data.py``.
 """
 
@@ -44,7 +46,8 @@ class _AtFirstUse:
 
 
 def install() -> None:
-    """Patch moto. Idempotent."""
+    """Patch moto and LocalStack. Idempotent."""
+    from localstack.services.iam.provider import IamProvider
     from moto.cognitoidp import models as cognito
     from moto.iam import models as iam
 
@@ -57,6 +60,10 @@ def install() -> None:
     ):
         setattr(backend, name, _AtFirstUse(name, getattr(backend, method)))
         setattr(backend, method, lambda self: _LATER)
+    provider: Any = IamProvider
+    make = provider._build_aws_managed_policy_cache
+    provider._aws_managed_policy_cache = _AtFirstUse("_aws_managed_policy_cache", make)
+    provider._build_aws_managed_policy_cache = lambda self: _LATER
     read = cognito.jwk.RSAKey.import_key
     once = cache(lambda text: read(json.loads(text)))
     key = SimpleNamespace(import_key=lambda content: once(json.dumps(content)))

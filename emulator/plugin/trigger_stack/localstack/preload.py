@@ -16,7 +16,7 @@ import threading
 from localstack.runtime import hooks
 from localstack.services.plugins import SERVICE_PLUGINS
 
-from trigger_stack.localstack import garbage, moto_data
+from trigger_stack.localstack import garbage, moto_data, regions
 
 LOG = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ def preloaded() -> list[str]:
 @hooks.on_infra_start(priority=-10)
 def preload_services() -> None:
     """Load ``PRELOAD_SERVICES`` in the background; a service that fails says so when it is used."""
+    regions.read_once()
     names = preloaded()
 
     def load() -> None:

@@ -12,12 +12,13 @@ from __future__ import annotations
 import os
 import sys
 
-from trigger_stack.localstack import garbage
+from trigger_stack.localstack import garbage, routing
 
 
 def main() -> None:
     """Run until LocalStack ends; never returns."""
     garbage.rest()
+    routing.compile_later()
     from localstack.runtime.main import main as localstack
 
     code: object = 0

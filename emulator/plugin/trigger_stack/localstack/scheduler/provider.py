@@ -28,6 +28,7 @@ from trigger_stack.delivery.schedules.delivery import Source
 from trigger_stack.delivery.schedules.scheduler import Terms
 from trigger_stack.localstack import schedules
 from trigger_stack.localstack.aws_service import as_aws_error
+from trigger_stack.localstack.changes import changes
 from trigger_stack.localstack.execution_roles import execution_roles
 from trigger_stack.localstack.scheduler.targets import PRINCIPAL, deliver
 from trigger_stack.localstack.unsupported_services import refusal
@@ -221,3 +222,4 @@ def _fire(arn: str, due: datetime) -> None:
         ):
             _, _, _, region, account, _ = arn.split(":", 5)
             del _groups(account, region)[schedule.group_name].schedules[schedule.name]
+            changes().count()

@@ -1,0 +1,1 @@
+"""Whether anything was changed since a run of the bootstrap left everything as described."""
