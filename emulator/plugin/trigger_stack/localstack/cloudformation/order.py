@@ -1,9 +1,9 @@
 """What depends on nothing is made first, as on AWS.
 
 What: gives ``ChangeSetModelExecutor`` a ``visit_node_resources`` that sorts them.
-Why: AWS makes at once what does not depend on each other; LocalStack goes by the alphabet. A template
-that has a resource's name in place of a reference (the log group of a subscription filter, in that of
-the Serverless Framework) deploys on AWS, and would fail here.
+Why: AWS makes at once what does not depend on each other; LocalStack goes by the alphabet. A
+template that has a resource's name in place of a reference (the log group of a subscription filter,
+in that of the Serverless Framework) deploys on AWS, and would fail here.
 Until: LocalStack makes resources side by side, or in this order.
 Test: ``tests/unit/plugin/test_cloudformation_patches.py``.
 """
@@ -71,4 +71,4 @@ def _visit_node_resources(self: ChangeSetModelExecutor, node_resources: NodeReso
 
 def make_first_what_depends_on_nothing() -> None:
     """Patch LocalStack."""
-    ChangeSetModelExecutor.visit_node_resources = _visit_node_resources  # type: ignore[method-assign]  # a patch
+    ChangeSetModelExecutor.visit_node_resources = _visit_node_resources  # type: ignore[assignment]  # a patch

@@ -281,6 +281,28 @@ def _function_url(clients: Any, before: Model, model: Model) -> None:
     clients.lambda_.update_function_url_config(FunctionName=model["TargetFunctionArn"], **settings)
 
 
+def _alias(clients: Any, before: Model, model: Model) -> None:
+    place = {"FunctionName": model["FunctionName"]}
+    weights = (model.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or []
+    routing = {one["FunctionVersion"]: float(one["FunctionWeight"]) for one in weights}
+    clients.lambda_.update_alias(
+        **place,
+        Name=model["Name"],
+        FunctionVersion=model["FunctionVersion"],
+        Description=model.get("Description") or "",
+        RoutingConfig={"AdditionalVersionWeights": routing},
+    )
+    wanted, old = (one.get("ProvisionedConcurrencyConfig") for one in (model, before))
+    if wanted and wanted != old:
+        clients.lambda_.put_provisioned_concurrency_config(
+            **place,
+            Qualifier=model["Name"],
+            ProvisionedConcurrentExecutions=int(wanted["ProvisionedConcurrentExecutions"]),
+        )
+    elif old and not wanted:
+        clients.lambda_.delete_provisioned_concurrency_config(**place, Qualifier=model["Name"])
+
+
 def _log_group(clients: Any, before: Model, model: Model) -> None:
     name, days = model["LogGroupName"], model.get("RetentionInDays")
     if days:
@@ -331,6 +353,7 @@ _CHANGES: dict[str, Change] = {
     "AWS::DynamoDB::Table": _table,
     "AWS::IAM::ManagedPolicy": _managed_policy,
     "AWS::Kinesis::Stream": _stream,
+    "AWS::Lambda::Alias": _alias,
     "AWS::Lambda::Url": _function_url,
     "AWS::Logs::LogGroup": _log_group,
     "AWS::Scheduler::Schedule": _schedule,
