@@ -47,7 +47,7 @@ def handler(event, context):
 
 // In JavaScript: AWS's SDK sends to the host that the queue's URL has.
 const send = new lambda.Function(stack, 'Send', {
-  runtime: lambda.Runtime.NODEJS_20_X,
+  runtime: lambda.Runtime.NODEJS_22_X,
   handler: 'index.handler',
   timeout: cdk.Duration.seconds(20),
   environment: { QUEUE_URL: jobs.queueUrl },
