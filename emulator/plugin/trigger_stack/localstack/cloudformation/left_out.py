@@ -61,6 +61,7 @@ _UNSET: dict[str, Model] = {
         "Environment": {"Variables": {}},
         "Layers": [],
         "MemorySize": 128,
+        "ReservedConcurrentExecutions": "",
         "Timeout": 3,
     },
     "AWS::SNS::Subscription": {
@@ -74,11 +75,11 @@ _UNSET: dict[str, Model] = {
 
 def _function(clients: Any, before: Model, model: Model) -> None:
     name, wanted = model["FunctionName"], model.get("ReservedConcurrentExecutions")
-    if wanted is not None:
+    if wanted not in (None, ""):
         clients.lambda_.put_function_concurrency(
             FunctionName=name, ReservedConcurrentExecutions=int(wanted)
         )
-    elif before.get("ReservedConcurrentExecutions") is not None:
+    elif before.get("ReservedConcurrentExecutions") not in (None, ""):
         clients.lambda_.delete_function_concurrency(FunctionName=name)
 
 
