@@ -693,3 +693,28 @@ def test_retention_is_set_from_the_beginning(stack: Stack, stacks: Stacks) -> No
     assert groups["logGroups"][0]["retentionInDays"] == 7
     summary = stack.client("kinesis").describe_stream_summary(StreamName=made["Stream"])
     assert summary["StreamDescriptionSummary"]["RetentionPeriodHours"] == 48
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"EventSourceArn": "arn:aws:kafka:us-east-1:000000000000:cluster/c/1", "Topics": ["t"]},
+        {"EventSourceArn": "arn:aws:mq:us-east-1:000000000000:broker:b:1", "Queues": ["q"]},
+    ],
+)
+def test_a_source_that_nobody_reads_fails_by_name(
+    stack: Stack, stacks: Stacks, source: dict[str, Any]
+) -> None:
+    resources = {
+        "Function": function(PRINT),
+        "Mapping": {
+            "Type": "AWS::Lambda::EventSourceMapping",
+            "Properties": {"FunctionName": {"Ref": "Function"}, **source},
+        },
+    }
+    with pytest.raises(AssertionError, match=r"This stack reads no events from (kafka|mq)"):
+        stacks.deploy(resources)
+    mappings = stack.client("lambda").list_event_source_mappings(
+        EventSourceArn=source["EventSourceArn"]
+    )
+    assert mappings["EventSourceMappings"] == []

@@ -5,7 +5,8 @@ them after some, and defaults in place of properties that are gone.
 Why: without a word, LocalStack gives every subscription filter of a log group the same name, so
 that the second takes the place of the first; keeps a mapping's and a subscription's filter that a
 template has no longer; makes a new topic at each change of one without a name; and sets no reserved
-concurrency, no retention and no condition of a permission but its source.
+concurrency, no retention and no condition of a permission but its source. A stack with a mapping
+that could not be made cannot be deleted.
 Until: LocalStack sets them.
 Test: ``tests/delivery/test_cloudformation.py``.
 """
@@ -116,6 +117,8 @@ def set_what_providers_leave_out() -> None:
     ) -> ProgressEvent[Any]:
         kind = payload["resourceType"]
         changes = payload["action"] in {"Dynamic", "Modify"}
+        if payload["action"] == "Remove" and never_made(provider, payload["requestData"]):
+            return ProgressEvent(status=OperationStatus.SUCCESS, resource_model={})
         if changes:
             unset(kind, payload["requestData"])
         event: ProgressEvent[Any] = original(self, _OWN.get(kind, provider), payload)
@@ -123,6 +126,19 @@ def set_what_providers_leave_out() -> None:
         return finished(self, kind, payload, event) if made and kind in _AFTER else event
 
     ResourceProviderExecutor.execute_action = execute  # type: ignore[assignment]  # a patch
+
+
+def never_made(provider: ResourceProvider[Any], data: Model) -> bool:
+    """Whether a resource lacks the id that it would have got when it was made.
+
+    Args:
+        provider: Of its type.
+        data: With ``resourceProperties``.
+    """
+    given = set(provider.SCHEMA.get("readOnlyProperties", ()))
+    ids = [path for path in provider.SCHEMA.get("primaryIdentifier", ()) if path in given]
+    properties = data.get("resourceProperties") or {}
+    return any(path.removeprefix("/properties/") not in properties for path in ids)
 
 
 def unset(kind: str, data: Model) -> None:
