@@ -25,6 +25,7 @@ from localstack.services.cloudformation.v2.provider import CloudformationProvide
 
 from trigger_stack.localstack.cloudformation import updates
 from trigger_stack.localstack.cloudformation.addresses import reachable
+from trigger_stack.localstack.cloudformation.left_out import never_made
 from trigger_stack.localstack.cloudformation.operations import typed
 from trigger_stack.localstack.cloudformation.order import depths
 from trigger_stack.localstack.cloudformation.replacements import is_other
@@ -222,3 +223,25 @@ def test_texts_of_a_template_become_what_the_api_takes() -> None:
         "UserPoolTags": {"count": "3", "on": "true"},
         "PoolName": "shop",
     }
+
+
+# --- What was never made
+
+
+@pytest.mark.parametrize(
+    ("kind", "schema", "properties", "never"),
+    [
+        ("AWS::Lambda::EventSourceMapping", {"ids": ["Id"], "given": ["Id"]}, {}, True),
+        ("AWS::Lambda::EventSourceMapping", {"ids": ["Id"], "given": ["Id"]}, {"Id": "1"}, False),
+        ("AWS::SQS::Queue", {"ids": ["QueueUrl"], "given": ["Arn"]}, {}, False),
+        ("AWS::Logs::LogStream", {"ids": ["Id"], "given": ["Id"]}, {"LogStreamName": "s"}, False),
+    ],
+)
+def test_what_has_no_id_was_never_made(
+    kind: str, schema: dict[str, list[str]], properties: dict[str, str], never: bool
+) -> None:
+    paths = {name: [f"/properties/{one}" for one in schema[name]] for name in schema}
+    provider = SimpleNamespace(
+        SCHEMA={"primaryIdentifier": paths["ids"], "readOnlyProperties": paths["given"]}
+    )
+    assert never_made(kind, provider, {"resourceProperties": properties}) is never

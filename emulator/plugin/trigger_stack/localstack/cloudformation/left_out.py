@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from localstack.services.cloudformation.engine.quirks import PHYSICAL_RESOURCE_ID_SPECIAL_CASES
 from localstack.services.cloudformation.resource_provider import (
     OperationStatus,
     ProgressEvent,
@@ -111,16 +112,18 @@ _AFTER: dict[str, Change] = {
 def set_what_providers_leave_out() -> None:
     """Patch LocalStack."""
     original = ResourceProviderExecutor.execute_action
+    PHYSICAL_RESOURCE_ID_SPECIAL_CASES["AWS::Logs::SubscriptionFilter"] = "/properties/FilterName"
 
     def execute(
         self: ResourceProviderExecutor, provider: ResourceProvider[Any], payload: Any
     ) -> ProgressEvent[Any]:
         kind = payload["resourceType"]
         changes = payload["action"] in {"Dynamic", "Modify"}
-        if payload["action"] == "Remove" and never_made(provider, payload["requestData"]):
+        data = payload["requestData"]
+        if payload["action"] == "Remove" and never_made(kind, provider, data):
             return ProgressEvent(status=OperationStatus.SUCCESS, resource_model={})
         if changes:
-            unset(kind, payload["requestData"])
+            unset(kind, data)
         event: ProgressEvent[Any] = original(self, _OWN.get(kind, provider), payload)
         made = event.status is OperationStatus.SUCCESS and (changes or payload["action"] == "Add")
         return finished(self, kind, payload, event) if made and kind in _AFTER else event
@@ -128,17 +131,21 @@ def set_what_providers_leave_out() -> None:
     ResourceProviderExecutor.execute_action = execute  # type: ignore[assignment]  # a patch
 
 
-def never_made(provider: ResourceProvider[Any], data: Model) -> bool:
+def never_made(kind: str, provider: ResourceProvider[Any], data: Model) -> bool:
     """Whether a resource lacks the id that it would have got when it was made.
 
     Args:
-        provider: Of its type.
+        kind: The type of the resource.
+        provider: Of that type.
         data: With ``resourceProperties``.
     """
     given = set(provider.SCHEMA.get("readOnlyProperties", ()))
-    ids = [path for path in provider.SCHEMA.get("primaryIdentifier", ()) if path in given]
+    special = PHYSICAL_RESOURCE_ID_SPECIAL_CASES.get(kind)
+    paths = [special] if special else provider.SCHEMA.get("primaryIdentifier", ())
     properties = data.get("resourceProperties") or {}
-    return any(path.removeprefix("/properties/") not in properties for path in ids)
+    return any(
+        path.removeprefix("/properties/") not in properties for path in paths if path in given
+    )
 
 
 def unset(kind: str, data: Model) -> None:
