@@ -132,6 +132,7 @@ lost: ## List the events that are lost; fails when there is one
 .PHONY: test
 test: setup lint ## Everything: style, types, unit, component and e2e tests
 	@sh tests/osls/install.sh
+	@sh tests/tools/install.sh
 	@$(STACK) test
 
 .PHONY: test-unit

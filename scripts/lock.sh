@@ -13,6 +13,7 @@ compile emulator/engine/pyproject.toml --extra otel -c emulator/requirements.loc
 compile emulator/requirements-vision.in -c emulator/requirements.lock -o emulator/requirements-vision.lock
 compile --no-deps emulator/plugin/vision-models.in -o emulator/plugin/vision-models.lock
 compile --no-deps tests/rekognition/pictures.in -o tests/rekognition/pictures.lock
+compile tests/tools/sam.in -o tests/tools/sam.lock
 compile pyproject.toml --extra dev -c emulator/requirements.lock -o requirements.lock
 compile pyproject.toml -c requirements.lock -o bootstrap/requirements.lock
 compile functions/requirements.in -c requirements.lock -o functions/requirements.lock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -569,3 +570,151 @@ def test_other_changes(stack: Stack, stacks: Stacks) -> None:
     assert url["AuthType"] == "AWS_IAM"
     schedule = stack.client("scheduler").get_schedule(Name=made["Schedule"])
     assert schedule["ScheduleExpression"] == "rate(3 hours)"
+
+
+# --- What LocalStack's types leave out
+
+
+def test_two_filters_of_a_log_group_both_fire(stack: Stack, stacks: Stacks) -> None:
+    """By one name for both, the second would take the place of the first."""
+
+    def filtered(*names: str) -> dict[str, Any]:
+        made: dict[str, Any] = {"Lines": {"Type": "AWS::Logs::LogGroup"}}
+        for name in names:
+            arn = {"Fn::GetAtt": [name, "Arn"]}
+            permission = {
+                "Action": "lambda:InvokeFunction",
+                "FunctionName": arn,
+                "Principal": "logs.amazonaws.com",
+                "SourceAccount": "000000000000",
+            }
+            made |= {
+                name: function(PRINT),
+                f"{name}MayBeCalled": {"Type": "AWS::Lambda::Permission", "Properties": permission},
+                f"{name}Filter": {
+                    "Type": "AWS::Logs::SubscriptionFilter",
+                    "DependsOn": f"{name}MayBeCalled",
+                    "Properties": {
+                        "LogGroupName": {"Ref": "Lines"},
+                        "FilterPattern": "",
+                        "DestinationArn": arn,
+                    },
+                },
+            }
+        return made
+
+    names = {name: {"Ref": name} for name in ("One", "Two", "Lines")}
+    made = stacks.deploy(filtered("One", "Two"), **names)
+    logs = stack.client("logs")
+    logs.create_log_stream(logGroupName=made["Lines"], logStreamName="s")
+    line = {"timestamp": int(time.time() * 1000), "message": "a line"}
+    logs.put_log_events(logGroupName=made["Lines"], logStreamName="s", logEvents=[line])
+
+    assert seen(stack, made["One"], "awslogs")
+    assert seen(stack, made["Two"], "awslogs")
+    policy = stack.client("lambda").get_policy(FunctionName=made["One"])["Policy"]
+    (statement,) = json.loads(policy)["Statement"]
+    assert statement["Condition"] == {"StringEquals": {"AWS:SourceAccount": "000000000000"}}
+
+    stacks.deploy(filtered("One"), One={"Ref": "One"})
+    left = logs.describe_subscription_filters(logGroupName=made["Lines"])["subscriptionFilters"]
+    assert [one["destinationArn"].rpartition(":")[2] for one in left] == [made["One"]]
+
+
+def test_what_a_template_has_no_longer_is_unset(stack: Stack, stacks: Stacks) -> None:
+    """A filter that stayed would go on to leave events out."""
+
+    def resources(**filtered: Any) -> dict[str, Any]:
+        sns = {"TopicArn": {"Ref": "Topic"}, "Protocol": "sqs"}
+        made = {
+            "Function": function(PRINT),
+            "Queue": {"Type": "AWS::SQS::Queue"},
+            "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": f"{len(filtered)}"}},
+            "Mapping": {
+                "Type": "AWS::Lambda::EventSourceMapping",
+                "Properties": {
+                    "EventSourceArn": {"Fn::GetAtt": ["Queue", "Arn"]},
+                    "FunctionName": {"Ref": "Function"},
+                    **filtered.get("mapping", {}),
+                },
+            },
+            "Subscription": {
+                "Type": "AWS::SNS::Subscription",
+                "Properties": {
+                    **sns,
+                    "Endpoint": {"Fn::GetAtt": ["Queue", "Arn"]},
+                    **filtered.get("subscription", {}),
+                },
+            },
+        }
+        made["Function"]["Properties"] |= filtered.get("function", {})
+        return made
+
+    names = {name: {"Ref": name} for name in ("Function", "Mapping", "Subscription", "Topic")}
+    pattern = json.dumps({"body": {"kind": ["none"]}})
+    first = stacks.deploy(
+        resources(
+            mapping={"FilterCriteria": {"Filters": [{"Pattern": pattern}]}},
+            subscription={"FilterPolicy": {"kind": ["none"]}, "RawMessageDelivery": True},
+            function={"ReservedConcurrentExecutions": 3, "Environment": {"Variables": {"A": "b"}}},
+        ),
+        **names,
+    )
+    functions = stack.client("lambda")
+    limit = functions.get_function_concurrency(FunctionName=first["Function"])
+    assert limit["ReservedConcurrentExecutions"] == 3
+
+    made = stacks.deploy(resources(), **names)
+
+    assert made == first, "nothing was replaced"
+    mapping = functions.get_event_source_mapping(UUID=made["Mapping"])
+    assert mapping.get("FilterCriteria", {}).get("Filters", []) == []
+    of_topic = stack.client("sns").get_subscription_attributes(SubscriptionArn=made["Subscription"])
+    assert of_topic["Attributes"].get("FilterPolicy", "{}") == "{}"
+    assert of_topic["Attributes"]["RawMessageDelivery"] == "false"
+    limit = functions.get_function_concurrency(FunctionName=made["Function"])
+    assert "ReservedConcurrentExecutions" not in limit
+    config = functions.get_function_configuration(FunctionName=made["Function"])
+    assert not config.get("Environment", {}).get("Variables")
+
+
+def test_retention_is_set_from_the_beginning(stack: Stack, stacks: Stacks) -> None:
+    mode = {"ShardCount": 1, "StreamModeDetails": {"StreamMode": "PROVISIONED"}}
+    resources = {
+        "Lines": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 7}},
+        "Stream": {
+            "Type": "AWS::Kinesis::Stream",
+            "Properties": {"RetentionPeriodHours": 48, **mode},
+        },
+    }
+    made = stacks.deploy(resources, Lines={"Ref": "Lines"}, Stream={"Ref": "Stream"})
+
+    groups = stack.client("logs").describe_log_groups(logGroupNamePrefix=made["Lines"])
+    assert groups["logGroups"][0]["retentionInDays"] == 7
+    summary = stack.client("kinesis").describe_stream_summary(StreamName=made["Stream"])
+    assert summary["StreamDescriptionSummary"]["RetentionPeriodHours"] == 48
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"EventSourceArn": "arn:aws:kafka:us-east-1:000000000000:cluster/c/1", "Topics": ["t"]},
+        {"EventSourceArn": "arn:aws:mq:us-east-1:000000000000:broker:b:1", "Queues": ["q"]},
+    ],
+)
+def test_a_source_that_nobody_reads_fails_by_name(
+    stack: Stack, stacks: Stacks, source: dict[str, Any]
+) -> None:
+    resources = {
+        "Function": function(PRINT),
+        "Mapping": {
+            "Type": "AWS::Lambda::EventSourceMapping",
+            "Properties": {"FunctionName": {"Ref": "Function"}, **source},
+        },
+    }
+    with pytest.raises(AssertionError, match=r"This stack reads no events from (kafka|mq)"):
+        stacks.deploy(resources)
+    mappings = stack.client("lambda").list_event_source_mappings(
+        EventSourceArn=source["EventSourceArn"]
+    )
+    assert mappings["EventSourceMappings"] == []

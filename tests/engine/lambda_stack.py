@@ -32,8 +32,8 @@ ROOT = Path(__file__).parents[2]
 ROLE = "arn:aws:iam::000000000000:role/test"
 PYTHON = f"python3.{sys.version_info.minor}"
 SERVICES = (
-    "apigateway,apigatewayv2,cloudformation,cloudwatch,dynamodb,dynamodbstreams,ec2,elbv2,events,"
-    "iam,kinesis,kms,lambda,logs,pipes,s3,scheduler,sns,sqs,sts"
+    "apigateway,apigatewayv2,cloudformation,cloudwatch,cognito-idp,dynamodb,dynamodbstreams,ec2,"
+    "ecr,elbv2,events,iam,kinesis,kms,lambda,logs,pipes,s3,scheduler,sns,sqs,ssm,sts"
 )
 
 

@@ -6,9 +6,14 @@ import inspect
 from types import SimpleNamespace
 
 import pytest
+from localstack.aws.spec import load_service
 from localstack.services.cloudformation.engine.v2.change_set_model import Nothing, is_nothing
+from localstack.services.cloudformation.engine.v2.change_set_model_executor import (
+    ChangeSetModelExecutor,
+)
 from localstack.services.cloudformation.engine.v2.change_set_model_preproc import (
     ChangeSetModelPreproc,
+    PreprocProperties,
     PreprocResource,
 )
 from localstack.services.cloudformation.resource_provider import (
@@ -20,6 +25,10 @@ from localstack.services.cloudformation.v2.provider import CloudformationProvide
 
 from trigger_stack.localstack.cloudformation import updates
 from trigger_stack.localstack.cloudformation.addresses import reachable
+from trigger_stack.localstack.cloudformation.left_out import never_made
+from trigger_stack.localstack.cloudformation.operations import typed
+from trigger_stack.localstack.cloudformation.order import depths
+from trigger_stack.localstack.cloudformation.replacements import is_other
 
 
 @pytest.mark.parametrize(
@@ -133,3 +142,106 @@ def test_a_log_group_without_retention_keeps_its_events() -> None:
 
     assert calls == [{"logGroupName": "g"}]
     assert event.resource_model == {"LogGroupName": "g"}
+
+
+# --- What is made first
+
+
+def test_localstack_still_goes_by_the_alphabet() -> None:
+    """When this fails, see whether it makes resources side by side by now."""
+    source = inspect.getsource(ChangeSetModelPreproc.visit_node_resources)
+    assert "for node_resource in node_resources.resources" in source
+    assert "depends_on" not in source
+
+
+def test_what_depends_on_nothing_has_depth_0() -> None:
+    resources = {
+        "Alone": {"Type": "AWS::Logs::LogGroup"},
+        "Function": {"Properties": {"Role": {"Fn::GetAtt": ["Role", "Arn"]}}},
+        "Role": {"Properties": {"Name": {"Fn::Sub": "${AWS::StackName}-role"}}},
+        "Url": {"Properties": {"Target": {"Fn::GetAtt": "Function.Arn"}}},
+        "Filter": {"DependsOn": ["Url"], "Properties": {"Name": {"Ref": "Alone"}}},
+        "Text": {"Properties": {"Value": {"Fn::Sub": ["${Filter} ${Other}", {"Other": "x"}]}}},
+    }
+    assert depths(resources) == {
+        "Alone": 0, "Role": 0, "Function": 1, "Url": 2, "Filter": 3, "Text": 4,
+    }  # fmt: skip
+
+
+def test_a_circle_of_references_has_an_end() -> None:
+    assert set(depths({"A": {"Ref": "B"}, "B": {"Ref": "A"}, "C": {"Ref": "C"}})) == {"A", "B", "C"}
+
+
+# --- What is replaced
+
+
+def alias(**properties: str) -> PreprocResource:
+    kind = "AWS::Lambda::Alias"
+    return PreprocResource("A", "a", None, kind, PreprocProperties(properties), None, True)
+
+
+def test_another_value_of_a_create_only_property_is_another_resource() -> None:
+    live = alias(FunctionName="f", Name="live", FunctionVersion="1")
+    assert is_other(live, alias(FunctionName="f", Name="next", FunctionVersion="1"))
+    assert not is_other(live, alias(FunctionName="f", Name="live", FunctionVersion="2"))
+
+
+def test_localstack_still_takes_a_reference_for_a_change() -> None:
+    source = inspect.getsource(ChangeSetModelExecutor._execute_resource_change)
+    assert "if after.requires_replacement:" in source
+
+
+def test_an_alias_gets_its_new_version() -> None:
+    calls: list[dict[str, object]] = []
+    client = SimpleNamespace(update_alias=lambda **given: calls.append(given))
+    request = SimpleNamespace(
+        resource_type="AWS::Lambda::Alias",
+        previous_state={"FunctionName": "f", "Name": "live", "FunctionVersion": "1", "Id": "arn"},
+        desired_state={"FunctionName": "f", "Name": "live", "FunctionVersion": "2"},
+        aws_client_factory=SimpleNamespace(lambda_=client),
+    )
+    provider = SimpleNamespace(SCHEMA={"primaryIdentifier": ["/properties/Id"]})
+
+    event = updates.change(provider, request)
+
+    assert [(one["Name"], one["FunctionVersion"]) for one in calls] == [("live", "2")]
+    assert event.resource_model["Id"] == "arn"
+
+
+# --- Parameters
+
+
+def test_texts_of_a_template_become_what_the_api_takes() -> None:
+    model = load_service("cognito-idp").operation_model("CreateUserPool").input_shape
+    given = {
+        "Policies": {"PasswordPolicy": {"MinimumLength": "12", "RequireNumbers": "true"}},
+        "UserPoolTags": {"count": 3, "on": True},
+        "PoolName": "shop",
+    }
+    assert typed(given, model) == {
+        "Policies": {"PasswordPolicy": {"MinimumLength": 12, "RequireNumbers": True}},
+        "UserPoolTags": {"count": "3", "on": "true"},
+        "PoolName": "shop",
+    }
+
+
+# --- What was never made
+
+
+@pytest.mark.parametrize(
+    ("kind", "schema", "properties", "never"),
+    [
+        ("AWS::Lambda::EventSourceMapping", {"ids": ["Id"], "given": ["Id"]}, {}, True),
+        ("AWS::Lambda::EventSourceMapping", {"ids": ["Id"], "given": ["Id"]}, {"Id": "1"}, False),
+        ("AWS::SQS::Queue", {"ids": ["QueueUrl"], "given": ["Arn"]}, {}, False),
+        ("AWS::Logs::LogStream", {"ids": ["Id"], "given": ["Id"]}, {"LogStreamName": "s"}, False),
+    ],
+)
+def test_what_has_no_id_was_never_made(
+    kind: str, schema: dict[str, list[str]], properties: dict[str, str], never: bool
+) -> None:
+    paths = {name: [f"/properties/{one}" for one in schema[name]] for name in schema}
+    provider = SimpleNamespace(
+        SCHEMA={"primaryIdentifier": paths["ids"], "readOnlyProperties": paths["given"]}
+    )
+    assert never_made(kind, provider, {"resourceProperties": properties}) is never

@@ -10,7 +10,11 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from localstack.aws.api.lambda_ import InvocationType, TooManyRequestsException
+from localstack.aws.api.lambda_ import (
+    InvalidParameterValueException,
+    InvocationType,
+    TooManyRequestsException,
+)
 from localstack.services.lambda_.api_utils import function_locators_from_arn
 from localstack.services.lambda_.event_source_mapping.esm_worker import (
     EsmState,
@@ -26,6 +30,24 @@ from trigger_stack.localstack.changes import changes
 from trigger_stack.localstack.lambda_engine.versions import INTERNAL
 
 _TAKES = (EsmState.CREATING, EsmState.ENABLING, EsmState.ENABLED, EsmState.UPDATING)
+#: Services that a mapping may read from here.
+_SOURCES = ("sqs", "kinesis", "dynamodb")
+
+
+def check_source(request: Any) -> None:
+    """Refuse a source that nobody would read, before there is a mapping of it.
+
+    Raises:
+        InvalidParameterValueException: It is Kafka, Amazon MQ or DocumentDB.
+    """
+    arn = request.get("EventSourceArn") or ""
+    named = "kafka" if "SelfManagedEventSource" in request else "".join(arn.split(":")[2:3])
+    if named and named not in _SOURCES:
+        raise InvalidParameterValueException(
+            f"This stack reads no events from {named} ({arn or 'a self-managed event source'}):"
+            " the sources of mappings are queues, Kinesis streams and DynamoDB streams",
+            Type="User",
+        )
 
 
 class Mapping(Protocol):

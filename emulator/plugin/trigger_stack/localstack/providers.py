@@ -37,6 +37,14 @@ def rekognition() -> Service:
 
 
 @aws_provider()
+def ecr() -> Service:
+    """Amazon ECR: no repositories."""
+    from trigger_stack.localstack.ecr import create_service
+
+    return create_service()
+
+
+@aws_provider()
 def elbv2() -> Service:
     """Application Load Balancers: moto's control plane; the engine serves them."""
     from trigger_stack.localstack.elbv2.provider import create_service

@@ -22,12 +22,18 @@ def prepare_cloudformation() -> None:
     """Runs before the first stack can be created."""
     from trigger_stack.localstack.cloudformation.addresses import give_reachable_addresses
     from trigger_stack.localstack.cloudformation.failures import let_failed_updates_fail
+    from trigger_stack.localstack.cloudformation.left_out import set_what_providers_leave_out
+    from trigger_stack.localstack.cloudformation.order import make_first_what_depends_on_nothing
+    from trigger_stack.localstack.cloudformation.replacements import replace_only_what_has_changed
     from trigger_stack.localstack.cloudformation.resources import give_every_resource_properties
     from trigger_stack.localstack.cloudformation.updates import change_what_providers_do_not
 
     give_reachable_addresses()
     give_every_resource_properties()
+    make_first_what_depends_on_nothing()
+    replace_only_what_has_changed()
     change_what_providers_do_not()
+    set_what_providers_leave_out()
     let_failed_updates_fail()
     if not os.environ.get(_SETTING):
         config.CFN_IGNORE_UNSUPPORTED_RESOURCE_TYPES = False

@@ -2,7 +2,8 @@
 
 What: a resource provider of LocalStack (a public extension point) that is described and not written
 out: the properties of a template are the parameters of an operation, as they are for most types.
-Why: LocalStack's open release has 102 types, but none of HTTP APIs or load balancers.
+Why: LocalStack's open release has 102 types, but none of HTTP APIs, load
+balancers, user pools or pipes.
 Until: LocalStack has them.
 Test: ``tests/delivery/test_cloudformation.py``.
 """
@@ -44,7 +45,9 @@ class ResourceType:
         named: The property that gets a generated name when the template has none.
         longest_name: Of such a name.
         prepare: Changes a copy of the properties to parameters.
+        prepare_update: The same for ``update``, where that takes less.
         after: Runs after ``create`` and after ``update``.
+        added: Properties that ``after`` adds to the model.
         before_delete: Runs before ``delete``.
     """
 
@@ -61,7 +64,9 @@ class ResourceType:
     named: str = ""
     longest_name: int = 64
     prepare: Callable[[Model], Model] = dict
+    prepare_update: Callable[[Model], Model] | None = None
     after: Step | None = None
+    added: tuple[str, ...] = ()
     before_delete: Step | None = None
 
 
@@ -86,7 +91,7 @@ class OperationsProvider(ResourceProvider[Model]):
             model[kind.named] = _name(request, kind.longest_name)
         client = self._client(request)
         operation = _choose(kind.create, model)
-        parameters, unknown = self._parameters(client, operation, model)
+        parameters, unknown = self._parameters(client, operation, model, kind.prepare)
         _refuse(kind, unknown)
         answer = getattr(client, operation)(**parameters)
         for name, path in kind.results.items():
@@ -112,7 +117,8 @@ class OperationsProvider(ResourceProvider[Model]):
             _refuse(kind, changed)
         else:
             operation = _choose(kind.update, model)
-            parameters, unknown = self._parameters(client, operation, model)
+            prepare = kind.prepare_update or kind.prepare
+            parameters, unknown = self._parameters(client, operation, model, prepare)
             _refuse(kind, changed & unknown)
             getattr(client, operation)(**parameters | self._identity(model))
         if kind.after is not None:
@@ -135,19 +141,49 @@ class OperationsProvider(ResourceProvider[Model]):
     def _identity(self, model: Model) -> Model:
         return {parameter: model[property_] for parameter, property_ in self.kind.identity.items()}
 
-    def _parameters(self, client: Any, operation: str, model: Model) -> tuple[Model, set[str]]:
+    def _parameters(
+        self, client: Any, operation: str, model: Model, prepare: Callable[[Model], Model]
+    ) -> tuple[Model, set[str]]:
         """The properties as parameters, and the names of those that are none."""
-        kind = self.kind
-        prepared = kind.prepare(
-            {name: value for name, value in model.items() if name not in kind.ignored}
+        prepared = prepare(
+            {name: value for name, value in model.items() if name not in self.kind.ignored}
         )
         api_name = client.meta.method_to_api_mapping[operation]
         members = client.meta.service_model.operation_model(api_name).input_shape.members
         known = {name.lower(): name for name in members}
         parameters = {
-            known[name.lower()]: value for name, value in prepared.items() if name.lower() in known
+            known[name.lower()]: typed(value, members[known[name.lower()]])
+            for name, value in prepared.items()
+            if name.lower() in known
         }
         return parameters, {name for name in prepared if name.lower() not in known}
+
+
+def typed(value: Any, shape: Any) -> Any:
+    """A value as the API takes it: in a template, numbers and booleans may be texts, and reversed.
+
+    Args:
+        value: Of a property.
+        shape: botocore's shape of the parameter.
+    """
+    kind = shape.type_name
+    if kind == "structure" and isinstance(value, dict):
+        members = shape.members
+        return {
+            name: typed(part, members[name]) if name in members else part
+            for name, part in value.items()
+        }
+    if kind == "map" and isinstance(value, dict):
+        return {name: typed(part, shape.value) for name, part in value.items()}
+    if kind == "list" and isinstance(value, list):
+        return [typed(part, shape.member) for part in value]
+    if kind in {"integer", "long"} and isinstance(value, str) and value.lstrip("-").isdigit():
+        return int(value)
+    if kind == "boolean" and value in ("true", "false"):
+        return value == "true"
+    if kind == "string" and isinstance(value, bool | int | float):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    return value
 
 
 def _choose(operation: str | Callable[[Model], str], model: Model) -> str:
@@ -166,7 +202,7 @@ def _refuse(kind: ResourceType, properties: Collection[str]) -> None:
 
 def _kept(kind: ResourceType) -> set[str]:
     """Properties that a template need not have, and that stay when the resource is changed."""
-    return {*kind.results, *kind.identity.values(), kind.reference, kind.named}
+    return {*kind.results, *kind.identity.values(), kind.reference, kind.named, *kind.added}
 
 
 def _at(answer: Any, path: str) -> Any:

@@ -7,9 +7,12 @@ Names, ``Ref`` and attributes: AWS CloudFormation Template Reference Guide.
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from trigger_stack.localstack.cloudformation.operations import Model, ResourceType
+
+_PIPE_SECONDS = 30
 
 
 def _http_api_parameters(model: Model) -> Model:
@@ -58,6 +61,44 @@ def _target_group(client: Any, model: Model) -> None:
     model["TargetGroupFullName"] = model["TargetGroupArn"].rpartition(":")[2]
     model["TargetGroupName"] = model["Name"]
     _let_target_groups_reach(client, model)
+
+
+def _pool_parameters(model: Model) -> Model:
+    """The name of a user pool has another name in the API."""
+    name = {"PoolName": model["UserPoolName"]} if "UserPoolName" in model else {}
+    return {key: value for key, value in model.items() if key != "UserPoolName"} | name
+
+
+def _user_pool(client: Any, model: Model) -> None:
+    provider = f"cognito-idp.{client.meta.region_name}.amazonaws.com/{model['UserPoolId']}"
+    model |= {"ProviderName": provider, "ProviderURL": f"https://{provider}"}
+
+
+def _pipe_update(model: Model) -> Model:
+    """Where a stream's reading began is nothing that can be changed."""
+    fixed = {"StartingPosition", "StartingPositionTimestamp"}
+    sources = {
+        kind: {name: value for name, value in one.items() if name not in fixed}
+        for kind, one in (model.get("SourceParameters") or {}).items()
+    }
+    return model | ({"SourceParameters": sources} if sources else {})
+
+
+def _pipe(client: Any, model: Model) -> None:
+    """Wait until a pipe is as it is to be.
+
+    Raises:
+        RuntimeError: It failed, or is not so in time; with its reason.
+    """
+    wanted = model.get("DesiredState") or "RUNNING"
+    deadline = time.monotonic() + _PIPE_SECONDS
+    while True:
+        pipe = client.describe_pipe(Name=model["Name"])
+        if pipe["CurrentState"] == wanted:
+            return
+        if pipe["CurrentState"].endswith("FAILED") or time.monotonic() > deadline:
+            raise RuntimeError(f"{pipe['CurrentState']}: {pipe.get('StateReason', '')}")
+        time.sleep(0.1)
 
 
 RESOURCE_TYPES = (
@@ -144,6 +185,39 @@ RESOURCE_TYPES = (
         create_only=("ApiId", "StageName"),
     ),
     ResourceType(
+        name="AWS::Cognito::UserPool",
+        service="cognito_idp",
+        create="create_user_pool",
+        delete="delete_user_pool",
+        update="update_user_pool",
+        reference="UserPoolId",
+        identity={"UserPoolId": "UserPoolId"},
+        results={"UserPoolId": "UserPool.Id", "Arn": "UserPool.Arn"},
+        create_only=("AliasAttributes", "UsernameAttributes", "UsernameConfiguration"),
+        named="UserPoolName",
+        longest_name=128,
+        prepare=_pool_parameters,
+        after=_user_pool,
+        added=("ProviderName", "ProviderURL"),
+    ),
+    ResourceType(
+        name="AWS::Cognito::UserPoolClient",
+        service="cognito_idp",
+        create="create_user_pool_client",
+        delete="delete_user_pool_client",
+        update="update_user_pool_client",
+        reference="ClientId",
+        identity={"UserPoolId": "UserPoolId", "ClientId": "ClientId"},
+        results={
+            "ClientId": "UserPoolClient.ClientId",
+            "ClientSecret": "UserPoolClient.ClientSecret",
+            "Name": "UserPoolClient.ClientName",
+        },
+        create_only=("UserPoolId", "GenerateSecret"),
+        named="ClientName",
+        longest_name=128,
+    ),
+    ResourceType(
         name="AWS::ElasticLoadBalancingV2::LoadBalancer",
         service="elbv2",
         create="create_load_balancer",
@@ -162,6 +236,7 @@ RESOURCE_TYPES = (
         named="Name",
         longest_name=32,
         after=_load_balancer_attributes,
+        added=("LoadBalancerFullName",),
     ),
     ResourceType(
         name="AWS::ElasticLoadBalancingV2::TargetGroup",
@@ -177,6 +252,7 @@ RESOURCE_TYPES = (
         named="Name",
         longest_name=32,
         after=_target_group,
+        added=("TargetGroupFullName", "TargetGroupName"),
     ),
     ResourceType(
         name="AWS::ElasticLoadBalancingV2::Listener",
@@ -199,5 +275,19 @@ RESOURCE_TYPES = (
         identity={"RuleArn": "RuleArn"},
         results={"RuleArn": "Rules.0.RuleArn"},
         create_only=("ListenerArn", "Priority"),
+    ),
+    ResourceType(
+        name="AWS::Pipes::Pipe",
+        service="pipes",
+        create="create_pipe",
+        delete="delete_pipe",
+        update="update_pipe",
+        reference="Name",
+        identity={"Name": "Name"},
+        results={"Arn": "Arn"},
+        create_only=("Name", "Source"),
+        named="Name",
+        prepare_update=_pipe_update,
+        after=_pipe,
     ),
 )  # fmt: skip

@@ -143,7 +143,6 @@ _PUT_AGAIN: dict[str, Change] = {
     "AWS::Events::EventBusPolicy": _nothing_left,
     "AWS::Events::Rule": _rule,
     "AWS::Lambda::EventInvokeConfig": _nothing_left,
-    "AWS::Logs::SubscriptionFilter": _nothing_left,
     "AWS::S3::Bucket": _bucket,
     "AWS::S3::BucketPolicy": _nothing_left,
     "AWS::SNS::TopicPolicy": _nothing_left,
@@ -253,7 +252,8 @@ def _table(clients: Any, before: Model, model: Model) -> None:
         model["StreamArn"] = made["LatestStreamArn"]
 
 
-def _stream(clients: Any, before: Model, model: Model) -> None:
+def set_stream(clients: Any, before: Model, model: Model) -> None:
+    """The shards and the retention of a Kinesis stream."""
     name = model["Name"]
     ready = clients.kinesis.get_waiter("stream_exists")
     ready.wait(StreamName=name, WaiterConfig=_WAIT)
@@ -281,7 +281,30 @@ def _function_url(clients: Any, before: Model, model: Model) -> None:
     clients.lambda_.update_function_url_config(FunctionName=model["TargetFunctionArn"], **settings)
 
 
-def _log_group(clients: Any, before: Model, model: Model) -> None:
+def _alias(clients: Any, before: Model, model: Model) -> None:
+    place = {"FunctionName": model["FunctionName"]}
+    weights = (model.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or []
+    routing = {one["FunctionVersion"]: float(one["FunctionWeight"]) for one in weights}
+    clients.lambda_.update_alias(
+        **place,
+        Name=model["Name"],
+        FunctionVersion=model["FunctionVersion"],
+        Description=model.get("Description") or "",
+        RoutingConfig={"AdditionalVersionWeights": routing},
+    )
+    wanted, old = (one.get("ProvisionedConcurrencyConfig") for one in (model, before))
+    if wanted and wanted != old:
+        clients.lambda_.put_provisioned_concurrency_config(
+            **place,
+            Qualifier=model["Name"],
+            ProvisionedConcurrentExecutions=int(wanted["ProvisionedConcurrentExecutions"]),
+        )
+    elif old and not wanted:
+        clients.lambda_.delete_provisioned_concurrency_config(**place, Qualifier=model["Name"])
+
+
+def set_retention(clients: Any, before: Model, model: Model) -> None:
+    """How long a log group keeps its events; without ``RetentionInDays`` forever."""
     name, days = model["LogGroupName"], model.get("RetentionInDays")
     if days:
         clients.logs.put_retention_policy(logGroupName=name, retentionInDays=int(days))
@@ -330,9 +353,10 @@ _CHANGES: dict[str, Change] = {
     "AWS::CloudFormation::Stack": _nested_stack,
     "AWS::DynamoDB::Table": _table,
     "AWS::IAM::ManagedPolicy": _managed_policy,
-    "AWS::Kinesis::Stream": _stream,
+    "AWS::Kinesis::Stream": set_stream,
+    "AWS::Lambda::Alias": _alias,
     "AWS::Lambda::Url": _function_url,
-    "AWS::Logs::LogGroup": _log_group,
+    "AWS::Logs::LogGroup": set_retention,
     "AWS::Scheduler::Schedule": _schedule,
     "AWS::SecretsManager::Secret": _secret,
 }

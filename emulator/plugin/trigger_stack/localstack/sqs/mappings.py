@@ -1,10 +1,12 @@
 """Event source mappings of queues are driven by messages.
 
 What: ``EsmWorkerFactory.get_esm_worker`` makes a worker of ours for queues;
-``LambdaProvider.validate_event_source_mapping`` compares the time-outs of queue and function.
+``LambdaProvider.validate_event_source_mapping`` compares the time-outs of queue and function, and
+refuses sources that nobody reads here.
 Why: LocalStack asks a queue at intervals, with a back-off of up to 10 s when it was empty, handles
 one batch at a time, changes the spaces in a filtered body, and accepts a visibility time-out below
-the function's. It never ends the deletion of a mapping that is disabled.
+the function's. It never ends the deletion of a mapping that is disabled. It keeps a mapping of
+Kafka, Amazon MQ or DocumentDB, and answers 500.
 Until: LocalStack's poller waits for messages and has several batches in flight.
 Test: ``tests/unit/plugin/test_sqs_patches.py::test_localstack_still_polls_at_intervals``.
 """
@@ -21,7 +23,7 @@ from localstack.services.lambda_.provider_utils import get_function_version_from
 from localstack.utils.event_matcher import matches_event
 
 from trigger_stack.delivery.sqs.mapping import MappingSettings, SqsMapping
-from trigger_stack.localstack.mapping_worker import MappingWorker, invoke
+from trigger_stack.localstack.mapping_worker import MappingWorker, check_source, invoke
 from trigger_stack.localstack.sqs.queue import InProcessQueue
 
 
@@ -61,6 +63,7 @@ def install() -> None:
         return
 
     def validate_event_source_mapping(provider: Any, context: Any, request: Any) -> Any:
+        check_source(request)
         found = validate(provider, context, request)
         if ":sqs:" in (request.get("EventSourceArn") or ""):
             check_timeouts(request, found[0])
