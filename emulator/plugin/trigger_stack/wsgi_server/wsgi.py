@@ -33,7 +33,7 @@ def environ_of(request: Request, client: tuple[str, int], port: int) -> dict[str
     raw = request.path.decode("latin-1")
     query = request.query.decode("latin-1")
     uri = f"{raw}?{query}" if query else raw
-    environ: dict[str, Any] = {
+    variables: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "REMOTE_ADDR": client[0],
         "REMOTE_PORT": str(client[1]),
@@ -56,16 +56,16 @@ def environ_of(request: Request, client: tuple[str, int], port: int) -> dict[str
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
     }
-    raw_headers = environ["rolo.headers"] = []
+    raw_headers = variables["rolo.headers"] = []
     for name, value in request.headers:
         raw_headers.append((name.encode("latin-1"), value.encode("latin-1")))
         key = f"HTTP_{name.upper().replace('-', '_')}"
-        environ[key] = f"{environ[key]},{value}" if key in environ else value
-    environ["CONTENT_TYPE"] = environ.get("HTTP_CONTENT_TYPE", "")
-    environ["CONTENT_LENGTH"] = environ.get("HTTP_CONTENT_LENGTH", "")
-    if host := environ.get("HTTP_HOST"):
-        environ["SERVER_NAME"] = host.rpartition(":")[0] or host
-    return environ
+        variables[key] = f"{variables[key]},{value}" if key in variables else value
+    variables["CONTENT_TYPE"] = variables.get("HTTP_CONTENT_TYPE", "")
+    variables["CONTENT_LENGTH"] = variables.get("HTTP_CONTENT_LENGTH", "")
+    if host := variables.get("HTTP_HOST"):
+        variables["SERVER_NAME"] = host.rpartition(":")[0] or host
+    return variables
 
 
 def answer(
@@ -89,7 +89,7 @@ def answer(
     except ClientGoneError:
         raise
     except Exception:
-        LOG.exception("%s %s could not be answered", request.method, environ["RAW_URI"])
+        LOG.exception("%s %r could not be answered", request.method, request.path)
         if response.is_begun:  # the client must see that something is missing
             return False
         length = ("content-length", str(len(_FAILED)))
