@@ -290,6 +290,7 @@ def test_a_schedule_that_deletes_itself_counts(project: Project) -> None:
     role = project.stack.role(
         "arn:aws:iam::000000000000:role/unchanged-schedules", "scheduler.amazonaws.com"
     )
+    project.up()
     due = (datetime.now(UTC) + timedelta(seconds=6)).strftime("at(%Y-%m-%dT%H:%M:%S)")
     scheduler.create_schedule(
         Name="once",
@@ -301,7 +302,6 @@ def test_a_schedule_that_deletes_itself_counts(project: Project) -> None:
             "RoleArn": role,
         },
     )
-    project.up()
     before = number(project.stack)
 
     def gone() -> bool:

@@ -314,7 +314,7 @@ def test_at_the_limit_idle_environments_make_room_and_busy_ones_throttle(tmp_pat
         assert stack.invoke(names[0], 0).error is None
 
         with ThreadPoolExecutor() as pool:
-            calls = [pool.submit(stack.invoke, names[0], 2) for _ in range(4)]
+            calls = [pool.submit(stack.invoke, names[0], 10) for _ in range(4)]
             errors = [call.exception() for call in calls]
         refused = [error for error in errors if error is not None]
         assert len(refused) == 2, errors

@@ -28,7 +28,7 @@ PIPE = {
         "FilterCriteria": {"Filters": [{"Pattern": '{"data": {"a": [1]}}'}]},
         "KinesisStreamParameters": {
             "StartingPosition": "LATEST",
-            "MaximumRetryAttempts": "2",
+            "MaximumRetryAttempts": 2,
             "DeadLetterConfig": {"Arn": QUEUE},
         },
     },
