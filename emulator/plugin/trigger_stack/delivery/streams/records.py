@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -68,10 +69,9 @@ def kinesis_record(shard: str, record: dict[str, Any], source: str, role: str) -
 
 
 def dynamodb_record(record: dict[str, Any], source: str) -> Record:
-    """A record of ``GetRecords`` of DynamoDB Streams, as boto3 returns it."""
+    """A record of ``GetRecords`` of DynamoDB Streams, as it is sent."""
     change = dict(record["dynamodb"])
-    created = change.get("ApproximateCreationDateTime")
-    arrived = created.timestamp() if created else datetime.now(UTC).timestamp()
+    arrived = float(change.get("ApproximateCreationDateTime") or time.time())
     change["ApproximateCreationDateTime"] = arrived
     event = {
         "eventID": record["eventID"],
@@ -87,9 +87,7 @@ def dynamodb_record(record: dict[str, Any], source: str) -> Record:
             "type": record["userIdentity"]["Type"],
             "principalId": record["userIdentity"]["PrincipalId"],
         }
-    # The event as it is sent: bytes are Base64, sets are lists.
-    event = json.loads(as_json(event))
-    key = json.dumps(event["dynamodb"].get("Keys"), sort_keys=True)
+    key = json.dumps(change.get("Keys"), sort_keys=True)
     return Record(change["SequenceNumber"], key, arrived, event, len(as_json(event)))
 
 

@@ -9,12 +9,11 @@ Test: ``tests/e2e/test_table_stream.py``.
 
 from __future__ import annotations
 
-import threading
+import functools
+import json
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
+import urllib3
 from localstack.services.dynamodb.server import DynamodbServer
 from localstack.services.dynamodb.utils import get_ddb_access_key
 
@@ -27,29 +26,62 @@ _MOST = 1000
 RETENTION_S = 24 * 3600.0
 _STALE = ("ExpiredIteratorException", "ResourceNotFoundException")
 _TRIMMED = "TrimmedDataAccessException"
-_clients: dict[tuple[str, str], Any] = {}
-_lock = threading.Lock()
+_TIMEOUT = urllib3.Timeout(connect=5, read=15)
 
 
-def _client(account: str, region: str) -> Any:
-    with _lock:
-        if (account, region) not in _clients:
-            server = DynamodbServer.get()
-            server.start_dynamodb()
-            _clients[account, region] = boto3.session.Session().client(
-                "dynamodbstreams",
-                endpoint_url=f"http://127.0.0.1:{server.port}",
-                region_name=region,
-                aws_access_key_id=get_ddb_access_key(account, region),
-                aws_secret_access_key="local",  # noqa: S106  DynamoDB Local takes any
-                config=Config(
-                    connect_timeout=5,
-                    read_timeout=15,
-                    max_pool_connections=50,
-                    retries={"total_max_attempts": 1},
-                ),
-            )
-        return _clients[account, region]
+class _RefusedError(Exception):
+    """DynamoDB Local has refused a request.
+
+    Attributes:
+        code: For example ``ExpiredIteratorException``.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+
+
+@functools.cache
+def _pool() -> urllib3.HTTPConnectionPool:
+    server = DynamodbServer.get()
+    server.start_dynamodb()
+    return urllib3.HTTPConnectionPool("127.0.0.1", server.port, maxsize=50, timeout=_TIMEOUT)
+
+
+class _Api:
+    """DynamoDB Local's streams of an account and region.
+
+    Not by boto3: a mapping reads several times for each record, and boto3 would take most of it.
+    """
+
+    def __init__(self, account: str, region: str) -> None:
+        # DynamoDB Local has the tables by access key and region, and checks no signature.
+        scope = f"{get_ddb_access_key(account, region)}/20260101/{region}/dynamodb/aws4_request"
+        self._headers = {
+            "Content-Type": "application/x-amz-json-1.0",
+            "Authorization": (
+                f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
+            ),
+            "X-Amz-Date": "20260101T000000Z",
+        }
+
+    def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """The answer to an operation, as it is sent (DynamoDB Streams API reference).
+
+        Raises:
+            _RefusedError: The answer is an error.
+            urllib3.exceptions.HTTPError: There is no answer.
+        """
+        target = {"X-Amz-Target": f"DynamoDBStreams_20120810.{operation}"}
+        body = json.dumps(parameters)
+        answer = _pool().request(
+            "POST", "/", body=body, headers=self._headers | target, retries=False
+        )
+        content: dict[str, Any] = json.loads(answer.data)
+        if answer.status != 200:
+            code = str(content.get("__type", answer.status)).rpartition("#")[2]
+            raise _RefusedError(code, content.get("message") or content.get("Message") or "")
+        return content
 
 
 class DynamoDBStream:
@@ -61,7 +93,7 @@ class DynamoDBStream:
     def __init__(self, arn: str) -> None:
         self._arn = arn
         parts = arn.split(":")
-        self._api = _client(parts[4], parts[3])
+        self._api = _Api(parts[4], parts[3])
         self._local_arn = f"arn:aws:dynamodb:ddblocal:000000000000:{arn.split(':', 5)[5]}"
 
     def shards(self) -> list[ShardInfo]:
@@ -69,7 +101,8 @@ class DynamoDBStream:
         found: list[ShardInfo] = []
         more: dict[str, str] = {}
         while True:
-            page = self._api.describe_stream(StreamArn=self._local_arn, **more)["StreamDescription"]
+            answer = self._api.call("DescribeStream", StreamArn=self._local_arn, **more)
+            page = answer["StreamDescription"]
             for shard in page["Shards"]:
                 parent = shard.get("ParentShardId")
                 found.append(ShardInfo(shard["ShardId"], (parent,) if parent else ()))
@@ -90,12 +123,11 @@ class DynamoDBStream:
         number, token = position
         try:
             token = token or self._iterator(shard, number)
-            answer = self._api.get_records(ShardIterator=token, Limit=min(limit, _MOST))
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code in _STALE and position[1]:
+            answer = self._api.call("GetRecords", ShardIterator=token, Limit=min(limit, _MOST))
+        except _RefusedError as error:
+            if error.code in _STALE and position[1]:
                 return Read([], (number, None))
-            if code == _TRIMMED:
+            if error.code == _TRIMMED:
                 return Read([], ("", None), trimmed=(number if number.isdecimal() else "", ""))
             raise
         records = [dynamodb_record(one, self._arn) for one in answer["Records"]]
@@ -112,5 +144,6 @@ class DynamoDBStream:
         arguments = {"ShardIteratorType": at or "TRIM_HORIZON"}
         if at.isdecimal():
             arguments = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": at}
-        answer = self._api.get_shard_iterator(StreamArn=self._local_arn, ShardId=shard, **arguments)
+        arguments |= {"StreamArn": self._local_arn, "ShardId": shard}
+        answer = self._api.call("GetShardIterator", **arguments)
         return str(answer["ShardIterator"])
