@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from tests.support.emulator import clock_stack, own_stack, stack
 __all__ = ["clock_stack", "own_stack", "stack"]
 
 HERE = Path(__file__).parent
+
+# What is imported and collected stays until the end: to look through it for garbage is for nothing.
+gc.disable()
+
 #: Suites that start an emulator of their own: one worker each, so that there is one emulator each.
 #: Those of the engine and of delivery share one emulator in each worker, for they take longest.
 OWN_EMULATOR = ("apigatewayv2", "docker", "osls", "rekognition")
@@ -22,3 +27,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(HERE).parts[0] if HERE in item.path.parents else ""
         if folder in OWN_EMULATOR:
             item.add_marker(pytest.mark.xdist_group(folder))
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.set_threshold(10_000)
+    gc.enable()

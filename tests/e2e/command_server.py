@@ -9,6 +9,7 @@ removes the socket's folder.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -88,6 +89,7 @@ def run(order: dict[str, Any]) -> NoReturn:
 
 if __name__ == "__main__":
     preload()
+    gc.freeze()  # what is shared with the commands stays shared
     with Server(sys.argv[1], Client) as server:
         print("listening", flush=True)
         server.serve_forever()
