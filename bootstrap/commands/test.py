@@ -15,8 +15,9 @@ from bootstrap.settings import Settings
 TRACEBACK = b"Traceback (most recent call last)"
 _SHOWN_BYTES = 4000
 
-#: Enough to overlap the waiting of end-to-end tests on a small machine.
+#: Enough to overlap the waiting of tests on a small machine; end-to-end tests wait most.
 _WORKERS = 6
+_WORKERS_E2E = 8
 
 
 def run(file: Path, paths: list[str]) -> int:
@@ -33,10 +34,12 @@ def run(file: Path, paths: list[str]) -> int:
     try:
         up.run(file, quiet=True, start=True)
         before = native.LOG_FILE.stat().st_size
+        only_e2e = all("e2e" in Path(path).parts for path in paths) and paths
+        workers = _WORKERS_E2E if only_e2e else _WORKERS
         command = [sys.executable, "-m", "pytest", *paths]
         command += [
             "-n",
-            os.environ.get("TEST_WORKERS") or str(_WORKERS),
+            os.environ.get("TEST_WORKERS") or str(workers),
             "--dist",
             "loadgroup",
             "--durations",
