@@ -165,8 +165,8 @@ if [ "$command" = test ] && [ $# = 0 ]; then
         trap 'exit 130' HUP INT TERM
         sh scripts/stack.sh up --quiet
     fi
-    sh scripts/stack.sh test tests/e2e || code=$?
-    RUNTIME=native .venv/bin/python -m pytest tests --ignore tests/e2e \
+    sh scripts/stack.sh test tests/e2e tests/openapi || code=$?
+    RUNTIME=native .venv/bin/python -m pytest tests --ignore tests/e2e --ignore tests/openapi \
         -n "$(setting TEST_WORKERS 6)" --dist loadgroup --durations 5 || code=$?
     exit $code
 fi

@@ -258,9 +258,9 @@ def test_all_tests_are_the_triggers_in_containers_and_the_rest_beside_them(
     runs = [call for call in calls(project) if "-m pytest " in call]
     if container == "0":  # else the container that creates everything has failed already
         (run,) = runs
-        assert "-m pytest tests/e2e " in run
+        assert "-m pytest tests/e2e tests/openapi " in run
     beside = (project / "native").read_text()
-    assert beside.startswith("native -m pytest tests --ignore tests/e2e ")
+    assert beside.startswith("native -m pytest tests --ignore tests/e2e --ignore tests/openapi ")
 
 
 def test_the_engine_may_be_named_in_env_file(script, project):
