@@ -143,7 +143,7 @@ docker_test() {
     [ "$(id -u)" != 0 ] || chown -R 1000:1000 reports
     code=0
     began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-    in_container tests -m pytest "$@" -n "$(setting TEST_WORKERS 6)" --dist loadgroup \
+    in_container tests -m pytest "$@" -n "$(setting TEST_WORKERS 8)" --dist loadgroup \
         -p no:cacheprovider --junitxml reports/docker.xml || code=$?
     emulator_log > reports/localstack.log
     raised=$(emulator_log --since "$began" | grep -m 1 -B 1 -A 20 'Traceback (most recent call last)' || true)
