@@ -276,6 +276,31 @@ def test_requests_that_wait_do_not_keep_others_waiting(serve):
         assert all(until(one, b"ok").startswith(b"HTTP/1.1 200") for one in connections)
 
 
+def test_when_no_thread_can_be_started_requests_wait_and_are_answered(serve, monkeypatch, caplog):
+    begun, more = threading.Semaphore(0), threading.Event()
+
+    def slow(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        begun.release()
+        assert more.wait(SECONDS)
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    running = serve(slow)
+    monkeypatch.setattr(server_module.threading.Thread, "start", refuse)
+    with ExitStack() as stack:
+        connections = [stack.enter_context(running.connect()) for _ in range(12)]
+        for connection in connections:
+            connection.sendall(GET)
+        for _ in range(8):  # the spare threads
+            assert begun.acquire(timeout=SECONDS)
+        eventually(lambda: "can't start new thread" in caplog.text)
+        more.set()
+        assert all(until(one, b"ok").startswith(b"HTTP/1.1 200") for one in connections)
+
+
 def test_a_thousand_idle_connections_take_no_thread(serve):
     running = serve(echo)
     before = threading.active_count()

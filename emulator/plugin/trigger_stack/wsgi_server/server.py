@@ -99,10 +99,14 @@ class WsgiServer:
 
     def _start_thread(self) -> None:
         """Add a thread; the lock is held."""
+        name = f"gateway-{self._threads + 1}"
+        try:
+            threading.Thread(target=self._work, name=name, daemon=True).start()
+        except RuntimeError as error:  # the system has none left: what comes waits for a free one
+            LOG.warning("a thread could not be started: %s", error)
+            return
         self._threads += 1
         self._waiting += 1
-        name = f"gateway-{self._threads}"
-        threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def _work(self) -> None:
         while True:
