@@ -168,6 +168,12 @@ def test_what_depends_on_nothing_has_depth_0() -> None:
     }  # fmt: skip
 
 
+def test_a_chain_of_as_many_resources_as_a_template_may_have() -> None:
+    chain = {f"R{n}": {"DependsOn": f"R{n + 1}"} if n < 499 else {} for n in range(500)}
+
+    assert depths(chain) == {f"R{n}": 499 - n for n in range(500)}
+
+
 def test_a_circle_of_references_has_an_end() -> None:
     assert set(depths({"A": {"Ref": "B"}, "B": {"Ref": "A"}, "C": {"Ref": "C"}})) == {"A", "B", "C"}
 

@@ -10,8 +10,10 @@ Test: ``tests/unit/plugin/test_cloudformation_patches.py``.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from localstack.services.cloudformation.engine.v2.change_set_model import NodeResources
@@ -28,17 +30,19 @@ def depths(resources: Mapping[str, Any]) -> dict[str, int]:
     Args:
         resources: Of a template: with ``Ref``, ``Fn::GetAtt``, ``Fn::Sub`` and ``DependsOn``.
     """
-    found: dict[str, int] = {}
-
-    def depth(name: str) -> int:
-        if name not in found:
-            found[name] = 0  # a circle ends here; the executor says what is wrong with it
-            needed = set(_needed(resources[name])) & resources.keys() - {name}
-            found[name] = max((depth(one) + 1 for one in sorted(needed)), default=0)
-        return found[name]
-
-    for name in sorted(resources):
-        depth(name)
+    needed = {
+        name: set(_needed(resource)) & resources.keys() - {name}
+        for name, resource in resources.items()
+    }
+    sorter = TopologicalSorter(needed)
+    with contextlib.suppress(CycleError):  # the executor says what is wrong with it
+        sorter.prepare()
+    found = dict.fromkeys(resources, 0)
+    depth = 0
+    while ready := sorter.get_ready():
+        found.update(dict.fromkeys(ready, depth))
+        sorter.done(*ready)
+        depth += 1
     return found
 
 
