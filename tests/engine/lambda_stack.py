@@ -25,7 +25,7 @@ import requests
 from botocore.config import Config
 
 from tests.support.booting import BOOT_SECONDS, boot_turn
-from tests.support.ports import free_port
+from tests.support.ports import free_block, free_port
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -313,8 +313,7 @@ def _start_stack(
     **settings: str,
 ) -> Stack:
     port, http_port = free_port(), free_port()
-    # Load balancers' ports lie below those that the system gives to clients.
-    first = 20_000 + secrets.randbelow(10_000)
+    first = free_block()
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     if owner is not None:
         for path in (folder, folder / "tmp"):
@@ -360,9 +359,10 @@ def _start_stack(
         stack = Stack(port, int(environment["HTTP_API_PORT"]), folder, process)
 
         def answers() -> bool:
-            assert process.poll() is None, stack.log
-            if "Address already in use" in stack.log:
+            log = stack.log
+            if "Address already in use" in log or "is taken by another program" in log:
                 raise PortTakenError
+            assert process.poll() is None, stack.log
             try:
                 url = f"http://127.0.0.1:{port}/_localstack/health"
                 health = requests.get(url, timeout=2).json()

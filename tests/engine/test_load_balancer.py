@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from tests.apigatewayv2.http_api_emulator import start_emulator, stop_emulator
 from tests.engine.lambda_stack import Stack, engine, kill, start_stack
 from tests.support.journal import Journal
-from tests.support.ports import free_port
+from tests.support.ports import free_block, free_port
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("load balancer")
@@ -42,11 +42,8 @@ TEXT = {"Content-Type": "text/plain"}
 
 @pytest.fixture(scope="module")
 def first_port() -> int:
-    """Of a range of its own: tests in other workers have load balancers too.
-
-    It lies below the ports that the system gives to clients, which would take some of it.
-    """
-    return 20_000 + secrets.randbelow(10_000)
+    """Of a range of its own: tests in other workers have load balancers too."""
+    return free_block()
 
 
 @pytest.fixture(scope="module")
