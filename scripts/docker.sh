@@ -101,11 +101,21 @@ start_container() {
         rm -f "$log"
         compose down --volumes --timeout 5 >/dev/null 2>&1 || true
         [ -n "$port" ] || fail 1 "The container could not be started (see above)."
-        name=GATEWAY_PORT
-        [ "$port" = "$(setting GATEWAY_PORT 4566)" ] || name=HTTP_API_PORT
-        [ "$port" != "$(setting SMTP_PORT 2525)" ] || name=SMTP_PORT
+        other=$((port + 1))
+        case $port in
+        "$(setting GATEWAY_PORT 4566)") name=GATEWAY_PORT ;;
+        "$(setting HTTP_API_PORT 8080)") name=HTTP_API_PORT ;;
+        "$(setting SMTP_PORT 2525)") name=SMTP_PORT ;;
+        *) # of a range: another one of the same size behind the port
+            range=$(setting LOAD_BALANCER_PORTS 8081-8083) name=LOAD_BALANCER_PORTS
+            if [ "$port" -lt "${range%-*}" ] || [ "$port" -gt "${range#*-}" ]; then
+                range=$(setting CLOUDFRONT_PORTS 8100-8105) name=CLOUDFRONT_PORTS
+            fi
+            other=$other-$((other + ${range#*-} - ${range%-*}))
+            ;;
+        esac
         fail 1 "Port $port is in use by another program. End that program, or choose another port:" \
-            "$name=$((port + 1)) in .env, or make up $name=$((port + 1))."
+            "$name=$other in .env, or make up $name=$other."
     fi
     rm -f "$log"
 }

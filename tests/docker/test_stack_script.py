@@ -24,6 +24,10 @@ case "$*" in
 "info"*) exit ${ENGINE_EXIT:-0} ;;
 "version") echo "Client: ${PODMAN:+Podman Engine}" ;;
 "compose version"*) echo "${COMPOSE:-Docker Compose version v2}"; exit ${COMPOSE_EXIT:-0} ;;
+*" up --detach"*)
+    echo "$*" >> "$(dirname "$0")/calls"
+    [ -z "${TAKEN:-}" ] || { echo "127.0.0.1:$TAKEN failed: port is already allocated" >&2; exit 1; }
+    ;;
 "compose ps"*) if [ -f "$(dirname "$0")/runs" ]; then echo abc; fi ;;
 *" run "*)
     echo "$*" >> "$(dirname "$0")/calls"
@@ -119,6 +123,23 @@ def test_docker_without_an_engine_is_refused(script):
     assert refused.returncode == 2
     assert "no Docker engine answers" in refused.stderr
     assert "RUNTIME=native" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("port", "remedy"),
+    [
+        (4566, "GATEWAY_PORT=4567"),
+        (8080, "HTTP_API_PORT=8081"),
+        (2525, "SMTP_PORT=2526"),
+        (8082, "LOAD_BALANCER_PORTS=8083-8085"),
+        (8100, "CLOUDFRONT_PORTS=8101-8106"),
+    ],
+)
+def test_a_taken_port_is_named_with_its_setting(script, port, remedy):
+    refused = script("up", TAKEN=str(port))
+    assert refused.returncode == 1
+    assert f"Port {port} is in use by another program." in refused.stderr
+    assert f"or make up {remedy}." in refused.stderr
 
 
 def test_an_unknown_runtime_is_refused(script):
