@@ -656,13 +656,19 @@ def test_what_a_template_has_no_longer_is_unset(stack: Stack, stacks: Stacks) ->
         resources(
             mapping={"FilterCriteria": {"Filters": [{"Pattern": pattern}]}},
             subscription={"FilterPolicy": {"kind": ["none"]}, "RawMessageDelivery": True},
-            function={"ReservedConcurrentExecutions": 3, "Environment": {"Variables": {"A": "b"}}},
+            function={
+                "ReservedConcurrentExecutions": 3,
+                "Environment": {"Variables": {"A": "b"}},
+                "EphemeralStorage": {"Size": 1024},
+            },
         ),
         **names,
     )
     functions = stack.client("lambda")
     limit = functions.get_function_concurrency(FunctionName=first["Function"])
     assert limit["ReservedConcurrentExecutions"] == 3
+    config = functions.get_function_configuration(FunctionName=first["Function"])
+    assert config["EphemeralStorage"] == {"Size": 1024}
 
     made = stacks.deploy(resources(), **names)
 
@@ -676,6 +682,7 @@ def test_what_a_template_has_no_longer_is_unset(stack: Stack, stacks: Stacks) ->
     assert "ReservedConcurrentExecutions" not in limit
     config = functions.get_function_configuration(FunctionName=made["Function"])
     assert not config.get("Environment", {}).get("Variables")
+    assert config["EphemeralStorage"] == {"Size": 512}
 
 
 def test_retention_is_set_from_the_beginning(stack: Stack, stacks: Stacks) -> None:

@@ -5,8 +5,8 @@ them after some, and defaults in place of properties that are gone.
 Why: without a word, LocalStack gives every subscription filter of a log group the same name, so
 that the second takes the place of the first; keeps a mapping's and a subscription's filter that a
 template has no longer; makes a new topic at each change of one without a name; and sets no reserved
-concurrency, no retention and no condition of a permission but its source. A stack with a mapping
-that could not be made cannot be deleted.
+concurrency, no size of /tmp, no retention and no condition of a permission but its source. A stack
+with a mapping that could not be made cannot be deleted.
 Until: LocalStack sets them.
 Test: ``tests/delivery/test_cloudformation.py``.
 """
@@ -31,6 +31,10 @@ from trigger_stack.localstack.cloudformation.operations import (
     ResourceType,
 )
 from trigger_stack.localstack.cloudformation.updates import Change, set_retention, set_stream
+
+#: Lambda's own size of /tmp.
+_TMP_MB = 512
+_UPDATE_SECONDS = 60
 
 #: Types that are made, changed and deleted by operations of their service.
 _OWN = {
@@ -61,6 +65,7 @@ _UNSET: dict[str, Model] = {
         "DeadLetterConfig": {"TargetArn": ""},
         "Description": "",
         "Environment": {"Variables": {}},
+        "EphemeralStorage": {"Size": _TMP_MB},
         "Layers": [],
         "MemorySize": 128,
         "ReservedConcurrentExecutions": "",
@@ -83,6 +88,14 @@ def _function(clients: Any, before: Model, model: Model) -> None:
         )
     elif before.get("ReservedConcurrentExecutions") not in (None, ""):
         clients.lambda_.delete_function_concurrency(FunctionName=name)
+    size = int(model.get("EphemeralStorage", {}).get("Size", _TMP_MB))
+    if size != int(before.get("EphemeralStorage", {}).get("Size", _TMP_MB)):
+        clients.lambda_.update_function_configuration(
+            FunctionName=name, EphemeralStorage={"Size": size}
+        )
+        clients.lambda_.get_waiter("function_updated_v2").wait(
+            FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": _UPDATE_SECONDS}
+        )
 
 
 def _permission(clients: Any, before: Model, model: Model) -> None:
