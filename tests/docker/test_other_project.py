@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import httpx
 import pytest
+import requests
 
 from bootstrap.init.write import run as write_project
 from tests.docker.test_containers import container_id, docker
@@ -98,7 +98,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 def test_its_http_api_answers(project: Project) -> None:
-    answer = httpx.get(f"http://127.0.0.1:{project.http}/hello", params={"name": "you"}, timeout=60)
+    answer = requests.get(
+        f"http://127.0.0.1:{project.http}/hello", params={"name": "you"}, timeout=60
+    )
     assert answer.status_code == 200, answer.text
     assert answer.json() == {"greeting": "Hello, you."}
 
@@ -123,7 +125,7 @@ def test_its_files_are_code_that_counts(project: Project) -> None:
     handler = project.folder / "handlers/http.py"
     handler.write_text(handler.read_text().replace("Hello,", "Good day,"))
     project.make("up", most_seconds=UP_SECONDS)
-    answer = httpx.get(f"http://127.0.0.1:{project.http}/hello", timeout=60)
+    answer = requests.get(f"http://127.0.0.1:{project.http}/hello", timeout=60)
     assert answer.json() == {"greeting": "Good day, world."}
 
 
