@@ -141,7 +141,7 @@ test-unit: setup ## Logic and bootstrap; needs no stack
 
 .PHONY: fuzz
 fuzz: setup ## Mutated definitions and code: each ends with a sentence, in time [MUTANTS=10000]
-	@FUZZ_MUTANTS="$(or $(MUTANTS),10000)" FUZZ_EXAMPLES="$(or $(MUTANTS),10000)" \
+	@FUZZ_MUTANTS="$(or $(MUTANTS),10000)" \
 	  $(PYTEST) tests/unit/bootstrap/test_check_fuzz.py tests/unit/bootstrap/test_definition_fuzz.py -n auto -q
 
 .PHONY: test-e2e

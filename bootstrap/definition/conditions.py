@@ -115,7 +115,7 @@ class _Evaluator:
         node: Any = self.mappings
         for name in names:
             if not isinstance(node, dict) or name not in node:
-                known = ", ".join(map(str, node)) if isinstance(node, dict) else "none"
+                known = ", ".join(map(str, node)) if isinstance(node, dict) and node else "none"
                 self.document.fail(
                     f"Fn::FindInMap: {'.'.join(names)}: there is no {name}. There is: {known}.",
                     *path,

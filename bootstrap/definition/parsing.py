@@ -59,7 +59,7 @@ def parse[M: BaseModel](
                 raise
             return model.model_validate(converted)
     except ValidationError as error:
-        raise DefinitionErrors(_problems(error, model, document, path)) from None
+        raise DefinitionErrors(_problems(error, data, model, document, path)) from None
 
 
 #: What a text may say where pydantic wants another type, by the type of its error.
@@ -88,28 +88,44 @@ def _place_of(data: Any, location: tuple[str | int, ...]) -> tuple[Any, str | in
     """The container and the key of a text; a location names the members of unions, too."""
     place: tuple[Any, str | int] | None = None
     for part in location:
-        inside = isinstance(data, dict) and part in data
-        if inside or (isinstance(data, list) and isinstance(part, int) and part < len(data)):
+        if _has(data, part):
             place, data = (data, part), data[part]
     return place if isinstance(data, str) else None
 
 
+def _has(data: Any, part: str | int) -> bool:
+    if isinstance(data, list):
+        return isinstance(part, int) and part < len(data)
+    return isinstance(data, dict) and part in data
+
+
+def _keys(data: Any, problem: Any) -> KeyPath:
+    """The keys of a problem's location: pydantic adds the names of union members to it.
+
+    What is unknown or missing is a key, even when it is called like a union's member.
+    """
+    keys: list[str | int] = []
+    for part in problem["loc"]:
+        if _has(data, part):
+            keys.append(part)
+            data = data[part]
+    if problem["type"] == "missing":
+        keys.append(problem["loc"][-1])
+    return tuple(keys)
+
+
 def _problems(
-    error: ValidationError, model: type[BaseModel], document: Document, path: KeyPath
+    error: ValidationError,
+    data: Any,
+    model: type[BaseModel],
+    document: Document,
+    path: KeyPath,
 ) -> Iterator[DefinitionError]:
     """Everything wrong, each at its own key; a union's members are told of once."""
-    told: set[tuple[str | int, ...]] = set()
-    problems = error.errors()
-    misspelt = [p["loc"] for p in problems if p["type"] == "extra_forbidden"]
-    for problem in problems:
-        # What is unknown or missing is a key, even when it is called like a union's member.
-        known = problem["type"] in ("extra_forbidden", "missing")
-        end = len(problem["loc"]) - 1
-        location = tuple(
-            part
-            for place, part in enumerate(problem["loc"])
-            if _is_key(part) or (known and place == end)
-        )
+    told: set[KeyPath] = set()
+    problems = [(_keys(data, problem), problem) for problem in error.errors()]
+    misspelt = [p["loc"] for _, p in problems if p["type"] == "extra_forbidden"]
+    for location, problem in problems:
         # What is missing is perhaps there, misspelt: then that is what is wrong.
         if problem["type"] == "missing" and any(
             loc[:-1] == problem["loc"][:-1] and _may_mean(str(loc[-1]), str(location[-1]))
@@ -117,6 +133,12 @@ def _problems(
         ):
             continue
         if location in told:
+            continue
+        # A member of a union that is of another type: one that is of this type says more.
+        if str(problem["type"]).endswith("_type") and any(
+            len(other) > len(location) and other[: len(location)] == location
+            for other, _ in problems
+        ):
             continue
         told.add(location)
         name = ".".join(str(part) for part in (*path, *location))
@@ -126,11 +148,6 @@ def _problems(
 
 def _may_mean(written: str, wanted: str) -> bool:
     return wanted.lower() in written.lower() or bool(did_you_mean(written, [wanted]))
-
-
-def _is_key(part: str | int) -> bool:
-    """Pydantic adds the names of union members to a location; they are not keys of the file."""
-    return isinstance(part, int) or not (part in ("str", "bool") or part.startswith("dict["))
 
 
 def _sentence(problem: Any, model: type[BaseModel], location: list[str | int]) -> str:

@@ -478,9 +478,10 @@ def _check_settings(settings: RestApiSettings, service: Service, document: Docum
     for name in keys:
         if name not in plans:
             missing = f"of the name {name}" if name else "without a name"
+            known = ", ".join(plan or "one without a name" for plan in plans) or "none"
             document.fail(
                 f"provider.apiGateway.apiKeys: there is no usage plan {missing}."
-                f" There is: {', '.join(plans)}.",
+                f" There is: {known}.",
                 *(*path, "apiKeys"),
             )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,10 @@ from bootstrap.definition.compile import compile_template
 from bootstrap.definition.document import load_document
 from bootstrap.definition.variables import resolve_variables
 from bootstrap.errors import DefinitionError
+from tests.support.mutants import share
 
 SETTINGS = settings(
-    max_examples=int(os.environ.get("FUZZ_EXAMPLES") or 60),
+    max_examples=max(1, share("generated") // 4),  # of each of the tests below
     deadline=5000,
     suppress_health_check=list(HealthCheck),
     database=None,

@@ -40,6 +40,24 @@ def test_what_is_refused(project: Project, event: str, said: str) -> None:
     assert error.line == 10
 
 
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        ("{free: 1}", "usagePlan.free: is not supported here. Supported: quota, throttle."),
+        ("[{free: 1}]", "usagePlan.0.free: input should be a valid dictionary"),
+        ("[{free: {quota: {limit: 5}}}]", "usagePlan.0.free.quota.period: is required."),
+    ],
+)
+def test_what_is_wrong_with_a_usage_plan_is_said_once(
+    project: Project, plan: str, said: str
+) -> None:
+    text = FUNCTION.replace("  stage: test\n", f"  apiGateway: {{usagePlan: {plan}}}\n")
+
+    (error,) = project.refused(text).errors
+
+    assert f"provider.apiGateway.{said}" in str(error)
+
+
 def test_a_bare_path_and_one_with_slashes_are_one_resource(project: Project) -> None:
     events = "    events:\n      - http: GET a/b\n      - http: PUT /a/b/\n"
 
