@@ -20,6 +20,7 @@ from bootstrap import removal
 from bootstrap.checks import check
 from bootstrap.checks.resources import check_properties
 from bootstrap.errors import DefinitionError, DeployError, TriggerStackError
+from bootstrap.nothing_there import NothingThere
 from bootstrap.plan import Action, Looked, Plan, Planner
 from bootstrap.record import Begun, Made, Record
 from bootstrap.removal import Leftover, can_delete, delete, lost_with
@@ -27,6 +28,7 @@ from bootstrap.services import RESOURCE_TYPES
 from bootstrap.services.base import (
     Context,
     Outcome,
+    Properties,
     ReplacementError,
 )
 from bootstrap.services.lambda_ import FunctionFailedError
@@ -134,7 +136,7 @@ def apply(
         record.write(before)  # with what was found of another that was killed
         record.begin([_as_begun(resource) for resource in new])
     deployment = Deployment()
-    known = _Known(planned, before, prune)
+    known = _Known(planned, before, prune, empty)
     try:
         _deploy(template, ordered, context, progress, deployment, known)
         _drop_leftovers(before, template, deployment, context, prune=prune)
@@ -291,6 +293,7 @@ class _Known:
     plan: Plan
     before: list[Made]
     prune: bool
+    empty: bool
 
 
 type _Done = tuple[Outcome, Physical, list[Made]]
@@ -362,9 +365,9 @@ def _ensure(
         # A reference resolves to text, also where the property needs a number.
         properties = kind.converted(resolve(resource.properties, created, context.pseudo))
         check_properties(template, resource, kind, properties)
-        ensure = partial(kind.ensure, context, name, properties)
+        ensure = partial(_made, resource.type, name, properties, context)
         try:
-            outcome, physical = ensure()
+            outcome, physical = ensure(empty=known is not None and known.empty)
         except ReplacementError as error:
             _make_room(resource, context, known, error)
             _, physical = ensure()
@@ -387,6 +390,18 @@ def _ensure(
         template.fail(resource, f"{'; '.join(problems)}.")
     except (BotoCoreError, FunctionFailedError, ReplacementError, RuntimeError) as error:
         raise _refused(template, resource, str(error)) from error
+
+
+def _made(
+    kind: str, name: str, properties: Properties, context: Context, *, empty: bool = False
+) -> tuple[Outcome, Physical]:
+    """Make a resource be as described; in an empty account without looking for it."""
+    ensure = RESOURCE_TYPES[kind].ensure
+    if empty:
+        # Else somebody has made it meanwhile, which its own questions find out.
+        with suppress(ClientError):
+            return ensure(NothingThere.like(context, kind), name, properties)
+    return ensure(context, name, properties)
 
 
 def _make_room(

@@ -26,6 +26,7 @@ _TABLE_KEYS = (
     "GlobalSecondaryIndexes",
     "LocalSecondaryIndexes",
     "ProvisionedThroughput",
+    "Tags",
 )
 _CAPACITY = ("ReadCapacityUnits", "WriteCapacityUnits")
 
@@ -41,16 +42,18 @@ def _table(context: Context, logical_id: str, properties: Properties) -> tuple[O
         if stream:
             request["StreamSpecification"] = {"StreamEnabled": True, **stream}
         dynamodb.create_table(TableName=name, **request)
-        _wait_until_active(dynamodb, name)
+        table = _wait_until_active(dynamodb, name)
+        if (wanted := properties.get("TimeToLiveSpecification")) and wanted["Enabled"]:
+            _set_time_to_live(dynamodb, name, wanted["AttributeName"], enabled=True)
     else:
         table = existing["Table"]
         _check_keys(name, properties, table)
         changes.append(_billing(dynamodb, properties, table))
         changes.append(_indexes(dynamodb, properties, table))
         changes.append(_stream(dynamodb, name, stream, table.get("StreamSpecification", {})))
-    changes.append(_time_to_live(dynamodb, name, properties.get("TimeToLiveSpecification")))
-    table = dynamodb.describe_table(TableName=name)["Table"]
-    changes.append(_tags(dynamodb, table["TableArn"], properties.get("Tags", [])))
+        changes.append(_time_to_live(dynamodb, name, properties.get("TimeToLiveSpecification")))
+        table = dynamodb.describe_table(TableName=name)["Table"]
+        changes.append(_tags(dynamodb, table["TableArn"], properties.get("Tags", [])))
     attributes = {"Arn": table["TableArn"]}
     if table.get("LatestStreamArn"):
         attributes["StreamArn"] = table["LatestStreamArn"]
@@ -71,13 +74,14 @@ def _tags(dynamodb: Any, arn: str, given: list[dict[str, str]]) -> bool:
 
 
 @until_true(60)
-def _wait_until_active(dynamodb: Any, name: str) -> bool:
-    """Wait until the table and its indexes can be changed (decorated: called until then)."""
-    table = dynamodb.describe_table(TableName=name)["Table"]
+def _wait_until_active(dynamodb: Any, name: str) -> Any:
+    """The table once it and its indexes can be changed (decorated: called until then)."""
+    table: dict[str, Any] = dynamodb.describe_table(TableName=name)["Table"]
     indexes = table.get("GlobalSecondaryIndexes", [])
-    return table["TableStatus"] == "ACTIVE" and all(
+    active = table["TableStatus"] == "ACTIVE" and all(
         index.get("IndexStatus", "ACTIVE") == "ACTIVE" for index in indexes
     )
+    return table if active else None
 
 
 def _update(dynamodb: Any, name: str, **change: Any) -> None:

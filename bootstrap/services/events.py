@@ -51,10 +51,11 @@ def _rule(context: Context, logical_id: str, properties: Properties) -> tuple[Ou
         for key in ("ScheduleExpression", "Description"):
             if key in properties:
                 request[key] = properties[key]
-        events.put_rule(**request)
-    changed = _targets(events, name, bus, properties.get("Targets", []))
-    arn = events.describe_rule(Name=name, **bus)["Arn"]
+        answer = events.put_rule(**request)
+    current = events.list_targets_by_rule(Rule=name, **bus)["Targets"] if existing else []
+    changed = _targets(events, name, bus, properties.get("Targets", []), current)
     ref = f"{bus['EventBusName']}|{name}" if bus else name
+    arn = existing["Arn"] if existing else answer["RuleArn"]
     return outcome_of(existing is None, different, changed), Physical(ref, {"Arn": arn})
 
 
@@ -71,14 +72,20 @@ def _same_rule(wanted: Properties, actual: dict[str, Any]) -> bool:
     )
 
 
-def _targets(events: Any, rule: str, bus: dict[str, str], wanted: list[dict[str, Any]]) -> bool:
+def _targets(
+    events: Any,
+    rule: str,
+    bus: dict[str, str],
+    wanted: list[dict[str, Any]],
+    actual: list[dict[str, Any]],
+) -> bool:
     targets = [
         {**target, "Input": json.dumps(target["Input"])}
         if isinstance(target.get("Input"), dict)
         else target
         for target in wanted
     ]
-    current = {t["Id"]: t for t in events.list_targets_by_rule(Rule=rule, **bus)["Targets"]}
+    current = {target["Id"]: target for target in actual}
     stale = sorted(current.keys() - {target["Id"] for target in targets})
     different = [t for t in targets if not _same_target(t, current.get(t["Id"]))]
     if stale:

@@ -33,10 +33,7 @@ def _role(context: Context, logical_id: str, properties: Properties) -> tuple[Ou
         if _document(role["AssumeRolePolicyDocument"]) != trust:
             iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
             changes.append(True)
-    attached = {
-        policy["PolicyArn"]
-        for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
-    }
+    attached = set[str]() if existing is None else _attached(iam, name)
     managed = set(properties.get("ManagedPolicyArns", []))
     for arns, change in (
         (managed - attached, iam.attach_role_policy),
@@ -48,7 +45,10 @@ def _role(context: Context, logical_id: str, properties: Properties) -> tuple[Ou
     policies = {
         policy["PolicyName"]: policy["PolicyDocument"] for policy in properties.get("Policies", [])
     }
-    changes += [_put_policy(iam, name, policy, wanted) for policy, wanted in policies.items()]
+    changes += [
+        _put_policy(iam, name, policy, wanted, new=existing is None)
+        for policy, wanted in policies.items()
+    ]
     if existing is not None:
         for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
             if policy not in policies:
@@ -57,8 +57,14 @@ def _role(context: Context, logical_id: str, properties: Properties) -> tuple[Ou
     return outcome_of(existing is None, *changes), Physical(name, {"Arn": role["Arn"]})
 
 
-def _put_policy(iam: Any, role: str, name: str, wanted: dict[str, Any]) -> bool:
-    current = found(lambda: iam.get_role_policy(RoleName=role, PolicyName=name), "NoSuchEntity")
+def _attached(iam: Any, role: str) -> set[str]:
+    answer = iam.list_attached_role_policies(RoleName=role)
+    return {policy["PolicyArn"] for policy in answer["AttachedPolicies"]}
+
+
+def _put_policy(iam: Any, role: str, name: str, wanted: dict[str, Any], *, new: bool) -> bool:
+    identity = {"RoleName": role, "PolicyName": name}
+    current = None if new else found(lambda: iam.get_role_policy(**identity), "NoSuchEntity")
     if current is not None and _document(current["PolicyDocument"]) == wanted:
         return False
     iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(wanted))
@@ -76,8 +82,8 @@ def _exists(context: Context, key: Key) -> bool:
 
 def _delete(context: Context, key: Key) -> None:
     iam, name = context.client("iam"), key["Ref"]
-    for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
-        iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
+    for arn in _attached(iam, name):
+        iam.detach_role_policy(RoleName=name, PolicyArn=arn)
     for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
         iam.delete_role_policy(RoleName=name, PolicyName=policy)
     iam.delete_role(RoleName=name)

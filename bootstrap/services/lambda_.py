@@ -19,7 +19,7 @@ from bootstrap.services.base import (
     outcome_of,
     subset,
 )
-from bootstrap.services.waiting import until_true
+from bootstrap.services.waiting import pause, until_true
 from bootstrap.template import Physical
 
 _GONE = "ResourceNotFoundException"
@@ -102,6 +102,7 @@ def _function(
         ]
     configuration = existing["Configuration"] if existing else {"State": "Pending"}
     if any(changes) or configuration["State"] == "Failed" or not _settled(configuration):
+        pause()  # it is never ready at once
         configuration = _wait(client, name)
     reserved = (existing or {}).get("Concurrency", {}).get("ReservedConcurrentExecutions")
     wanted_reserve = properties.get("ReservedConcurrentExecutions")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import wraps
 
@@ -10,6 +11,11 @@ from functools import wraps
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 0.5
 _GROWTH = 1.5
+
+
+def pause() -> None:
+    """Wait as long as what is asked for takes at least."""
+    time.sleep(_FIRST_PAUSE)
 
 
 def until_true[**P, R](seconds: float) -> Callable[[Callable[P, R]], Callable[P, R]]:

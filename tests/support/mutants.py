@@ -268,7 +268,7 @@ def _give(owner: Any, key: Any, there: list[tuple[Any, Any]], chance: random.Ran
 def mutant(project: Project, donor: Project, chance: random.Random) -> Any:
     """The tree of a project with a few mutations."""
     tree = project.copy()
-    for _ in range(chance.choice((1, 1, 2, 4))):
+    for _ in range(chance.choice((1, 1, 1, 1, 2, 4))):
         parts = [tree, tree.get("functions"), tree.get("resources")]
         mutate(chance.choice([p for p in parts if isinstance(p, dict) and p]), donor.tree, chance)
     return tree

@@ -386,6 +386,6 @@ def _name(arn: Reference) -> str:
         if isinstance(arn.get(key), str):
             return str(arn[key])
     joined = arn.get("Fn::Join")
-    if isinstance(joined, list) and len(joined) > 1 and joined[1]:
+    if isinstance(joined, list) and len(joined) > 1 and isinstance(joined[1], list) and joined[1]:
         return str(joined[1][-1]).rsplit("/", maxsplit=1)[-1]
     return "Stream"

@@ -35,12 +35,29 @@ backend = IAMBackend("us-east-1", "000000000000")
 backend.create_policy("", "/", POLICY, "own", {})
 assert len(backend.managed_policies) > 1000
 """,
-    "the_key_of_user_pools_is_read_once": """
+    "the_key_of_user_pools_is_read_once_when_it_is_needed": """
 from trigger_stack.localstack import moto_data
 moto_data.install()
 from moto.cognitoidp.models import CognitoIdpUserPool
-keys = {id(CognitoIdpUserPool("000000000000", "us-east-1", n, {}).json_web_key) for n in "ab"}
-assert len(keys) == 1
+pools = [CognitoIdpUserPool("000000000000", "us-east-1", n, {}) for n in "ab"]
+assert vars(pools[0])["json_web_key"] is moto_data._LATER
+assert pools[0].json_web_key is pools[1].json_web_key
+assert pools[0].json_web_key.is_private
+""",
+    "what_ec2_offers_is_there_when_it_is_needed": """
+import json
+from trigger_stack.localstack import moto_data
+moto_data.install()
+from moto.ec2.models import instance_types
+offered = instance_types.INSTANCE_TYPE_OFFERINGS["region"]["eu-central-1"]
+assert "data" not in vars(offered)
+assert len(offered) > 100
+assert {one["LocationType"] for one in offered} == {"region"}
+assert json.dumps([*offered])
+""",
+    "moto_still_reads_at_once_what_ec2_offers": """
+from moto.ec2.models import instance_types
+assert type(instance_types.INSTANCE_TYPE_OFFERINGS["region"]["eu-central-1"]) is list
 """,
     "localstack_s_policies_are_there_when_they_are_needed": """
 from trigger_stack.localstack import moto_data
