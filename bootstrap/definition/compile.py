@@ -21,7 +21,7 @@ from bootstrap.packaging import NODE_SUFFIXES
 from bootstrap.services import RESOURCE_TYPES
 from bootstrap.services.exports import EXPORT
 from bootstrap.services.shapes import is_function
-from bootstrap.template import Resource, Template
+from bootstrap.template import Resource, Template, function_problem
 from bootstrap.typescript import source_of
 
 #: The runtimes that the engine has.
@@ -445,7 +445,14 @@ def _extend(logical_id: str, change: dict[str, Any], template: Template) -> None
         if name == "Properties" and isinstance(value, dict):
             properties = {**properties, **value}
         elif name == "DependsOn":
-            depends = (*depends, *([value] if isinstance(value, str) else value))
+            names = value if isinstance(value, list) else [value]
+            if not all(isinstance(one, str) for one in names):
+                document.fail(
+                    f"resources.extensions.{logical_id}.DependsOn takes a logical id, or a list"
+                    " of them.",
+                    *(*path, name),
+                )
+            depends = (*depends, *names)
         elif name not in _LEFT_ALONE:
             supported = ", ".join(("Properties", "DependsOn", *_LEFT_ALONE))
             document.fail(
@@ -453,6 +460,8 @@ def _extend(logical_id: str, change: dict[str, Any], template: Template) -> None
                 f" {supported}.{did_you_mean(name, supported.split(', '))}",
                 *(*path, name),
             )
+    if problem := function_problem(properties):
+        document.fail(f"resources.extensions.{logical_id}: {problem}", *path)
     properties = _converted(made.type, properties)
     template.resources[logical_id] = replace(made, properties=properties, depends_on=depends)
 

@@ -10,7 +10,7 @@ from functools import wraps
 # once. Then each call that asks takes time from what it waits for.
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 0.5
-_GROWTH = 1.5
+_GROWTH = 2
 
 
 def pause() -> None:

@@ -205,6 +205,14 @@ def test_mappings_that_lambda_refuses(refused_events: Refuse, body: str, said: s
     assert said in refused_events(f"- sqs: {body}").message
 
 
+def test_the_arn_of_a_stream_may_be_joined_of_anything(with_events: Compile) -> None:
+    joined = "{'Fn::Join': [':', {'Fn::Split': [':', 'arn:aws:kinesis:us-east-1:1:stream/a']}]}"
+
+    template = with_events(f"- stream: {{type: kinesis, arn: {joined}}}")
+
+    assert "GreetEventSourceMappingKinesisStream" in template.resources
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [

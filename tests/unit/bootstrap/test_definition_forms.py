@@ -190,6 +190,20 @@ def test_an_extension_of_nothing(project: Project) -> None:
     assert "“GreetLambdaFunction”" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("Properties: {MemorySize: {'Fn::GetAtt': [{a: b}, Arn]}}", "Fn::GetAtt takes"),
+        ("DependsOn: 5", "DependsOn takes a logical id, or a list of them"),
+        ("DependsOn: [{a: b}]", "DependsOn takes a logical id, or a list of them"),
+    ],
+)
+def test_an_extension_that_makes_no_sense(project: Project, change: str, said: str) -> None:
+    text = FUNCTION + f"resources:\n  extensions:\n    GreetLambdaFunction: {{{change}}}\n"
+
+    assert said in str(project.refused(text))
+
+
 def test_an_extension_by_something_else(project: Project) -> None:
     text = FUNCTION + "resources:\n  extensions:\n    GreetLambdaFunction: {Propertys: {}}\n"
 

@@ -28,7 +28,8 @@ def read_once() -> None:
     boto3.Session.get_available_regions = _regions_of  # type: ignore[method-assign]  # a patch
     boto3.Session.get_available_partitions = _partitions_of  # type: ignore[method-assign]  # a patch
     botocore.session.create_loader = _loader
-    aws_stack.boto3 = SimpleNamespace(Session=_boto3_session)  # type: ignore[assignment]  # all of it that is used there
+    used = SimpleNamespace(Session=_boto3_session, session=boto3.session)
+    aws_stack.boto3 = used  # type: ignore[assignment]  # all of it that is used there
 
 
 def _regions_of(

@@ -36,7 +36,7 @@ from localstack.services.lambda_.provider import LambdaProvider
 
 from trigger_stack.localstack import s3_notifications
 from trigger_stack.localstack.function_urls import control_plane as function_urls
-from trigger_stack.localstack.lambda_engine import code_urls, source
+from trigger_stack.localstack.lambda_engine import code_urls, packages, source
 from trigger_stack.localstack.lambda_engine.control_plane import (
     control_plane,
     push_changed_function,
@@ -193,6 +193,7 @@ def apply() -> None:
     stream_mappings.install()
     source.install()
     code_urls.install()
+    packages.install()
     s3_notifications.install()
     run_custom_response_handlers.append(push_changed_function)
     ROUTER.add(Routes(control_plane()))
