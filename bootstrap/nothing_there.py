@@ -16,7 +16,7 @@ _GONE: Final = "ResourceNotFoundException"
 _READS: Final = ("describe_", "get_", "head_", "list_", "can_paginate", "exceptions", "meta")
 #: The question with which a type begins, and AWS's error code when there is nothing; without one,
 #: the answer is an empty list. Only questions about the resource itself, not what it belongs to.
-_QUESTIONS: Final[dict[str, tuple[str, str]]] = {
+QUESTIONS: Final[dict[str, tuple[str, str]]] = {
     "AWS::ApiGatewayV2::Authorizer": ("get_authorizers", ""),
     "AWS::ApiGatewayV2::Integration": ("get_integrations", ""),
     "AWS::ApiGatewayV2::Route": ("get_routes", ""),
@@ -47,12 +47,12 @@ class NothingThere(Context):
     @classmethod
     def like(cls, context: Context, kind: str) -> Context:
         """One that shares everything with ``context``, for a resource of the type ``kind``."""
-        if kind not in _QUESTIONS:
+        if kind not in QUESTIONS:
             return context
         made = cls(context.settings, context.service, context.run, context.packages)
         made.__dict__["original"] = context
         made.__dict__["account"] = context.account
-        made._question = _QUESTIONS[kind]
+        made._question = QUESTIONS[kind]
         return made
 
     def client(self, name: str) -> Any:

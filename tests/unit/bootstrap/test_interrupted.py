@@ -6,6 +6,7 @@ do its other threads.
 
 from __future__ import annotations
 
+import inspect
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -18,10 +19,12 @@ import pytest
 from botocore.client import BaseClient
 from moto import mock_aws
 
+from bootstrap import nothing_there
 from bootstrap.commands.load import load_template
 from bootstrap.deploy import Deployment, apply, plan
 from bootstrap.plan import Action
-from bootstrap.services.base import Context
+from bootstrap.services import RESOURCE_TYPES
+from bootstrap.services.base import Context, Outcome
 from bootstrap.settings import Settings
 
 DEFINITION = """\
@@ -308,3 +311,36 @@ def test_the_next_run_finishes_a_first_one(
         run(file, context)
 
         assert state(context) == wanted
+
+
+def test_an_empty_account_is_not_asked_for_what_is_not_there(file: Path, calls: Calls) -> None:
+    with account() as context:
+        run(file, context)
+        asked = calls.reads
+    with account() as context:
+        calls.reads = 0
+
+        run(file, context, empty=True)
+
+        assert calls.reads < asked / 3
+
+
+def test_what_somebody_makes_meanwhile_is_found_though(
+    file: Path, calls: Calls, whole: tuple[dict[str, Any], int]
+) -> None:
+    wanted, _ = whole
+    with account() as context:
+        context.client("logs").create_log_group(logGroupName="/aws/lambda/shop-test-greet")
+
+        made = run(file, context, empty=True)
+
+        assert made.outcomes["GreetLogGroup"] is Outcome.UNCHANGED
+        assert state(context) == wanted
+
+
+@pytest.mark.parametrize("kind", nothing_there.QUESTIONS)
+def test_every_question_is_one_that_its_type_begins_with(kind: str) -> None:
+    operation, _ = nothing_there.QUESTIONS[kind]
+    source = inspect.getsource(inspect.getmodule(RESOURCE_TYPES[kind].ensure) or Context)
+
+    assert f".{operation}" in source
