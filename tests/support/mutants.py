@@ -45,8 +45,9 @@ SHARES = {
     "bytes": 13,
     "generated": 20,  # by hypothesis
 }
-#: How many of a kind one test looks at: it ends within a few seconds.
+#: How many of a kind one test looks at, at most: it ends within a few seconds.
 OF_A_TEST = {"small definition": 250, "whole definition": 15, "code": 200, "bytes": 250}
+WORKERS = 4  # that a few mutants are spread over
 MOST_SECONDS = 5  # of the processor, for one: a busy machine takes longer
 MOST_FAILURES = 5  # of one test, which then ends
 
@@ -315,7 +316,8 @@ def share(kind: str) -> int:
 def numbers(kind: str) -> list[Any]:
     """The numbers of a kind's mutants, as the parameters of its tests."""
     known = range(share(kind)) if ONLY is None else range(int(ONLY), int(ONLY) + 1)
-    parts = batched(known, OF_A_TEST[kind])
+    most = min(OF_A_TEST[kind], -(-share(kind) // WORKERS))
+    parts = batched(known, most)
     return [pytest.param(part, id=f"{part[0]}-{part[-1]}") for part in parts]
 
 
