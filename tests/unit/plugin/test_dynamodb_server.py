@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
 import os
@@ -10,15 +11,19 @@ import struct
 import subprocess
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.exceptions import BotoCoreError
 from localstack.services.dynamodb.server import DynamodbServer
 
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 from trigger_stack.localstack.dynamodb_local import BundledDynamodbServer
 from trigger_stack.services.dynamodb_local import process as module
 from trigger_stack.services.dynamodb_local.process import DynamoDBLocalMissingError
 
 FOLDER = Path(module.__file__).parent
+CLASSES = sorted(FOLDER.glob("*.class"))
 
 
 @pytest.fixture
@@ -109,10 +114,10 @@ def test_java_is_missing(installed: Path, tmp_path: Path, monkeypatch: pytest.Mo
         command()
 
 
-def test_class_and_source_are_those_of_the_last_compilation() -> None:
+def test_classes_and_source_are_those_of_the_last_compilation() -> None:
     """When this fails: sh emulator/plugin/trigger_stack/services/dynamodb_local/compile.sh."""
     recorded = (FOLDER / "LoopbackServer.sha256").read_text().split("\n")
-    names = ["LoopbackServer.java", "LoopbackServer.class"]
+    names = ["LoopbackServer.java", *(path.name for path in CLASSES)]
 
     assert recorded == [
         *(f"{hashlib.sha256((FOLDER / name).read_bytes()).hexdigest()}  {name}" for name in names),
@@ -124,7 +129,7 @@ def test_class_and_source_are_those_of_the_last_compilation() -> None:
     shutil.which("javac") is None or not Path(".build/dynamodb-local/DynamoDBLocal.jar").exists(),
     reason="compiles with javac against DynamoDB Local",
 )
-def test_the_class_is_what_the_source_compiles_to(tmp_path: Path) -> None:
+def test_the_classes_are_what_the_source_compiles_to(tmp_path: Path) -> None:
     for name in ("LoopbackServer.java", "compile.sh"):
         shutil.copy(FOLDER / name, tmp_path)
     subprocess.run(
@@ -134,16 +139,62 @@ def test_the_class_is_what_the_source_compiles_to(tmp_path: Path) -> None:
         timeout=120,
     )
 
-    compiled = (tmp_path / "LoopbackServer.class").read_bytes()
-    assert compiled == (FOLDER / "LoopbackServer.class").read_bytes()
+    compiled = {path.name: path.read_bytes() for path in tmp_path.glob("*.class")}
+    assert compiled == {path.name: path.read_bytes() for path in CLASSES}
 
 
-def test_the_class_runs_on_the_oldest_java() -> None:
-    header = (FOLDER / "LoopbackServer.class").read_bytes()[:8]
-    magic, _, major = struct.unpack(">IHH", header)
+@pytest.mark.parametrize("path", CLASSES, ids=lambda path: path.stem)
+def test_the_classes_run_on_the_oldest_java(path: Path) -> None:
+    magic, _, major = struct.unpack(">IHH", path.read_bytes()[:8])
 
     assert magic == 0xCAFEBABE
     assert major - 44 == module.MINIMUM_JAVA
+
+
+@pytest.mark.skipif(
+    shutil.which("strace") is None or not Path(".build/dynamodb-local/DynamoDBLocal.jar").exists(),
+    reason="watches DynamoDB Local with strace",
+)
+def test_a_write_waits_for_no_disk(tmp_path: Path) -> None:
+    """Each of SQLite's commits would wait three times, which was most of a write."""
+    port, calls, tables = free_port(), tmp_path / "calls", tmp_path / "tables"
+    tables.mkdir()
+    watch = ["strace", "-f", "-qq", "--seccomp-bpf", "-e", "trace=fsync,fdatasync", "-y"]
+    java = subprocess.Popen(
+        [*watch, "-o", str(calls), *module.command_line(port, str(tables), "128m")],
+        stdin=subprocess.PIPE,
+        cwd=tables,
+    )
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="us-east-1",
+        aws_access_key_id="a",
+        aws_secret_access_key="b",
+    )
+
+    def answers() -> bool:
+        with contextlib.suppress(BotoCoreError):
+            return bool(client.list_tables())
+        return False
+
+    try:
+        eventually(answers)
+        client.create_table(
+            TableName="brands",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        before = calls.read_text()
+        client.put_item(TableName="brands", Item={"id": {"S": "1"}})
+    finally:
+        assert java.stdin is not None
+        java.stdin.close()
+        java.wait(30)
+
+    assert calls.read_text()[len(before) :].count(".db") == 0
+    assert list(tables.glob("*.db")), "the table is in a file"
 
 
 def test_localstack_still_downloads_what_it_starts() -> None:

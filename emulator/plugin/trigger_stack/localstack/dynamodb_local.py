@@ -17,6 +17,7 @@ from localstack.runtime import hooks
 from localstack.services.dynamodb.server import DynamodbServer
 from localstack.utils.run import FuncThread
 
+from trigger_stack.localstack.dynamodb_requests import Forwarder
 from trigger_stack.localstack.preload import preloaded
 from trigger_stack.services.dynamodb_local.process import (
     DynamoDBLocal,
@@ -33,6 +34,7 @@ class BundledDynamodbServer(DynamodbServer):
 
     def __init__(self, port: int | None = None) -> None:
         super().__init__(port, host="127.0.0.1")
+        self.proxy: Forwarder = Forwarder(self.host, self.port)
         self.java: DynamoDBLocal | None = None
 
     def _create_shell_command(self) -> list[str]:

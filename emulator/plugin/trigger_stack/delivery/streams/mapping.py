@@ -27,7 +27,7 @@ _READ_AT_ONCE = 10_000
 _BATCHES_AHEAD = 4
 _ASK_AGAIN_S = 5.0
 #: A record may be readable a moment after its writer was answered.
-_SOON_S = (0.005, 0.02, 0.1, 0.5)
+_SOON_S = (0.02, 0.1, 0.5)
 _NEW_SHARDS_S = 10.0
 _STOP_S = 10.0
 _FIRST_PAUSE_S = 1.0
@@ -293,7 +293,7 @@ class ShardReader:
                 self._keep(position)
             if read.ended:
                 return True
-            if not read.records:
+            if len(read.records) < limit:  # else there are more
                 woken = self._woken.wait(_SOON_S[empty] if empty < len(_SOON_S) else _ASK_AGAIN_S)
                 empty = 0 if woken else empty + 1
         return False

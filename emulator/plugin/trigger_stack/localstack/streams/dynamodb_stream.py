@@ -1,7 +1,6 @@
 """A stream of a table, as a mapping reads it: DynamoDB Local is asked itself.
 
-What: ``DynamodbServer`` of LocalStack names the port of DynamoDB Local; access keys and ARNs are
-those that LocalStack's provider ``v2`` uses.
+What: no patch; access keys and ARNs are those that LocalStack's provider ``v2`` uses.
 Why: a request by way of LocalStack costs milliseconds more.
 Until: as long as DynamoDB Local holds the tables.
 Test: ``tests/e2e/test_table_stream.py``.
@@ -14,11 +13,12 @@ import json
 from typing import Any
 
 import urllib3
-from localstack.services.dynamodb.server import DynamodbServer
 from localstack.services.dynamodb.utils import get_ddb_access_key
 
 from trigger_stack.delivery.streams.mapping import Read, ShardInfo
 from trigger_stack.delivery.streams.records import dynamodb_record
+from trigger_stack.localstack.dynamodb_local import get_server
+from trigger_stack.localstack.dynamodb_requests import Forwarder
 
 #: The most that a read may ask for (DynamoDB Streams API reference, "GetRecords").
 _MOST = 1000
@@ -42,10 +42,10 @@ class _RefusedError(Exception):
 
 
 @functools.cache
-def _pool() -> urllib3.HTTPConnectionPool:
-    server = DynamodbServer.get()
+def _server() -> Forwarder:
+    server = get_server()
     server.start_dynamodb()
-    return urllib3.HTTPConnectionPool("127.0.0.1", server.port, maxsize=50, timeout=_TIMEOUT)
+    return server.proxy
 
 
 class _Api:
@@ -73,10 +73,8 @@ class _Api:
             urllib3.exceptions.HTTPError: There is no answer.
         """
         target = {"X-Amz-Target": f"DynamoDBStreams_20120810.{operation}"}
-        body = json.dumps(parameters)
-        answer = _pool().request(
-            "POST", "/", body=body, headers=self._headers | target, retries=False
-        )
+        body = json.dumps(parameters).encode()
+        answer = _server().send(body, self._headers | target, timeout=_TIMEOUT)
         content: dict[str, Any] = json.loads(answer.data)
         if answer.status != 200:
             code = str(content.get("__type", answer.status)).rpartition("#")[2]

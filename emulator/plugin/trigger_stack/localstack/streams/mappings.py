@@ -20,7 +20,6 @@ from typing import Any
 
 from localstack import config
 from localstack.aws.connect import connect_to
-from localstack.aws.handlers import run_custom_response_handlers
 from localstack.services.lambda_.event_source_mapping.esm_worker import EsmStateReason, EsmWorker
 from localstack.services.lambda_.event_source_mapping.esm_worker_factory import EsmWorkerFactory
 from localstack.utils.event_matcher import matches_event
@@ -325,4 +324,3 @@ def install() -> None:
 
     get_esm_worker._trigger_stack_streams = True  # type: ignore[attr-defined]  # a mark
     EsmWorkerFactory.get_esm_worker = get_esm_worker  # type: ignore[method-assign, assignment]  # the patch
-    run_custom_response_handlers.append(wakeups.after_write)

@@ -1,6 +1,6 @@
 """Which mappings read a stream: a record that is put wakes them.
 
-What: a handler in ``run_custom_response_handlers``, LocalStack's own list, for writes to tables.
+What: no patch: ``dynamodb_requests.py`` says what was written, as soon as DynamoDB Local has it.
 Why: LocalStack asks a stream once a second, and less often when it was empty.
 Until: LocalStack's pollers wait for records.
 Test: ``tests/unit/plugin/test_sqs_patches.py::test_localstack_still_polls_at_intervals``.
@@ -60,14 +60,9 @@ def wake_table(account: str, region: str, table: str) -> None:
         wake_stream(arn)
 
 
-def after_write(chain: Any, context: Any, response: Any) -> None:
-    """Response handler: something was written to a table."""
-    del chain
-    if not _readers or context.service is None or context.service.service_name != "dynamodb":
-        return
-    if context.operation is None or context.operation.name not in _WRITES:
-        return
-    if response.status_code < 300:
+def after(context: Any) -> None:
+    """A request to DynamoDB was handled; there may be records when it was a write."""
+    if _readers and context.operation.name in _WRITES:
         for table in tables_of(context.service_request or {}):
             wake_table(context.account_id, context.region, table)
 
