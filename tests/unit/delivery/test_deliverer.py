@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -156,3 +157,49 @@ def test_a_source_that_keeps_the_order_waits_with_the_next_message() -> None:
 
     assert world.pauses == [1, 1, 1]
     assert world.delivered == [True]
+
+
+def under_way(world: World) -> tuple[Notification, Future[None]]:
+    """A notification whose first try has begun."""
+    one = Notification(
+        kind="notification",
+        source_arn=TOPIC,
+        endpoint=QUEUE,
+        body="body",
+        send=world.send,
+        dead_letter=world.dead_letter,
+        dead_letter_arn=DLQ,
+        ended=world.delivered.append,
+    )
+    first: Future[None] = Future()
+    world.deliverer.follow(one, first)
+    return one, first
+
+
+def test_a_try_that_is_under_way_and_succeeds_is_the_only_one() -> None:
+    world = World(OSError("a second try"))
+    one, first = under_way(world)
+    assert world.delivered == []
+
+    first.set_result(None)
+
+    assert (world.delivered, one.attempts, world.outcomes) == ([True], 1, [])
+
+
+def test_a_try_that_is_under_way_and_fails_is_followed_by_others() -> None:
+    world = World(OSError("again"))
+    one, first = under_way(world)
+
+    first.set_exception(OSError("the engine ended"))
+
+    assert (world.delivered, one.attempts, world.outcomes) == ([True], 3, [])
+    assert world.pauses == [0.0], "on another thread, at once"
+
+
+def test_a_try_that_is_under_way_and_fails_has_an_end() -> None:
+    world = World(refused("AccessDenied", 403))
+    one, first = under_way(world)
+
+    first.set_exception(OSError("the engine ended"))
+
+    assert (world.delivered, len(world.letters), one.attempts) == ([False], 1, 2)

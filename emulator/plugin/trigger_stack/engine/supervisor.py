@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Container, Sequence
+from concurrent.futures import Future
 
 from trigger_stack_engine.wire import (
     ConnectionLostError,
@@ -132,6 +133,17 @@ class Supervisor:
                     raise EngineUnavailableError("the engine is being ended") from None
             except ConnectionLostError:
                 raise EngineUnavailableError("the engine ended before it answered") from None
+
+    def submit(self, header: Header, body: bytes = b"") -> Future[Message]:
+        """Ask the engine without waiting; the future raises what ``ThreadedPeer.call`` raises.
+
+        Raises:
+            EngineUnavailableError: It does not run at present; nothing was sent.
+        """
+        peer = self._peer
+        if peer is None or peer.closed:
+            raise EngineUnavailableError("the engine does not run")
+        return peer.submit(header, body)
 
     def _running(self, timeout_s: float) -> ThreadedPeer:
         """The connection to the engine that counts; waits for one."""

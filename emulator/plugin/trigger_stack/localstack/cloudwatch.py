@@ -60,6 +60,7 @@ class BatchedMetrics:
     ) -> None:
         """Count one value of a metric."""
         with self._changed:
+            is_first = not self._values  # the thread that stores them waits for it alone
             series = self._values.setdefault((account, region), {})
             series.setdefault((name, metric, unit), Counter())[value] += 1
             if self._thread is None and not self._closed:
@@ -67,7 +68,8 @@ class BatchedMetrics:
                     target=self._run, name=f"metrics-{self._namespace}", daemon=True
                 )
                 self._thread.start()
-            self._changed.notify()
+            if is_first:
+                self._changed.notify()
 
     def _run(self) -> None:
         while True:

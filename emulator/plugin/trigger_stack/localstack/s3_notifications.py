@@ -1,10 +1,12 @@
 """Notifications of buckets reach their functions, queues, topics and buses, or are tried again.
 
-What: ``notify`` of LocalStack's four notifiers is replaced, and the key in
-``BaseNotifier._get_event_payload`` and ``EventBridgeNotifier._get_event_payload``.
+What: ``notify`` of LocalStack's four notifiers is replaced, the key in
+``BaseNotifier._get_event_payload`` and ``EventBridgeNotifier._get_event_payload``, and
+``NotificationDispatcher._submit_notification``: an event for a function is sent to the engine at
+once.
 Why: LocalStack sends a request to itself, and when that fails writes a line into its log: the event
-is lost. In a key it writes ``%20`` for a space where AWS writes ``+``, and in an event of the bus,
-where AWS encodes nothing, the encoded one.
+is lost. It has three threads for all events of all buckets. In a key it writes ``%20`` for a space
+where AWS writes ``+``, and in an event of the bus, where AWS encodes nothing, the encoded one.
 Until: LocalStack tries again, and writes keys as AWS.
 Test: ``tests/delivery/test_s3_notifications.py``.
 """
@@ -22,13 +24,15 @@ from localstack.services.s3.notifications import (
     BaseNotifier,
     EventBridgeNotifier,
     LambdaNotifier,
+    NotificationDispatcher,
     SnsNotifier,
     SqsNotifier,
 )
 from localstack.utils.aws.arns import parse_arn, s3_bucket_arn, sqs_queue_url_for_arn
 
 from trigger_stack.delivery.core.deliverer import Deliverer, Notification
-from trigger_stack.localstack.lambda_engine.event_manager import accept
+from trigger_stack.engine.supervisor import EngineUnavailableError
+from trigger_stack.localstack.lambda_engine.event_manager import accept, begin_to_accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
 
 deliverer = Deliverer(record)
@@ -36,17 +40,19 @@ _NO_QUEUE = "notifications of a bucket have no dead-letter queue: send them thro
 
 
 def _deliver(ctx: Any, endpoint: str, body: str, send: Callable[[], None]) -> None:
-    deliverer.deliver(
-        Notification(
-            kind="notification of a bucket",
-            source_arn=_bucket(ctx),
-            endpoint=endpoint,
-            body=body,
-            send=send,
-            dead_letter=None,
-            dead_letter_arn=_NO_QUEUE,
-            trace_id=ctx.xray,
-        )
+    deliverer.deliver(_notification(ctx, endpoint, body, send))
+
+
+def _notification(ctx: Any, endpoint: str, body: str, send: Callable[[], None]) -> Notification:
+    return Notification(
+        kind="notification of a bucket",
+        source_arn=_bucket(ctx),
+        endpoint=endpoint,
+        body=body,
+        send=send,
+        dead_letter=None,
+        dead_letter_arn=_NO_QUEUE,
+        trace_id=ctx.xray,
     )
 
 
@@ -62,22 +68,24 @@ def _client(ctx: Any, arn: str, service: str) -> Any:
 
 
 def _to_function(notifier: LambdaNotifier, ctx: Any, config: Any) -> None:
-    """Have the engine accept the event."""
+    """Have the engine accept the event, without waiting while there is an engine."""
     body = json.dumps(notifier._get_event_payload(ctx, config.get("Id")))
     endpoint = config["LambdaFunctionArn"]
     # One id for all tries: the engine ignores an event that it knows.
-    request_id = str(uuid.uuid4())
+    request_id, source = str(uuid.uuid4()), _bucket(ctx)
 
     def send() -> None:
-        accept(
-            endpoint,
-            body.encode(),
-            request_id=request_id,
-            source=_bucket(ctx),
-            trace_id=ctx.xray,
-        )
+        accept(endpoint, body.encode(), request_id=request_id, source=source, trace_id=ctx.xray)
 
-    _deliver(ctx, endpoint, body, send)
+    notification = _notification(ctx, endpoint, body, send)
+    try:
+        first = begin_to_accept(
+            endpoint, body.encode(), request_id=request_id, source=source, trace_id=ctx.xray
+        )
+    except EngineUnavailableError:
+        deliverer.retries.add(notification, 0.0)
+    else:
+        deliverer.follow(notification, first)
 
 
 def _to_queue(notifier: SqsNotifier, ctx: Any, config: Any) -> None:
@@ -141,6 +149,15 @@ def install() -> None:
 
     BaseNotifier._get_event_payload = staticmethod(event_payload)  # type: ignore[method-assign]  # the patch
     EventBridgeNotifier._get_event_payload = staticmethod(event_of_bus)  # type: ignore[method-assign]  # the patch
+    submit = NotificationDispatcher._submit_notification
+
+    def submit_notification(dispatcher: Any, notifier: Any, ctx: Any, config: Any) -> None:
+        if isinstance(notifier, LambdaNotifier):
+            notifier.notify(ctx, config)
+        else:
+            submit(dispatcher, notifier, ctx, config)
+
+    NotificationDispatcher._submit_notification = submit_notification  # type: ignore[method-assign]  # the patch
     for owner, notify in (
         (LambdaNotifier, _to_function),
         (SqsNotifier, _to_queue),

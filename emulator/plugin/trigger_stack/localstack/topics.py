@@ -3,7 +3,8 @@
 What: a provider ``sns:retried`` (LocalStack's extension point ``localstack.aws.provider``), the
 default: its own provider, with ``_publish`` of ``LambdaTopicPublisher``, ``SqsTopicPublisher`` and
 ``SqsBatchTopicPublisher`` replaced, and ``publish_to_topic`` and ``publish_batch_to_topic`` of
-``PublishDispatcher`` asking first whether a FIFO topic had the message.
+``PublishDispatcher`` asking first whether a FIFO topic had the message; its
+``_submit_notification`` sends an event for a function to the engine at once.
 Why: LocalStack tries once; when that fails and the subscription has no dead-letter queue, a line at
 level INFO is all that is left of the message. It invokes a function by a request to itself. It
 leaves deduplication to FIFO queues: a standard queue of a FIFO topic gets a message twice.
@@ -13,6 +14,7 @@ Test: ``tests/delivery/test_topics.py``, ``tests/unit/plugin/test_topic_patches.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import hashlib
@@ -39,13 +41,16 @@ from trigger_stack.delivery.core.deduplication import Deduplication
 from trigger_stack.delivery.core.deliverer import Deliverer, EndpointGoneError, Notification
 from trigger_stack.delivery.core.outcome import Outcome
 from trigger_stack.delivery.core.topic_letters import with_reason
-from trigger_stack.localstack.lambda_engine.event_manager import accept
+from trigger_stack.engine.supervisor import EngineUnavailableError
+from trigger_stack.localstack.lambda_engine.event_manager import accept, begin_to_accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.localstack.lambda_engine.versions import can_be_invoked
 
 deliverer = Deliverer(record)
 deduplication = Deduplication()
 _DUPLICATE = "duplicate: the topic had this MessageDeduplicationId within five minutes"
+#: Topic attributes that name a role for logs of deliveries.
+_FEEDBACK = ("feedbackrolearn", "feedback_role_arn")
 _NO_QUEUE = "the subscription has no dead-letter queue: set its RedrivePolicy"
 
 
@@ -135,29 +140,57 @@ def _deduplicate(dispatcher: Any) -> None:
 
 
 def _to_function(publisher_: Any, context: Any, subscriber: Any) -> None:
-    """Have the engine accept the event of a message."""
+    """Have the engine accept the event of a message; without waiting, when that is possible."""
     endpoint = subscriber["Endpoint"]
-    event = publisher_.prepare_message(context.message, subscriber, context.topic_attributes)
+    text = publisher_.prepare_message(context.message, subscriber, context.topic_attributes)
     # One id for all tries: the engine ignores an event that it knows.
-    request_id = str(uuid.uuid4())
+    request_id, topic, trace_id = str(uuid.uuid4()), subscriber["TopicArn"], _trace(context)
 
     def send() -> None:
         if not can_be_invoked(endpoint):
             raise EndpointGoneError(f"there is no function {endpoint}")
-        accept(
-            endpoint,
-            event.encode(),
-            request_id=request_id,
-            source=subscriber["TopicArn"],
-            trace_id=_trace(context),
-        )
+        accept(endpoint, text.encode(), request_id=request_id, source=topic, trace_id=trace_id)
 
+    first, is_quick = None, _is_quick(context, subscriber)
+    if is_quick:
+        with contextlib.suppress(EngineUnavailableError):
+            first = begin_to_accept(
+                endpoint, text.encode(), request_id=request_id, source=topic, trace_id=trace_id
+            )
+    # Only after the function can begin: LocalStack signs it, which takes as long as all the rest.
     body = publisher().create_sns_message_body(
         message_context=context.message,
         subscriber=subscriber,
         topic_attributes=context.topic_attributes,
     )
-    _deliver(context, subscriber, body, send, {})
+    notification = _notification(context, subscriber, body, send, {})
+    if first is not None:
+        deliverer.follow(notification, first)
+    elif is_quick:
+        deliverer.retries.add(notification, 0.0)
+    else:
+        deliverer.deliver(notification)
+
+
+def _is_quick(context: Any, subscriber: Any) -> bool:
+    """Whether nobody has to wait: for a function that is there, without a log of deliveries."""
+    logs = any(name.lower().endswith(_FEEDBACK) for name in context.topic_attributes or ())
+    in_order = subscriber["TopicArn"].endswith(".fifo")
+    return not logs and not in_order and can_be_invoked(subscriber["Endpoint"])
+
+
+def _submit_at_once(dispatcher: Any) -> None:
+    """Have a dispatcher give the engine an event for a function without another thread."""
+    submit = dispatcher._submit_notification
+
+    @functools.wraps(submit)
+    def submit_notification(self: Any, notifier: Any, ctx: Any, subscriber: Any) -> None:
+        if isinstance(notifier, publisher().LambdaTopicPublisher) and _is_quick(ctx, subscriber):
+            notifier.publish(context=ctx, subscriber=subscriber)
+        else:
+            submit(self, notifier, ctx, subscriber)
+
+    dispatcher._submit_notification = submit_notification
 
 
 def _to_queue(publisher_: Any, context: Any, subscriber: Any) -> None:
@@ -195,6 +228,12 @@ def _each_to_queue(publisher_: Any, context: Any, subscriber: Any) -> None:
 def _deliver(
     context: Any, subscriber: Any, body: str, send: Any, arguments: dict[str, Any]
 ) -> None:
+    deliverer.deliver(_notification(context, subscriber, body, send, arguments))
+
+
+def _notification(
+    context: Any, subscriber: Any, body: str, send: Any, arguments: dict[str, Any]
+) -> Notification:
     policy = json.loads(subscriber.get("RedrivePolicy") or "{}")
     arn = policy.get("deadLetterTargetArn") or ""
     notification = Notification(
@@ -212,7 +251,7 @@ def _deliver(
     if arn:
         letter = partial(_dead_letter, arn, body, arguments, notification.id)
         notification.dead_letter = letter
-    deliverer.deliver(notification)
+    return notification
 
 
 def _dead_letter(
@@ -265,6 +304,7 @@ def sns() -> Service:
     ):
         setattr(owner, "_publish", publish)  # noqa: B010  the patch
     _deduplicate(publisher().PublishDispatcher)
+    _submit_at_once(publisher().PublishDispatcher)
 
     class Topics(SnsProvider):
         """LocalStack's provider; a topic that is deleted has no history."""

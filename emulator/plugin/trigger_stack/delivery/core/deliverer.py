@@ -13,7 +13,9 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -110,6 +112,23 @@ class Deliverer:
     def deliver(self, notification: Notification) -> None:
         """Deliver one message. Never raises: each has an end somewhere."""
         self.attempt(notification)
+
+    def follow(self, notification: Notification, first: Future[Any]) -> None:
+        """Take over a message whose first try is under way; it is tried again when that fails.
+
+        Args:
+            notification: The message; ``ended`` is called by who ends the future.
+            first: Ends with the try; raises why it failed.
+        """
+        notification.attempts += 1
+
+        def tried(ended: Future[Any]) -> None:
+            if ended.exception() is None:
+                notification.ended(True)
+            else:
+                self.retries.add(notification, 0.0)
+
+        first.add_done_callback(tried)
 
     def attempt(self, notification: Notification) -> None:
         """Try until it is delivered, given up, or has to wait."""

@@ -18,6 +18,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 from localstack.services.lambda_.api_utils import function_locators_from_arn
@@ -115,6 +116,11 @@ class ControlPlane:
         """Ask the engine; see :meth:`Supervisor.call`."""
         self.supervisor.start()
         return self.supervisor.call(header, body)
+
+    def submit(self, header: Header, body: bytes = b"") -> Future[Message]:
+        """Ask the engine without waiting; see :meth:`Supervisor.submit`."""
+        self.supervisor.start()
+        return self.supervisor.submit(header, body)
 
     def _push_everything(self, call: Call) -> None:
         with self._lock:

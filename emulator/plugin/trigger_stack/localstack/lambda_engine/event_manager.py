@@ -12,6 +12,7 @@ Test: ``tests/engine/test_patches.py::test_asynchronous_events_go_to_the_engine`
 from __future__ import annotations
 
 import base64
+from concurrent.futures import Future
 from typing import Any
 
 from localstack.aws.api.lambda_ import ServiceException
@@ -20,7 +21,7 @@ from localstack.services.lambda_.invocation.lambda_models import Invocation
 
 from trigger_stack.engine.supervisor import EngineUnavailableError
 from trigger_stack.localstack.lambda_engine.source import current_source
-from trigger_stack_engine.wire import RemoteError
+from trigger_stack_engine.wire import Header, Message, RemoteError
 
 
 class EngineEventManager:
@@ -84,8 +85,35 @@ def accept(
     """
     from trigger_stack.localstack.lambda_engine.control_plane import control_plane
 
+    header = _header(function_arn, request_id, source, trace_id, client_context)
+    control_plane().call(header, payload)
+
+
+def begin_to_accept(
+    function_arn: str, payload: bytes, *, request_id: str, source: str, trace_id: str | None
+) -> Future[Message]:
+    """Have the engine accept an event as ``accept`` does, without waiting.
+
+    The future ends when the event is in the journal, on a thread that must not wait, or raises.
+
+    Raises:
+        EngineUnavailableError: There is no engine at present; nothing was sent.
+    """
+    from trigger_stack.localstack.lambda_engine.control_plane import control_plane
+
+    header = _header(function_arn, request_id, source, trace_id, None)
+    return control_plane().submit(header, payload)
+
+
+def _header(
+    function_arn: str,
+    request_id: str,
+    source: str,
+    trace_id: str | None,
+    client_context: str | None,
+) -> Header:
     name, qualifier, account, region = function_locators_from_arn(function_arn)
-    header = {
+    return {
         "op": "accept",
         "arn": f"arn:aws:lambda:{region}:{account}:function:{name}",
         "qualifier": qualifier,
@@ -95,4 +123,3 @@ def accept(
         "client_context": client_context,
         "source": source,
     }
-    control_plane().call(header, payload)
