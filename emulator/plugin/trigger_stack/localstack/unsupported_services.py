@@ -20,10 +20,14 @@ from localstack.services.plugins import SERVICE_PLUGINS
 
 #: Services of LocalStack whose Python package is left out: no trigger needs them.
 LEFT_OUT = {"firehose": "amazon_kclpy", "stepfunctions": "antlr4"}
+#: Services that are there: LocalStack looks through all that it has each time it is asked.
+_known: set[str] = set()
 
 
 def refusal(service: str) -> str | None:
     """Why requests to a service cannot be answered; None when they can."""
+    if service in _known:
+        return None
     package = LEFT_OUT.get(service)
     if package and find_spec(package) is None:
         return (
@@ -35,6 +39,7 @@ def refusal(service: str) -> str | None:
             f"The service {service} is not part of this stack: neither LocalStack's open release"
             " nor the stack's plugin has it."
         )
+    _known.add(service)
     return None
 
 
