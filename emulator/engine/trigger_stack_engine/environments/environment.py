@@ -292,9 +292,9 @@ class Environment:
         # After an answer the runtime comes back for the next event; mostly it is waiting already.
         if self._waiting is None:
             await self._wait(deadline, lambda: self._waiting is not None)
-        else:
+        elif not self._waiting.inherited:
             # A process that ended a moment ago has closed its connection: an event written to it
-            # now would be lost on it.
+            # now would be lost on it. Writing to a socket pair's closed end fails instead.
             self._serve(self._waiting)
         waiting = self._waiting
         if waiting is None or self.exit is not None:
@@ -303,6 +303,8 @@ class Environment:
         waiting.silent = True
         self._send(waiting, waiting.held + api.dispatch(event))
         waiting.held = b""
+        if waiting.refused:
+            raise UnreadEventError
         await self._wait(deadline, lambda: api.answer is not None)
         answer = api.answer
         self._drain_log(final=False)
