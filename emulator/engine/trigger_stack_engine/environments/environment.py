@@ -41,6 +41,10 @@ _KILL_AGAIN_S = 0.05
 _SPAWN_TIMEOUT_S = 60.0
 _CLOSE_WAIT_S = 0.5  # for the connections of a process that has ended; a child may hold one
 _MAX_CONNECTIONS = 64
+#: What a process writes is read when its event is answered, or after this time if that is earlier.
+_LOG_WAITS_S = 0.02
+#: After an event with so much output, that of the next one is read as it comes: a pipe has 64 kB.
+_LITTLE_OUTPUT_BYTES = 4096
 #: ``AWS_LAMBDA_RUNTIME_API`` of a process that has its connection already: nothing listens there.
 _NO_ADDRESS = "127.0.0.1:9001"
 
@@ -152,6 +156,8 @@ class Environment:
         self._status_fd = -1
         self._status = b""
         self._output = OutputParser()
+        self._output_bytes = _LITTLE_OUTPUT_BYTES  # of the last event; of none yet
+        self._log_timer: asyncio.TimerHandle | None = None  # while the log waits
         self._out_of_memory = False
         self._done: Callable[[], bool] | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -190,6 +196,7 @@ class Environment:
         await self.close()
         self.api = RuntimeApi()
         self._output = OutputParser()
+        self._output_bytes = _LITTLE_OUTPUT_BYTES
         self.exit = self.setup_error = None
         self.machine_failed = False
         self.init_started = time.monotonic()
@@ -248,6 +255,9 @@ class Environment:
             self._loop.remove_reader(self._listener)
             self._listener.close()
             self._listener = None
+        if self._log_timer is not None:
+            self._log_timer.cancel()
+            self._log_timer = None
         for fd in (self._log_fd, self._status_fd):
             if fd >= 0:
                 self._loop.remove_reader(fd)
@@ -300,6 +310,9 @@ class Environment:
         if waiting is None or self.exit is not None:
             raise UnreadEventError
         self._waiting = None
+        if self._output_bytes < _LITTLE_OUTPUT_BYTES and self._log_timer is None:
+            self._let_log_wait()
+        self._output_bytes = 0
         waiting.silent = True
         self._send(waiting, waiting.held + api.dispatch(event))
         waiting.held = b""
@@ -411,6 +424,15 @@ class Environment:
 
     # -- its output ---------------------------------------------------------------------------
 
+    def _let_log_wait(self) -> None:
+        """Do not wake for each line that the process writes: ``print`` writes two times."""
+        self._loop.remove_reader(self._log_fd)
+        self._log_timer = self._loop.call_later(_LOG_WAITS_S, self._watch_log)
+
+    def _watch_log(self) -> None:
+        self._log_timer = None
+        self._loop.add_reader(self._log_fd, self._read_log)
+
     def _read_log(self) -> None:
         try:
             data = os.read(self._log_fd, 1 << 20)
@@ -419,6 +441,10 @@ class Environment:
         if not data:
             self._loop.remove_reader(self._log_fd)
             return
+        self._take_output(data)
+
+    def _take_output(self, data: bytes) -> None:
+        self._output_bytes += len(data)
         for event in self._output.feed(data):
             self.emit(event)
 
@@ -431,8 +457,7 @@ class Environment:
                 break
             if not data:
                 break
-            for event in self._output.feed(data):
-                self.emit(event)
+            self._take_output(data)
             if len(data) < 1 << 20:
                 break
         if final:
