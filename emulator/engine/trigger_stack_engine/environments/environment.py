@@ -44,6 +44,7 @@ _MAX_CONNECTIONS = 64
 #: What a process writes is read when its event is answered, or after this time if that is earlier.
 _LOG_WAITS_S = 0.02
 #: After an event with so much output, that of the next one is read as it comes: a pipe has 64 kB.
+#: After one with none it is, too: then there is mostly nothing to read.
 _LITTLE_OUTPUT_BYTES = 4096
 #: ``AWS_LAMBDA_RUNTIME_API`` of a process that has its connection already: nothing listens there.
 _NO_ADDRESS = "127.0.0.1:9001"
@@ -310,7 +311,7 @@ class Environment:
         if waiting is None or self.exit is not None:
             raise UnreadEventError
         self._waiting = None
-        if self._output_bytes < _LITTLE_OUTPUT_BYTES and self._log_timer is None:
+        if 0 < self._output_bytes < _LITTLE_OUTPUT_BYTES and self._log_timer is None:
             self._let_log_wait()
         self._output_bytes = 0
         waiting.silent = True
@@ -320,7 +321,10 @@ class Environment:
             raise UnreadEventError
         await self._wait(deadline, lambda: api.answer is not None)
         answer = api.answer
-        self._drain_log(final=False)
+        if self._log_timer is not None:
+            self._drain_log(final=False)
+        # Else it has been read: what was written before the answer was there to be read when the
+        # answer was, and the event loop calls every reader before it goes on with this.
         if answer is not None:
             return answer
         if await self._was_left_unread(waiting):
