@@ -43,6 +43,8 @@ _CLOSE_WAIT_S = 0.5  # for the connections of a process that has ended; a child 
 _MAX_CONNECTIONS = 64
 #: What a process writes is read when its event is answered, or after this time if that is earlier.
 _LOG_WAITS_S = 0.02
+#: So long after the last event began it is read as it comes.
+_LOG_WAITS_NO_LONGER_S = 0.5
 #: After an event with so much output, that of the next one is read as it comes: a pipe has 64 kB.
 #: After one with none it is, too: then there is mostly nothing to read.
 _LITTLE_OUTPUT_BYTES = 4096
@@ -159,6 +161,7 @@ class Environment:
         self._output = OutputParser()
         self._output_bytes = _LITTLE_OUTPUT_BYTES  # of the last event; of none yet
         self._log_timer: asyncio.TimerHandle | None = None  # while the log waits
+        self._event_at = 0.0
         self._out_of_memory = False
         self._done: Callable[[], bool] | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -298,7 +301,8 @@ class Environment:
             ProcessEndedError: The process ended without an answer; see :attr:`exit`.
             UnreadEventError: It had ended, or ended by itself, before it had read the event.
         """
-        deadline = time.monotonic() + timeout_s
+        self._event_at = time.monotonic()
+        deadline = self._event_at + timeout_s
         api = self.api
         # After an answer the runtime comes back for the next event; mostly it is waiting already.
         if self._waiting is None:
@@ -431,11 +435,18 @@ class Environment:
     def _let_log_wait(self) -> None:
         """Do not wake for each line that the process writes: ``print`` writes two times."""
         self._loop.remove_reader(self._log_fd)
-        self._log_timer = self._loop.call_later(_LOG_WAITS_S, self._watch_log)
+        self._log_timer = self._loop.call_later(_LOG_WAITS_S, self._look_at_log)
 
-    def _watch_log(self) -> None:
-        self._log_timer = None
-        self._loop.add_reader(self._log_fd, self._read_log)
+    def _look_at_log(self) -> None:
+        """Read what is there; wait on, unless it is much or events come seldom."""
+        before = self._output_bytes
+        self._drain_log(final=False)
+        is_little = self._output_bytes - before < _LITTLE_OUTPUT_BYTES
+        if is_little and time.monotonic() - self._event_at < _LOG_WAITS_NO_LONGER_S:
+            self._log_timer = self._loop.call_later(_LOG_WAITS_S, self._look_at_log)
+        else:
+            self._log_timer = None
+            self._loop.add_reader(self._log_fd, self._read_log)
 
     def _read_log(self) -> None:
         try:
