@@ -21,8 +21,14 @@ from trigger_stack_engine.environments.environment import (
     UnreadEventError,
 )
 from trigger_stack_engine.environments.runtime_api import Event
+from trigger_stack_engine.logs.output import LogEvent
 
 PID = 4_000_000  # beyond any that a kernel gives out
+OWN_NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: runtime\r\n\r\n"
+OWN_REPORT = (
+    b"POST /2018-06-01/runtime/invocation/1-2/response HTTP/1.1\r\nHost: runtime\r\n"
+    b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+)
 NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -180,6 +186,111 @@ def test_an_event_that_a_process_has_read_was_taken(loop: LoopThread, asks_more:
     with pytest.raises(ProcessEndedError) as ended:
         call.result()
     assert not isinstance(ended.value, UnreadEventError)
+    loop.run(tested.close())
+
+
+class Forked:
+    """A process that inherits its connection: for each event it writes output, then the result.
+
+    Args:
+        outputs: What it writes, one for each event.
+    """
+
+    def __init__(self, outputs: list[bytes]) -> None:
+        self._outputs = outputs
+        self._status = self.log_fd = -1
+        self._client: socket.socket | None = None
+
+    def spawn(self, job: dict[str, Any], log_fd: int, status_fd: int, api_fd: int) -> None:
+        self._status = os.dup(status_fd)
+        self._client = socket.socket(fileno=os.dup(api_fd))
+        self.log_fd = os.dup(log_fd)
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        assert self._client
+        os.write(self._status, b'{"pid": %d}\n' % PID)
+        self._client.sendall(OWN_NEXT)
+        for output in self._outputs:
+            read_request(self._client)
+            for line in output.splitlines(keepends=True):
+                os.write(self.log_fd, line)
+            self._client.sendall(OWN_REPORT + OWN_NEXT)
+
+    def close(self) -> None:
+        assert self._client
+        self._client.close()
+
+    def kill(self, pid: int) -> None:
+        if self._status >= 0:
+            os.write(self._status, b'{"exit": 9, "peak_kb": 0}\n')
+            os.close(self._status)
+            os.close(self.log_fd)
+            self._status = -1
+
+
+def forked_environment(
+    loop: LoopThread, process: Forked, said: list[str] | None = None
+) -> Environment:
+    """An environment whose process has asked for its first event."""
+
+    async def make_job(api: str) -> tuple[Any, dict[str, Any]]:
+        return process, {"argv": None, "api": api}
+
+    def emit(log_event: LogEvent) -> None:
+        if said is not None:
+            said.append(log_event.message)
+
+    tested = loop.call(lambda: Environment(make_job, emit, inherits_connection=True))
+    loop.run(tested.start(5))
+    return tested
+
+
+def test_the_log_has_what_was_written_before_an_answer_when_the_answer_is_there(
+    loop: LoopThread,
+) -> None:
+    """Whether the process mostly writes nothing, a little or more than a pipe holds."""
+    lot = b"".join(b"%6d %s\n" % (number, b"x" * 90) for number in range(5000))
+    little = [b"", b"", b"one\n", b"two\nthree\n", b"", b"four\n"]
+    outputs = [*little, lot, b"five\n", lot, *little * 20, lot]
+    said: list[str] = []
+    tested = forked_environment(loop, Forked(outputs), said)
+
+    for output in outputs:
+        said.clear()
+        answer = loop.run(tested.invoke(event(1), 5))
+        assert answer.payload == b"{}"
+        assert "".join(said).encode() == output
+    loop.run(tested.close())
+
+
+def test_output_of_an_event_under_way_does_not_wait_for_its_answer(loop: LoopThread) -> None:
+    said: list[str] = []
+    process = Forked([b"one\n"])
+    tested = forked_environment(loop, process, said)
+    loop.run(tested.invoke(event(1), 5))
+    answered = loop.submit(tested.invoke(event(1), 5))  # nobody does
+    os.write(process.log_fd, b"two\n")
+
+    eventually(lambda: said == ["one\n", "two\n"])
+
+    assert not answered.done()
+    process.kill(PID)
+    with pytest.raises(ProcessEndedError):
+        answered.result()
+    loop.run(tested.close())
+
+
+def test_no_event_for_a_forked_process_that_has_closed_its_connection(loop: LoopThread) -> None:
+    process = Forked([])
+    tested = forked_environment(loop, process)
+
+    async def close_and_invoke() -> None:
+        process.close()  # the engine cannot have heard of it before it sends the event
+        await tested.invoke(event(1), 5)
+
+    with pytest.raises(UnreadEventError):
+        loop.run(close_and_invoke())
     loop.run(tested.close())
 
 

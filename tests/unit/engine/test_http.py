@@ -32,6 +32,22 @@ def test_a_request_without_body() -> None:
     assert request.keep_alive
 
 
+@pytest.mark.parametrize("cut", [None, 10, 90, 120])
+@pytest.mark.parametrize("size", [0, 5, 100, 101])
+def test_requests_of_our_own_client_are_those_of_any_other(size: int, cut: int | None) -> None:
+    """They are parsed in another way when they come as a whole."""
+    line = b"POST /2018-06-01/runtime/invocation/1-2/response HTTP/1.1\r\n"
+    rest = b"Content-Length: %d\r\n\r\n" % size + b"x" * size
+    following = b"GET /next HTTP/1.1\r\nHost: runtime\r\n\r\n"
+    own = line + b"Host: runtime\r\nContent-Type: a/b\r\n" + rest + following
+    other = line + b"Host:  runtime\r\nContent-Type: a/b\r\n" + rest + following
+
+    requests = parse(own, cuts=[cut] if cut else None)
+
+    assert requests == parse(other)
+    assert [len(request.body) for request in requests] == [size if size <= 100 else 0, 0]
+
+
 def test_content_length_and_pipelining() -> None:
     one = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"
 

@@ -90,6 +90,46 @@ def test_while_the_file_cannot_be_written_nothing_is_accepted_and_steps_wait(
     loop.call(made.close)
 
 
+def call(number: int, ended_at: float) -> tuple[str | float | bytes, ...]:
+    """A row of ``call``."""
+    texts = ["HTTP request", "source", "function"]
+    return (f"{number:04d}", *texts, ended_at, ended_at, "success", "", "", "", "", b"x")
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 100])
+def test_calls_are_written_in_their_order(loop: LoopThread, tmp_path: Path, count: int) -> None:
+    """Several by one statement, and those that are left over."""
+    made = journal(loop, tmp_path / "j.sqlite")
+
+    def record() -> None:
+        for number in range(count):
+            made.record_call(*call(number, time.time()))
+
+    loop.call(record)
+    loop.call(made.close)
+
+    rows = read(made.path, "SELECT id, kind, payload FROM call ORDER BY rowid")
+    assert [row["id"] for row in rows] == [f"{number:04d}" for number in range(count)]
+    assert {(row["kind"], row["payload"]) for row in rows} == {("HTTP request", b"x")}
+
+
+def test_old_calls_are_removed(loop: LoopThread, tmp_path: Path) -> None:
+    made = journal(loop, tmp_path / "j.sqlite", age_s=60)
+    assert not made._prune()
+    for number, age_s in enumerate((100, 90, 10, 0)):
+        loop.run(
+            made.commit(
+                f"INSERT INTO call VALUES ({', '.join('?' * 12)})",
+                *call(number, time.time() - age_s),
+            )
+        )
+
+    assert made._prune()
+    assert not made._prune()
+    assert ids(made.path) == ["0002", "0003"]
+    loop.call(made.close)
+
+
 def test_old_events_are_removed_and_pending_ones_stay(loop: LoopThread, tmp_path: Path) -> None:
     made = journal(loop, tmp_path / "j.sqlite", age_s=60)
     put(loop, made, "new")

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from trigger_stack_engine.environments.http import Request
-from trigger_stack_engine.environments.runtime_api import PREFIX, Event, RuntimeApi, State
+from trigger_stack_engine.environments.runtime_api import (
+    ACCEPTED,
+    PREFIX,
+    Event,
+    RuntimeApi,
+    State,
+)
+from trigger_stack_engine.environments.zygote import runtime_client
 
 EVENT = Event("id-1", b"{}", "arn:aws:lambda:us-east-1:000000000000:function:f", 1)
 
@@ -115,3 +122,7 @@ class AnyOrder(RuleBasedStateMachine):
 
 
 TestAnyOrder = AnyOrder.TestCase
+
+
+def test_our_own_client_knows_what_a_report_that_is_taken_is_answered_with() -> None:
+    assert runtime_client._TAKEN == ACCEPTED

@@ -41,6 +41,13 @@ _KILL_AGAIN_S = 0.05
 _SPAWN_TIMEOUT_S = 60.0
 _CLOSE_WAIT_S = 0.5  # for the connections of a process that has ended; a child may hold one
 _MAX_CONNECTIONS = 64
+#: What a process writes is read when its event is answered, or after this time if that is earlier.
+_LOG_WAITS_S = 0.02
+#: So long after the last event began it is read as it comes.
+_LOG_WAITS_NO_LONGER_S = 0.5
+#: After an event with so much output, that of the next one is read as it comes: a pipe has 64 kB.
+#: After one with none it is, too: then there is mostly nothing to read.
+_LITTLE_OUTPUT_BYTES = 4096
 #: ``AWS_LAMBDA_RUNTIME_API`` of a process that has its connection already: nothing listens there.
 _NO_ADDRESS = "127.0.0.1:9001"
 
@@ -152,6 +159,9 @@ class Environment:
         self._status_fd = -1
         self._status = b""
         self._output = OutputParser()
+        self._output_bytes = _LITTLE_OUTPUT_BYTES  # of the last event; of none yet
+        self._log_timer: asyncio.TimerHandle | None = None  # while the log waits
+        self._event_at = 0.0
         self._out_of_memory = False
         self._done: Callable[[], bool] | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -190,6 +200,7 @@ class Environment:
         await self.close()
         self.api = RuntimeApi()
         self._output = OutputParser()
+        self._output_bytes = _LITTLE_OUTPUT_BYTES
         self.exit = self.setup_error = None
         self.machine_failed = False
         self.init_started = time.monotonic()
@@ -248,6 +259,9 @@ class Environment:
             self._loop.remove_reader(self._listener)
             self._listener.close()
             self._listener = None
+        if self._log_timer is not None:
+            self._log_timer.cancel()
+            self._log_timer = None
         for fd in (self._log_fd, self._status_fd):
             if fd >= 0:
                 self._loop.remove_reader(fd)
@@ -287,25 +301,34 @@ class Environment:
             ProcessEndedError: The process ended without an answer; see :attr:`exit`.
             UnreadEventError: It had ended, or ended by itself, before it had read the event.
         """
-        deadline = time.monotonic() + timeout_s
+        self._event_at = time.monotonic()
+        deadline = self._event_at + timeout_s
         api = self.api
         # After an answer the runtime comes back for the next event; mostly it is waiting already.
         if self._waiting is None:
             await self._wait(deadline, lambda: self._waiting is not None)
-        else:
+        elif not self._waiting.inherited:
             # A process that ended a moment ago has closed its connection: an event written to it
-            # now would be lost on it.
+            # now would be lost on it. Writing to a socket pair's closed end fails instead.
             self._serve(self._waiting)
         waiting = self._waiting
         if waiting is None or self.exit is not None:
             raise UnreadEventError
         self._waiting = None
+        if 0 < self._output_bytes < _LITTLE_OUTPUT_BYTES and self._log_timer is None:
+            self._let_log_wait()
+        self._output_bytes = 0
         waiting.silent = True
         self._send(waiting, waiting.held + api.dispatch(event))
         waiting.held = b""
+        if waiting.refused:
+            raise UnreadEventError
         await self._wait(deadline, lambda: api.answer is not None)
         answer = api.answer
-        self._drain_log(final=False)
+        if self._log_timer is not None:
+            self._drain_log(final=False)
+        # Else it has been read: what was written before the answer was there to be read when the
+        # answer was, and the event loop calls every reader before it goes on with this.
         if answer is not None:
             return answer
         if await self._was_left_unread(waiting):
@@ -409,6 +432,22 @@ class Environment:
 
     # -- its output ---------------------------------------------------------------------------
 
+    def _let_log_wait(self) -> None:
+        """Do not wake for each line that the process writes: ``print`` writes two times."""
+        self._loop.remove_reader(self._log_fd)
+        self._log_timer = self._loop.call_later(_LOG_WAITS_S, self._look_at_log)
+
+    def _look_at_log(self) -> None:
+        """Read what is there; wait on, unless it is much or events come seldom."""
+        before = self._output_bytes
+        self._drain_log(final=False)
+        is_little = self._output_bytes - before < _LITTLE_OUTPUT_BYTES
+        if is_little and time.monotonic() - self._event_at < _LOG_WAITS_NO_LONGER_S:
+            self._log_timer = self._loop.call_later(_LOG_WAITS_S, self._look_at_log)
+        else:
+            self._log_timer = None
+            self._loop.add_reader(self._log_fd, self._read_log)
+
     def _read_log(self) -> None:
         try:
             data = os.read(self._log_fd, 1 << 20)
@@ -417,6 +456,10 @@ class Environment:
         if not data:
             self._loop.remove_reader(self._log_fd)
             return
+        self._take_output(data)
+
+    def _take_output(self, data: bytes) -> None:
+        self._output_bytes += len(data)
         for event in self._output.feed(data):
             self.emit(event)
 
@@ -429,8 +472,7 @@ class Environment:
                 break
             if not data:
                 break
-            for event in self._output.feed(data):
-                self.emit(event)
+            self._take_output(data)
             if len(data) < 1 << 20:
                 break
         if final:

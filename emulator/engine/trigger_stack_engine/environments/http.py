@@ -15,6 +15,12 @@ _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,20}) (/[\x21-\x7e]*) HTTP/1\.([01])")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\x20-\x7e\t]*)?")
 
+#: A whole head as ``zygote/runtime_client.py`` writes it; any other one is read line by line.
+_OWN_HEAD = re.compile(
+    rb"([A-Z]{1,20}) (/[\x21-\x7e]*) HTTP/1\.1\r\nHost: runtime\r\n"
+    rb"(?:Content-Type: ([\x21-\x7e]+)\r\nContent-Length: ([0-9]{1,18})\r\n)?\r\n"
+)
+
 REASONS = {
     200: "OK",
     202: "Accepted",
@@ -105,6 +111,12 @@ class Parser:
         Raises:
             BadRequestError: The bytes are not HTTP/1.1; the connection cannot be used any further.
         """
+        if self._state == "head":
+            if not self._buffer:
+                return None
+            own = self._next_own()
+            if own is not None:
+                return own
         while True:
             step = getattr(self, f"_read_{self._state}")
             if not step():
@@ -118,6 +130,25 @@ class Parser:
                 self._seen = 0
                 self._state = "head"
                 return request
+
+    def _next_own(self) -> Request | None:
+        """The next request, if it is there as a whole and has the head of our own client."""
+        match = _OWN_HEAD.match(self._buffer)
+        if match is None:
+            return None
+        method, path, content_type, length = match.groups()
+        headers = {"host": "runtime"}
+        end = start = match.end()
+        if length is not None:
+            end += int(length)
+            if end - start > self.max_body or end > len(self._buffer):
+                return None
+            headers["content-type"] = content_type.decode()
+            headers["content-length"] = length.decode()
+        request = Request(method.decode(), path.decode(), headers, bytes(self._buffer[start:end]))
+        del self._buffer[:end]
+        self.expects_continue = False
+        return request
 
     def _line(self, limit: int) -> bytes | None:
         end = self._buffer.find(b"\r\n", 0, limit + 2)

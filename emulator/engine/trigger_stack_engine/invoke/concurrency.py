@@ -7,6 +7,7 @@ against what is unreserved in the account and region.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -96,6 +97,7 @@ class Concurrency:
             self._unreserved[account_of(lease.scope)] -= 1
 
 
+@functools.lru_cache(maxsize=1024)
 def account_of(arn: str) -> str:
     """``region:account`` of a function's ARN."""
     _, _, _, region, account, _ = arn.split(":", 5)

@@ -104,12 +104,12 @@ class FaultInjector:
 
     def __init__(self, chance: random.Random | None = None) -> None:
         self._chance = chance or random.Random()  # noqa: S311  nothing depends on a secret
-        self.settings = FaultSettings()
+        self.settings = _NONE
 
     def next(self, arn: str) -> Fault:
         """The fault of the next invocation of a function."""
         settings = self.settings
-        if settings == _NONE or settings.function not in arn:
+        if settings is _NONE or settings == _NONE or settings.function not in arn:
             return NO_FAULT
         kill = self._happens(settings.kills)
         return Fault(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 
@@ -44,12 +45,12 @@ class FunctionVersion:
     log_as_json: bool = False
     dead_letter_arn: str | None = None
 
-    @property
+    @cached_property
     def arn(self) -> str:
         """Unqualified ARN."""
         return f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"
 
-    @property
+    @cached_property
     def qualified_arn(self) -> str:
         """ARN with the qualifier."""
         return f"{self.arn}:{self.qualifier}"

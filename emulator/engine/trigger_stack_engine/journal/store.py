@@ -6,7 +6,9 @@ SQLite in WAL mode: what was committed survives the end of the process, and read
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+import math
 import queue
 import sqlite3
 import threading
@@ -29,7 +31,12 @@ _MOST_EVENTS_REMOVED = 1000
 _QUERY_SECONDS = 10.0
 _MOST_ROWS = 1000
 _GATHER_CALLS_S = 0.05
-_INSERT_CALL = "INSERT INTO call VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_CALL = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_CALL = f"INSERT INTO call VALUES {_CALL}"  # noqa: S608  fixed texts
+#: So many rows by one statement: for each statement the writer gives the interpreter's lock away
+#: and takes it back from the event loop.
+_CALLS_AT_ONCE = 16
+_INSERT_CALLS = f"INSERT INTO call VALUES {', '.join([_CALL] * _CALLS_AT_ONCE)}"  # noqa: S608  as above
 
 type Value = str | int | float | bytes | None
 
@@ -96,7 +103,7 @@ class Journal:
     def _put_calls(self) -> None:
         calls, self._calls = self._calls, []
         if calls:
-            self._writes.put(_Write([(_INSERT_CALL, calls)]))
+            self._writes.put(_Write(_insert(calls)))
 
     async def commit(self, sql: str, *values: Value) -> None:
         """Write, and wait until it is in the file.
@@ -227,7 +234,8 @@ class Journal:
         oldest = time.time() - self._max_age_s
         try:
             removed = self._remove_events("accepted_at < ?1 AND changed_at < ?1", oldest)
-            removed += self._remove_calls("ended_at < ?", oldest)
+            if self._oldest_call() < oldest:
+                removed += self._remove_calls("ended_at < ?", oldest)
             if self._size() > self._max_bytes:
                 removed += self._remove_calls("?", 1)
                 removed += self._remove_events("?1", 1)
@@ -243,6 +251,12 @@ class Journal:
         (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
         (size,) = self._connection.execute("PRAGMA page_size").fetchone()
         return int((pages - free) * size)
+
+    def _oldest_call(self) -> float:
+        """When the first call of the file ended; they are written in that order, nearly."""
+        found = self._connection.execute("SELECT ended_at FROM call ORDER BY rowid LIMIT 1")
+        (ended_at,) = found.fetchone() or (math.inf,)
+        return float(ended_at)
 
     def _remove_calls(self, condition: str, value: Value) -> int:
         """Remove those of the oldest calls for which ``condition`` is true; how many."""
@@ -319,6 +333,16 @@ def read(path: Path, sql: str, values: Sequence[Value] = (), most: int = _MOST_R
         raise JournalError(str(error)) from None
     finally:
         connection.close()
+
+
+def _insert(calls: list[Sequence[Value]]) -> list[tuple[str, list[Sequence[Value]]]]:
+    """Statements that write rows of ``call`` in their order."""
+    whole = len(calls) - len(calls) % _CALLS_AT_ONCE
+    together: list[Sequence[Value]] = [
+        list(itertools.chain.from_iterable(calls[at : at + _CALLS_AT_ONCE]))
+        for at in range(0, whole, _CALLS_AT_ONCE)
+    ]
+    return [(_INSERT_CALLS, together), (_INSERT_CALL, calls[whole:])]
 
 
 def _may_pass(error: Exception) -> bool:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from trigger_stack_engine.logs.output import LogEvent
 
@@ -22,9 +22,8 @@ _ATTEMPTS = 3
 _METRICS_EVERY_S = 1.0
 
 
-@dataclass(frozen=True)
-class Stream:
-    """Where events go."""
+class Stream(NamedTuple):
+    """Where events go. A tuple, whose hash costs little: it is looked up for each event."""
 
     account: str
     region: str

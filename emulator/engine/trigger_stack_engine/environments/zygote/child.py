@@ -20,6 +20,7 @@ from trigger_stack_engine.environments.zygote.kernel import (
     prctl,
 )
 from trigger_stack_engine.environments.zygote.parent import FIRST_FREE_FD, write_status
+from trigger_stack_engine.environments.zygote.preload import run_late_code
 from trigger_stack_engine.environments.zygote.runtime_client import RuntimeClient
 from trigger_stack_engine.environments.zygote.sandbox import Sandbox
 
@@ -138,6 +139,7 @@ def run_python(job: dict[str, Any]) -> None:
         _start_debugger(debug)
     # Not needed, and with it goes the only thing that must be imported after the fork.
     sys.modules["runtime_client"] = None  # type: ignore[assignment]  # makes its import fail
+    run_late_code()
     from awslambdaric import bootstrap  # type: ignore[import-not-found]  # in the runtime's folder
     from awslambdaric.lambda_runtime_client import (  # type: ignore[import-not-found]
         InvocationRequest,

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.util
 import os
 import sys
 from typing import Any
 
 from trigger_stack_engine.environments.zygote.kernel import LINUX
+
+#: Modules of the runtime that read the environment when they are imported, in the order in which
+#: they are: the parent loads their code, which runs after the fork.
+_LATE = ("awslambdaric.lambda_runtime_client", "awslambdaric.bootstrap")
+_late: list[tuple[Any, Any, Any]] = []  # package, module's spec, code
 
 
 def preload(modules: list[str], paths: list[str]) -> None:
@@ -18,6 +24,8 @@ def preload(modules: list[str], paths: list[str]) -> None:
         # A module that is not there only means a slower first import in the children.
         with contextlib.suppress(ImportError):
             __import__(name)
+    with contextlib.suppress(ImportError, AttributeError):  # as above
+        _load_late_code()
     if "botocore" in sys.modules:
         _warm_botocore()
     if LINUX:
@@ -25,6 +33,20 @@ def preload(modules: list[str], paths: list[str]) -> None:
             ctypes.CDLL("libstdc++.so.6", mode=os.RTLD_GLOBAL)
     for path in paths:
         sys.path.remove(path)
+
+
+def _load_late_code() -> None:
+    for name in _LATE:
+        spec: Any = importlib.util.find_spec(name)
+        _late.append((sys.modules[spec.parent], spec, spec.loader.get_code(name)))
+
+
+def run_late_code() -> None:
+    """Import what reads the environment, unless the function has that package of its own."""
+    for package, spec, code in _late:
+        if sys.modules.get(spec.parent) is package:
+            module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+            exec(code, module.__dict__)  # noqa: S102  as the import does
 
 
 WARM_SERVICES = (

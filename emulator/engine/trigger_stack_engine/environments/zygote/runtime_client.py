@@ -13,6 +13,11 @@ from typing import Any
 
 _PREFIX = "/2018-06-01/runtime"
 _MAX_FAULT_BYTES = 1024 * 1024
+#: What the engine answers a report with that it takes; see ``runtime_api.ACCEPTED``.
+_TAKEN = (
+    b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n"
+    b'{"status":"OK"}\n'
+)
 
 
 class RuntimeClient:
@@ -36,14 +41,14 @@ class RuntimeClient:
         """The next event. Raises SystemExit when the connection has ended."""
         headers, body = self._exchange(f"GET {_PREFIX}/invocation/next", b"", 200)
         return self._request_class(
-            invoke_id=headers.get("lambda-runtime-aws-request-id"),
-            x_amzn_trace_id=headers.get("lambda-runtime-trace-id"),
-            invoked_function_arn=headers.get("lambda-runtime-invoked-function-arn"),
-            deadline_time_in_ms=int(headers["lambda-runtime-deadline-ms"]),
-            client_context=headers.get("lambda-runtime-client-context"),
-            cognito_identity=headers.get("lambda-runtime-cognito-identity"),
+            invoke_id=headers.get("Lambda-Runtime-Aws-Request-Id"),
+            x_amzn_trace_id=headers.get("Lambda-Runtime-Trace-Id"),
+            invoked_function_arn=headers.get("Lambda-Runtime-Invoked-Function-Arn"),
+            deadline_time_in_ms=int(headers["Lambda-Runtime-Deadline-Ms"]),
+            client_context=headers.get("Lambda-Runtime-Client-Context"),
+            cognito_identity=headers.get("Lambda-Runtime-Cognito-Identity"),
             tenant_id=None,
-            content_type=headers.get("content-type"),
+            content_type=headers.get("Content-Type"),
             event_body=body,
             invocation_id=None,
         )
@@ -102,24 +107,29 @@ class RuntimeClient:
         try:
             self._socket.sendall(data)
             if reported:
-                status, _, content = self._read()
-                _check(reported, status, 202, content)
+                self._read_acknowledgement(reported)
             status, answered, content = self._read()
         except OSError:
             raise SystemExit(1) from None
         _check(request, status, expected, content)
         return answered, content
 
+    def _read_acknowledgement(self, reported: str) -> None:
+        data = self._rest or self._receive()
+        if data.startswith(_TAKEN):
+            self._rest = data[len(_TAKEN) :]
+            return
+        self._rest = data
+        status, _, content = self._read()
+        _check(reported, status, 202, content)
+
     def _read(self) -> tuple[int, dict[str, str], bytes]:
         data = self._rest
         while (end := data.find(b"\r\n\r\n")) < 0:
             data += self._receive()
         first, *lines = data[:end].decode("latin-1").split("\r\n")
-        headers = {}
-        for line in lines:
-            name, _, value = line.partition(": ")
-            headers[name.lower()] = value
-        size = int(headers.get("content-length", 0))
+        headers = dict([line.split(": ", 1) for line in lines])  # the engine's spelling is known
+        size = int(headers.get("Content-Length", 0))
         body = data[end + 4 :]
         if len(body) < size:
             parts = [body]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import random
-import uuid
 from typing import Any, Final, Protocol
 
 from trigger_stack_engine.environments.execution import Invocation
@@ -21,6 +20,10 @@ from trigger_stack_engine.journal.recorder import Origin
 LOG = logging.getLogger(__name__)
 MAX_EVENT_BYTES: Final = 6 * 1024 * 1024
 """Lambda's limit for the payload of a synchronous invocation."""
+
+#: The bits of a UUID that say its version, 4, and its variant, 0b10.
+_VERSION_MASK: Final = ~((0xF << 76) | (0b11 << 62))
+_VERSION_4: Final = (4 << 76) | (0b10 << 62)
 
 
 class FunctionCallError(Exception):
@@ -156,4 +159,6 @@ class FunctionInvoker:
 
 def new_request_id() -> str:
     """Id of an invocation."""
-    return str(uuid.UUID(int=random.getrandbits(128), version=4))
+    # A UUID of version 4 (RFC 9562) without the class, which takes three times as long.
+    digits = f"{random.getrandbits(128) & _VERSION_MASK | _VERSION_4:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

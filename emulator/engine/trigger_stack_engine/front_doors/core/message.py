@@ -39,7 +39,10 @@ class HttpRequest:
     def header(self, name: str) -> str | None:
         """The first value of a header, whatever the casing of its name."""
         wanted = name.lower()
-        return next((value for key, value in self.headers if key.lower() == wanted), None)
+        for key, value in self.headers:  # called often: a generator would cost more than the loop
+            if key.lower() == wanted:
+                return value
+        return None
 
 
 @dataclass(slots=True)

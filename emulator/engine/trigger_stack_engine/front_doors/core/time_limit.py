@@ -15,36 +15,42 @@ class TimeLimit:
     """Runs integrations."""
 
     def __init__(self) -> None:
-        self._running: set[asyncio.Future[HttpResponse]] = set()
+        self._running: set[asyncio.Task[None]] = set()
 
     async def run(self, work: Awaitable[HttpResponse], seconds: float) -> HttpResponse:
         """Wait for an integration.
 
         Raises:
             TimeoutError: The time has passed.
+            Exception: What the integration raised.
         """
-        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[HttpResponse] = loop.create_future()
+        task = loop.create_task(_answer(work, waiter))
         self._running.add(task)  # a task that nothing refers to may vanish
         task.add_done_callback(self._running.discard)
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        timer = asyncio.get_running_loop().call_later(seconds, _release, waiter)
-        task.add_done_callback(lambda _: _release(waiter))
+        timer = loop.call_later(seconds, _give_up, waiter)
         try:
-            await waiter
+            return await waiter
         finally:
             timer.cancel()
-        if not task.done():
-            task.add_done_callback(_forget_outcome)
-            raise TimeoutError
-        return task.result()
 
 
-def _release(waiter: asyncio.Future[None]) -> None:
+async def _answer(work: Awaitable[HttpResponse], waiter: asyncio.Future[HttpResponse]) -> None:
+    """Give the outcome to who waits for it, unless the client has its answer already."""
+    try:
+        response = await work
+    except asyncio.CancelledError:
+        waiter.cancel()
+        raise
+    except Exception as error:
+        if not waiter.done():
+            waiter.set_exception(error)
+    else:
+        if not waiter.done():
+            waiter.set_result(response)
+
+
+def _give_up(waiter: asyncio.Future[HttpResponse]) -> None:
     if not waiter.done():
-        waiter.set_result(None)
-
-
-def _forget_outcome(task: asyncio.Future[HttpResponse]) -> None:
-    """The client has its answer already."""
-    if not task.cancelled():
-        task.exception()
+        waiter.set_exception(TimeoutError())

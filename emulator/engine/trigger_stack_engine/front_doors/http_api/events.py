@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from trigger_stack_engine.front_doors.core.encoding import parse_query, percent_decode
 from trigger_stack_engine.front_doors.core.event_parts import (
@@ -25,6 +25,8 @@ from trigger_stack_engine.front_doors.core.message import Headers, HttpRequest
 from trigger_stack_engine.front_doors.core.routing import Match
 
 Event = dict[str, Any]
+
+_DROPPED: Final = HOP_BY_HOP | {"x-forwarded-port", "x-forwarded-proto"}
 
 
 @dataclass(slots=True)
@@ -173,14 +175,20 @@ def build_event_v1(request: HttpRequest, match: Match, call: CallContext) -> Eve
 
 def _forwarded_headers(request: HttpRequest, call: CallContext) -> Headers:
     """The client's headers plus those that API Gateway adds, spelled as it spells them."""
-    dropped = HOP_BY_HOP | {"x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}
-    headers = [(k, v) for k, v in request.headers if k.lower() not in dropped]
-    present = {name.lower() for name, _ in headers}
+    headers: Headers = []
+    present = set()
+    hops = []
+    for name, value in request.headers:
+        key = name.lower()
+        if key == "x-forwarded-for":
+            hops.append(value)
+        elif key not in _DROPPED:
+            headers.append((name, value))
+            present.add(key)
     if "content-length" not in present:
         headers.append(("Content-Length", str(len(request.body))))
     if "x-amzn-trace-id" not in present:
         headers.append(("X-Amzn-Trace-Id", call.trace_id))
-    hops = [v for k, v in request.headers if k.lower() == "x-forwarded-for"]
     headers.append(("X-Forwarded-For", ", ".join([*hops, request.source_ip])))
     headers.append(("X-Forwarded-Port", str(request.port)))
     headers.append(("X-Forwarded-Proto", request.scheme))
