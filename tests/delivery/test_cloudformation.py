@@ -94,9 +94,11 @@ class Stacks:
 
     def delete(self) -> None:
         self.api.delete_stack(StackName=self.name)
-        self.api.get_waiter("stack_delete_complete").wait(
-            StackName=self.name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300}
-        )
+        waiter = self.api.get_waiter("stack_delete_complete")
+        try:
+            waiter.wait(StackName=self.name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300})
+        except WaiterError:
+            raise AssertionError(self.reasons()) from None
 
 
 @pytest.fixture

@@ -42,9 +42,11 @@ _SPAWN_TIMEOUT_S = 60.0
 _CLOSE_WAIT_S = 0.5  # for the connections of a process that has ended; a child may hold one
 _MAX_CONNECTIONS = 64
 #: What a process writes is read when its event is answered, or after this time if that is earlier.
-_LOG_WAITS_S = 0.02
+#: A line has the time at which it was read: what a function causes takes longer than this, so that
+#: its lines are never dated before those of the cause.
+_LOG_WAITS_S = 0.002
 #: So long after the last event began it is read as it comes.
-_LOG_WAITS_NO_LONGER_S = 0.5
+_LOG_WAITS_NO_LONGER_S = 0.01
 #: After an event with so much output, that of the next one is read as it comes: a pipe has 64 kB.
 #: After one with none it is, too: then there is mostly nothing to read.
 _LITTLE_OUTPUT_BYTES = 4096
