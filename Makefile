@@ -190,7 +190,7 @@ soak: setup ## Events over all sources under faults, EVENTS=50000: each has one 
 	@SOAK_EVENTS="$(or $(EVENTS),50000)" LOG_EVENTS_MAX=10000000 $(PY) -m pytest -n 0 tests/delivery/test_soak.py
 
 .PHONY: bench-triggers
-bench-triggers: setup ## From each trigger to its effect, queue drain, S3 burst, with MiniStack beside it
+bench-triggers: setup ## From each trigger to its effect, queue drain, S3 burst (wrk), with MiniStack beside it
 	@sh bench/peers.sh
 	@$(PY) -m bench.triggers
 

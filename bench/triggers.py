@@ -2,7 +2,7 @@
 
 Each function sends a datagram when it is called; latency is counted from before the request that
 fires the trigger. Between two of them the stack is idle for 0.3 s. Then a queue with 10 000
-messages is drained in batches of 10, and 1000 objects are uploaded at once.
+messages is drained in batches of 10, and 1000 objects are uploaded at once, by ``wrk``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,11 @@ import argparse
 import contextlib
 import json
 import secrets
+import shutil
 import socket
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +24,21 @@ from typing import Any
 
 from bench.servers import Server, client, create_function, ministack, trigger_stack
 
+#: Uploads so many objects, each of its own key; a thread that has ended sends no further request.
+_UPLOADS = """
+local sent, answered = 0, 0
+wrk.headers["Authorization"] = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request"
+  .. ", SignedHeaders=host, Signature=0"
+wrk.headers["x-amz-content-sha256"] = "UNSIGNED-PAYLOAD"
+request = function()
+  sent = sent + 1
+  return wrk.format("PUT", "/%s/burst/" .. sent, nil, "x")
+end
+response = function()
+  answered = answered + 1
+  if answered == %d then wrk.thread:stop() end
+end
+"""
 _PAUSE_S = 0.3
 _LONGEST_S = 30.0
 
@@ -120,8 +139,8 @@ class Bench:
             lambda n: functions.invoke(FunctionName=arn, InvocationType="Event", Payload=b"{}"),
         )
 
-    def s3(self) -> tuple[Any, str]:
-        """Measure; the client and the bucket."""
+    def s3(self) -> str:
+        """Measure; the bucket."""
         s3, arn, bucket = self.client("s3"), self.function(), f"b-{secrets.token_hex(6)}"
         s3.create_bucket(Bucket=bucket)
         s3.put_bucket_notification_configuration(
@@ -134,7 +153,7 @@ class Bench:
         )
         self.effects.drop()
         self.row("S3", lambda n: s3.put_object(Bucket=bucket, Key=str(n), Body=b"x"))
-        return s3, bucket
+        return bucket
 
     def sqs(self) -> tuple[Any, str, str]:
         """Measure; the client, the queue's URL and the mapping."""
@@ -222,13 +241,18 @@ class Bench:
         functions.update_event_source_mapping(UUID=mapping, Enabled=True)
         self._count("SQS drain", messages, messages)
 
-    def burst(self, s3: Any, bucket: str, objects: int) -> None:
-        """Upload at once."""
+    def burst(self, bucket: str, objects: int) -> None:
+        """Upload over 8 connections."""
         self.effects.drop()
-        with ThreadPoolExecutor(8) as pool:
-            for number in range(objects):
-                pool.submit(s3.put_object, Bucket=bucket, Key=f"burst/{number}", Body=b"x")
-            self._count("S3 burst", objects, None)
+        with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+            script.write(_UPLOADS % (bucket, objects))
+            script.flush()
+            url = f"http://127.0.0.1:{self.server.edge}"
+            with subprocess.Popen(
+                ["wrk", "-t1", "-c8", "-d60s", "-s", script.name, url], stdout=subprocess.DEVNULL
+            ) as uploads:
+                self._count("S3 burst", objects, None)
+                uploads.terminate()  # it would wait for the end of its minute
 
     def _count(self, what: str, wanted: int, distinct: int | None) -> None:
         kind = "printing" if self.printing else "silent"
@@ -254,7 +278,9 @@ def servers(names: list[str]) -> Iterator[Any]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print; ends with code 1 when ``wrk`` is missing."""
+    if shutil.which("wrk") is None:
+        sys.exit("wrk is missing. Install it, for example: apt-get install wrk")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--runs", type=int, default=30, help="events of each trigger")
     parser.add_argument("--messages", type=int, default=10_000, help="messages to drain")
@@ -266,14 +292,14 @@ def main() -> None:
             with make() as server:
                 bench = Bench(server, Effects(), printing, options.runs)
                 bench.invoke()
-                s3, bucket = bench.s3()
+                bucket = bench.s3()
                 queue = bench.sqs()
                 bench.sns()
                 bench.eventbridge()
                 bench.dynamodb()
                 bench.kinesis()
                 bench.drain(*queue, options.messages)
-                bench.burst(s3, bucket, options.objects)
+                bench.burst(bucket, options.objects)
 
 
 if __name__ == "__main__":
