@@ -623,6 +623,20 @@ def test_two_filters_of_a_log_group_both_fire(stack: Stack, stacks: Stacks) -> N
     assert [one["destinationArn"].rpartition(":")[2] for one in left] == [made["One"]]
 
 
+def test_what_an_update_adds_goes_with_the_stack(stack: Stack, stacks: Stacks) -> None:
+    """And what it removes is not removed once more: that would fail."""
+    first = stacks.deploy({"One": function(PRINT)}, One={"Ref": "One"})
+    second = stacks.deploy({"Two": function(PRINT)}, Two={"Ref": "Two"})
+    stacks.delete()
+
+    functions = stack.client("lambda")
+    for name in (first["One"], second["Two"]):
+        with pytest.raises(functions.exceptions.ResourceNotFoundException):
+            functions.get_function(FunctionName=name)
+    unexpected = [line for line in stack.log.splitlines() if "Unexpected error" in line]
+    assert not [line for line in unexpected if "'FunctionName'" in line], unexpected
+
+
 def test_what_a_template_has_no_longer_is_unset(stack: Stack, stacks: Stacks) -> None:
     """A filter that stayed would go on to leave events out."""
 

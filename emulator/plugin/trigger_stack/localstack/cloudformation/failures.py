@@ -1,10 +1,13 @@
-"""A failed change of a stack says that it failed, and forgets no resource.
+"""A failed change of a stack says that it failed, and no change forgets a resource.
 
 What: wraps ``ChangeSetModelExecutor.execute``.
 Why: after a failure LocalStack keeps only the resources it came to: the others are nobody's, stay
 when the stack is deleted, and are made a second time. ``UpdateStack`` then says UPDATE_COMPLETE.
-Until: LocalStack rolls back.
-Test: ``tests/unit/plugin/test_cloudformation_patches.py``.
+``DeleteStack`` goes by the template that ``CreateStack`` had: what ``UpdateStack`` added stays, and
+what it removed is removed once more, which is for a moment DELETE_FAILED.
+Until: LocalStack rolls back, and keeps the template of an ``UpdateStack``.
+Test: ``tests/unit/plugin/test_cloudformation_patches.py``; for the template:
+``tests/delivery/test_cloudformation.py``.
 """
 
 from __future__ import annotations
@@ -29,7 +32,10 @@ def _execute(self: ChangeSetModelExecutor) -> ChangeSetModelExecutorResult:
     stack = change_set.stack
     is_update = stack.status == StackStatus.UPDATE_IN_PROGRESS
     result = _original(self)
-    if not result.failure_message or not is_update:
+    if not is_update:
+        return result
+    if not result.failure_message:
+        stack.processed_template = change_set.processed_template
         return result
     for name, resource in stack.resolved_resources.items():
         if "PhysicalResourceId" not in result.resources.get(name, {}):
