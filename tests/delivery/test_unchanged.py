@@ -103,16 +103,25 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     made.stop()
 
 
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The project's folder and the one that `make up` runs in, the same for all tests.
+
+    So that most tests begin with a stack in which nothing is to do.
+    """
+    folder, here = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("here")
+    (here / ".build").mkdir()
+    return folder, here
+
+
 @pytest.fixture
 def project(
     stack: Stack,
-    tmp_path: Path,
+    folders: tuple[Path, Path],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Project:
-    folder, here = tmp_path / "project", tmp_path / "here"
-    folder.mkdir()
-    (here / ".build").mkdir(parents=True)
+    folder, here = folders
     (folder / "app.py").write_text(HANDLER)
     (folder / "serverless.yml").write_text(DEFINITION.replace("RUNTIME", PYTHON))
     monkeypatch.chdir(here)
@@ -244,19 +253,41 @@ DRIFT: dict[str, tuple[Callable[[Stack], Any], str]] = {
         ),
         "changed Group",
     ),
-    "a function changes a queue": (change_from_a_function, "changed Orders"),
-    "a stack is made, and a group is gone": (change_in_a_stack, "created Group"),
 }
 
 
-@pytest.mark.parametrize("name", DRIFT)
-def test_what_was_changed_by_hand_is_found(name: str, project: Project) -> None:
-    change, said = DRIFT[name]
+def test_each_change_by_hand_is_counted_and_found(project: Project) -> None:
+    project.settle()
+
+    for name, (change, _) in DRIFT.items():
+        before = number(project.stack)
+        change(project.stack)
+        assert number(project.stack) > before, name
+
+    said = project.up()
+    assert project.looked == 1
+    missing = [name for name, (_, expected) in DRIFT.items() if expected not in said]
+    assert not missing, said
+    project.settle()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (change_from_a_function, "changed Orders"),
+        (change_in_a_stack, "created Group"),
+        (disable_mapping, "changed GreetEventSourceMapping"),
+    ],
+    ids=["by a function", "by a stack", "by hand"],
+)
+def test_a_single_change_is_found(
+    change: Callable[[Stack], None], expected: str, project: Project
+) -> None:
     project.settle()
 
     change(project.stack)
 
-    assert said in project.up()
+    assert expected in project.up()
     project.settle()
 
 
