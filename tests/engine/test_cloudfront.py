@@ -22,6 +22,9 @@ from tests.engine.test_function_url import let_everybody
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
+# One emulator for all of them, not one in each worker.
+pytestmark = pytest.mark.xdist_group("cloudfront")
+
 OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
