@@ -53,6 +53,7 @@ class Stacks:
     def __init__(self, stack: Stack) -> None:
         self.api = stack.client("cloudformation")
         self.name = f"s-{secrets.token_hex(6)}"
+        self.by_change_set = False
 
     def deploy(self, resources: dict[str, Any], **outputs: Any) -> dict[str, str]:
         """Create or update the stack; its outputs.
@@ -69,15 +70,27 @@ class Stacks:
         except ClientError:
             there = []
         change = "update" if there else "create"
-        getattr(self.api, f"{change}_stack")(StackName=self.name, TemplateBody=json.dumps(template))
+        if self.by_change_set:
+            self._execute_change_set(change.upper(), json.dumps(template))
+        else:
+            made = getattr(self.api, f"{change}_stack")
+            made(StackName=self.name, TemplateBody=json.dumps(template))
         waiter = self.api.get_waiter(f"stack_{change}_complete")
         try:
             waiter.wait(StackName=self.name, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300})
         except WaiterError:
             raise AssertionError(self.reasons()) from None
-        (made,) = self.api.describe_stacks(StackName=self.name)["Stacks"]
-        assert set(outputs) == {one["OutputKey"] for one in made.get("Outputs", [])}, made
-        return {one["OutputKey"]: one["OutputValue"] for one in made.get("Outputs", [])}
+        (there,) = self.api.describe_stacks(StackName=self.name)["Stacks"]
+        given = {one["OutputKey"]: one["OutputValue"] for one in there.get("Outputs", [])}
+        assert set(outputs) == given.keys(), there
+        return given
+
+    def _execute_change_set(self, kind: str, template: str) -> None:
+        names = {"StackName": self.name, "ChangeSetName": f"c-{secrets.token_hex(6)}"}
+        self.api.create_change_set(**names, ChangeSetType=kind, TemplateBody=template)
+        waiter = self.api.get_waiter("change_set_create_complete")
+        waiter.wait(**names, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300})
+        self.api.execute_change_set(**names)
 
     def reasons(self) -> str:
         """Why the stack failed, and its resources."""
@@ -91,6 +104,11 @@ class Stacks:
         """What the stack says that it has."""
         answer = self.api.describe_stack_resources(StackName=self.name)
         return list(answer["StackResources"])
+
+    def physical_ids(self) -> dict[str, str]:
+        """By logical id, those of the resources that exist."""
+        name = "PhysicalResourceId"
+        return {one["LogicalResourceId"]: one[name] for one in self.resources() if name in one}
 
     def delete(self) -> None:
         self.api.delete_stack(StackName=self.name)
@@ -635,6 +653,70 @@ def test_what_an_update_adds_goes_with_the_stack(stack: Stack, stacks: Stacks) -
             functions.get_function(FunctionName=name)
     unexpected = [line for line in stack.log.splitlines() if "Unexpected error" in line]
     assert not [line for line in unexpected if "'FunctionName'" in line], unexpected
+
+
+@pytest.mark.parametrize("by_change_set", [False, True], ids=["UpdateStack", "ExecuteChangeSet"])
+def test_a_failed_update_forgets_and_removes_nothing(
+    stack: Stack, stacks: Stacks, by_change_set: bool
+) -> None:
+    """What it made goes with the stack; what its template has no longer stays until one works."""
+    stacks.by_change_set = by_change_set
+    lines = {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 7}}
+    kept, old = {"Type": "AWS::SQS::Queue"}, {"Type": "AWS::SQS::Queue"}
+    names = {name: {"Ref": name} for name in ("Kept", "Old", "Lines")}
+    first = stacks.deploy({"Kept": kept, "Old": old, "Lines": lines}, **names)
+    impossible = {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "DependsOn": ["New", "Kept", "Lines"],
+        "Properties": {
+            "FunctionName": {"Ref": "New"},
+            "EventSourceArn": "arn:aws:sqs:us-east-1:000000000000:not-there",
+        },
+    }
+    longer = lines | {"Properties": {"RetentionInDays": 14}}
+    wanted = {"Kept": kept, "Lines": longer, "New": function(PRINT)}
+
+    with pytest.raises(AssertionError, match="queue does not exist"):
+        stacks.deploy(wanted | {"Impossible": impossible})
+
+    there = stacks.physical_ids()
+    assert there.keys() == {"Kept", "Old", "Lines", "New"}
+    queues, functions, logs = (stack.client(name) for name in ("sqs", "lambda", "logs"))
+    assert queues.get_queue_attributes(QueueUrl=first["Old"])
+
+    # The same without what failed makes nothing a second time, and removes what it has no longer.
+    made = stacks.deploy(wanted, New={"Ref": "New"}, Kept={"Ref": "Kept"})
+    assert made == {"New": there["New"], "Kept": first["Kept"]}
+    with pytest.raises(queues.exceptions.QueueDoesNotExist):
+        queues.get_queue_attributes(QueueUrl=first["Old"])
+
+    with pytest.raises(AssertionError, match="queue does not exist"):
+        other = function(PRINT)
+        stacks.deploy(wanted | {"Other": other, "Impossible": impossible | {"DependsOn": "Other"}})
+    there = stacks.physical_ids()
+    stacks.delete()
+    for name in (there["New"], there["Other"]):
+        with pytest.raises(functions.exceptions.ResourceNotFoundException):
+            functions.get_function(FunctionName=name)
+    assert not logs.describe_log_groups(logGroupNamePrefix=first["Lines"])["logGroups"]
+
+
+def test_a_change_that_failed_can_be_taken_back(stack: Stack, stacks: Stacks) -> None:
+    """A resource that could not be changed does not let the next update fail."""
+    good = function(PRINT)
+    first = stacks.deploy({"One": good}, One={"Ref": "One"})
+    bad = function(PRINT)
+    bad["Properties"]["MemorySize"] = 1
+    with pytest.raises(AssertionError, match=r"(?i)memory"):
+        stacks.deploy({"One": bad})
+
+    made = stacks.deploy(
+        {"One": good, "Two": {"Type": "AWS::SQS::Queue"}}, One={"Ref": "One"}, Two={"Ref": "Two"}
+    )
+
+    assert made["One"] == first["One"]
+    config = stack.client("lambda").get_function_configuration(FunctionName=made["One"])
+    assert config["MemorySize"] == 128
 
 
 def test_what_a_template_has_no_longer_is_unset(stack: Stack, stacks: Stacks) -> None:

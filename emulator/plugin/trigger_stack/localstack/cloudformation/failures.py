@@ -1,10 +1,13 @@
 """A failed change of a stack says that it failed, and no change forgets a resource.
 
-What: wraps ``ChangeSetModelExecutor.execute``.
+What: wraps ``ChangeSetModelExecutor.execute`` and ``_defer_action``.
 Why: after a failure LocalStack keeps only the resources it came to: the others are nobody's, stay
 when the stack is deleted, and are made a second time. ``UpdateStack`` then says UPDATE_COMPLETE.
 ``DeleteStack`` goes by the template that ``CreateStack`` had: what ``UpdateStack`` added stays, and
-what it removed is removed once more, which is for a moment DELETE_FAILED.
+what it removed is removed once more, which is for a moment DELETE_FAILED. A failed update removes
+what its template has no longer, which AWS does only after everything else has worked. Here nothing
+is rolled back, so that the stack's template becomes what was reached: the old one with what was
+made and changed.
 Until: LocalStack rolls back, and keeps the template of an ``UpdateStack``.
 Test: ``tests/unit/plugin/test_cloudformation_patches.py``; for the template:
 ``tests/delivery/test_cloudformation.py``.
@@ -12,15 +15,20 @@ Test: ``tests/unit/plugin/test_cloudformation_patches.py``; for the template:
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from localstack.aws.api.cloudformation import ExecutionStatus, StackStatus
 from localstack.services.cloudformation.engine.v2.change_set_model_executor import (
     ChangeSetModelExecutor,
     ChangeSetModelExecutorResult,
+    DeferredAction,
 )
 
+type Template = dict[str, Any]
+
 _original = ChangeSetModelExecutor.execute
+_original_defer = ChangeSetModelExecutor._defer_action
 
 
 class StackUpdateError(Exception):
@@ -37,6 +45,19 @@ def _execute(self: ChangeSetModelExecutor) -> ChangeSetModelExecutorResult:
     if not result.failure_message:
         stack.processed_template = change_set.processed_template
         return result
+    reached = [
+        name
+        for name, resource in result.resources.items()
+        if "PhysicalResourceId" in resource
+        and str(resource["ResourceStatus"]).endswith("_COMPLETE")
+    ]
+    template = merged(stack.processed_template, change_set.processed_template, reached)
+    parameters = {**change_set.resolved_parameters, **stack.resolved_parameters}
+    for holder in (stack, change_set):  # the provider takes those of a change set
+        holder.template = copy.deepcopy(template)
+        holder.processed_template = copy.deepcopy(template)
+        holder.template_body = stack.template_body
+        holder.resolved_parameters = parameters
     for name, resource in stack.resolved_resources.items():
         if "PhysicalResourceId" not in result.resources.get(name, {}):
             result.resources[name] = resource
@@ -47,6 +68,39 @@ def _execute(self: ChangeSetModelExecutor) -> ChangeSetModelExecutorResult:
     return result
 
 
+def merged(old: Template, new: Template, reached: list[str]) -> Template:
+    """The template of a stack in the middle of an update.
+
+    Args:
+        old: What the stack had before, processed.
+        new: What it was to have, processed.
+        reached: Logical ids of the resources that are as ``new`` says.
+
+    Returns:
+        The old template with these resources, and with what they refer to.
+    """
+    template = copy.deepcopy(old)
+    for section in ("Parameters", "Mappings", "Conditions"):
+        if section in new:
+            template[section] = copy.deepcopy(new[section]) | template.get(section, {})
+    resources = template.setdefault("Resources", {})
+    for name in reached:
+        if name in new.get("Resources", {}):
+            resources[name] = copy.deepcopy(new["Resources"][name])
+    return template
+
+
+def _defer_action(self: ChangeSetModelExecutor, name: str, action: DeferredAction) -> None:
+    stack = self._change_set.stack
+
+    def unless_failed() -> None:
+        if stack.status != StackStatus.ROLLBACK_IN_PROGRESS:
+            action()
+
+    _original_defer(self, name, unless_failed if name.startswith("remove-") else action)
+
+
 def let_failed_updates_fail() -> None:
     """Patch LocalStack."""
     ChangeSetModelExecutor.execute = _execute  # type: ignore[method-assign]  # a patch
+    ChangeSetModelExecutor._defer_action = _defer_action  # type: ignore[method-assign]  # a patch
