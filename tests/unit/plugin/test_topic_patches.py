@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import uuid
+from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
 
@@ -52,3 +53,40 @@ def test_a_publication_that_failed_is_no_duplicate_of_itself() -> None:
         getattr(dispatcher, publish)(context, topic)
 
     assert given == ["publish_to_topic", "publish_batch_to_topic"]
+
+
+@pytest.mark.parametrize("is_sent", [True, False], ids=["sent", "engine away"])
+def test_an_event_whose_dead_letter_cannot_be_signed_is_followed(
+    is_sent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the engine has it; before, its publisher gets the error."""
+    first: Future[Any] = Future()
+    followed, unsigned = [], OSError("no key")
+
+    class Publisher:
+        def prepare_message(self, *_: Any) -> str:
+            return "the event"
+
+        def create_sns_message_body(self, **_: Any) -> str:
+            raise unsigned
+
+    def begin_to_accept(*_: Any, **__: Any) -> Future[Any]:
+        if is_sent:
+            return first
+        raise topics.EngineUnavailableError
+
+    monkeypatch.setattr(topics, "publisher", Publisher)
+    monkeypatch.setattr(topics, "can_be_invoked", lambda _: True)
+    monkeypatch.setattr(topics, "begin_to_accept", begin_to_accept)
+    monkeypatch.setattr(topics.deliverer, "follow", lambda *given: followed.append(given))
+    context = SimpleNamespace(message="m", topic_attributes={}, request_headers={})
+    subscriber = {"TopicArn": "arn:aws:sns:us-east-1:000000000000:t", "Endpoint": "function"}
+
+    if is_sent:
+        topics._to_function(Publisher(), context, subscriber)
+        [(notification, given)] = followed
+        assert (notification.body, given) == ("the event", first)
+    else:
+        with pytest.raises(OSError, match="no key"):
+            topics._to_function(Publisher(), context, subscriber)
+        assert followed == []

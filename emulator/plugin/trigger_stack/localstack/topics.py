@@ -20,6 +20,7 @@ import functools
 import hashlib
 import importlib
 import json
+import logging
 import uuid
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
@@ -45,6 +46,8 @@ from trigger_stack.engine.supervisor import EngineUnavailableError
 from trigger_stack.localstack.lambda_engine.event_manager import accept, begin_to_accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.localstack.lambda_engine.versions import can_be_invoked
+
+LOG = logging.getLogger(__name__)
 
 deliverer = Deliverer(record)
 deduplication = Deduplication()
@@ -158,11 +161,17 @@ def _to_function(publisher_: Any, context: Any, subscriber: Any) -> None:
                 endpoint, text.encode(), request_id=request_id, source=topic, trace_id=trace_id
             )
     # Only after the function can begin: LocalStack signs it, which takes as long as all the rest.
-    body = publisher().create_sns_message_body(
-        message_context=context.message,
-        subscriber=subscriber,
-        topic_attributes=context.topic_attributes,
-    )
+    try:
+        body = publisher().create_sns_message_body(
+            message_context=context.message,
+            subscriber=subscriber,
+            topic_attributes=context.topic_attributes,
+        )
+    except Exception:
+        if first is None:
+            raise
+        LOG.exception("A dead letter of %s would have the event as its text", endpoint)
+        body = text  # the engine has the event: its try is followed in any case
     notification = _notification(context, subscriber, body, send, {})
     if first is not None:
         deliverer.follow(notification, first)
