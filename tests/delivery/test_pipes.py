@@ -491,6 +491,7 @@ def test_a_stopped_pipe_takes_nothing(place: Place) -> None:
     name = place.pipe(source.arn, target.arn, TargetParameters={"InputTemplate": "<$.body>"})
     source.send("1")
     assert target.bodies(1) == ["1"]
+    source.is_empty()  # what a pipe has delivered is deleted next
     place.change(name, "stop_pipe", "STOPPED")
 
     source.send("2")
