@@ -227,9 +227,10 @@ def test_a_pipe_needs_a_role_that_may_read_and_send(
     sqs.send_message(QueueUrl=queue[0], MessageBody="one")
 
     def refused() -> bool:
-        (batch, *_) = journal.find(source=name, kind="batch of a pipe")
+        batches = journal.find(source=name, kind="batch of a pipe")
+        assert batches, "the message has not been taken yet"
         return "not authorized to perform: sqs:SendMessage" in json.dumps(
-            journal.trace(batch["id"])
+            journal.trace(batches[0]["id"])
         )
 
     assert eventually(refused)
