@@ -111,14 +111,23 @@ class Place:
         self.made: list[str] = []
         stack.role(ROLE, "pipes.amazonaws.com")
 
-    def queue(self, *, fifo: bool = False, receives: int = 2) -> tuple[Queue, Queue]:
-        """A queue and its dead-letter queue."""
+    def queue(
+        self, *, fifo: bool = False, receives: int = 2, visibility_s: int = 3
+    ) -> tuple[Queue, Queue]:
+        """A queue and its dead-letter queue.
+
+        What takes longer than ``visibility_s`` is received again, also when it works.
+        """
         sqs, name = self.stack.client("sqs"), f"q-{secrets.token_hex(6)}"
         kind = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if fifo else {}
         ending = ".fifo" if fifo else ""
         url = sqs.create_queue(QueueName=f"{name}-dlq{ending}", Attributes=kind)["QueueUrl"]
         policy = {"deadLetterTargetArn": arn_of(sqs, url), "maxReceiveCount": receives}
-        attributes = {"VisibilityTimeout": "3", "RedrivePolicy": json.dumps(policy), **kind}
+        attributes = {
+            "VisibilityTimeout": str(visibility_s),
+            "RedrivePolicy": json.dumps(policy),
+            **kind,
+        }
         own = sqs.create_queue(QueueName=f"{name}{ending}", Attributes=attributes)["QueueUrl"]
         return Queue(self.stack, own), Queue(self.stack, url)
 
@@ -236,7 +245,7 @@ def test_an_enrichment_drops_and_changes(place: Place) -> None:
 def test_what_a_function_reports_stays_until_it_is_a_dead_letter(
     place: Place, journal: Journal
 ) -> None:
-    source, letters = place.queue()
+    source, letters = place.queue(visibility_s=8)
     function = place.function(TARGET)
     name = place.pipe(source.arn, function, "STOPPED")
     bad, *good = source.send("bad", "good 1", "good 2")
