@@ -12,16 +12,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import urllib3
 from localstack.aws.client import parse_response, raise_service_exception
 from localstack.aws.forwarder import AwsRequestProxy
 from localstack.http import Response
 
 from trigger_stack.localstack.streams import wakeups
+from trigger_stack.services.dynamodb_local.client import Client
 
 #: What DynamoDB Local looks at.
 _HEADERS = ("Authorization", "Content-Type", "X-Amz-Target", "X-Amz-Date")
-_CONNECTIONS = 128
 
 
 class Forwarder(AwsRequestProxy):
@@ -34,34 +33,23 @@ class Forwarder(AwsRequestProxy):
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(f"http://{host}:{port}")
-        self._pool = urllib3.HTTPConnectionPool(host, port, maxsize=_CONNECTIONS, timeout=None)
-
-    def send(self, body: bytes, headers: dict[str, str], **more: Any) -> urllib3.BaseHTTPResponse:
-        """Send one request as it is.
-
-        Args:
-            body: JSON.
-            headers: Those of AWS's protocol, with credentials that name account and region.
-            more: Arguments of ``HTTPConnectionPool.urlopen``.
-
-        Raises:
-            urllib3.exceptions.HTTPError: There is no answer.
-        """
-        return self._pool.urlopen("POST", "/", body, headers, retries=False, **more)
+        self._client = Client(host, port)
 
     def forward(self, context: Any, service_request: Any = None) -> Any:
         """Forward a request; what it asks for instead, when it was changed.
 
         Raises:
             ServiceException: The answer is an error.
+            OSError: There is no answer.
         """
         if service_request is not None:
             context = self.new_request_context(context, service_request)
         sent = context.request.headers
         headers = {name: sent[name] for name in _HEADERS if name in sent}
-        answer = self.send(context.request.data, headers)
-        response = Response(answer.data, answer.status, dict(answer.headers))
+        answer = self._client.send(context.request.data, headers)
+        if answer.status == 200:
+            wakeups.after(context)
+        response = Response(answer.body, answer.status, answer.headers)
         parsed = parse_response(context.operation, context.protocol, response, False)
         raise_service_exception(response, parsed)
-        wakeups.after(context)
         return parsed
