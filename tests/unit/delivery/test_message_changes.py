@@ -6,6 +6,8 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from tests.support.waiting import eventually
 from trigger_stack.delivery.sqs.journal import MessageJournal
 
@@ -44,11 +46,14 @@ def test_what_nobody_waits_for_is_sent_soon() -> None:
     eventually(lambda: engine.changes)
 
 
-def test_a_journal_that_is_away_gets_everything_later_once_and_in_order() -> None:
-    engine = Engine(away=3)
+@pytest.mark.parametrize("is_waited_for", [False, True])
+def test_a_journal_that_is_away_gets_everything_later_once_and_in_order(
+    is_waited_for: bool,
+) -> None:
+    engine = Engine(away=7)
     journal = MessageJournal(engine.send)
     for number in range(5):
-        journal.add("accepted", number)
+        journal.add("accepted", number, is_waited_for=is_waited_for)
         journal.commit()
 
     eventually(lambda: len(engine.changes) >= 5)

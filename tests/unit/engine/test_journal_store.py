@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.loop import LoopThread
 from tests.support.waiting import eventually
+from trigger_stack_engine.journal import store
 from trigger_stack_engine.journal.store import Journal, JournalError, read
 
 INSERT = (
@@ -50,6 +53,37 @@ def test_what_was_committed_is_in_the_file(loop: LoopThread, tmp_path: Path) -> 
 
     assert ids(path) == ["a"]
     assert path.stat().st_mode & 0o777 == 0o600
+    loop.call(made.close)
+
+
+def test_what_comes_after_a_pause_is_written_at_once_and_behind_what_waits(
+    loop: LoopThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = journal(loop, tmp_path / "j.sqlite")
+    written_by: list[str] = []
+    write = store._write
+
+    def noting_write(*arguments: Any) -> None:
+        written_by.append(threading.current_thread().name)
+        write(*arguments)
+
+    async def commit(*before: str) -> None:
+        made._committed_at = 0.0
+        for name in before:
+            made.record(INSERT, name, "done", 1, 1, b"")
+            made.record("UPDATE event SET source = 'seen' WHERE id = ?", name)
+        await made.commit(INSERT, f"{before}", "done", 1, 1, b"")
+
+    monkeypatch.setattr(store, "_write", noting_write)
+    loop.run(commit())
+    assert written_by and "journal" not in written_by
+    written_by.clear()
+    loop.run(commit("a"))
+    assert set(written_by) == {"journal"}
+    assert eventually(lambda: made._given == made._taken)
+
+    assert ids(made.path) == ["('a',)", "()", "a"]
+    assert read(made.path, "SELECT source FROM events WHERE id = 'a'")[0]["source"] == "seen"
     loop.call(made.close)
 
 

@@ -47,6 +47,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/x-amz-json-1.0")
         self.send_header("Content-Length", str(len(answer)))
+        self.send_header("x-amz-crc32", "7")
         self.end_headers()
         self.wfile.write(answer)
 
@@ -88,6 +89,27 @@ def test_a_request_is_sent_as_it_is(server: Server, forwarder: Forwarder) -> Non
     assert "Authorization" in headers
     assert "X-Other" not in headers
     assert len(server.clients) == 1, "the connection stays"
+
+
+def test_the_answer_to_a_write_is_sent_on_as_it_came(server: Server, forwarder: Forwarder) -> None:
+    server.answer = (200, {"Attributes": {"n": {"N": "1"}}})
+    asked = request("UpdateItem", TableName="brands", Key={"id": {"S": "1"}})
+    asked.request_id = "r"
+
+    answer = forwarder(asked)
+
+    assert (answer.status_code, answer.data) == (200, json.dumps(server.answer[1]).encode())
+    assert answer.headers["Content-Type"] == "application/x-amz-json-1.0"
+    assert answer.headers["x-amzn-RequestId"] == "r"
+    assert "Server" not in answer.headers
+    assert asked.service_response, "else LocalStack parses it"
+
+
+def test_an_answer_in_another_form_is_made_anew(server: Server, forwarder: Forwarder) -> None:
+    asked = request("PutItem", TableName="brands", Item={"id": {"S": "1"}})
+    asked.request.headers["Accept"] = "application/cbor"
+
+    assert forwarder(asked) == {}
 
 
 def test_another_request_is_sent_in_place_of_the_one_that_came(

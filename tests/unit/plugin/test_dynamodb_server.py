@@ -9,7 +9,9 @@ import os
 import shutil
 import struct
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -165,13 +167,7 @@ def test_a_write_waits_for_no_disk(tmp_path: Path) -> None:
         stdin=subprocess.PIPE,
         cwd=tables,
     )
-    client = boto3.client(
-        "dynamodb",
-        endpoint_url=f"http://127.0.0.1:{port}",
-        region_name="us-east-1",
-        aws_access_key_id="a",
-        aws_secret_access_key="b",
-    )
+    client = _client("dynamodb", port)
 
     def answers() -> bool:
         with contextlib.suppress(BotoCoreError):
@@ -195,6 +191,69 @@ def test_a_write_waits_for_no_disk(tmp_path: Path) -> None:
 
     assert calls.read_text()[len(before) :].count(".db") == 0
     assert list(tables.glob("*.db")), "the table is in a file"
+
+
+@pytest.mark.skipif(
+    shutil.which("java") is None or not Path(".build/dynamodb-local/DynamoDBLocal.jar").exists(),
+    reason="runs DynamoDB Local",
+)
+def test_what_was_accepted_outlives_a_kill(tmp_path: Path) -> None:
+    """Writes and their records of the stream: they are in a log that is read at the next start."""
+    port = free_port()
+    client = _client("dynamodb", port)
+    streams = _client("dynamodbstreams", port)
+
+    with _running(port, tmp_path, client):
+        stream = client.create_table(
+            TableName="brands",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
+        )["TableDescription"]["LatestStreamArn"]
+        for number in range(30):
+            client.put_item(TableName="brands", Item={"id": {"S": str(number)}})
+    assert list(tmp_path.glob("*.db-wal")), "it was not closed in order"
+
+    with _running(port, tmp_path, client):
+        assert client.scan(TableName="brands", Select="COUNT")["Count"] == 30
+        shard = streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"][0]
+        iterator = streams.get_shard_iterator(
+            StreamArn=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        records = streams.get_records(ShardIterator=iterator)["Records"]
+        assert [one["dynamodb"]["Keys"]["id"]["S"] for one in records] == [
+            str(number) for number in range(30)
+        ]
+
+
+def _client(service: Any, port: int) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="us-east-1",
+        aws_access_key_id="a",
+        aws_secret_access_key="b",
+    )
+
+
+@contextlib.contextmanager
+def _running(port: int, tables: Path, client: Any) -> Iterator[None]:
+    """DynamoDB Local, killed at the end."""
+
+    def answers() -> bool:
+        with contextlib.suppress(BotoCoreError):
+            return bool(client.list_tables())
+        return False
+
+    command = module.command_line(port, str(tables), "128m")
+    java = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=tables)
+    try:
+        assert eventually(answers)
+        yield
+    finally:
+        java.kill()
+        java.wait(30)
 
 
 def test_localstack_still_downloads_what_it_starts() -> None:

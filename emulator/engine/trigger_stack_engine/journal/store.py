@@ -1,5 +1,7 @@
 """The journal's file: one thread writes, in transactions of what has come together.
 
+Of what comes after a pause it would write one alone: that is written by whoever waits for it.
+
 SQLite in WAL mode: what was committed survives the end of the process, and readers do not wait.
 """
 
@@ -31,6 +33,8 @@ _MOST_EVENTS_REMOVED = 1000
 _QUERY_SECONDS = 10.0
 _MOST_ROWS = 1000
 _GATHER_CALLS_S = 0.05
+#: What comes later than this after the last commit is written by the event loop itself.
+_QUIET_S = 0.01
 _CALL = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_CALL = f"INSERT INTO call VALUES {_CALL}"  # noqa: S608  fixed texts
 #: So many rows by one statement: for each statement the writer gives the interpreter's lock away
@@ -81,10 +85,16 @@ class Journal:
             "INSERT INTO run SELECT ? WHERE NOT EXISTS (SELECT * FROM run)", (run,)
         )
         path.chmod(0o600)
+        self._at_once = _connect(path)
+        # What takes long is the writer's: to wait for a lock, or for the disk.
+        self._at_once.execute("PRAGMA busy_timeout = 0")
+        self._at_once.execute("PRAGMA wal_autocheckpoint = 0")
         self._calls: list[Sequence[Value]] = []
         self._watchers: list[asyncio.Future[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None  # while somebody has watched
         self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._given = self._taken = 0  # writes that were put there, and that have an end
+        self._committed_at = 0.0
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -92,7 +102,11 @@ class Journal:
 
     def record(self, sql: str, *values: Value) -> None:
         """Write without waiting; statements are written in their order."""
-        self._writes.put(_Write([(sql, [values])]))
+        self._put(_Write([(sql, [values])]))
+
+    def _put(self, write: _Write) -> None:
+        self._given += 1
+        self._writes.put(write)
 
     def record_call(self, *row: Value) -> None:
         """Write one row of ``call`` without waiting, together with those of the next moment."""
@@ -103,7 +117,7 @@ class Journal:
     def _put_calls(self) -> None:
         calls, self._calls = self._calls, []
         if calls:
-            self._writes.put(_Write(_insert(calls)))
+            self._put(_Write(_insert(calls)))
 
     async def commit(self, sql: str, *values: Value) -> None:
         """Write, and wait until it is in the file.
@@ -119,9 +133,28 @@ class Journal:
         Raises:
             JournalError: They could not be written; nothing of them is kept.
         """
+        now = time.monotonic()
+        is_quiet, self._committed_at = now - self._committed_at > _QUIET_S, now
+        if is_quiet and self._write_at_once(_Write(statements)):
+            return
         done = asyncio.get_running_loop().create_future()
-        self._writes.put(_Write(statements, done))
+        self._put(_Write(statements, done))
         await done
+
+    def _write_at_once(self, write: _Write) -> bool:
+        """Write in the caller's thread, when nothing is before it; whether it is in the file.
+
+        To wake the writer and to be woken takes longer than to write; of what comes thick and fast
+        the writer makes one transaction.
+        """
+        if self._given != self._taken:
+            return False
+        try:
+            _write([write], self._at_once)
+        except Exception:  # the writer will find the same, and say so
+            return False
+        self._tell_watchers()
+        return True
 
     def step(self, event: str, name: str, detail: str = "") -> None:
         """One step of an event on its way."""
@@ -151,6 +184,7 @@ class Journal:
         self._put_calls()
         self._writes.put(None)
         self._thread.join(10)
+        self._at_once.close()
 
     def _run(self) -> None:
         kept: list[_Write] = []
@@ -158,20 +192,25 @@ class Journal:
         closing = False
         while not closing:
             batch, closing = self._next_batch(kept)
-            try:
-                self._write(batch)
-                kept = []
-            except Exception as error:
-                if _may_pass(error):
-                    kept = self._failed(batch, error)
-                else:  # one entry that can never be written must not stop the others
-                    kept = [one for write in batch for one in self._write_alone(write)]
-                if kept and not closing:
-                    time.sleep(_TRY_AGAIN_S)
+            kept = self._write_or_keep(batch)
+            self._taken += len(batch) - len(kept)
+            if kept and not closing:
+                time.sleep(_TRY_AGAIN_S)
             if time.monotonic() >= prune_at:
                 more = self._prune()
                 prune_at = time.monotonic() + (0 if more else _PRUNE_EVERY_S)
         self._connection.close()
+
+    def _write_or_keep(self, batch: list[_Write]) -> list[_Write]:
+        """Write; what is to be tried again."""
+        try:
+            self._write(batch)
+        except Exception as error:
+            if _may_pass(error):
+                return self._failed(batch, error)
+            # One entry that can never be written must not stop the others.
+            return [one for write in batch for one in self._write_alone(write)]
+        return []
 
     def _next_batch(self, batch: list[_Write]) -> tuple[list[_Write], bool]:
         """The entries to write after ``batch``, and whether they are the last."""
@@ -189,18 +228,11 @@ class Journal:
         return batch, False
 
     def _write(self, batch: list[_Write]) -> None:
-        connection = self._connection
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            for write in batch:
-                for sql, rows in write.statements:
-                    connection.executemany(sql, rows)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+        _write(batch, self._connection)
         _resolve([write.done for write in batch if write.done is not None], None)
+        self._tell_watchers()
+
+    def _tell_watchers(self) -> None:
         if self._watchers and self._loop is not None:
             self._loop.call_soon_threadsafe(self._wake_watchers)
 
@@ -374,6 +406,20 @@ def _put_aside_other_runs(path: Path, run: str) -> None:
             waiting[0]["events"],
             previous,
         )
+
+
+def _write(batch: list[_Write], connection: sqlite3.Connection) -> None:
+    """Write in one transaction: all of it or nothing."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for write in batch:
+            for sql, rows in write.statements:
+                connection.executemany(sql, rows)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -10,6 +10,7 @@ Test: ``tests/unit/plugin/test_dynamodb_server.py::test_localstack_still_downloa
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 
@@ -24,6 +25,7 @@ from trigger_stack.services.dynamodb_local.process import (
     DynamoDBLocalMissingError,
     command_line,
 )
+from trigger_stack.services.dynamodb_local.warm_up import warm_up
 
 LOG = logging.getLogger(__name__)
 _START_SECONDS = 10
@@ -42,7 +44,8 @@ class BundledDynamodbServer(DynamodbServer):
 
     def do_start_thread(self) -> FuncThread:
         """Start the process, and a thread that starts it again when it ends."""
-        java = DynamoDBLocal(self._create_shell_command(), self.db_path)
+        begun = functools.partial(warm_up, self.host, self.port)
+        java = DynamoDBLocal(self._create_shell_command(), self.db_path, begun)
         self.java = java
         thread = FuncThread(lambda _=None: java.run(), name="dynamodb-local")
         thread.start()

@@ -37,11 +37,23 @@ class MessageJournal:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
-    def add(self, name: str, *values: str | int | float | None) -> None:
-        """A change, as ``MessageRecorder.apply`` of the engine takes it, without its time."""
+    def add(
+        self, name: str, *values: str | int | float | None, is_waited_for: bool = False
+    ) -> None:
+        """A change, as ``MessageRecorder.apply`` of the engine takes it, without its time.
+
+        Args:
+            name: Of the change.
+            values: What it takes.
+            is_waited_for: ``commit`` follows: nobody is woken to send it soon.
+        """
         if not self._enabled:
             return
         self._changes.append((name, time.time(), *values))
+        if not is_waited_for:
+            self._send_soon()
+
+    def _send_soon(self) -> None:
         if not self._added.is_set():
             self._added.set()
             if self._thread is None:
@@ -53,7 +65,9 @@ class MessageJournal:
         What cannot be written is tried again later.
         """
         with self._sending:
-            self._try_to_send()
+            sent = self._try_to_send()
+        if not sent:
+            self._send_soon()
 
     def _start(self) -> None:
         with self._starting:

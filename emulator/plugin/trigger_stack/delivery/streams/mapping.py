@@ -76,8 +76,16 @@ class Stream(Protocol):
         """The position behind a record."""
         ...
 
-    def read(self, shard: str, position: Any, limit: int) -> Read:
-        """Up to ``limit`` records from a position on."""
+    def begin(self, shard: str, position: Any, limit: int) -> Any:
+        """Begin a read, so that the thread that reads need only take what came. Never raises.
+
+        Returns:
+            For ``read``; ``None`` when nothing was begun.
+        """
+        ...
+
+    def read(self, shard: str, position: Any, limit: int, begun: Any = None) -> Read:
+        """Up to ``limit`` records from a position on, by what ``begin`` has begun there."""
         ...
 
     def retention_s(self) -> float:
@@ -207,6 +215,10 @@ class ShardReader:
         self._stream = mapping._stream
         self._progress = mapping._progress
         self._woken = threading.Event()
+        self._asking = threading.Lock()
+        self._place: tuple[Any, int] | None = None  # while it waits: where it goes on, how many
+        self._begun: tuple[Any, int] | None = None  # the read there, and how many it asks for
+        self._woken_again = False
         self._stopped = threading.Event()
         self._outstanding: deque[list[Any]] = deque()  # [sequence number, whether it has an end]
         self._places: dict[str, list[Any]] = {}
@@ -252,8 +264,34 @@ class ShardReader:
             thread.join()
 
     def wake(self) -> None:
-        """There may be records."""
+        """There may be records: ask for them at once, while the reader's thread wakes."""
+        with self._asking:
+            self._woken_again = self._begun is not None
+            if self._place is not None:
+                place, self._place = self._place, None
+                begun = self._stream.begin(self._shard, *place)
+                self._begun = begun and (begun, place[1])
         self._woken.set()
+
+    def _wait(self, place: tuple[Any, int], seconds: float) -> bool:
+        """Wait for records; whether there may be some."""
+        with self._asking:
+            if not self._woken.is_set() and place[1] > 0:
+                self._place = place
+        woken = self._woken.wait(seconds)
+        with self._asking:
+            self._place = None
+        return woken
+
+    def _take_begun(self) -> tuple[Any, int] | None:
+        """The read that was begun. What has woken the reader later may not be in it."""
+        with self._asking:
+            begun, self._begun = self._begun, None
+            self._woken.clear()
+            if self._woken_again:
+                self._woken.set()
+                self._woken_again = False
+        return begun
 
     def _run(self) -> None:
         pause_s = _FIRST_PAUSE_S
@@ -278,11 +316,12 @@ class ShardReader:
                 position = self._stream.after(self._outstanding[-1][0])
         empty = 0
         while not self._stopped.is_set():
-            self._woken.clear()
+            begun = self._take_begun()
             limit = self._wait_for_room()
             if self._stopped.is_set():
                 break
-            read = self._stream.read(self._shard, position, limit)
+            asked, limit = begun or (None, limit)
+            read = self._stream.read(self._shard, position, limit, asked)
             position = read.position
             if read.trimmed is not None:
                 self._mapping._target.trimmed(self._shard, *read.trimmed)
@@ -294,7 +333,8 @@ class ShardReader:
             if read.ended:
                 return True
             if len(read.records) < limit:  # else there are more
-                woken = self._woken.wait(_SOON_S[empty] if empty < len(_SOON_S) else _ASK_AGAIN_S)
+                seconds = _SOON_S[empty] if empty < len(_SOON_S) else _ASK_AGAIN_S
+                woken = self._wait((position, limit - len(read.records)), seconds)
                 empty = 0 if woken else empty + 1
         return False
 

@@ -28,6 +28,7 @@ from trigger_stack.localstack.sqs.groups import forget_duplicate
 class _Doing(threading.local):
     """What a thread is doing inside a queue."""
 
+    sending = False
     receiving = False
     redriving = False
     expiring_in: SqsQueue | None = None
@@ -52,15 +53,13 @@ class JournaledProvider(SqsProvider):
 
     def send_message(self, *args: Any, **kwargs: Any) -> Any:
         """Accept one message."""
-        answer = super().send_message(*args, **kwargs)
-        message_journal().commit()
-        return answer
+        with _committing():
+            return super().send_message(*args, **kwargs)
 
     def send_message_batch(self, *args: Any, **kwargs: Any) -> Any:
         """Accept up to ten messages."""
-        answer = super().send_message_batch(*args, **kwargs)
-        message_journal().commit()
-        return answer
+        with _committing():
+            return super().send_message_batch(*args, **kwargs)
 
     def receive_message(self, *args: Any, **kwargs: Any) -> Any:
         """Give messages out; those that were given out too often become dead letters."""
@@ -75,6 +74,17 @@ class JournaledProvider(SqsProvider):
         arn = self._resolve_queue(context, queue_url=queue_url).arn
         super().delete_queue(context, queue_url, **kwargs)
         message_journal().add("emptied", arn, "DeleteQueue")
+
+
+@contextmanager
+def _committing() -> Iterator[None]:
+    """What is put into queues is in the journal at the end, also when there was an error."""
+    _doing.sending = True
+    try:
+        yield
+    finally:
+        _doing.sending = False
+        message_journal().commit()
 
 
 def install() -> None:
@@ -121,7 +131,8 @@ def _report_put(queue_class: Any) -> None:
             else:
                 due_at = queued.priority + queued.delay_seconds if queued.is_delayed else None
                 trace = message["Attributes"].get("AWSTraceHeader")
-                journal.add("accepted", given, queue.arn, due_at, trace, message["Body"])
+                what = (given, queue.arn, due_at, trace, message["Body"])
+                journal.add("accepted", *what, is_waited_for=_doing.sending)
         return queued
 
     queue_class.put = reporting_put

@@ -8,17 +8,22 @@ Test: ``tests/e2e/test_table_stream.py``.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from typing import Any
 
-import urllib3
 from localstack.services.dynamodb.utils import get_ddb_access_key
 
 from trigger_stack.delivery.streams.mapping import Read, ShardInfo
 from trigger_stack.delivery.streams.records import dynamodb_record
 from trigger_stack.localstack.dynamodb_local import get_server
-from trigger_stack.localstack.dynamodb_requests import Forwarder
+from trigger_stack.services.dynamodb_local.client import (
+    Answer,
+    Client,
+    Exchange,
+    NoAnswerError,
+)
 
 #: The most that a read may ask for (DynamoDB Streams API reference, "GetRecords").
 _MOST = 1000
@@ -26,7 +31,7 @@ _MOST = 1000
 RETENTION_S = 24 * 3600.0
 _STALE = ("ExpiredIteratorException", "ResourceNotFoundException")
 _TRIMMED = "TrimmedDataAccessException"
-_TIMEOUT = urllib3.Timeout(connect=5, read=15)
+_TIMEOUT_S = 15
 
 
 class _RefusedError(Exception):
@@ -42,10 +47,10 @@ class _RefusedError(Exception):
 
 
 @functools.cache
-def _server() -> Forwarder:
+def _client() -> Client:
     server = get_server()
     server.start_dynamodb()
-    return server.proxy
+    return Client(server.host, server.port, _TIMEOUT_S)
 
 
 class _Api:
@@ -70,12 +75,27 @@ class _Api:
 
         Raises:
             _RefusedError: The answer is an error.
-            urllib3.exceptions.HTTPError: There is no answer.
+            OSError: There is no answer.
+        """
+        return self.content(self.begin(operation, **parameters).answer())
+
+    def begin(self, operation: str, **parameters: Any) -> Exchange:
+        """Send an operation, and do not wait for the answer.
+
+        Raises:
+            OSError: It could not be sent.
         """
         target = {"X-Amz-Target": f"DynamoDBStreams_20120810.{operation}"}
-        body = json.dumps(parameters).encode()
-        answer = _server().send(body, self._headers | target, timeout=_TIMEOUT)
-        content: dict[str, Any] = json.loads(answer.data)
+        return _client().begin(json.dumps(parameters).encode(), self._headers | target)
+
+    @staticmethod
+    def content(answer: Answer) -> dict[str, Any]:
+        """What an answer says.
+
+        Raises:
+            _RefusedError: It is an error.
+        """
+        content: dict[str, Any] = json.loads(answer.body)
         if answer.status != 200:
             code = str(content.get("__type", answer.status)).rpartition("#")[2]
             raise _RefusedError(code, content.get("message") or content.get("Message") or "")
@@ -116,12 +136,22 @@ class DynamoDBStream:
         """The position behind a record."""
         return (sequence_number, None)
 
-    def read(self, shard: str, position: Any, limit: int) -> Read:
+    def begin(self, shard: str, position: Any, limit: int) -> Any:
+        """Send the request of a ``read``."""
+        token = position[1]
+        if token is None:
+            return None
+        try:
+            return self._api.begin("GetRecords", ShardIterator=token, Limit=min(limit, _MOST))
+        except OSError:  # the read itself will say so
+            return None
+
+    def read(self, shard: str, position: Any, limit: int, begun: Any = None) -> Read:
         """Up to ``limit`` records from a position on."""
         number, token = position
         try:
             token = token or self._iterator(shard, number)
-            answer = self._api.call("GetRecords", ShardIterator=token, Limit=min(limit, _MOST))
+            answer = self._records(token, limit, begun)
         except _RefusedError as error:
             if error.code in _STALE and position[1]:
                 return Read([], (number, None))
@@ -136,6 +166,13 @@ class DynamoDBStream:
     def retention_s(self) -> float:
         """How long a record is kept, in seconds."""
         return RETENTION_S
+
+    def _records(self, token: str, limit: int, begun: Exchange | None) -> dict[str, Any]:
+        """The answer to ``GetRecords``, which may have been sent."""
+        if begun is not None:
+            with contextlib.suppress(NoAnswerError):  # reading changes nothing: it is sent again
+                return self._api.content(begun.answer())
+        return self._api.call("GetRecords", ShardIterator=token, Limit=min(limit, _MOST))
 
     def _iterator(self, shard: str, at: str) -> str:
         """An iterator behind a sequence number, at ``LATEST``, or at the first record ("")."""

@@ -6,6 +6,7 @@ started again and reads them back.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import shutil
@@ -13,7 +14,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 LOG = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ def command_line(
         # One small heap and a server that mostly waits: these halve start and memory.
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",
+        "-XX:CompileThresholdScaling=0.1",  # see warm_up.py
         "-XX:-UsePerfData",  # a file in /tmp otherwise, whatever TMPDIR says
         f"-Djava.library.path={folder / 'DynamoDBLocal_lib'}",
         "-cp",
@@ -90,10 +92,20 @@ class DynamoDBLocal:
         process: The current process, once there is one.
     """
 
-    def __init__(self, command: Sequence[str], folder: str | None) -> None:
-        """Take the command line, and the folder in which to run it."""
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: str | None,
+        begun: Callable[[Callable[[], bool]], object] = lambda _: None,
+    ) -> None:
+        """Take the command line, and the folder in which to run it.
+
+        ``begun`` is called in a thread of its own when the process has begun, each time, with what
+        says whether it runs.
+        """
         self._command = command
         self._folder = folder
+        self._begun = begun
         self._wanted = True
         self.process: subprocess.Popen[bytes] | None = None
         self.started = threading.Event()
@@ -113,6 +125,8 @@ class DynamoDBLocal:
                     env={**os.environ, "DDB_LOCAL_TELEMETRY": "0"},
                 )
                 self.started.set()
+                running = functools.partial(self._runs, self.process)
+                threading.Thread(target=self._begun, args=(running,), daemon=True).start()
                 code = self.process.wait()
                 if self._wanted:
                     errors.seek(0)
@@ -122,6 +136,9 @@ class DynamoDBLocal:
                         errors.read()[-500:].decode(errors="replace").strip(),
                     )
                     time.sleep(_RESTART_PAUSE_SECONDS)
+
+    def _runs(self, process: subprocess.Popen[bytes]) -> bool:
+        return self._wanted and process.returncode is None
 
     def stop(self) -> None:
         """End the process for good."""
