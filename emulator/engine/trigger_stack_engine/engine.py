@@ -16,6 +16,7 @@ import gc
 import json
 import logging
 import os
+import re
 import resource
 import signal
 import socket
@@ -82,6 +83,9 @@ _FLUSH_TIMEOUT_S = 5
 _LEVELS = {"trace": 10, "debug": 10, "info": 20, "error": 40}
 _MOST_DESCRIPTORS = 65_536
 _NOTHING = b""
+#: What the address of a function URL or of an API begins with; see the ``locate`` of each.
+_NAMING_PATHS = ("/_", "/restapis/")
+_NAMING_HOST = re.compile(r"[a-z0-9-]+\.(?:execute-api|lambda-url)\.", re.IGNORECASE)
 
 
 class Engine:
@@ -359,6 +363,12 @@ class Engine:
 
     async def _answer(self, request: HttpRequest) -> HttpResponse:
         """Answer a request to the extra port: one that names what it is for, or the local API's."""
+        if not (
+            request.raw_path.startswith(_NAMING_PATHS)
+            or _NAMING_HOST.match(request.header("host") or "")
+            or self.distributions.are_there
+        ):
+            return await self.http_apis.answer_local(request)
         return (
             await self.function_urls.answer(request)
             or await self.rest_apis.answer(request)

@@ -99,7 +99,7 @@ class LogSender:
 
     def count(self, key: MetricKey) -> None:
         """Count one."""
-        self._metrics[key] += 1
+        self._metrics[key] = self._metrics.get(key, 0) + 1
         if self._metrics_due is None:
             self._metrics_due = self._loop.call_later(_METRICS_EVERY_S, self._send_metrics)
 

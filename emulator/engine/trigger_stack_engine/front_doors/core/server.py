@@ -30,6 +30,9 @@ LINGER_SECONDS: Final = 2
 
 _MAX_PIPELINED: Final = 16
 _REASONS: Final = {status.value: status.phrase.encode() for status in http.HTTPStatus}
+_STATUS_LINES: Final = {
+    status: b"HTTP/1.1 %d %s\r\n" % (status, reason) for status, reason in _REASONS.items()
+}
 
 type Answer = Callable[[HttpRequest], Awaitable[HttpResponse]]
 type Refuse = Callable[[int, str], HttpResponse]
@@ -174,9 +177,14 @@ class _Connection(RequestParser, asyncio.Protocol):
             protocol=f"HTTP/{version}",
         )
         self._body.clear()
+        if self.is_refused:  # the answer before this request said that it is the last one
+            return
         self._requests.append((request, self.should_keep_alive()))
         if self._task is None:
-            self._task = self._loop.create_task(self._answer_all())
+            # Begins at once: mostly the event is with its environment when this returns.
+            task = asyncio.Task(self._answer_all(), loop=self._loop, eager_start=True)
+            if not task.done():
+                self._task = task
         elif len(self._requests) > _MAX_PIPELINED:
             self._transport.pause_reading()
 
@@ -322,17 +330,21 @@ async def _collect(response: HttpResponse, stream: AsyncIterator[bytes]) -> bool
 def _head(response: HttpResponse) -> list[bytes]:
     """Status line and headers, without what frames the body."""
     status = response.status
-    if response.reason is None:
-        reason = _REASONS.get(status, b"Unknown Status")
-    else:
-        reason = response.reason.encode("latin-1", "replace")
-    parts = [
-        b"HTTP/1.1 %d %s\r\n" % (status, reason),
+    line = _STATUS_LINES.get(status) if response.reason is None else None
+    if line is None:
+        reason = "Unknown Status" if response.reason is None else response.reason
+        line = b"HTTP/1.1 %d %s\r\n" % (status, reason.encode("latin-1", "replace"))
+    text = "".join([f"{name}: {value}\r\n" for name, value in response.headers])
+    if text.isascii():
+        return [line, _date.line(), text.encode()]
+    return [
+        line,
         _date.line(),
+        *(
+            name.encode("latin-1", "replace") + b": " + value.encode("utf-8") + b"\r\n"
+            for name, value in response.headers
+        ),
     ]
-    for name, value in response.headers:
-        parts.append(name.encode("latin-1", "replace") + b": " + value.encode("utf-8") + b"\r\n")
-    return parts
 
 
 def _chunk(data: bytes) -> bytes:

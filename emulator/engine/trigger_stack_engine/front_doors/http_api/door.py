@@ -42,17 +42,25 @@ class HttpApis:
         self.local_api_id: str | None = None
         self._apis: dict[str, Api] = {}
         self._ordered: list[Api] = []
+        self._local: tuple[str | None, Api | None] | None = None  # for which id it was chosen
 
     def replace(self, documents: list[Resource]) -> None:
         """Serve these APIs and no others; the oldest first."""
         apis = [Api.from_document(document) for document in documents]
         self._apis = {api.api_id: api for api in apis}
         self._ordered = apis
+        self._local = None
+
+    def _local_api(self) -> Api | None:
+        """The API that the extra port serves."""
+        if self._local is None or self._local[0] != self.local_api_id:
+            self._local = self.local_api_id, select_api(self._ordered, self.local_api_id)
+        return self._local[1]
 
     async def answer_local(self, request: HttpRequest) -> HttpResponse:
         """Answer a request to the extra port."""
         api_id = self.local_api_id
-        local = select_api(self._ordered, api_id)
+        local = self._local_api()
         if local is None:
             if reason := refusal(request.header, self._guard):
                 return refuse(403, reason)
