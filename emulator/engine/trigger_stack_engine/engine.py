@@ -23,6 +23,7 @@ import socket
 import sys
 import time
 from collections import Counter
+from collections.abc import Awaitable
 from typing import Any
 
 import psutil
@@ -361,14 +362,17 @@ class Engine:
         self._servers.append(server)
         return {}, _NOTHING
 
-    async def _answer(self, request: HttpRequest) -> HttpResponse:
+    def _answer(self, request: HttpRequest) -> Awaitable[HttpResponse]:
         """Answer a request to the extra port: one that names what it is for, or the local API's."""
         if not (
             request.raw_path.startswith(_NAMING_PATHS)
             or _NAMING_HOST.match(request.header("host") or "")
             or self.distributions.are_there
         ):
-            return await self.http_apis.answer_local(request)
+            return self.http_apis.answer_local(request)
+        return self._answer_named(request)
+
+    async def _answer_named(self, request: HttpRequest) -> HttpResponse:
         return (
             await self.function_urls.answer(request)
             or await self.rest_apis.answer(request)

@@ -31,14 +31,20 @@ class SynchronousInvoker:
         self.invoker = invoker
         self._recorder = recorder
 
-    async def invoke(self, pool: Pool, invocation: Invocation, origin: Origin) -> Result:
+    def invoke(
+        self, pool: Pool, invocation: Invocation, origin: Origin
+    ) -> Coroutine[Any, Any, Result]:
         """Handle one event; of a batch that is to come twice the second result counts.
 
         Raises:
             ThrottledError: No concurrency is left, or no room on this machine.
         """
         if origin.kind == BATCH and self.invoker.faults.repeats(pool.version.qualified_arn):
-            await self._invoke(pool, replace(invocation), origin)
+            return self._twice(pool, invocation, origin)
+        return self._invoke(pool, invocation, origin)
+
+    async def _twice(self, pool: Pool, invocation: Invocation, origin: Origin) -> Result:
+        await self._invoke(pool, replace(invocation), origin)
         return await self._invoke(pool, invocation, origin)
 
     def _invoke(

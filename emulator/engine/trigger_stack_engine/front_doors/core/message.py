@@ -43,6 +43,10 @@ class HttpRequest(_ByName):
     protocol: str = "HTTP/1.1"
     sent_path: str = ""
 
+    def knows(self, values: dict[str, str]) -> None:
+        """Take over the first value of each header by its name in lower case."""
+        self._values = values  # type: ignore[misc]  # the slot is the base's
+
     def header(self, name: str) -> str | None:
         """The first value of a header, whatever the casing of its name.
 
@@ -51,7 +55,7 @@ class HttpRequest(_ByName):
         try:
             values = self._values
         except AttributeError:  # the first time
-            values = self._values = {}
+            values = self._values = {}  # type: ignore[misc]  # as above
             for key, value in self.headers:
                 values.setdefault(key.lower(), value)
         return values.get(name.lower())

@@ -22,6 +22,10 @@ _ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?]*)(.*)", re.DOTALL)
 _HOST: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
 
 
+#: Headers that say how a request is to be read.
+_FRAMING: Final = frozenset({"content-length", "transfer-encoding", "host", "expect"})
+
+
 class RequestParser:
     """Base of a connection: it is fed with bytes, and calls what a subclass defines.
 
@@ -30,6 +34,7 @@ class RequestParser:
 
     Attributes:
         is_refused: A request was refused: what is fed is dropped.
+        values: In ``request_received``: the first value of each header by its name in lower case.
     """
 
     def __init__(self, max_body_bytes: int | None) -> None:
@@ -101,6 +106,7 @@ class RequestParser:
         self._url = b""
         self._path = self._query = b""
         self._headers: Headers = []
+        self.values: dict[str, str] = {}
         self._header_bytes = 0
         self._body_bytes = 0
         self._head_size = 0
@@ -171,8 +177,12 @@ class RequestParser:
             raise _RefusedError
         expects = False
         hosts = []
+        values = self.values
         for name, value in self._headers:
             key = name.lower()
+            values.setdefault(key, value)
+            if key not in _FRAMING:
+                continue
             if key == "content-length" and value.isdigit():
                 self._check_size(int(value))
             if key == "transfer-encoding" and (

@@ -120,6 +120,7 @@ class _Connection(RequestParser, asyncio.Protocol):
         self._requests: collections.deque[tuple[HttpRequest, bool]] = collections.deque()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        self._is_full = False  # too many requests wait: nothing is read
         self._active = time.monotonic()
         self._unsent = 0
         self._can_write = asyncio.Event()
@@ -176,6 +177,7 @@ class _Connection(RequestParser, asyncio.Protocol):
             port=self._port,
             protocol=f"HTTP/{version}",
         )
+        request.knows(self.values)
         self._body.clear()
         if self.is_refused:  # the answer before this request said that it is the last one
             return
@@ -186,13 +188,36 @@ class _Connection(RequestParser, asyncio.Protocol):
             if not task.done():
                 self._task = task
         elif len(self._requests) > _MAX_PIPELINED:
+            self._is_full = True
             self._transport.pause_reading()
 
     # -- answering ------------------------------------------------------------------------------
 
     async def _answer_all(self) -> None:
         try:
-            await self._answer_each()
+            while self._requests and not self._closed:
+                request, keep_alive = self._requests.popleft()
+                try:
+                    response = await self._server.answer(request)
+                except Exception:
+                    LOG.exception("a request could not be answered")
+                    response = self._server.refuse(500, "Internal Server Error")
+                if self._closed:
+                    break
+                if response.stream is None:
+                    self._send(request, response, keep_alive=keep_alive)
+                elif not await self._send_streamed(request, response, keep_alive=keep_alive):
+                    self.abort()
+                    break
+                if not keep_alive:
+                    self.is_refused = True
+                    self._transport.close()
+                    break
+                if not self._can_write.is_set():
+                    await self._can_write.wait()
+                if self._is_full and len(self._requests) <= _MAX_PIPELINED:
+                    self._is_full = False
+                    self._transport.resume_reading()
         except Exception:
             LOG.exception("a response could not be sent")
             self.abort()
@@ -200,34 +225,17 @@ class _Connection(RequestParser, asyncio.Protocol):
             self._task = None
             self._active = time.monotonic()
 
-    async def _answer_each(self) -> None:
-        while self._requests and not self._closed:
-            request, keep_alive = self._requests.popleft()
-            try:
-                response = await self._server.answer(request)
-            except Exception:
-                LOG.exception("a request could not be answered")
-                response = self._server.refuse(500, "Internal Server Error")
-            if self._closed:
-                break
-            if response.stream is None:
-                self._send(request, response, keep_alive=keep_alive)
-            elif request.protocol == "HTTP/1.0" or request.method == "HEAD":
-                if not await _collect(response, response.stream):
-                    self.abort()
-                    break
-                self._send(request, response, keep_alive=keep_alive)
-            elif not await self._send_stream(response, response.stream, keep_alive=keep_alive):
-                self.abort()
-                break
-            if not keep_alive:
-                self.is_refused = True
-                self._transport.close()
-                break
-            if not self._can_write.is_set():
-                await self._can_write.wait()
-            if len(self._requests) <= _MAX_PIPELINED:
-                self._transport.resume_reading()
+    async def _send_streamed(
+        self, request: HttpRequest, response: HttpResponse, *, keep_alive: bool
+    ) -> bool:
+        """Send a response whose body comes bit by bit; whether it came to its end."""
+        assert response.stream is not None
+        if request.protocol == "HTTP/1.0" or request.method == "HEAD":
+            if not await _collect(response, response.stream):
+                return False
+            self._send(request, response, keep_alive=keep_alive)
+            return True
+        return await self._send_stream(response, response.stream, keep_alive=keep_alive)
 
     async def _send_stream(
         self, response: HttpResponse, stream: AsyncIterator[bytes], *, keep_alive: bool

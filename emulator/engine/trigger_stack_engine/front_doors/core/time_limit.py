@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Coroutine, Generator
 from typing import Any
 
 from trigger_stack_engine.front_doors.core.message import HttpResponse
@@ -27,7 +27,7 @@ class TimeLimit:
         self._running: set[asyncio.Task[HttpResponse]] = set()
         self._timers: dict[float, _Timers] = {}
 
-    async def run(self, work: Work, seconds: float) -> HttpResponse:
+    def run(self, work: Work, seconds: float) -> Awaitable[HttpResponse]:
         """Wait for an integration.
 
         Args:
@@ -38,12 +38,7 @@ class TimeLimit:
             TimeoutError: The time has passed.
             Exception: What the integration raised.
         """
-        try:
-            waits_for = work.send(None)
-        except StopIteration as end:
-            response: HttpResponse = end.value
-            return response
-        return await _Limited(self, work, waits_for, seconds)
+        return _Limited(self, work, seconds)
 
     def timers(self, seconds: float) -> _Timers:
         """The timers of this length."""
@@ -68,22 +63,24 @@ class TimeLimit:
 
 
 class _Limited:
-    """An integration that has begun, and waits for something."""
+    """An integration."""
 
-    def __init__(self, limit: TimeLimit, work: Work, waits_for: Any, seconds: float) -> None:
+    __slots__ = ("_limit", "_over", "_seconds", "_waits_for", "_work")
+
+    def __init__(self, limit: TimeLimit, work: Work, seconds: float) -> None:
         self._limit = limit
         self._work = work
-        self._waits_for = waits_for
+        self._waits_for: Any = None
         self._seconds = seconds
         self._over: TimeoutError | None = None
 
     def __await__(self) -> Generator[Any, Any, HttpResponse]:
-        began = time.monotonic()
-        timers = self._limit.timers(self._seconds)
-        timers.add(self)
         work = self._work
         response: HttpResponse
+        timers = self._limit.timers(self._seconds)
+        ends_at = timers.add(self)
         try:
+            self._waits_for = work.send(None)
             while isinstance(self._waits_for, Wakeup):
                 try:
                     yield self._waits_for
@@ -99,7 +96,7 @@ class _Limited:
         finally:
             timers.discard(self)
         task = self._limit.go_on(work, self._waits_for)
-        left = max(self._seconds - (time.monotonic() - began), 0)
+        left = max(ends_at - time.monotonic(), 0)
         yield from asyncio.wait({task}, timeout=left).__await__()
         if not task.done():
             raise TimeoutError
@@ -108,7 +105,7 @@ class _Limited:
     def time_is_over(self) -> None:
         """Let the task of the request go; the integration goes on in one of its own."""
         waits_for = self._waits_for
-        if waits_for.is_over:  # its answer is on its way
+        if not isinstance(waits_for, Wakeup) or waits_for.is_over:  # its answer is on its way
             return
         self._over = TimeoutError()
         wake = waits_for.take_over()
@@ -152,11 +149,12 @@ class _Timers:
         self._timer: asyncio.TimerHandle | None = None
         self.waiting: dict[_Limited, float] = {}  # to when its time is over, the first one first
 
-    def add(self, one: _Limited) -> None:
-        """Start a timer."""
-        self.waiting[one] = time.monotonic() + self._seconds
+    def add(self, one: _Limited) -> float:
+        """Start a timer; returns when it will be over (``time.monotonic()``)."""
+        ends_at = self.waiting[one] = time.monotonic() + self._seconds
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._seconds, self._look)
+        return ends_at
 
     def discard(self, one: _Limited) -> None:
         """Stop a timer."""
