@@ -186,7 +186,7 @@ class Engine:
             "group": stream.group,
             "stream": stream.name,
         }
-        body = dump_json(events)
+        body = dump_json([tuple(event) for event in events])  # orjson takes no named tuple
         await self._peer.call(head, body)
 
     async def _count(self, metrics: Counter[MetricKey]) -> None:

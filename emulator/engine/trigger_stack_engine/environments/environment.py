@@ -172,6 +172,7 @@ class Environment:
         self._answered: Wakeup[None] | None = None  # while an event is being handled
         self._deadline = 0.0  # of the last event
         self._timer: asyncio.TimerHandle | None = None  # for it, or for one before
+        self._timer_at = 0.0  # when that fires
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -362,12 +363,11 @@ class Environment:
             TimedOutError: The deadline passed; the process has been ended.
         """
         self._deadline = deadline
-        timer = self._timer
         # The timer of an event that is answered stays, and starts again if need be when it fires:
         # nearly all events are answered before.
-        if timer is None or timer.when() > self._loop.time() + deadline - time.monotonic():
-            if timer is not None:
-                timer.cancel()
+        if self._timer is None or self._timer_at > deadline:
+            if self._timer is not None:
+                self._timer.cancel()
             self._start_timer()
         waiter = self._answered = Wakeup(self._loop)
         try:
@@ -381,6 +381,7 @@ class Environment:
 
     def _start_timer(self) -> None:
         left = max(self._deadline - time.monotonic(), 0)
+        self._timer_at = self._deadline
         self._timer = self._loop.call_later(left, self._look_at_time)
 
     def _look_at_time(self) -> None:

@@ -232,13 +232,14 @@ class ExecutionEnvironment:
         if self._may_need_renewal():
             await self._renew()
         self._may_restart = True
-        if not process.alive:
+        is_alive = process.alive
+        if not is_alive:
             self._init_ms = None
         self._emit(self._log.start(request_id, version.qualifier))
         started = time.perf_counter()
         timeout = _DEBUG_TIMEOUT_S if self._debug else version.timeout_s
         outcome = None
-        if not process.alive:
+        if not is_alive:
             outcome = await self._reinitialise(request_id, timeout)
         event = Event(
             request_id=request_id,

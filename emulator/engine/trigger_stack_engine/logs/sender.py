@@ -47,10 +47,14 @@ def batches(events: list[LogEvent], latest: int = 0) -> list[list[LogEvent]]:
     """
     result: list[list[LogEvent]] = []
     size = 0
-    for original in events:
-        latest = max(latest, original.timestamp)
-        event = original if latest == original.timestamp else LogEvent(latest, original.message)
-        length = len(event.message.encode()) + EVENT_OVERHEAD_BYTES
+    for event in events:
+        timestamp, message = event
+        if timestamp < latest:
+            event = LogEvent(latest, message)  # noqa: PLW2901  the same event, dated anew
+        else:
+            latest = timestamp
+        length = len(message) if message.isascii() else len(message.encode())
+        length += EVENT_OVERHEAD_BYTES
         if not result or len(result[-1]) >= MAX_BATCH_EVENTS or size + length > MAX_BATCH_BYTES:
             result.append([])
             size = 0

@@ -18,6 +18,7 @@ from typing import Any, Final
 from trigger_stack_engine.front_doors.core.limits import MAX_BODY_BYTES
 from trigger_stack_engine.front_doors.core.message import Headers, HttpRequest, HttpResponse
 from trigger_stack_engine.front_doors.core.parsing import RequestParser
+from trigger_stack_engine.wakeup import Wakeup
 
 LOG = logging.getLogger(__name__)
 
@@ -118,7 +119,8 @@ class _Connection(RequestParser, asyncio.Protocol):
         self._peer = "127.0.0.1"
         self._port = 0
         self._requests: collections.deque[tuple[HttpRequest, bool]] = collections.deque()
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None  # from the first request on
+        self._next: Wakeup[None] | None = None  # while it waits for a request
         self._closed = False
         self._is_full = False  # too many requests wait: nothing is read
         self._active = time.monotonic()
@@ -143,6 +145,8 @@ class _Connection(RequestParser, asyncio.Protocol):
         self._closed = True
         self._requests.clear()
         self._can_write.set()
+        if self._next is not None:
+            self._next.set_soon(None)
         self._server.connections.discard(self)
 
     def pause_writing(self) -> None:
@@ -161,7 +165,7 @@ class _Connection(RequestParser, asyncio.Protocol):
         self._body += part
 
     def continue_expected(self) -> None:
-        if not self._requests and self._task is None:
+        if self._is_idle:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def request_received(
@@ -182,11 +186,13 @@ class _Connection(RequestParser, asyncio.Protocol):
         if self.is_refused:  # the answer before this request said that it is the last one
             return
         self._requests.append((request, self.should_keep_alive()))
-        if self._task is None:
-            # Begins at once: mostly the event is with its environment when this returns.
-            task = asyncio.Task(self._answer_all(), loop=self._loop, eager_start=True)
-            if not task.done():
-                self._task = task
+        # The task begins, or goes on, at once: mostly the event is with its environment when this
+        # returns. A task for each request would cost more.
+        if self._next is not None:
+            waits, self._next = self._next, None
+            waits.set_result(None)
+        elif self._task is None:
+            self._task = asyncio.Task(self._answer_all(), loop=self._loop, eager_start=True)
         elif len(self._requests) > _MAX_PIPELINED:
             self._is_full = True
             self._transport.pause_reading()
@@ -195,7 +201,14 @@ class _Connection(RequestParser, asyncio.Protocol):
 
     async def _answer_all(self) -> None:
         try:
-            while self._requests and not self._closed:
+            while not self._closed:
+                if not self._requests:
+                    if self.is_refused:
+                        break
+                    self._active = time.monotonic()
+                    self._next = Wakeup(self._loop)
+                    await self._next
+                    continue
                 request, keep_alive = self._requests.popleft()
                 try:
                     response = await self._server.answer(request)
@@ -221,9 +234,7 @@ class _Connection(RequestParser, asyncio.Protocol):
         except Exception:
             LOG.exception("a response could not be sent")
             self.abort()
-        finally:
-            self._task = None
-            self._active = time.monotonic()
+        self._active = time.monotonic()
 
     async def _send_streamed(
         self, request: HttpRequest, response: HttpResponse, *, keep_alive: bool
@@ -294,7 +305,7 @@ class _Connection(RequestParser, asyncio.Protocol):
         self._loop.create_task(self._send_last(data))
 
     async def _send_last(self, data: bytes) -> None:
-        if self._task is not None:
+        if self._task is not None and self._next is None:
             await asyncio.wait({self._task})
         if self._closed or self._transport.is_closing():
             return
@@ -316,8 +327,13 @@ class _Connection(RequestParser, asyncio.Protocol):
             return
         if unsent:
             self.abort()
-        elif self._task is None:
+        elif self._is_idle:
             self._transport.close()
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether no request is under way."""
+        return self._task is None or self._task.done() or self._next is not None
 
     def abort(self) -> None:
         """Drop the connection."""
