@@ -148,7 +148,8 @@ def _learn_handlers() -> Callable[[], None]:
     """
     import botocore.hooks
 
-    look: Any = getattr(botocore.hooks, "accepts_kwargs", None)
+    hooks: Any = botocore.hooks
+    look = getattr(hooks, "accepts_kwargs", None)
     if look is None:
         return lambda: None
     known: dict[Any, Any] = {}
@@ -167,9 +168,9 @@ def _learn_handlers() -> Callable[[], None]:
         return look(function)
 
     def stop() -> None:
-        botocore.hooks.accepts_kwargs = accepts_kwargs
+        hooks.accepts_kwargs = accepts_kwargs
 
-    botocore.hooks.accepts_kwargs = learn
+    hooks.accepts_kwargs = learn
     return stop
 
 
