@@ -124,7 +124,7 @@ def _warm_botocore() -> None:
 def _share_event_names() -> None:
     """Let all sessions and clients share what they find out about names of events.
 
-    For each name of an event botocore tries all of its aliases; that was a third of making a client.
+    For each name of an event botocore tries all of its aliases: a third of making a client.
     """
     import botocore.hooks
 
