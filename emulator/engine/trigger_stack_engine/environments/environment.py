@@ -166,6 +166,7 @@ class Environment:
         self._output_bytes = _LITTLE_OUTPUT_BYTES  # of the last event; of none yet
         self._log_timer: asyncio.TimerHandle | None = None  # while the log waits
         self._event_at = 0.0
+        self._drained_at = 0.0
         self._out_of_memory = False
         self._done: Callable[[], bool] | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -490,10 +491,15 @@ class Environment:
 
     def _look_at_log(self) -> None:
         """Read what is there; wait on, unless it is much or events come seldom."""
+        now = time.monotonic()
+        left = self._drained_at + _LOG_WAITS_S - now
+        if left > 0.0005:  # the loop's timers count milliseconds
+            self._log_timer = self._loop.call_later(left, self._look_at_log)
+            return
         before = self._output_bytes
         self._drain_log(final=False)
         is_little = self._output_bytes - before < _LITTLE_OUTPUT_BYTES
-        if is_little and time.monotonic() - self._event_at < _LOG_WAITS_NO_LONGER_S:
+        if is_little and now - self._event_at < _LOG_WAITS_NO_LONGER_S:
             self._log_timer = self._loop.call_later(_LOG_WAITS_S, self._look_at_log)
         else:
             self._log_timer = None
@@ -516,6 +522,7 @@ class Environment:
 
     def _drain_log(self, *, final: bool) -> None:
         """Read what has been written up to now; after the end also a line without newline."""
+        self._drained_at = time.monotonic()
         while True:
             try:
                 data = os.read(self._log_fd, 1 << 20)
