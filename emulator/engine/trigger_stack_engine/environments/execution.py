@@ -275,8 +275,9 @@ class ExecutionEnvironment:
             error_type=outcome.error_type,
         )
         self._init_ms = None
-        for log_event in self._log.end(report):
-            self._emit(log_event)
+        ended = self._log.end(report)
+        self._tail.extend([log_event.message for log_event in ended])
+        self.machine.logs.put_all(self._stream, ended)
         for line in outcome.last_lines:
             self._emit(self._log.text(line))
         return Result(

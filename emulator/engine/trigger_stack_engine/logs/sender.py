@@ -101,6 +101,15 @@ class LogSender:
         if self._logs_due is None:
             self._logs_due = self._loop.call_later(self._linger_s, self._send_logs)
 
+    def put_all(self, stream: Stream, events: list[LogEvent]) -> None:
+        """Queue events in their order."""
+        known = self._pending.get(stream)
+        if known is not None:
+            known += events
+            return
+        for event in events:
+            self.put(stream, event)
+
     def count(self, key: MetricKey) -> None:
         """Count one."""
         self._metrics[key] = self._metrics.get(key, 0) + 1

@@ -6,6 +6,7 @@ pass though two servers could read it differently, is refused, and nothing furth
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Final
 
@@ -206,10 +207,10 @@ class RequestParser:
         A fragment, an authority (``CONNECT``), ``*``, and an absolute form that names another host
         than ``Host`` does are none.
         """
-        if hosts and not _HOST.fullmatch(hosts[0]):
+        if hosts and not _is_host(hosts[0]):
             return False
         target = self._url
-        if absolute := _ABSOLUTE.fullmatch(target):
+        if not target.startswith(b"/") and (absolute := _ABSOLUTE.fullmatch(target)):
             if hosts and absolute[1].lower() != hosts[0].lower().encode("latin-1"):
                 return False
             target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
@@ -240,6 +241,12 @@ class RequestParser:
             self._headers,
             self._parser.get_http_version(),
         )
+
+
+@functools.lru_cache(maxsize=256)
+def _is_host(value: str) -> bool:
+    """Whether a ``Host`` is one."""
+    return _HOST.fullmatch(value) is not None
 
 
 class _RefusedError(Exception):
