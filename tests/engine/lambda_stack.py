@@ -264,6 +264,10 @@ class Stack:
         """Everything that LocalStack has started."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
+    def begun(self) -> list[psutil.Process]:
+        """The same without the processes that were forked ahead and have no function yet."""
+        return [process for process in self.processes() if not _is_ahead(process)]
+
     def stop(self, how: int = signal.SIGTERM) -> None:
         self.process.send_signal(how)
         self.process.wait(120)  # several end at once, on a busy machine
@@ -376,6 +380,21 @@ def _start_stack(
             process.kill()
             raise
     return stack
+
+
+def _is_ahead(process: psutil.Process) -> bool:
+    """Whether it is forked from a parent of functions, and in that one's session still."""
+    try:
+        parent = process.parent()
+        engine_ = parent.parent() if parent is not None else None
+        return (
+            parent is not None
+            and engine_ is not None
+            and _is_engine(engine_)
+            and os.getsid(process.pid) == parent.pid
+        )
+    except (psutil.Error, ProcessLookupError):
+        return False  # it has ended
 
 
 def alive(process: psutil.Process) -> bool:

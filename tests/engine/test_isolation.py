@@ -193,9 +193,9 @@ def test_children_that_a_function_leaves_end_with_it(stack: Stack, escape: str) 
         """,
         Timeout=2,
     )
-    before = {process.pid for process in stack.processes()}
+    before = {process.pid for process in stack.begun()}
     assert stack.invoke(name, False).value == "left one"
-    left = [process for process in stack.processes() if process.pid not in before]
+    left = [process for process in stack.begun() if process.pid not in before]
     assert len(left) >= 2, left
 
     assert stack.invoke(name, True).value["errorType"] == "Sandbox.Timedout"

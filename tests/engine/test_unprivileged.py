@@ -147,14 +147,14 @@ def test_a_time_out_ends_every_process(user: Unprivileged) -> None:
         """,
         Timeout=1,
     )
-    before = {process.pid for process in user.stack.processes()}
+    before = {process.pid for process in user.stack.begun()}
     pid = user.stack.invoke(name, False).value
     assert psutil.Process(pid).uids().real == USER
 
     assert user.stack.invoke(name, True).value["errorType"] == "Sandbox.Timedout"
 
     def nothing_new() -> bool:
-        left = [p for p in user.stack.processes() if p.pid not in before and alive(p)]
+        left = [p for p in user.stack.begun() if p.pid not in before and alive(p)]
         assert not left, left
         return True
 

@@ -16,12 +16,14 @@ import gc
 import json
 import logging
 import os
+import re
 import resource
 import signal
 import socket
 import sys
 import time
 from collections import Counter
+from collections.abc import Awaitable
 from typing import Any
 
 import psutil
@@ -82,6 +84,9 @@ _FLUSH_TIMEOUT_S = 5
 _LEVELS = {"trace": 10, "debug": 10, "info": 20, "error": 40}
 _MOST_DESCRIPTORS = 65_536
 _NOTHING = b""
+#: What the address of a function URL or of an API begins with; see the ``locate`` of each.
+_NAMING_PATHS = ("/_", "/restapis/")
+_NAMING_HOST = re.compile(r"[a-z0-9-]+\.(?:execute-api|lambda-url)\.", re.IGNORECASE)
 
 
 class Engine:
@@ -181,7 +186,7 @@ class Engine:
             "group": stream.group,
             "stream": stream.name,
         }
-        body = dump_json(events)
+        body = dump_json([tuple(event) for event in events])  # orjson takes no named tuple
         await self._peer.call(head, body)
 
     async def _count(self, metrics: Counter[MetricKey]) -> None:
@@ -357,8 +362,17 @@ class Engine:
         self._servers.append(server)
         return {}, _NOTHING
 
-    async def _answer(self, request: HttpRequest) -> HttpResponse:
+    def _answer(self, request: HttpRequest) -> Awaitable[HttpResponse]:
         """Answer a request to the extra port: one that names what it is for, or the local API's."""
+        if not (
+            request.raw_path.startswith(_NAMING_PATHS)
+            or _NAMING_HOST.match(request.header("host") or "")
+            or self.distributions.are_there
+        ):
+            return self.http_apis.answer_local(request)
+        return self._answer_named(request)
+
+    async def _answer_named(self, request: HttpRequest) -> HttpResponse:
         return (
             await self.function_urls.answer(request)
             or await self.rest_apis.answer(request)

@@ -264,6 +264,21 @@ def test_the_log_has_what_was_written_before_an_answer_when_the_answer_is_there(
     loop.run(tested.close())
 
 
+def test_each_event_has_its_own_time(loop: LoopThread) -> None:
+    """The timer of one that was answered stays; a longer or shorter time follows."""
+    process = Forked([b"", b""])
+    tested = forked_environment(loop, process)
+    loop.run(tested.invoke(event(1), 1))
+    loop.run(tested.invoke(event(1), 60))
+    began = time.monotonic()
+
+    with pytest.raises(TimedOutError):
+        loop.run(tested.invoke(event(1), 2))  # nobody answers
+
+    assert 1.9 < time.monotonic() - began < 30
+    loop.run(tested.close())
+
+
 def test_output_of_an_event_under_way_does_not_wait_for_its_answer(loop: LoopThread) -> None:
     said: list[str] = []
     process = Forked([b"one\n"])

@@ -56,6 +56,44 @@ def test_a_header_cannot_be_smuggled_in() -> None:
     assert b"\r\nX-Evil" not in reply
 
 
+OWN_NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: runtime\r\n\r\n"
+
+
+def own_answer(
+    body: bytes, request_id: str = "id-1", content_type: str = "application/json"
+) -> bytes:
+    """What ``RuntimeClient`` sends after an event."""
+    head = (
+        f"POST /2018-06-01/runtime/invocation/{request_id}/response HTTP/1.1\r\nHost: runtime\r\n"
+        f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def test_a_result_with_the_question_for_the_next_event_is_taken_at_once() -> None:
+    api = RuntimeApi()
+    assert not api.take_answer(own_answer(b"1") + OWN_NEXT), "there is no event"
+    ask(api, "GET", "invocation/next")
+    api.dispatch(EVENT)
+
+    for other in (
+        own_answer(b"1"),
+        own_answer(b"1") + OWN_NEXT[:-1],
+        own_answer(b"1") + OWN_NEXT * 2,
+        own_answer(b"1", "other") + OWN_NEXT,
+        own_answer(b"1", content_type="application/unknown") + OWN_NEXT,
+        own_answer(bytes(6 * 1024 * 1024 + 101)) + OWN_NEXT,
+        OWN_NEXT,
+    ):
+        assert not api.take_answer(other)
+        assert (api.state, api.answer) == (State.RUNNING, None)
+
+    assert api.take_answer(own_answer(b'{"a": 1}') + OWN_NEXT)
+    assert api.answer is not None
+    assert (api.state, api.answer.payload, api.answer.is_error) == (State.READY, b'{"a": 1}', False)
+    assert not api.take_answer(own_answer(b"2") + OWN_NEXT), "it is answered already"
+
+
 def test_a_response_that_is_too_large() -> None:
     api = RuntimeApi()
     ask(api, "GET", "invocation/next")

@@ -48,11 +48,17 @@ class Capacity:
         self.limit = limit
         self._holders: dict[Holder, None] = {}  # in the order of their last use
 
+    def use(self, holder: Holder) -> bool:
+        """Mark ``holder`` as used; ``False`` when it has to be registered."""
+        if holder not in self._holders:
+            return False
+        del self._holders[holder]
+        self._holders[holder] = None
+        return True
+
     async def acquire(self, holder: Holder) -> bool:
         """Register ``holder``, or mark it as used; ``False`` when all others are busy."""
-        if holder in self._holders:
-            del self._holders[holder]
-            self._holders[holder] = None
+        if self.use(holder):
             return True
         if len(self._holders) < self.limit:
             self._holders[holder] = None

@@ -34,6 +34,7 @@ from trigger_stack_engine.environments.runtime_api import (
 )
 from trigger_stack_engine.environments.spawner import Spawner, SpawnError
 from trigger_stack_engine.logs.output import LogEvent, OutputParser
+from trigger_stack_engine.wakeup import Wakeup
 
 LOG = logging.getLogger(__name__)
 _KILL_GRACE_S = 5.0
@@ -52,6 +53,7 @@ _LOG_WAITS_NO_LONGER_S = 0.01
 _LITTLE_OUTPUT_BYTES = 4096
 #: ``AWS_LAMBDA_RUNTIME_API`` of a process that has its connection already: nothing listens there.
 _NO_ADDRESS = "127.0.0.1:9001"
+_NO_BYTES = bytes(4)  # a C int
 
 
 @dataclass(frozen=True)
@@ -164,9 +166,14 @@ class Environment:
         self._output_bytes = _LITTLE_OUTPUT_BYTES  # of the last event; of none yet
         self._log_timer: asyncio.TimerHandle | None = None  # while the log waits
         self._event_at = 0.0
+        self._drained_at = 0.0
         self._out_of_memory = False
         self._done: Callable[[], bool] | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._answered: Wakeup[None] | None = None  # while an event is being handled
+        self._deadline = 0.0  # of the last event
+        self._timer: asyncio.TimerHandle | None = None  # for it, or for one before
+        self._timer_at = 0.0  # when that fires
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -261,9 +268,10 @@ class Environment:
             self._loop.remove_reader(self._listener)
             self._listener.close()
             self._listener = None
-        if self._log_timer is not None:
-            self._log_timer.cancel()
-            self._log_timer = None
+        for timer in (self._log_timer, self._timer):
+            if timer is not None:
+                timer.cancel()
+        self._log_timer = self._timer = None
         for fd in (self._log_fd, self._status_fd):
             if fd >= 0:
                 self._loop.remove_reader(fd)
@@ -325,12 +333,12 @@ class Environment:
         waiting.held = b""
         if waiting.refused:
             raise UnreadEventError
-        await self._wait(deadline, lambda: api.answer is not None)
-        answer = api.answer
-        if self._log_timer is not None:
+        if api.answer is None:
+            await self._wait_for_answer(deadline)
+        # What was written before the answer was is there to be read now.
+        if self._log_timer is not None or _has_data(self._log_fd):
             self._drain_log(final=False)
-        # Else it has been read: what was written before the answer was there to be read when the
-        # answer was, and the event loop calls every reader before it goes on with this.
+        answer = api.answer
         if answer is not None:
             return answer
         if await self._was_left_unread(waiting):
@@ -348,6 +356,43 @@ class Environment:
         while connection in self._connections and time.monotonic() < deadline:
             await asyncio.sleep(0.002)
         return connection.silent and connection.refused
+
+    async def _wait_for_answer(self, deadline: float) -> None:
+        """Wait until the event is answered, the end of the process, or the deadline.
+
+        Raises:
+            TimedOutError: The deadline passed; the process has been ended.
+        """
+        self._deadline = deadline
+        # The timer of an event that is answered stays, and starts again if need be when it fires:
+        # nearly all events are answered before.
+        if self._timer is None or self._timer_at > deadline:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._start_timer()
+        waiter = self._answered = Wakeup(self._loop)
+        try:
+            await waiter
+        except TimedOutError:
+            if self.api.answer is None and self.exit is None:
+                await self._kill_and_wait()
+                raise
+        finally:
+            self._answered = None
+
+    def _start_timer(self) -> None:
+        left = max(self._deadline - time.monotonic(), 0)
+        self._timer_at = self._deadline
+        self._timer = self._loop.call_later(left, self._look_at_time)
+
+    def _look_at_time(self) -> None:
+        self._timer = None
+        if self._answered is None or self._answered.is_over:
+            return
+        if self._deadline > time.monotonic():
+            self._start_timer()
+        else:
+            self._answered.set_exception(TimedOutError())
 
     async def _wait(self, deadline: float, done: Callable[[], bool], *, kill: bool = True) -> None:
         """Wait until ``done()``, the end of the process, or the deadline.
@@ -373,6 +418,11 @@ class Environment:
                     self._done = self._waiter = None
 
     def _wake(self) -> None:
+        answered = self._answered
+        if answered is not None and not answered.is_over:
+            if self.exit is not None or self.api.answer is not None:
+                answered.set_soon(None)
+            return
         waiter, done = self._waiter, self._done
         if waiter is None or done is None or waiter.done():
             return
@@ -441,10 +491,15 @@ class Environment:
 
     def _look_at_log(self) -> None:
         """Read what is there; wait on, unless it is much or events come seldom."""
+        now = time.monotonic()
+        left = self._drained_at + _LOG_WAITS_S - now
+        if left > 0.0005:  # the loop's timers count milliseconds
+            self._log_timer = self._loop.call_later(left, self._look_at_log)
+            return
         before = self._output_bytes
         self._drain_log(final=False)
         is_little = self._output_bytes - before < _LITTLE_OUTPUT_BYTES
-        if is_little and time.monotonic() - self._event_at < _LOG_WAITS_NO_LONGER_S:
+        if is_little and now - self._event_at < _LOG_WAITS_NO_LONGER_S:
             self._log_timer = self._loop.call_later(_LOG_WAITS_S, self._look_at_log)
         else:
             self._log_timer = None
@@ -467,6 +522,7 @@ class Environment:
 
     def _drain_log(self, *, final: bool) -> None:
         """Read what has been written up to now; after the end also a line without newline."""
+        self._drained_at = time.monotonic()
         while True:
             try:
                 data = os.read(self._log_fd, 1 << 20)
@@ -539,6 +595,12 @@ class Environment:
             return False
         connection.silent = False
         parser = connection.parser
+        if connection.inherited and parser.idle and self.api.take_answer(data):
+            connection.held = ACCEPTED
+            self._waiting = connection
+            if self._answered is not None and not self._answered.is_over:
+                self._answered.set_result(None)
+            return True
         parser.feed(data)
         try:
             while connection in self._connections:
@@ -604,6 +666,11 @@ class Environment:
         self._loop.remove_writer(connection.sock)
         if connection.closing:
             self._drop(connection)
+
+
+def _has_data(fd: int) -> bool:
+    """Whether there is something to read; to ask costs less than to read in vain."""
+    return fd >= 0 and fcntl.ioctl(fd, termios.FIONREAD, _NO_BYTES) != _NO_BYTES
 
 
 def user_of_connection(sock: socket.socket) -> int | None:

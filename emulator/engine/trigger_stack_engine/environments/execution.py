@@ -128,6 +128,7 @@ class ExecutionEnvironment:
         self._tail: collections.deque[str] = collections.deque(maxlen=200)
         self._init_ms: float | None = None
         self._code: Path | None = None
+        self._code_is_package = True  # and no snapshot of the working tree
         self._debug: DebugRequest | None = None
         self._may_restart = True
         self._lock = asyncio.Lock()  # one event at a time; held also while its process is ended
@@ -216,8 +217,11 @@ class ExecutionEnvironment:
 
         Never raises for what a function does: that is part of the result.
         """
-        async with self._lock:
+        await self._lock.acquire()  # ``async with`` would call two coroutines more
+        try:
             return await self._invoke(invocation)
+        finally:
+            self._lock.release()
 
     async def _invoke(self, invocation: Invocation) -> Result:
         request_id = invocation.request_id
@@ -228,13 +232,14 @@ class ExecutionEnvironment:
         if self._may_need_renewal():
             await self._renew()
         self._may_restart = True
-        if not process.alive:
+        is_alive = process.alive
+        if not is_alive:
             self._init_ms = None
         self._emit(self._log.start(request_id, version.qualifier))
         started = time.perf_counter()
         timeout = _DEBUG_TIMEOUT_S if self._debug else version.timeout_s
         outcome = None
-        if not process.alive:
+        if not is_alive:
             outcome = await self._reinitialise(request_id, timeout)
         event = Event(
             request_id=request_id,
@@ -270,8 +275,9 @@ class ExecutionEnvironment:
             error_type=outcome.error_type,
         )
         self._init_ms = None
-        for log_event in self._log.end(report):
-            self._emit(log_event)
+        ended = self._log.end(report)
+        self._tail.extend([log_event.message for log_event in ended])
+        self.machine.logs.put_all(self._stream, ended)
         for line in outcome.last_lines:
             self._emit(self._log.text(line))
         return Result(
@@ -385,20 +391,19 @@ class ExecutionEnvironment:
         package = Path(self.version.code)
         hot_reload = self.machine.hot_reload
         if hot_reload.root is None and self._launch.is_ready():
-            self._code = package
+            self._code, self._code_is_package = package, True
             return self._launch.job(variables, package, self._debug)
 
         def make() -> tuple[Spawner, dict[str, Any]]:
             self._code = hot_reload.code_for(package)
+            self._code_is_package = self._code == package
             return self._launch.job(variables, self._code, self._debug)
 
         return await asyncio.to_thread(make)
 
     def _may_need_renewal(self) -> bool:
         return bool(
-            self.machine.debugging.open
-            or self.machine.hot_reload.root
-            or (self._code is not None and str(self._code) != self.version.code)
+            self.machine.debugging.open or self.machine.hot_reload.root or not self._code_is_package
         )
 
     async def _renew(self) -> None:

@@ -17,6 +17,12 @@ from trigger_stack_engine.environments.response_stream import ResponseStream
 
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100  # what AWS's own error message names
 PREFIX = "/2018-06-01/runtime/"
+#: What ``zygote/runtime_client.py`` writes after an event that it has a result for.
+_OWN_ANSWER = re.compile(
+    rb"POST /2018-06-01/runtime/invocation/([!-.0-~]+)/response HTTP/1\.1\r\nHost: runtime\r\n"
+    rb"Content-Type: application/json\r\nContent-Length: ([0-9]{1,18})\r\n\r\n"
+)
+_OWN_NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: runtime\r\n\r\n"
 _INVOCATION = re.compile(r"invocation/([^/?]+)/(response|error)")
 
 
@@ -48,20 +54,22 @@ class Event:
     cognito_identity: str | None = None
     stream: ResponseStream | None = None
 
-    def headers(self) -> dict[str, str]:
-        """The response headers of ``next``."""
-        headers = {
-            "Lambda-Runtime-Aws-Request-Id": self.request_id,
-            "Lambda-Runtime-Deadline-Ms": str(self.deadline_ms),
-            "Lambda-Runtime-Invoked-Function-Arn": self.invoked_arn,
-        }
+    def message(self) -> bytes:
+        """The whole response to ``next``."""
+        head = (
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(self.payload)}\r\n"
+            f"Lambda-Runtime-Aws-Request-Id: {_one_line(self.request_id)}\r\n"
+            f"Lambda-Runtime-Deadline-Ms: {self.deadline_ms}\r\n"
+            f"Lambda-Runtime-Invoked-Function-Arn: {_one_line(self.invoked_arn)}\r\n"
+        )
         if self.trace_id:
-            headers["Lambda-Runtime-Trace-Id"] = self.trace_id
+            head += f"Lambda-Runtime-Trace-Id: {_one_line(self.trace_id)}\r\n"
         if self.client_context:
-            headers["Lambda-Runtime-Client-Context"] = self.client_context
+            head += f"Lambda-Runtime-Client-Context: {_one_line(self.client_context)}\r\n"
         if self.cognito_identity:
-            headers["Lambda-Runtime-Cognito-Identity"] = self.cognito_identity
-        return {name: _one_line(value) for name, value in headers.items()}
+            head += f"Lambda-Runtime-Cognito-Identity: {_one_line(self.cognito_identity)}\r\n"
+        return f"{head}\r\n".encode("latin-1", "replace") + self.payload
 
 
 @dataclass(slots=True)
@@ -74,6 +82,8 @@ class Answer:
 
 
 def _one_line(value: str) -> str:
+    if "\r" not in value and "\n" not in value:
+        return value
     return value.replace("\r", " ").replace("\n", " ")
 
 
@@ -130,7 +140,30 @@ class RuntimeApi:
         self.state = State.RUNNING
         self.event = event
         self.answer = None
-        return response(200, event.payload, event.headers())
+        return event.message()
+
+    def take_answer(self, data: bytes) -> bool:
+        """Take a result together with the question for the next event.
+
+        Args:
+            data: What ``zygote/runtime_client.py`` has sent, as a whole.
+
+        Returns:
+            Whether it is nothing but these two. If not, nothing has happened: see :meth:`handle`.
+        """
+        event = self.event
+        if event is None or self.state is not State.RUNNING:
+            return False
+        match = _OWN_ANSWER.match(data)
+        if match is None or match[1].decode() != event.request_id:
+            return False
+        begin = match.end()
+        end = begin + int(match[2])
+        if end - begin > MAX_RESPONSE_BYTES or data[end:] != _OWN_NEXT:
+            return False
+        self.state = State.READY
+        self.answer = Answer(data[begin:end], False)
+        return True
 
     def _forbidden(self, target: State) -> bytes:
         return _error(

@@ -8,7 +8,6 @@ against what is unreserved in the account and region.
 from __future__ import annotations
 
 import functools
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -39,9 +38,9 @@ class Concurrency:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._running: Counter[str] = Counter()  # by function ARN, or qualified ARN if provisioned
-        self._unreserved: Counter[str] = Counter()  # by account and region
-        self._allotted: Counter[str] = Counter()
+        self._running: dict[str, int] = {}  # by function ARN, or qualified ARN if provisioned
+        self._unreserved: dict[str, int] = {}  # by account and region
+        self._allotted: dict[str, int] = {}
         self._reserved: set[str] = set()
 
     def refresh(self, functions: Mapping[str, FunctionSettings]) -> None:
@@ -51,11 +50,12 @@ class Concurrency:
         self._reserved = {arn for arn, one in functions.items() if one.reserved is not None}
         for arn, settings in functions.items():
             account = account_of(arn)
+            allotted, running = self._allotted.get(account, 0), self._running.get(arn, 0)
             if settings.reserved is not None:
-                self._allotted[account] += settings.reserved
+                self._allotted[account] = allotted + settings.reserved
             else:
-                self._allotted[account] += sum(settings.provisioned.values())
-                self._unreserved[account] += self._running[arn]
+                self._allotted[account] = allotted + sum(settings.provisioned.values())
+                self._unreserved[account] = self._unreserved.get(account, 0) + running
 
     def acquire(
         self, version: FunctionVersion, settings: FunctionSettings, *, provisioned_ready: bool
@@ -73,28 +73,33 @@ class Concurrency:
         account = account_of(settings.arn)
         if provisioned_ready:
             wanted = provisioned_for(settings, version.qualifier)
-            if self._running[version.qualified_arn] < wanted:
-                self._running[version.qualified_arn] += 1
+            provisioned = self._running.get(version.qualified_arn, 0)
+            if provisioned < wanted:
+                self._running[version.qualified_arn] = provisioned + 1
                 return Lease(PROVISIONED, version.qualified_arn)
-        running = self._running[settings.arn]
+        running = self._running.get(settings.arn, 0)
         if settings.reserved is not None:
             if running >= settings.reserved - sum(settings.provisioned.values()):
                 raise ThrottledError("ReservedFunctionConcurrentInvocationLimitExceeded")
-            self._running[settings.arn] += 1
+            self._running[settings.arn] = running + 1
             return Lease(ON_DEMAND, settings.arn)
-        if self._allotted[account] + self._unreserved[account] >= self.limit:
+        unreserved = self._unreserved.get(account, 0)
+        if self._allotted.get(account, 0) + unreserved >= self.limit:
             raise ThrottledError("ReservedFunctionConcurrentInvocationLimitExceeded")
-        self._running[settings.arn] += 1
-        self._unreserved[account] += 1
+        self._running[settings.arn] = running + 1
+        self._unreserved[account] = unreserved + 1
         return Lease(ON_DEMAND, settings.arn)
 
     def release(self, lease: Lease) -> None:
         """The event has been handled."""
-        self._running[lease.scope] -= 1
-        if self._running[lease.scope] <= 0:
-            del self._running[lease.scope]
+        running = self._running.get(lease.scope, 0) - 1
+        if running > 0:
+            self._running[lease.scope] = running
+        else:
+            self._running.pop(lease.scope, None)
         if lease.kind == ON_DEMAND and lease.scope not in self._reserved:
-            self._unreserved[account_of(lease.scope)] -= 1
+            account = account_of(lease.scope)
+            self._unreserved[account] = self._unreserved.get(account, 0) - 1
 
 
 @functools.lru_cache(maxsize=1024)

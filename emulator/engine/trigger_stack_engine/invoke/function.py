@@ -55,6 +55,12 @@ class FunctionVersion:
         """ARN with the qualifier."""
         return f"{self.arn}:{self.qualifier}"
 
+    @cached_property
+    def metrics(self) -> tuple[tuple[str, str, str, str], tuple[str, str, str, str]]:
+        """What ``LogSender.count`` counts its invocations and its errors under."""
+        key = self.account, self.region, self.name
+        return (*key, "Invocations"), (*key, "Errors")
+
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> FunctionVersion:
         """The version that ``dataclasses.asdict`` was made of."""

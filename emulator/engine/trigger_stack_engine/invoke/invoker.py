@@ -209,14 +209,19 @@ class Invoker:
                 await asyncio.sleep(fault.delay_s)
                 if fault.is_error:
                     return self._counted(version, Result(ERROR, True, "", version.qualifier))
-            try:
-                environment = await self._take(pool, lease.kind)
-            except InitError as error:
-                return Result(error.payload, True, "", version.qualifier)
+            idle = pool.idle[lease.kind]
+            if idle:
+                environment = idle.pop()  # the one used last: the others may end
+            else:
+                try:
+                    environment = await self._start(pool, lease.kind)
+                except InitError as error:
+                    return Result(error.payload, True, "", version.qualifier)
             if fault.kill_after_s is not None:
                 asyncio.get_running_loop().call_later(fault.kill_after_s, environment.kill)
             try:
-                if not await self.machine.capacity.acquire(environment):
+                capacity = self.machine.capacity
+                if not capacity.use(environment) and not await capacity.acquire(environment):
                     raise ThrottledError("ConcurrentInvocationLimitExceeded")
                 result = await environment.invoke(invocation)
             finally:
@@ -226,17 +231,11 @@ class Invoker:
         return self._counted(version, result)
 
     def _counted(self, version: FunctionVersion, result: Result) -> Result:
-        key = (version.account, version.region, version.name)
-        self.machine.logs.count((*key, "Invocations"))
+        invocations, errors = version.metrics
+        self.machine.logs.count(invocations)
         if result.is_error:
-            self.machine.logs.count((*key, "Errors"))
+            self.machine.logs.count(errors)
         return result
-
-    async def _take(self, pool: Pool, kind: str) -> ExecutionEnvironment:
-        idle = pool.idle[kind]
-        if idle:
-            return idle.pop()  # the one used last: the others may end
-        return await self._start(pool, kind)
 
     async def _start(self, pool: Pool, kind: str) -> ExecutionEnvironment:
         environment = ExecutionEnvironment(secrets.token_hex(16), pool.version, kind, self.machine)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Coroutine
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trigger_stack_engine.environments.execution import Invocation, Result
-from trigger_stack_engine.invoke.tracing import parent_of, segment_of, with_parent
+from trigger_stack_engine.invoke.tracing import parts_of, segment_of, with_parent
 from trigger_stack_engine.journal.recorder import Origin, Recorder
 
 if TYPE_CHECKING:
@@ -30,27 +31,40 @@ class SynchronousInvoker:
         self.invoker = invoker
         self._recorder = recorder
 
-    async def invoke(self, pool: Pool, invocation: Invocation, origin: Origin) -> Result:
+    def invoke(
+        self, pool: Pool, invocation: Invocation, origin: Origin
+    ) -> Coroutine[Any, Any, Result]:
         """Handle one event; of a batch that is to come twice the second result counts.
 
         Raises:
             ThrottledError: No concurrency is left, or no room on this machine.
         """
         if origin.kind == BATCH and self.invoker.faults.repeats(pool.version.qualified_arn):
-            await self._invoke(pool, replace(invocation), origin)
+            return self._twice(pool, invocation, origin)
+        return self._invoke(pool, invocation, origin)
+
+    async def _twice(self, pool: Pool, invocation: Invocation, origin: Origin) -> Result:
+        await self._invoke(pool, replace(invocation), origin)
         return await self._invoke(pool, invocation, origin)
 
-    async def _invoke(self, pool: Pool, invocation: Invocation, origin: Origin) -> Result:
+    def _invoke(
+        self, pool: Pool, invocation: Invocation, origin: Origin
+    ) -> Coroutine[Any, Any, Result]:
         if self._recorder is None:
-            return await self.invoker.invoke(pool, invocation)
+            return self.invoker.invoke(pool, invocation)
+        return self._recorded(self._recorder, pool, invocation, origin)
+
+    async def _recorded(
+        self, recorder: Recorder, pool: Pool, invocation: Invocation, origin: Origin
+    ) -> Result:
         began = time.time()
         segment = segment_of(invocation.request_id)
-        caller = invocation.trace_id
-        invocation.trace_id = with_parent(caller, segment)
+        _, cause = parts_of(invocation.trace_id)
+        invocation.trace_id = with_parent(invocation.trace_id, segment)
         try:
             result = await self.invoker.invoke(pool, invocation)
         except BaseException as error:
-            self._recorder.ended(invocation, origin, segment, parent_of(caller), began, repr(error))
+            recorder.ended(invocation, origin, segment, cause, began, repr(error))
             raise
-        self._recorder.ended(invocation, origin, segment, parent_of(caller), began, result)
+        recorder.ended(invocation, origin, segment, cause, began, result)
         return result

@@ -17,6 +17,15 @@ def segment_of(request_id: str) -> str:
     return hashlib.blake2b(request_id.encode(), digest_size=8).hexdigest()
 
 
+def parts_of(header: str | None) -> tuple[str, str]:
+    """``Root`` and ``Parent`` of a header, each an empty text when it is not there."""
+    if header is None:
+        return "", ""
+    if ";" not in header:  # as the front doors make it
+        return (header[5:], "") if header.startswith("Root=") else ("", parent_of(header))
+    return trace_of(header), parent_of(header)
+
+
 def trace_of(header: str | None) -> str:
     """The ``Root`` of a header, or an empty text."""
     return _part(header, "Root")
@@ -37,6 +46,8 @@ def _part(header: str | None, wanted: str) -> str:
 
 def with_parent(header: str | None, segment: str) -> str:
     """The header that an invocation gives on: same root, itself as the parent."""
-    root = trace_of(header) or f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
-    sampled = "0" if "Sampled=0" in (header or "") else "1"
+    root, _ = parts_of(header)
+    if not root:
+        root = f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+    sampled = "0" if header is not None and "Sampled=0" in header else "1"
     return f"Root={root};Parent={segment};Sampled={sampled}"

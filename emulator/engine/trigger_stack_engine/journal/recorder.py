@@ -7,8 +7,7 @@ the result.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from trigger_stack_engine.environments.execution import Invocation, Result
 from trigger_stack_engine.invoke.tracing import parent_of, segment_of, trace_of
@@ -18,8 +17,7 @@ from trigger_stack_engine.journal.store import Journal
 _LONGEST_ERROR = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a synchronous invocation comes from.
 
     Attributes:

@@ -79,9 +79,10 @@ class PlatformLog:
         """An invoke has ended."""
         if self.as_json:
             return [self._json("platform.report", self._record(report))]
+        moment = now_ms()
         return [
-            LogEvent(now_ms(), f"END RequestId: {report.request_id}\n"),
-            LogEvent(now_ms(), self._line(report)),
+            LogEvent(moment, f"END RequestId: {report.request_id}\n"),
+            LogEvent(moment, self._line(report)),
         ]
 
     @staticmethod
@@ -105,21 +106,21 @@ class PlatformLog:
 
     @staticmethod
     def _line(report: Report) -> str:
-        parts = [
-            f"REPORT RequestId: {report.request_id}",
-            f"Duration: {report.duration_ms:.2f} ms",
-            f"Billed Duration: {report.billed_ms} ms",
-            f"Memory Size: {report.memory_size_mb} MB",
-            f"Max Memory Used: {report.memory_used_mb} MB",
-        ]
+        line = (
+            f"REPORT RequestId: {report.request_id}\t"
+            f"Duration: {report.duration_ms:.2f} ms\t"
+            f"Billed Duration: {report.billed_ms} ms\t"
+            f"Memory Size: {report.memory_size_mb} MB\t"
+            f"Max Memory Used: {report.memory_used_mb} MB\t"
+        )
         if report.init_ms is not None:
-            parts.append(f"Init Duration: {report.init_ms:.2f} ms")
+            line += f"Init Duration: {report.init_ms:.2f} ms\t"
         # A handler's exception is no failure of the environment: its line says nothing of it.
         if report.status == "timeout":
-            parts.append("Status: timeout")
+            line += "Status: timeout\t"
         elif report.status == "error" and report.error_type:
-            parts += ["Status: error", f"Error Type: {report.error_type}"]
-        return "\t".join(parts) + "\t\n"
+            line += f"Status: error\tError Type: {report.error_type}\t"
+        return f"{line}\n"
 
     def init_report(
         self, duration_ms: float, phase: str, status: str, error_type: str | None = None

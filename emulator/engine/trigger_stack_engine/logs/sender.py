@@ -47,10 +47,14 @@ def batches(events: list[LogEvent], latest: int = 0) -> list[list[LogEvent]]:
     """
     result: list[list[LogEvent]] = []
     size = 0
-    for original in events:
-        latest = max(latest, original.timestamp)
-        event = original if latest == original.timestamp else LogEvent(latest, original.message)
-        length = len(event.message.encode()) + EVENT_OVERHEAD_BYTES
+    for event in events:
+        timestamp, message = event
+        if timestamp < latest:
+            event = LogEvent(latest, message)  # noqa: PLW2901  the same event, dated anew
+        else:
+            latest = timestamp
+        length = len(message) if message.isascii() else len(message.encode())
+        length += EVENT_OVERHEAD_BYTES
         if not result or len(result[-1]) >= MAX_BATCH_EVENTS or size + length > MAX_BATCH_BYTES:
             result.append([])
             size = 0
@@ -97,9 +101,18 @@ class LogSender:
         if self._logs_due is None:
             self._logs_due = self._loop.call_later(self._linger_s, self._send_logs)
 
+    def put_all(self, stream: Stream, events: list[LogEvent]) -> None:
+        """Queue events in their order."""
+        known = self._pending.get(stream)
+        if known is not None:
+            known += events
+            return
+        for event in events:
+            self.put(stream, event)
+
     def count(self, key: MetricKey) -> None:
         """Count one."""
-        self._metrics[key] += 1
+        self._metrics[key] = self._metrics.get(key, 0) + 1
         if self._metrics_due is None:
             self._metrics_due = self._loop.call_later(_METRICS_EVERY_S, self._send_metrics)
 

@@ -20,6 +20,8 @@ from trigger_stack_engine.environments.zygote.kernel import LINUX, PR_SET_CHILD_
 from trigger_stack_engine.environments.zygote.sandbox import Sandbox
 
 FIRST_FREE_FD = 4
+#: The function that was asked for last begins meanwhile.
+_FORK_AHEAD_AFTER_S = 0.005
 
 
 class Child:
@@ -40,7 +42,12 @@ def write_status(fd: int, message: dict[str, Any]) -> None:
 
 
 class Zygote:
-    """Forks children on request and reaps them."""
+    """Forks children on request and reaps them.
+
+    To fork takes a third of the time until a small function runs, so one child is forked ahead,
+    when nothing has been asked for a moment. It waits for its request, and has seen nothing of any
+    function. When it is used up, or has ended, a child is forked as it is needed.
+    """
 
     def __init__(
         self,
@@ -52,6 +59,7 @@ class Zygote:
         self.run_child = run_child
         self.sandbox = sandbox
         self.children: dict[int, Child] = {}
+        self._ahead: tuple[int, socket.socket] | None = None  # its process id and connection
         self.selector = selectors.DefaultSelector()
         self.wake_r, self.wake_w = os.pipe()
         os.set_blocking(self.wake_w, False)
@@ -66,7 +74,10 @@ class Zygote:
         self.selector.register(self.control, selectors.EVENT_READ)
         self.selector.register(self.wake_r, selectors.EVENT_READ)
         while True:
-            for key, _ in self.selector.select():
+            ready = self.selector.select(None if self._ahead else _FORK_AHEAD_AFTER_S)
+            if not ready:
+                self._fork_ahead()
+            for key, _ in ready:
                 if key.fileobj is self.control:
                     if not self._serve():
                         self.end()
@@ -80,6 +91,8 @@ class Zygote:
         """The emulator is gone or wants no more: nothing may survive it."""
         for child in list(self.children.values()):
             self._kill(child)
+        if self._ahead is not None:
+            self._ahead[1].close()  # it ends by itself
         deadline = time.monotonic() + 2
         while self.children and time.monotonic() < deadline:
             self._bury()
@@ -96,11 +109,10 @@ class Zygote:
         if not head:
             return False
         try:
-            while len(head) < 4:
-                head += self._receive(4 - len(head))
-            message = json.loads(self._receive(struct.unpack(">I", head)[0]))
+            data = _message(self.control, head)
         except ConnectionError:
             return False
+        message = json.loads(data)
         if "release" in message:
             self.sandbox.drop_tmp(message["release"])
             return True
@@ -109,26 +121,22 @@ class Zygote:
             if child is not None:
                 self._kill(child)
             return True
-        self._spawn(message["spawn"], fds)
+        self._spawn(message["spawn"], data, fds)
         return True
 
-    def _receive(self, size: int) -> bytes:
-        parts = []
-        while size:
-            part = self.control.recv(min(size, 1 << 20))
-            if not part:
-                raise ConnectionError
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
+    def _spawn(self, job: dict[str, Any], data: bytes, fds: list[int]) -> None:
+        """Have a child become an environment.
 
-    def _spawn(self, job: dict[str, Any], fds: list[int]) -> None:
+        Args:
+            job: The request.
+            data: The message that it came in.
+            fds: The descriptors that came with it.
+        """
         log_fd, status_fd, *others = fds
-        api_fd = others[0] if others else None
         log_inode = os.fstat(log_fd).st_ino
         try:
             self.sandbox.make_tmp(job)
-            pid = os.fork()
+            pid = self._use_ahead(data, fds) or os.fork()
         except OSError as error:
             problem = f"cannot start a process: {error.strerror}"
             write_status(status_fd, {"error": problem, "machine": True})
@@ -145,9 +153,51 @@ class Zygote:
             write_status(status_fd, {"pid": pid})
             return
         self._close_parent_descriptors()
-        job["_fds"] = (log_fd, status_fd, api_fd)
+        self._become(job, fds)
+
+    def _become(self, job: dict[str, Any], fds: list[int]) -> None:
+        """In the child: run the function. Never returns."""
+        log_fd, status_fd, *others = fds
+        job["_fds"] = (log_fd, status_fd, others[0] if others else None)
         self.run_child(job)  # an exception, SystemExit too, ends the process as usual
         os._exit(1)
+
+    def _fork_ahead(self) -> None:
+        ours, theirs = socket.socketpair()
+        try:
+            pid = os.fork()
+        except OSError:  # the next request says so
+            ours.close()
+            theirs.close()
+            return
+        if pid:
+            theirs.close()
+            self._ahead = pid, ours
+            return
+        ours.close()
+        self._close_parent_descriptors()
+        head, fds, _, _ = socket.recv_fds(theirs, 4, 4)
+        if not head:
+            os._exit(0)
+        try:
+            job = json.loads(_message(theirs, head))["spawn"]
+        except ConnectionError:
+            os._exit(0)
+        theirs.close()
+        self._become(job, fds)
+
+    def _use_ahead(self, data: bytes, fds: list[int]) -> int | None:
+        """Give a request to the child that was forked ahead; its process id, if there is one."""
+        if self._ahead is None:
+            return None
+        (pid, connection), self._ahead = self._ahead, None
+        with connection:
+            try:
+                socket.send_fds(connection, [struct.pack(">I", len(data))], fds)
+                connection.sendall(data)
+            except OSError:  # it has ended
+                return None
+        return pid
 
     def _close_parent_descriptors(self) -> None:
         """In the child: close the descriptors that only the parent needs.
@@ -157,6 +207,8 @@ class Zygote:
         signal.set_wakeup_fd(-1)
         self.selector.close()
         self.control.close()
+        if self._ahead is not None:
+            self._ahead[1].close()
         os.close(self.wake_r)
         os.close(self.wake_w)
         for child in self.children.values():
@@ -188,6 +240,9 @@ class Zygote:
             if pid == 0:
                 return
             child = self.children.pop(pid, None)
+            if self._ahead is not None and self._ahead[0] == pid:
+                self._ahead[1].close()
+                self._ahead = None
             if child is not None:
                 if not hasattr(os, "waitid"):
                     self._kill(child)
@@ -225,7 +280,7 @@ class Zygote:
         if not LINUX:
             return
         for pid in self._children_of(os.getpid()):
-            if pid in self.children:
+            if pid in self.children or (self._ahead is not None and pid == self._ahead[0]):
                 continue
             if self._belongs_to(pid, child):
                 for stray in [pid, *self._descendants(pid)]:
@@ -242,6 +297,24 @@ class Zygote:
                 if os.stat(f"/proc/{pid}/fd/{fd}").st_ino == child.log_inode:
                     return True
         return False
+
+
+def _message(connection: socket.socket, head: bytes) -> bytes:
+    """The rest of a message, of whose length ``head`` has come. Raises ConnectionError."""
+    while len(head) < 4:
+        head += _receive(connection, 4 - len(head))
+    return _receive(connection, struct.unpack(">I", head)[0])
+
+
+def _receive(connection: socket.socket, size: int) -> bytes:
+    parts = []
+    while size:
+        part = connection.recv(min(size, 1 << 20))
+        if not part:
+            raise ConnectionError
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
 
 
 def _user_of(pid: int) -> int | None:

@@ -7,6 +7,8 @@ import ctypes
 import importlib.util
 import os
 import sys
+import types
+from collections.abc import Callable
 from typing import Any
 
 from trigger_stack_engine.environments.zygote.kernel import LINUX
@@ -92,6 +94,9 @@ def _warm_botocore() -> None:
         return data
 
     reader.load_file = load_and_keep
+    with contextlib.suppress(Exception):  # a version of botocore that is made differently
+        _share_event_names()
+    stop_learning = _learn_handlers()
     session = botocore.session.Session()
     for service in WARM_SERVICES:
         with contextlib.suppress(Exception):  # a service that this version does not know
@@ -111,8 +116,62 @@ def _warm_botocore() -> None:
                 aws_secret_access_key="none",  # noqa: S106  no request is made
             ).Table("none")
     reader.load_file = load_file
+    stop_learning()
     with contextlib.suppress(Exception):  # a version of botocore that is made differently
         _share_loader(botocore.loaders.Loader, session.get_component("data_loader"))
+
+
+def _share_event_names() -> None:
+    """Let all sessions and clients share what they find out about names of events.
+
+    For each name of an event botocore tries all of its aliases: a third of making a client.
+    """
+    import botocore.hooks
+
+    aliaser: Any = botocore.hooks.EventAliaser
+    usual = dict(botocore.hooks.EVENT_ALIASES)
+    make = aliaser.__init__
+    known: dict[str, str] = {}
+
+    def __init__(self: Any, event_emitter: Any, event_aliases: Any = None) -> None:  # noqa: N807
+        make(self, event_emitter, event_aliases)
+        if self._event_aliases == usual:
+            self._alias_name_cache = known
+
+    aliaser.__init__ = __init__
+
+
+def _learn_handlers() -> Callable[[], None]:
+    """Remember which of botocore's own handlers take further arguments, until the result is called.
+
+    To find that out ``inspect`` looks at the signature of each handler of each session and client.
+    """
+    import botocore.hooks
+
+    hooks: Any = botocore.hooks
+    look = getattr(hooks, "accepts_kwargs", None)
+    if look is None:
+        return lambda: None
+    known: dict[Any, Any] = {}
+
+    def learn(function: Any) -> Any:
+        found = look(function)
+        plain = getattr(function, "__func__", function)
+        if isinstance(plain, types.FunctionType):
+            known[plain] = found
+        return found
+
+    def accepts_kwargs(function: Any) -> Any:
+        plain = getattr(function, "__func__", function)
+        if isinstance(plain, types.FunctionType) and plain in known:
+            return known[plain]
+        return look(function)
+
+    def stop() -> None:
+        hooks.accepts_kwargs = accepts_kwargs
+
+    hooks.accepts_kwargs = learn
+    return stop
 
 
 def _share_loader(loader_class: Any, warm: Any) -> None:

@@ -8,6 +8,7 @@ methods that AWS's ``bootstrap`` calls; everything else of the runtime is AWS's.
 from __future__ import annotations
 
 import json
+import re
 import socket
 from typing import Any
 
@@ -17,6 +18,15 @@ _MAX_FAULT_BYTES = 1024 * 1024
 _TAKEN = (
     b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n"
     b'{"status":"OK"}\n'
+)
+
+
+#: Most events begin so; see ``runtime_api.Event.message``. Any other one is read line by line.
+_EVENT = re.compile(
+    rb"HTTP/1\.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ([0-9]+)\r\n"
+    rb"Lambda-Runtime-Aws-Request-Id: ([^\r\n]*)\r\nLambda-Runtime-Deadline-Ms: ([0-9]+)\r\n"
+    rb"Lambda-Runtime-Invoked-Function-Arn: ([^\r\n]*)\r\n"
+    rb"Lambda-Runtime-Trace-Id: ([^\r\n]*)\r\n\r\n"
 )
 
 
@@ -39,7 +49,30 @@ class RuntimeClient:
 
     def wait_next_invocation(self) -> Any:
         """The next event. Raises SystemExit when the connection has ended."""
-        headers, body = self._exchange(f"GET {_PREFIX}/invocation/next", b"", 200)
+        try:
+            self._send(_NEXT)
+            data = self._rest or self._receive()
+            event = _EVENT.match(data)
+            if event is not None and len(data) - event.end() == int(event[1]):
+                self._rest = b""
+                _, invoke_id, deadline, arn, trace_id = event.groups()
+                return self._request_class(
+                    invoke_id=invoke_id.decode("latin-1"),
+                    x_amzn_trace_id=trace_id.decode("latin-1"),
+                    invoked_function_arn=arn.decode("latin-1"),
+                    deadline_time_in_ms=int(deadline),
+                    client_context=None,
+                    cognito_identity=None,
+                    tenant_id=None,
+                    content_type="application/json",
+                    event_body=data[event.end() :],
+                    invocation_id=None,
+                )
+            self._rest = data
+            status, headers, body = self._read()
+        except OSError:
+            raise SystemExit(1) from None
+        _check(_ASKED, status, 200, body)
         return self._request_class(
             invoke_id=headers.get("Lambda-Runtime-Aws-Request-Id"),
             x_amzn_trace_id=headers.get("Lambda-Runtime-Trace-Id"),
@@ -102,17 +135,21 @@ class RuntimeClient:
     def _exchange(
         self, request: str, body: bytes, expected: int, headers: str = ""
     ) -> tuple[dict[str, str], bytes]:
-        reported, self._reported = self._reported, ""
-        data, self._unsent = self._unsent + _message(request, body, headers), b""
         try:
-            self._socket.sendall(data)
-            if reported:
-                self._read_acknowledgement(reported)
+            self._send(_message(request, body, headers))
             status, answered, content = self._read()
         except OSError:
             raise SystemExit(1) from None
         _check(request, status, expected, content)
         return answered, content
+
+    def _send(self, message: bytes) -> None:
+        """Send a request together with the report that waits, and read what that is answered."""
+        reported, self._reported = self._reported, ""
+        data, self._unsent = self._unsent + message, b""
+        self._socket.sendall(data)
+        if reported:
+            self._read_acknowledgement(reported)
 
     def _read_acknowledgement(self, reported: str) -> None:
         data = self._rest or self._receive()
@@ -147,6 +184,10 @@ class RuntimeClient:
         if not part:
             raise SystemExit(0)
         return part
+
+
+_ASKED = f"GET {_PREFIX}/invocation/next"
+_NEXT = f"{_ASKED} HTTP/1.1\r\nHost: runtime\r\n\r\n".encode()
 
 
 def _message(request: str, body: bytes, headers: str) -> bytes:

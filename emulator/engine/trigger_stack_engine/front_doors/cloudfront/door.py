@@ -115,6 +115,11 @@ class Distributions:
             return error_page(error, "")  # its port is open, the rest is on its way
         return await self._answer(distribution, request)
 
+    @property
+    def are_there(self) -> bool:
+        """Whether there are any."""
+        return bool(self._distributions)
+
     async def answer_named(self, request: HttpRequest) -> HttpResponse | None:
         """The response of the distribution that ``Host`` names; ``None`` when it names none."""
         if not self._distributions:

@@ -9,6 +9,7 @@ are refused on every port. Programs that are no browsers send none of these.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 from collections.abc import Callable, Iterable
@@ -92,6 +93,7 @@ def _host(value: str) -> str:
     return value.partition(":")[0].lower().rstrip(".")
 
 
+@functools.lru_cache(maxsize=256)
 def is_local_host(value: str) -> bool:
     """Whether a ``Host`` names this machine, or cannot be a site's name."""
     name = _host(value)

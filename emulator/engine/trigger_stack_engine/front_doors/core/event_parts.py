@@ -69,11 +69,12 @@ def encode_body(request: HttpRequest) -> tuple[str | None, bool]:
 
 def format_time(time: datetime) -> str:
     """``requestContext.time``, for example ``12/Mar/2020:19:03:58 +0000``; no locale involved."""
-    return _format_second(int(time.timestamp()))
+    return format_second(int(time.timestamp()))
 
 
 @functools.lru_cache(maxsize=8)
-def _format_second(second: int) -> str:
+def format_second(second: int) -> str:
+    """The same for seconds since 1970."""
     utc = datetime.fromtimestamp(second, UTC)
     return f"{utc:%d}/{_MONTHS[utc.month - 1]}/{utc:%Y:%H:%M:%S} +0000"
 

@@ -10,8 +10,15 @@ Headers = list[tuple[str, str]]
 """Header names and values in the order and with the casing in which they were sent."""
 
 
+class _ByName:
+    """Where a request keeps the first value of each header; no field of it."""
+
+    __slots__ = ("_values",)
+    _values: dict[str, str]
+
+
 @dataclass(slots=True)
-class HttpRequest:
+class HttpRequest(_ByName):
     """One request, nothing decoded yet.
 
     Attributes:
@@ -36,13 +43,22 @@ class HttpRequest:
     protocol: str = "HTTP/1.1"
     sent_path: str = ""
 
+    def knows(self, values: dict[str, str]) -> None:
+        """Take over the first value of each header by its name in lower case."""
+        self._values = values  # type: ignore[misc]  # the slot is the base's
+
     def header(self, name: str) -> str | None:
-        """The first value of a header, whatever the casing of its name."""
-        wanted = name.lower()
-        for key, value in self.headers:  # called often: a generator would cost more than the loop
-            if key.lower() == wanted:
-                return value
-        return None
+        """The first value of a header, whatever the casing of its name.
+
+        ``headers`` must not change any more.
+        """
+        try:
+            values = self._values
+        except AttributeError:  # the first time
+            values = self._values = {}  # type: ignore[misc]  # as above
+            for key, value in self.headers:
+                values.setdefault(key.lower(), value)
+        return values.get(name.lower())
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ pass though two servers could read it differently, is refused, and nothing furth
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Final
 
@@ -22,6 +23,10 @@ _ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?]*)(.*)", re.DOTALL)
 _HOST: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
 
 
+#: Headers that say how a request is to be read.
+_FRAMING: Final = frozenset({"content-length", "transfer-encoding", "host", "expect"})
+
+
 class RequestParser:
     """Base of a connection: it is fed with bytes, and calls what a subclass defines.
 
@@ -30,6 +35,7 @@ class RequestParser:
 
     Attributes:
         is_refused: A request was refused: what is fed is dropped.
+        values: In ``request_received``: the first value of each header by its name in lower case.
     """
 
     def __init__(self, max_body_bytes: int | None) -> None:
@@ -101,6 +107,7 @@ class RequestParser:
         self._url = b""
         self._path = self._query = b""
         self._headers: Headers = []
+        self.values: dict[str, str] = {}
         self._header_bytes = 0
         self._body_bytes = 0
         self._head_size = 0
@@ -171,8 +178,12 @@ class RequestParser:
             raise _RefusedError
         expects = False
         hosts = []
+        values = self.values
         for name, value in self._headers:
             key = name.lower()
+            values.setdefault(key, value)
+            if key not in _FRAMING:
+                continue
             if key == "content-length" and value.isdigit():
                 self._check_size(int(value))
             if key == "transfer-encoding" and (
@@ -196,10 +207,10 @@ class RequestParser:
         A fragment, an authority (``CONNECT``), ``*``, and an absolute form that names another host
         than ``Host`` does are none.
         """
-        if hosts and not _HOST.fullmatch(hosts[0]):
+        if hosts and not _is_host(hosts[0]):
             return False
         target = self._url
-        if absolute := _ABSOLUTE.fullmatch(target):
+        if not target.startswith(b"/") and (absolute := _ABSOLUTE.fullmatch(target)):
             if hosts and absolute[1].lower() != hosts[0].lower().encode("latin-1"):
                 return False
             target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
@@ -230,6 +241,12 @@ class RequestParser:
             self._headers,
             self._parser.get_http_version(),
         )
+
+
+@functools.lru_cache(maxsize=256)
+def _is_host(value: str) -> bool:
+    """Whether a ``Host`` is one."""
+    return _HOST.fullmatch(value) is not None
 
 
 class _RefusedError(Exception):

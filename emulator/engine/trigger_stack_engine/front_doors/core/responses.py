@@ -21,6 +21,8 @@ def parse_status(value: object) -> int:
     Raises:
         HttpError: 500: it is none that a response can have.
     """
+    if type(value) is int and 200 <= value <= 599:
+        return value
     if isinstance(value, str) and re.fullmatch(r"[0-9]{3}", value, re.ASCII):
         value = int(value)
     # 1xx is interim and would leave the client waiting for the real answer.

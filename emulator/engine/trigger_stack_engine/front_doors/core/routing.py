@@ -21,6 +21,9 @@ METHODS: Final = ("ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "P
 _VARIABLE = re.compile(r"\{([A-Za-z0-9._-]+)(\+?)\}")
 _LITERAL = re.compile(r"[^{}\s]*")
 
+#: Paths whose routes are remembered: the same ones are asked for again and again.
+_MOST_KNOWN = 1000
+_LONGEST_KNOWN = 256
 _LITERAL_KIND, _VARIABLE_KIND, _GREEDY_KIND = range(3)
 
 
@@ -107,7 +110,7 @@ def _parse_segment(part: str) -> Segment:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The chosen route and its path variables, each decoded once."""
+    """The chosen route and its path variables, each decoded once; for several requests."""
 
     route: RouteKey
     path_parameters: dict[str, str]
@@ -120,6 +123,7 @@ class RouteTable:
         self._by_length: dict[int, list[RouteKey]] = {}
         self._greedy: list[RouteKey] = []
         self._default: RouteKey | None = None
+        self._known: dict[tuple[str, str], Match] = {}
         for route in sorted(routes, key=lambda r: r.specificity):
             if route.is_default:
                 self._default = route
@@ -139,6 +143,17 @@ class RouteTable:
         Raises:
             HttpError: 400 when the path cannot be decoded.
         """
+        key = method, raw_path
+        known = self._known.get(key)
+        if known is None:
+            known = self._find(method, raw_path)
+            if known is not None and len(raw_path) <= _LONGEST_KNOWN:
+                if len(self._known) >= _MOST_KNOWN:
+                    self._known.clear()
+                self._known[key] = known
+        return known
+
+    def _find(self, method: str, raw_path: str) -> Match | None:
         parts = [percent_decode(part) for part in raw_path[1:].split("/")]
         for route in self._by_length.get(len(parts), ()):
             if route.method in (method, "ANY") and _matches(route.segments, parts):

@@ -18,6 +18,7 @@ from typing import Any, Final
 from trigger_stack_engine.front_doors.core.limits import MAX_BODY_BYTES
 from trigger_stack_engine.front_doors.core.message import Headers, HttpRequest, HttpResponse
 from trigger_stack_engine.front_doors.core.parsing import RequestParser
+from trigger_stack_engine.wakeup import Wakeup
 
 LOG = logging.getLogger(__name__)
 
@@ -30,6 +31,9 @@ LINGER_SECONDS: Final = 2
 
 _MAX_PIPELINED: Final = 16
 _REASONS: Final = {status.value: status.phrase.encode() for status in http.HTTPStatus}
+_STATUS_LINES: Final = {
+    status: b"HTTP/1.1 %d %s\r\n" % (status, reason) for status, reason in _REASONS.items()
+}
 
 type Answer = Callable[[HttpRequest], Awaitable[HttpResponse]]
 type Refuse = Callable[[int, str], HttpResponse]
@@ -115,8 +119,10 @@ class _Connection(RequestParser, asyncio.Protocol):
         self._peer = "127.0.0.1"
         self._port = 0
         self._requests: collections.deque[tuple[HttpRequest, bool]] = collections.deque()
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None  # from the first request on
+        self._next: Wakeup[None] | None = None  # while it waits for a request
         self._closed = False
+        self._is_full = False  # too many requests wait: nothing is read
         self._active = time.monotonic()
         self._unsent = 0
         self._can_write = asyncio.Event()
@@ -139,6 +145,8 @@ class _Connection(RequestParser, asyncio.Protocol):
         self._closed = True
         self._requests.clear()
         self._can_write.set()
+        if self._next is not None:
+            self._next.set_soon(None)
         self._server.connections.discard(self)
 
     def pause_writing(self) -> None:
@@ -157,7 +165,7 @@ class _Connection(RequestParser, asyncio.Protocol):
         self._body += part
 
     def continue_expected(self) -> None:
-        if not self._requests and self._task is None:
+        if self._is_idle:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def request_received(
@@ -173,53 +181,72 @@ class _Connection(RequestParser, asyncio.Protocol):
             port=self._port,
             protocol=f"HTTP/{version}",
         )
+        request.knows(self.values)
         self._body.clear()
+        if self.is_refused:  # the answer before this request said that it is the last one
+            return
         self._requests.append((request, self.should_keep_alive()))
-        if self._task is None:
-            self._task = self._loop.create_task(self._answer_all())
+        # The task begins, or goes on, at once: mostly the event is with its environment when this
+        # returns. A task for each request would cost more.
+        if self._next is not None:
+            waits, self._next = self._next, None
+            waits.set_result(None)
+        elif self._task is None:
+            self._task = asyncio.Task(self._answer_all(), loop=self._loop, eager_start=True)
         elif len(self._requests) > _MAX_PIPELINED:
+            self._is_full = True
             self._transport.pause_reading()
 
     # -- answering ------------------------------------------------------------------------------
 
     async def _answer_all(self) -> None:
         try:
-            await self._answer_each()
+            while not self._closed:
+                if not self._requests:
+                    if self.is_refused:
+                        break
+                    self._active = time.monotonic()
+                    self._next = Wakeup(self._loop)
+                    await self._next
+                    continue
+                request, keep_alive = self._requests.popleft()
+                try:
+                    response = await self._server.answer(request)
+                except Exception:
+                    LOG.exception("a request could not be answered")
+                    response = self._server.refuse(500, "Internal Server Error")
+                if self._closed:
+                    break
+                if response.stream is None:
+                    self._send(request, response, keep_alive=keep_alive)
+                elif not await self._send_streamed(request, response, keep_alive=keep_alive):
+                    self.abort()
+                    break
+                if not keep_alive:
+                    self.is_refused = True
+                    self._transport.close()
+                    break
+                if not self._can_write.is_set():
+                    await self._can_write.wait()
+                if self._is_full and len(self._requests) <= _MAX_PIPELINED:
+                    self._is_full = False
+                    self._transport.resume_reading()
         except Exception:
             LOG.exception("a response could not be sent")
             self.abort()
-        finally:
-            self._task = None
-            self._active = time.monotonic()
+        self._active = time.monotonic()
 
-    async def _answer_each(self) -> None:
-        while self._requests and not self._closed:
-            request, keep_alive = self._requests.popleft()
-            try:
-                response = await self._server.answer(request)
-            except Exception:
-                LOG.exception("a request could not be answered")
-                response = self._server.refuse(500, "Internal Server Error")
-            if self._closed:
-                break
-            if response.stream is None:
-                self._send(request, response, keep_alive=keep_alive)
-            elif request.protocol == "HTTP/1.0" or request.method == "HEAD":
-                if not await _collect(response, response.stream):
-                    self.abort()
-                    break
-                self._send(request, response, keep_alive=keep_alive)
-            elif not await self._send_stream(response, response.stream, keep_alive=keep_alive):
-                self.abort()
-                break
-            if not keep_alive:
-                self.is_refused = True
-                self._transport.close()
-                break
-            if not self._can_write.is_set():
-                await self._can_write.wait()
-            if len(self._requests) <= _MAX_PIPELINED:
-                self._transport.resume_reading()
+    async def _send_streamed(
+        self, request: HttpRequest, response: HttpResponse, *, keep_alive: bool
+    ) -> bool:
+        """Send a response whose body comes bit by bit; whether it came to its end."""
+        assert response.stream is not None
+        if request.protocol == "HTTP/1.0" or request.method == "HEAD":
+            if not await _collect(response, response.stream):
+                return False
+            self._send(request, response, keep_alive=keep_alive)
+            return True
+        return await self._send_stream(response, response.stream, keep_alive=keep_alive)
 
     async def _send_stream(
         self, response: HttpResponse, stream: AsyncIterator[bytes], *, keep_alive: bool
@@ -278,7 +305,7 @@ class _Connection(RequestParser, asyncio.Protocol):
         self._loop.create_task(self._send_last(data))
 
     async def _send_last(self, data: bytes) -> None:
-        if self._task is not None:
+        if self._task is not None and self._next is None:
             await asyncio.wait({self._task})
         if self._closed or self._transport.is_closing():
             return
@@ -300,8 +327,13 @@ class _Connection(RequestParser, asyncio.Protocol):
             return
         if unsent:
             self.abort()
-        elif self._task is None:
+        elif self._is_idle:
             self._transport.close()
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether no request is under way."""
+        return self._task is None or self._task.done() or self._next is not None
 
     def abort(self) -> None:
         """Drop the connection."""
@@ -322,17 +354,21 @@ async def _collect(response: HttpResponse, stream: AsyncIterator[bytes]) -> bool
 def _head(response: HttpResponse) -> list[bytes]:
     """Status line and headers, without what frames the body."""
     status = response.status
-    if response.reason is None:
-        reason = _REASONS.get(status, b"Unknown Status")
-    else:
-        reason = response.reason.encode("latin-1", "replace")
-    parts = [
-        b"HTTP/1.1 %d %s\r\n" % (status, reason),
+    line = _STATUS_LINES.get(status) if response.reason is None else None
+    if line is None:
+        reason = "Unknown Status" if response.reason is None else response.reason
+        line = b"HTTP/1.1 %d %s\r\n" % (status, reason.encode("latin-1", "replace"))
+    text = "".join([f"{name}: {value}\r\n" for name, value in response.headers])
+    if text.isascii():
+        return [line, _date.line(), text.encode()]
+    return [
+        line,
         _date.line(),
+        *(
+            name.encode("latin-1", "replace") + b": " + value.encode("utf-8") + b"\r\n"
+            for name, value in response.headers
+        ),
     ]
-    for name, value in response.headers:
-        parts.append(name.encode("latin-1", "replace") + b": " + value.encode("utf-8") + b"\r\n")
-    return parts
 
 
 def _chunk(data: bytes) -> bytes:

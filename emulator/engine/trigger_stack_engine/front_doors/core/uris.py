@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 MAX_TIMEOUT_MILLIS: Final = 30_000
@@ -26,7 +27,7 @@ def substitute_stage_variables(text: str, variables: Mapping[str, str]) -> str:
     return STAGE_VARIABLE.sub(lambda match: variables.get(match[1], ""), text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FunctionArn:
     """The parts of a Lambda function's ARN. ``qualifier``: version or alias, if any."""
 
@@ -35,7 +36,7 @@ class FunctionArn:
     name: str
     qualifier: str | None
 
-    @property
+    @cached_property
     def unqualified(self) -> str:
         """The ARN without the qualifier."""
         return f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"

@@ -120,7 +120,12 @@ class Stage:
         """The stage variables."""
         return self.attributes.get("StageVariables") or {}
 
-    # The engine gets a stage anew with every change, so that both can be kept.
+    # The engine gets a stage anew with every change, so that these can be kept.
+
+    @cached_property
+    def source_arns(self) -> dict[tuple[str, str], str]:
+        """ARNs with which the API introduces itself to Lambda, by method and path of the route."""
+        return {}
 
     @cached_property
     def limits(self) -> dict[str, Limits] | None:

@@ -27,6 +27,7 @@ from trigger_stack_engine.front_doors.http_api.api import Api, Resource, Snapsho
 from trigger_stack_engine.front_doors.http_api.events import CallContext
 from trigger_stack_engine.front_doors.http_api.parameter_mapping import joined_header, of_body
 
+_MOST_METHODS: Final = 1000
 #: Status and whether an integration was asked, to the gateway's own response.
 _RESPONSE_TYPES: Final = {
     401: "UNAUTHORIZED",
@@ -105,14 +106,21 @@ class Call:
 
     def source_arn(self, match: Match) -> str:
         """ARN with which the API introduces itself to Lambda."""
-        return source_arn(
-            region=self.api.region,
-            account_id=self.api.account_id,
-            api_id=self.api.api_id,
-            stage=self.stage_name,
-            method=self.request.method,
-            route_path=match.route.path or match.route.key,
-        )
+        method, route_path = self.request.method, match.route.path or match.route.key
+        known = self.stage.source_arns
+        arn = known.get((method, route_path))
+        if arn is None:
+            if len(known) > _MOST_METHODS:  # ``ANY`` takes whatever a client calls a method
+                known.clear()
+            arn = known[method, route_path] = source_arn(
+                region=self.api.region,
+                account_id=self.api.account_id,
+                api_id=self.api.api_id,
+                stage=self.stage_name,
+                method=method,
+                route_path=route_path,
+            )
+        return arn
 
     def finish(self, response: HttpResponse) -> HttpResponse:
         """The response with the headers that every one of this API has."""

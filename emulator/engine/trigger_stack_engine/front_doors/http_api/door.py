@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import re
+from collections.abc import Awaitable
 
 from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings, refusal
 from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
@@ -42,23 +43,32 @@ class HttpApis:
         self.local_api_id: str | None = None
         self._apis: dict[str, Api] = {}
         self._ordered: list[Api] = []
+        self._local: tuple[str | None, Api | None] | None = None  # for which id it was chosen
 
     def replace(self, documents: list[Resource]) -> None:
         """Serve these APIs and no others; the oldest first."""
         apis = [Api.from_document(document) for document in documents]
         self._apis = {api.api_id: api for api in apis}
         self._ordered = apis
+        self._local = None
 
-    async def answer_local(self, request: HttpRequest) -> HttpResponse:
+    def _local_api(self) -> Api | None:
+        """The API that the extra port serves."""
+        if self._local is None or self._local[0] != self.local_api_id:
+            self._local = self.local_api_id, select_api(self._ordered, self.local_api_id)
+        return self._local[1]
+
+    def answer_local(self, request: HttpRequest) -> Awaitable[HttpResponse]:
         """Answer a request to the extra port."""
         api_id = self.local_api_id
-        local = select_api(self._ordered, api_id)
+        local = self._local_api()
         if local is None:
             if reason := refusal(request.header, self._guard):
-                return refuse(403, reason)
+                return _as_answer(refuse(403, reason))
             wanted = f"no HTTP API with id {api_id}" if api_id else "no HTTP API yet"
-            return refuse(404, f"There is {wanted}: create one and this port will serve it")
-        return await self._handle(request, local)
+            text = f"There is {wanted}: create one and this port will serve it"
+            return _as_answer(refuse(404, text))
+        return self._handle(request, local)
 
     async def answer_named(self, request: HttpRequest) -> HttpResponse | None:
         """Answer a request whose host or path names an API; ``None`` when it names none."""
@@ -72,11 +82,11 @@ class HttpApis:
             dataclasses.replace(request, raw_path=found[1], sent_path=request.raw_path), api
         )
 
-    async def _handle(self, request: HttpRequest, api: Api) -> HttpResponse:
+    def _handle(self, request: HttpRequest, api: Api) -> Awaitable[HttpResponse]:
         reason = refusal(request.header, self._guard, api.allows_origin)
         if reason is not None:
-            return refuse(403, reason)
-        return await self._data_plane.handle(request, api)
+            return _as_answer(refuse(403, reason))
+        return self._data_plane.handle(request, api)
 
     async def answer(self, api_id: str, request: HttpRequest) -> HttpResponse:
         """Answer a request to one API."""
@@ -84,6 +94,10 @@ class HttpApis:
         if api is None:
             return refuse(404, "Not Found")
         return await self._handle(request, api)
+
+
+async def _as_answer(response: HttpResponse) -> HttpResponse:
+    return response
 
 
 async def listen(answer: Answer, host: str, port: int) -> HttpServer:

@@ -16,6 +16,7 @@ from trigger_stack_engine.front_doors.core.encoding import parse_query, percent_
 from trigger_stack_engine.front_doors.core.event_parts import (
     HOP_BY_HOP,
     encode_body,
+    format_second,
     format_time,
     host_name,
     joined,
@@ -68,8 +69,9 @@ def build_event_v2(request: HttpRequest, match: Match, call: CallContext) -> Eve
     query = parse_query(request.raw_query)
     domain, prefix = _domain(request, call)
     body, is_base64_encoded = encode_body(request)
-    headers = joined((k.lower(), v) for k, v in _forwarded_headers(request, call))
+    headers = _joined_headers(request, call)
     cookie = headers.pop("cookie", None)
+    stamp = call.time.timestamp()
 
     event: Event = {
         "version": "2.0",
@@ -97,8 +99,8 @@ def build_event_v2(request: HttpRequest, match: Match, call: CallContext) -> Eve
         "requestId": call.request_id,
         "routeKey": match.route.key,
         "stage": call.stage,
-        "time": format_time(call.time),
-        "timeEpoch": int(call.time.timestamp() * 1000),
+        "time": format_second(int(stamp)),
+        "timeEpoch": int(stamp * 1000),
     }
     if match.path_parameters:
         event["pathParameters"] = match.path_parameters
@@ -192,6 +194,31 @@ def _forwarded_headers(request: HttpRequest, call: CallContext) -> Headers:
     headers.append(("X-Forwarded-For", ", ".join([*hops, request.source_ip])))
     headers.append(("X-Forwarded-Port", str(request.port)))
     headers.append(("X-Forwarded-Proto", request.scheme))
+    return headers
+
+
+def _joined_headers(request: HttpRequest, call: CallContext) -> dict[str, str]:
+    """The same with names in lower case, and values of the same name together."""
+    headers: dict[str, str] = {}
+    hops = request.source_ip
+    before = []
+    for name, value in request.headers:
+        key = name.lower()
+        if key in headers:
+            headers[key] = f"{headers[key]},{value}"
+        elif key == "x-forwarded-for":
+            before.append(value)
+        elif key not in _DROPPED:
+            headers[key] = value
+    if before:
+        hops = ", ".join([*before, hops])
+    if "content-length" not in headers:
+        headers["content-length"] = str(len(request.body))
+    if "x-amzn-trace-id" not in headers:
+        headers["x-amzn-trace-id"] = call.trace_id
+    headers["x-forwarded-for"] = hops
+    headers["x-forwarded-port"] = str(request.port)
+    headers["x-forwarded-proto"] = request.scheme
     return headers
 
 

@@ -10,12 +10,12 @@ integrations".
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import random
 import time
-from collections.abc import Awaitable
-from typing import Final
+from binascii import b2a_base64
+from collections.abc import Coroutine
+from typing import Any, Final
 
 from trigger_stack_engine.front_doors.core.access_logs import AccessLog, Write
 from trigger_stack_engine.front_doors.core.callers import Callers, SignatureError
@@ -85,6 +85,7 @@ _MALFORMED: Final = (
     "The response from the Lambda function doesn't match the format that API Gateway expects."
 )
 _TIMED_OUT: Final = "Endpoint request timed out"
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 class DataPlane:
@@ -154,7 +155,8 @@ class DataPlane:
         integration = call.snapshot.integration(match.route.key)
         if integration is None:
             raise internal_server_error()
-        call.authorizer = await self._authorize(call, match)
+        if call.snapshot.authorization(match.route.key) is not None:
+            call.authorizer = await self._authorize(call, match)
         mapping = call.snapshot.mapping(match.route.key)
         if mapping is not None or call.notes is not None:
             return call.finish(await self._noted(call, match, integration, mapping))
@@ -305,7 +307,9 @@ class DataPlane:
         except FunctionCallError as error:
             raise internal_server_error(str(error)) from None
 
-    async def _limited(self, work: Awaitable[HttpResponse], seconds: float) -> HttpResponse:
+    async def _limited(
+        self, work: Coroutine[Any, Any, HttpResponse], seconds: float
+    ) -> HttpResponse:
         """Wait for an integration, but not for longer than it may take.
 
         Raises:
@@ -402,4 +406,5 @@ def refuse(status: int, message: str) -> HttpResponse:
 
 def _extended_request_id() -> str:
     """16 characters that end in ``=``, as API Gateway's: base64 of eleven bytes."""
-    return base64.urlsafe_b64encode(random.randbytes(11)).decode("ascii")  # noqa: S311  no secret
+    digits = random.getrandbits(88).to_bytes(11)  # no secret
+    return b2a_base64(digits, newline=False).translate(_URL_SAFE).decode("ascii")

@@ -31,6 +31,9 @@ DEFAULT_CONTENT_TYPE: Final = "text/plain;charset=UTF-8"
 """What API Gateway sends for a result with ``statusCode`` but no ``content-type``."""
 
 
+_ONLY_A_BODY: Final = {"statusCode", "body"}
+
+
 def parse_result(version: str, payload: bytes) -> HttpResponse:
     """Turn a function's result payload into a response.
 
@@ -57,6 +60,11 @@ def parse_result(version: str, payload: bytes) -> HttpResponse:
 
 
 def _parse_proxy_result(version: str, result: dict[str, Any]) -> HttpResponse:
+    if result.keys() <= _ONLY_A_BODY:
+        body = _parse_body(result.get("body"), is_base64_encoded=False)
+        return HttpResponse(
+            parse_status(result["statusCode"]), [("content-type", DEFAULT_CONTENT_TYPE)], body
+        )
     headers = parse_headers(result.get("headers"))
     if version == "1.0":
         headers = _merge_multi_value(headers, result.get("multiValueHeaders"))
