@@ -16,7 +16,7 @@ import threading
 from localstack.runtime import hooks
 from localstack.services.plugins import SERVICE_PLUGINS
 
-from trigger_stack.localstack import garbage, moto_data, regions
+from trigger_stack.localstack import garbage, moto_data, regions, service_models
 
 LOG = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ def preload_services() -> None:
     def load() -> None:
         try:
             moto_data.install()
+            service_models.share_with_moto()
             for name in names:
                 try:
                     SERVICE_PLUGINS.require(name)
