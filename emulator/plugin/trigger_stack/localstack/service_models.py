@@ -62,9 +62,7 @@ def _load_file(self: Any, file_path: str) -> Any:
 
 
 def _is_changed(file_path: str) -> bool:
-    """Whether LocalStack changes the model for itself; it is not to find the changes of botocore's
-    clients in it.
-    """
+    """Whether LocalStack changes the model for itself: what botocore's clients change stays out."""
     from localstack.aws.spec import loader
 
     return file_path.endswith(tuple(loader.patches))
