@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 import stat
+import threading
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -87,18 +88,32 @@ def test_a_bucket_is_made_once_and_a_small_package_is_not_fetched(
         packages.download(code_of("b"), target)
 
 
-def test_large_packages_and_more_than_a_few_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_is_kept_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
     buckets = Buckets()
     storage = packages.Storage(buckets)
-    for number in range(packages._KEPT + 1):
-        storage.upload_fileobj(io.BytesIO(b"small"), "tasks", f"small-{number}")
-    storage.upload_fileobj(io.BytesIO(bytes(packages._SMALL_BYTES + 1)), "tasks", "large")
+    monkeypatch.setattr(packages, "_KEPT_BYTES", 10)
+    for name in ("first", "second", "third"):
+        storage.upload_fileobj(io.BytesIO(name.encode()), "tasks", name)
+    storage.upload_fileobj(io.BytesIO(bytes(11)), "tasks", "large")
     monkeypatch.setattr(packages, "connect_to", lambda **_: SimpleNamespace(s3=buckets))
 
-    for key in ("small-0", "large"):
+    for name in ("first", "second", "third", "large"):
         with pytest.raises(AttributeError, match="get_object"):
-            packages.download(code_of(key), io.BytesIO())
-    packages.download(code_of("small-1"), io.BytesIO())
+            packages.download(code_of(name), io.BytesIO())
+
+
+@pytest.mark.parametrize("size", [packages._SMALL_BYTES, packages._SMALL_BYTES + 1])
+def test_a_large_package_is_unpacked_at_once(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = S3Code("id", "000000000000", "tasks", "key", None, "h", size)
+    unpacked = threading.Event()
+    monkeypatch.setattr(packages, "_store", lambda *_, **__: code)
+    monkeypatch.setattr(S3Code, "prepare_for_execution", lambda _: unpacked.set())
+
+    assert packages.store(b"a package", "name", region_name="us-east-1") is code
+
+    assert unpacked.wait(10 if size > packages._SMALL_BYTES else 0.1) == (
+        size > packages._SMALL_BYTES
+    )
 
 
 def pack(folder: Path, *entries: tuple[str | zipfile.ZipInfo, str]) -> str:
