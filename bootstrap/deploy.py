@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from graphlib import TopologicalSorter
+from heapq import heappop, heappush
+from itertools import count
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -36,6 +38,13 @@ from bootstrap.template import Physical, Resource, Template, UnknownAttributeErr
 
 #: Some of them wait until a function can be invoked, which is to hold up nothing else.
 _WORKERS = 12
+
+#: What takes longer than others: a package is unpacked, an environment prepared, a table made.
+_TAKES = {
+    "AWS::Lambda::LayerVersion": 5,
+    "AWS::Lambda::Function": 3,
+    "AWS::DynamoDB::Table": 2,
+}
 
 type Progress = Callable[[Resource, Outcome], None]
 
@@ -106,6 +115,7 @@ def apply(
     prune: bool = False,
     announce: Callable[[Plan], None] = lambda plan: None,
     empty: bool = False,
+    checked: bool = False,
 ) -> Deployment:
     """Create or change what differs, then take away what is no longer described.
 
@@ -115,12 +125,13 @@ def apply(
         announce: called with the plan before anything is changed.
         empty: nothing was ever made in this account: it need not be read to know that everything
             is to be created.
+        checked: :func:`bootstrap.checks.examine` has found no error in the template.
 
     Raises:
         DefinitionError: before anything was created.
         DeployError: a resource was refused; its sentence says what was created before.
     """
-    ordered = check(template)
+    ordered = template.ordered() if checked else check(template)
     _ = context.account  # asked once, before many ask for it at once
     record = _record(template, context)
     before = [] if empty else _before(template, context, record)
@@ -248,6 +259,8 @@ def in_order[R](
 ) -> None:
     """Do something with each resource once it is done with those that it needs, many at a time.
 
+    Of those that could be next the one comes first that the longest chain of others waits for.
+
     Args:
         work: called in a thread, with the values of what is done.
         done: called in this thread; returns the values of the resource.
@@ -257,15 +270,22 @@ def in_order[R](
         TriggerStackError: the first that ``work`` raised, once what was under way has ended.
     """
     resources = {resource.logical_id: resource for resource in ordered}
-    graph = TopologicalSorter({name: needs(resource) for name, resource in resources.items()})
+    needed = {name: needs(resource) for name, resource in resources.items()}
+    graph = TopologicalSorter(needed)
     graph.prepare()
+    urgency = _urgency(needed, {name: one.type for name, one in resources.items()})
+    ready: list[tuple[int, int, str]] = []  # a heap
+    turn = count()
     # Most of the time goes into waiting for the emulator: independent resources wait together.
     pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="deploy")
     try:
         running: dict[Future[R], Resource] = {}
         failure: TriggerStackError | None = None
         while True:
-            for name in graph.get_ready() if failure is None else ():
+            for name in graph.get_ready():
+                heappush(ready, (-urgency[name], next(turn), name))
+            while ready and len(running) < _WORKERS and failure is None:
+                *_, name = heappop(ready)
                 future = pool.submit(work, resources[name], dict(created))
                 running[future] = resources[name]
             if not running:
@@ -284,6 +304,16 @@ def in_order[R](
         pool.shutdown(cancel_futures=True)  # after Ctrl-C, nothing new is begun either
     if failure is not None:
         raise failure
+
+
+def _urgency(needed: dict[str, set[str]], types: dict[str, str]) -> dict[str, int]:
+    """How long each takes with the longest chain of others that waits for it, by name."""
+    own = {name: _TAKES.get(types[name], 1) for name in needed}
+    urgency = dict(own)
+    for name in reversed([*TopologicalSorter(needed).static_order()]):
+        for need in needed[name]:
+            urgency[need] = max(urgency[need], own[need] + urgency[name])
+    return urgency
 
 
 @dataclass

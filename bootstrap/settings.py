@@ -51,16 +51,18 @@ class Settings:
         return os.environ.get("HTTP_API_URL") or f"http://localhost:{self.http_api_port}"
 
     def client(self, service: str, run: str = "") -> Any:
-        """A boto3 client for the stack. Its credentials are the emulator's: any will do.
+        """A client for the stack, as boto3 has them. The emulator takes any credentials.
 
         Args:
             run: which run of the bootstrap it belongs to, for the emulator.
         """
-        import boto3
-        from botocore.config import Config
+        from bootstrap.sdk import session
 
-        return boto3.client(
-            service,  # type: ignore[call-overload]  # boto3-stubs wants a literal name
+        make = session().create_client
+        from botocore.config import Config  # after it: see there
+
+        return make(
+            service,
             endpoint_url=self.endpoint_url,
             region_name=self.region,
             aws_access_key_id="test",

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bootstrap import builds
+from bootstrap import builds, preload
 from bootstrap.checks import everything, examine, refuse
 from bootstrap.checks.findings import Severity
 from bootstrap.commands import outputs, status
@@ -53,6 +53,8 @@ def run(
         template = load_template(file)
     except DefinitionErrors as error:
         raise everything(error) from None
+    settings = Settings.from_environment(template.region)
+    preload.ask_for(needed(template), settings)
     report = examine(template)
     refuse(report, template)
     if warnings := report.count(Severity.WARNING):
@@ -60,7 +62,7 @@ def run(
         out.print(f"{warnings} warning{many} about events that could vanish: make check")
     with one_at_a_time():
         try:
-            created = _run(template, quiet=quiet, start=start, prune=prune)
+            created = _run(template, settings, quiet=quiet, start=start, prune=prune)
         except KeyboardInterrupt:
             raise DeployError(
                 "stopped. What was made stays, and the next make up continues from there."
@@ -69,11 +71,12 @@ def run(
         status.print_try_it(template, created)
 
 
-def _run(template: Template, *, quiet: bool, start: bool, prune: bool) -> Created:
+def _run(
+    template: Template, settings: Settings, *, quiet: bool, start: bool, prune: bool
+) -> Created:
     if template.document.notes and not quiet:
         count = len(template.document.notes)
         out.print(f"{count} keys are read otherwise here: make check says which, and why")
-    settings = Settings.from_environment(template.region)
     context = Context(settings, template.service, run=uuid.uuid4().hex)
     if start:
         choice.start(settings, quiet=quiet, meanwhile=partial(context.warm_up, needed(template)))
@@ -124,7 +127,9 @@ def _apply(
             if not plan.changes_nothing and not quiet:
                 progress.console.print(f"plan: {plan.summary()}", markup=False)
 
-        return apply(template, context, report, prune=prune, announce=announce, empty=empty)
+        return apply(
+            template, context, report, prune=prune, announce=announce, empty=empty, checked=True
+        )
 
 
 def _finish(template: Template, context: Context, deployment: Deployment) -> str | None:

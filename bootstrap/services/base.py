@@ -55,8 +55,8 @@ class Context:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def client(self, name: str) -> Any:
-        """A boto3 client, made once."""
-        with self._lock:  # boto3's clients may be shared by threads, its making of them may not
+        """A client, made once."""
+        with self._lock:  # clients may be shared by threads, a session that makes them may not
             if name not in self._clients:
                 self._clients[name] = self.settings.client(name, self.run)
             return self._clients[name]

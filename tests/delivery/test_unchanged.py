@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import bootstrap.deploy
 from bootstrap.commands import outputs, up
 from tests.engine.lambda_stack import PYTHON, Stack, start_stack
 from tests.support.waiting import eventually
+from trigger_stack.localstack import preload
 
 # One emulator, in which nobody else may change anything.
 pytestmark = pytest.mark.xdist_group("unchanged")
@@ -177,6 +178,29 @@ def test_what_resources_hold_is_no_change(project: Project) -> None:
     eventually(lambda: logs.filter_log_events(logGroupName=f"/aws/lambda/{FUNCTION}")["events"])
     assert requests.get(f"http://127.0.0.1:{project.stack.http_port}/hello", timeout=60).ok
 
+    assert "no changes" in project.up()
+    assert project.looked == 0
+
+
+def all_loaded(stack: Stack, services: Iterable[str]) -> bool:
+    health = requests.get(f"http://127.0.0.1:{stack.port}/_localstack/health", timeout=60).json()
+    states = {one: health["services"][one] for one in services}
+    assert "available" not in states.values(), states  # some of ours are not known there at all
+    return True
+
+
+def test_services_that_are_loaded_before_their_use_are_no_change(project: Project) -> None:
+    project.settle()
+    address = f"http://127.0.0.1:{project.stack.port}{preload.PATH}"
+    names = ",".join([*preload.READS, "nothing"])
+
+    answer = requests.get(f"{address}?services={names}&region=us-east-1", timeout=60)
+
+    # The project's own run has had its services loaded.
+    assert {"cloudfront", "ec2", "cognito-idp"} <= set(answer.json()["begun"])
+    assert not {"nothing", "sqs", "lambda"} & set(answer.json()["begun"])
+    eventually(lambda: all_loaded(project.stack, preload.READS))
+    assert "could not be loaded" not in project.stack.log
     assert "no changes" in project.up()
     assert project.looked == 0
 

@@ -276,7 +276,7 @@ def test_up_refuses_errors_and_counts_warnings(
 ) -> None:
     started: list[str] = []
 
-    def begin(template: Any, **_: Any) -> None:
+    def begin(template: Any, *_: Any, **__: Any) -> None:
         started.append(template.service)
 
     monkeypatch.setattr(up, "_run", begin)

@@ -19,7 +19,7 @@ from bootstrap.errors import DefinitionError, DeployError
 from bootstrap.services.base import Context, Outcome, ReplacementError, ResourceType
 from bootstrap.services.shapes import number
 from bootstrap.settings import Settings
-from bootstrap.template import Physical, Resource, Template
+from bootstrap.template import Physical, Resource, Template, needs
 
 DEADLINE = 10
 
@@ -117,13 +117,13 @@ def test_independent_resources_wait_together(account: Account) -> None:
 
 
 def test_a_resource_begins_when_what_it_needs_is_there_not_when_all_are(account: Account) -> None:
-    begun = threading.Event()
-    account.behaviour["After"] = begun.set
-    account.behaviour["Slow"] = lambda: None if begun.wait(DEADLINE) else pytest.fail("waited")
+    meeting = threading.Barrier(2, timeout=DEADLINE)  # broken unless both are there at once
+    for name in ("After", "Slow"):
+        account.behaviour[name] = lambda: (meeting.wait(), None)[1]
 
     run(template(thing("Slow"), thing("Quick"), thing("After", "Quick")))
 
-    assert account.order[-1] == "After"
+    assert account.order.index("After") > account.order.index("Quick")
 
 
 def test_progress_is_told_of_each_resource(account: Account) -> None:
@@ -291,3 +291,34 @@ def test_nothing_is_created_when_anything_is_wrong(
     assert not account.order
     with pytest.raises(DefinitionError):
         check(made)
+
+
+@pytest.mark.parametrize("workers", [1, 12])
+def test_what_the_longest_chain_waits_for_comes_first(
+    workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resource(name: str, *needs: str, kind: str = "AWS::SQS::Queue") -> Resource:
+        return Resource(name, kind, {}, ("resources", name), needs)
+
+    resources = [
+        resource("Alone"),
+        resource("Short"),
+        resource("Last", "Short", "Middle"),
+        resource("Long"),
+        resource("Middle", "Long"),
+        resource("Layer", kind="AWS::Lambda::LayerVersion"),
+    ]
+    monkeypatch.setattr(engine, "_WORKERS", workers)
+    begun: list[str] = []
+    created: dict[str, Physical] = {}
+
+    def work(one: Resource, known: dict[str, Physical]) -> str:
+        assert needs(one) <= known.keys()
+        begun.append(one.logical_id)
+        return one.logical_id
+
+    engine.in_order(resources, work, lambda one, made: Physical(made), created)
+
+    assert created.keys() == {one.logical_id for one in resources}
+    if workers == 1:
+        assert begun == ["Layer", "Long", "Short", "Middle", "Alone", "Last"]

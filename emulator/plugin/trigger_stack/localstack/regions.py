@@ -1,12 +1,11 @@
-"""Which regions a service is in is read once, and so is what botocore knows of services.
+"""Which regions a service is in is read once.
 
 What: ``boto3.Session.get_available_regions`` and ``get_available_partitions`` answer from one
 session of the process, which reads LocalStack's own copy of the service models. LocalStack's
-``utils.aws.aws_stack`` makes no other. All sessions have one loader (``create_loader`` of
-``botocore.session``).
+``utils.aws.aws_stack`` makes no other.
 Why: LocalStack's stores and moto's backends ask a new session for each service. Each reads a file
 of a megabyte with every endpoint of AWS, and the model of the service for one word in it: a second
-of the time until the stack is live. The first client of each session reads that file, too: 40 ms.
+of the time until the stack is live.
 Until: LocalStack and moto ask one session.
 Test: ``tests/unit/plugin/test_regions.py``.
 """
@@ -27,7 +26,6 @@ def read_once() -> None:
     """Patch boto3. Idempotent."""
     boto3.Session.get_available_regions = _regions_of  # type: ignore[method-assign]  # a patch
     boto3.Session.get_available_partitions = _partitions_of  # type: ignore[method-assign]  # a patch
-    botocore.session.create_loader = _loader
     used = SimpleNamespace(Session=_boto3_session, session=boto3.session)
     aws_stack.boto3 = used  # type: ignore[assignment]  # all of it that is used there
 
@@ -40,9 +38,6 @@ def _regions_of(
 
 def _partitions_of(self: Any) -> list[str]:
     return list(_partitions())
-
-
-_loader = cache(botocore.session.create_loader)
 
 
 @cache

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sys
 
-from trigger_stack.localstack import garbage, routing
+from trigger_stack.localstack import garbage, routing, service_models
 
 
 def main() -> None:
@@ -21,6 +21,7 @@ def main() -> None:
     sys.dont_write_bytecode = False
     garbage.rest()
     routing.compile_later()
+    service_models.read_once()
     from localstack.runtime.main import main as localstack
 
     code: object = 0

@@ -38,9 +38,11 @@ def immortalise() -> int:
     ):
         return 0
     objects = _all_objects()
-    at = ctypes.c_uint64.from_address
+    # One array that is all of the memory: an object of ctypes for each count takes four times as
+    # long, and a parent has half a million.
+    memory = (ctypes.c_uint64 * (1 << 44)).from_address(0)
     for address in objects:
-        at(address).value = count_of_none
+        memory[address >> 3] = count_of_none
     return len(objects)
 
 
@@ -51,12 +53,12 @@ def _all_objects() -> dict[int, Any]:
     while todo:
         new = []
         for thing in todo:
-            if id(thing) not in found:
-                found[id(thing)] = thing
+            if (address := id(thing)) not in found:
+                found[address] = thing
                 new.append(thing)
         todo = gc.get_referents(*new)
         for thing in new:
-            if isinstance(thing, types.CodeType):  # the collector does not look into code
+            if type(thing) is types.CodeType:  # the collector does not look into code
                 todo += [
                     thing.co_consts,
                     thing.co_names,
