@@ -24,7 +24,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from bench.http import CONNECTIONS, HANDLERS, deploy, load, settle
+from bench.http import CONNECTIONS, HANDLERS, Measured, deploy, load, settle
 from bench.servers import Server, client, create_function, trigger_stack
 from bench.soak import processes
 
@@ -157,15 +157,18 @@ def measure(server: Server, doors: list[Door], seconds: int, rounds: int) -> Non
         settle(at(server, door), door.path, door.headers)
     print("door             conn   p50 ms   p99 ms   req/s  of HTTP API (least, most)")
     for connections in CONNECTIONS:
-        found: list[list[tuple[float, float, float, str]]] = [[] for _ in doors]
+        found: list[list[Measured]] = [[] for _ in doors]
         for _ in range(rounds):
             for results, door in zip(found, doors, strict=True):
                 measured = load(at(server, door), door.path, connections, seconds, door.headers)
-                results.append(measured[:4])
+                results.append(measured)
         for results, door in zip(found, doors, strict=True):
-            ratios = [one[2] / base[2] for one, base in zip(results, found[0], strict=True)]
-            p50, p99, rate = (statistics.median(one[i] for one in results) for i in range(3))
-            wrong = " ".join(filter(None, (one[3] for one in results)))
+            ratios = [one.rate / base.rate for one, base in zip(results, found[0], strict=True)]
+            p50, p99, rate, _ = (
+                statistics.median(column)
+                for column in zip(*(one.numbers for one in results), strict=True)
+            )
+            wrong = " ".join(filter(None, (one.wrong for one in results)))
             print(
                 f"{door.name:16} {connections:4} {p50:8.2f} {p99:8.2f} {rate:7.0f}"
                 f"  {statistics.median(ratios):5.2f} ({min(ratios):.2f}, {max(ratios):.2f})"
@@ -217,10 +220,10 @@ def soak(server: Server, door: Door, wanted: int) -> None:
     """Print the engine's memory while it answers many requests."""
     done = 0
     while done < wanted:
-        _, _, rate, wrong, _ = load(at(server, door), door.path, 8, 20)
-        done += int(rate * 20)
+        measured = load(at(server, door), door.path, 8, 20)
+        done += int(measured.rate * 20)
         memory = processes(server)["engine"].memory_info().rss / 2**20
-        print(f"{done:9} requests: the engine has {memory:.0f} MB  {wrong}", flush=True)
+        print(f"{done:9} requests: the engine has {memory:.0f} MB  {measured.wrong}", flush=True)
 
 
 def main() -> None:

@@ -1,10 +1,11 @@
 """Requests through the local HTTP API, with ``wrk``, beside what else serves such an API.
 
-``python -m bench.http [--seconds N]``. One run measures this project, serverless-offline under
-osls, MiniStack, and uvicorn with the handler in its own process as the floor, each with a handler
-that prints nothing and one that prints a line, with 1, 8 and 64 connections; this project's
-function URL, too. CPU is that of all of a server's processes together, in seconds for 1000
-requests.
+``python -m bench.http [--seconds N] [--rounds N]``. One run measures this project,
+serverless-offline under osls, MiniStack, and uvicorn with the handler in its own process as the
+floor, each with a handler that prints nothing and one that prints a line, with 1, 8 and 64
+connections; this project's function URL, too. All servers run at the same time and take turns, so
+that what else the machine does meets all of them; printed is each one's median. CPU is that of all
+of a server's processes together, in seconds for 1000 requests.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import argparse
 import http.client
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
 
 from bench.servers import (
     PEERS,
@@ -38,7 +41,39 @@ HANDLERS = {
     ),
 }
 CONNECTIONS = (1, 8, 64)
+_WARM_UP_S = 2
 _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
+
+
+class Measured(NamedTuple):
+    """What one load has shown.
+
+    Attributes:
+        p50: In ms.
+        p99: In ms.
+        rate: Requests a second.
+        cpu: CPU seconds for 1000 requests.
+        wrong: What went wrong.
+    """
+
+    p50: float
+    p99: float
+    rate: float
+    cpu: float
+    wrong: str
+
+    @property
+    def numbers(self) -> tuple[float, float, float, float]:
+        """All but the last."""
+        return self[:4]
+
+
+class Door(NamedTuple):
+    """What is measured: a server's name for it, and the path."""
+
+    name: str
+    server: Server
+    path: str = "/x"
 
 
 def deploy(server: Server, code: str, methods: Sequence[str] = ("GET",)) -> str:
@@ -74,8 +109,8 @@ def milliseconds(text: str) -> float:
 
 def load(
     server: Server, path: str, connections: int, seconds: int, headers: Sequence[str] = ()
-) -> tuple[float, float, float, str, float]:
-    """p50 and p99 in ms, requests a second, what went wrong, CPU seconds for 1000 requests."""
+) -> Measured:
+    """Send requests for so many seconds over so many connections."""
     before = server.cpu_seconds()
     done = subprocess.run(
         [
@@ -97,12 +132,12 @@ def load(
     assert found["50"] and found["99"] and requests and rate, text
     wrong = [f"{bad[1]} bad answers"] if bad else []
     wrong += [socket_errors[1]] if socket_errors else []
-    return (
+    return Measured(
         milliseconds(found["50"][1]),
         milliseconds(found["99"][1]),
         float(rate[1]),
-        "; ".join(wrong),
         used / max(int(requests[1]), 1) * 1000,
+        "; ".join(wrong),
     )
 
 
@@ -140,35 +175,48 @@ def theirs(code: str) -> Iterator[Server]:
         yield Server(server.name, server.port, host, server.edge, server.process)
 
 
+def doors_of(code: str, stack: ExitStack) -> Iterator[Door]:
+    """Start every server with the handler; each is warm."""
+    for make in (ours, serverless_offline, theirs, uvicorn):
+        if make is serverless_offline and not (PEERS / "offline/node_modules").is_dir():
+            continue
+        server = stack.enter_context(make(code))
+        load(server, "/x", CONNECTIONS[-1], _WARM_UP_S)  # the environments are there
+        settle(server)
+        yield Door(server.name, server)
+        if make is ours:
+            yield Door("  function URL", server, "/_function-url/bench/x")
+
+
 def main() -> None:
     """Measure and print; ends with code 1 when ``wrk`` is missing."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--seconds", type=int, default=5, help="length of each measurement")
+    parser.add_argument("--seconds", type=int, default=2, help="length of each measurement")
+    parser.add_argument("--rounds", type=int, default=5, help="measurements of each server")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("wrk is missing. Install it, for example: apt-get install wrk")
     print("handler   server             conn   p50 ms   p99 ms   req/s CPU s/1000")
     for kind, code in HANDLERS.items():
-        for make in (ours, serverless_offline, theirs, uvicorn):
-            if make is serverless_offline and not (PEERS / "offline/node_modules").is_dir():
-                continue
-            with ExitStack() as stack:
-                server = stack.enter_context(make(code))
-                load(server, "/x", CONNECTIONS[-1], 2)  # the environments are there
-                settle(server)
-                doors = {server.name: "/x"}
-                if make is ours:
-                    doors["  function URL"] = "/_function-url/bench/x"
-                for name, path in doors.items():
-                    for connections in CONNECTIONS:
-                        p50, p99, rate, wrong, cpu = load(
-                            server, path, connections, options.seconds
-                        )
-                        print(
-                            f"{kind:9} {name:18} {connections:4} {p50:8.2f} {p99:8.2f}"
-                            f" {rate:7.0f} {cpu:6.2f}  {wrong}",
-                            flush=True,
-                        )
+        with ExitStack() as stack:
+            doors = list(doors_of(code, stack))
+            for connections in CONNECTIONS:
+                measured: dict[str, list[Measured]] = {door.name: [] for door in doors}
+                for _ in range(options.rounds):
+                    for name, server, path in doors:
+                        measured[name].append(load(server, path, connections, options.seconds))
+                        settle(server)
+                for name, rounds in measured.items():
+                    p50, p99, rate, cpu = (
+                        statistics.median(column)
+                        for column in zip(*(one.numbers for one in rounds), strict=True)
+                    )
+                    wrong = "; ".join(dict.fromkeys(one.wrong for one in rounds if one.wrong))
+                    print(
+                        f"{kind:9} {name:18} {connections:4} {p50:8.2f} {p99:8.2f} {rate:7.0f}"
+                        f" {cpu:6.2f}  {wrong}",
+                        flush=True,
+                    )
 
 
 if __name__ == "__main__":
