@@ -128,7 +128,7 @@ def test_the_warm_up_leaves_no_table(server: Server, monkeypatch: pytest.MonkeyP
     server.reply = lambda sock, _: sock.sendall(head + body)
     monkeypatch.setattr(warm_up_module, "_ROUNDS", 1)
 
-    warm_up("127.0.0.1", server.port)
+    warm_up("127.0.0.1", server.port, pause_s=0)
 
     names = [one.partition(b"_20120810.")[2].split(b"\r")[0].decode() for one in server.requests]
     assert names[1:3] == ["CreateTable", "DescribeStream"]
@@ -141,4 +141,4 @@ def test_the_warm_up_ends_with_its_server(server: Server) -> None:
     server.reply = lambda sock, _: sock.shutdown(socket.SHUT_RDWR)
     wanted = iter([True, True, False])
 
-    warm_up("127.0.0.1", server.port, lambda: next(wanted, False))
+    warm_up("127.0.0.1", server.port, lambda: next(wanted, False), pause_s=0)

@@ -2,7 +2,8 @@
 
 A Java virtual machine interprets what it has not run often: after its start a write takes three
 times as long as later, and a pause between two writes makes it no better. So a table that nobody
-else sees is written and followed for a moment.
+else sees is written and followed for a moment; not at once, for the first ``make up`` has Java
+started, and needs the processor itself.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ _ROUNDS = 150
 #: Each so many rounds, what triggers need less.
 _OTHERS = 4
 _AGAIN_S = 0.1
+#: How long after the server's first answer.
+_PAUSE_S = 5.0
 _TIMEOUT_S = 10.0
 _TABLE = {"TableName": "warm-up"}
 _KEY = {"id": {"S": "1"}}
@@ -35,13 +38,16 @@ _HEADERS = {
 }
 
 
-def warm_up(host: str, port: int, is_wanted: Callable[[], bool] = lambda: True) -> None:
+def warm_up(
+    host: str, port: int, is_wanted: Callable[[], bool] = lambda: True, pause_s: float = _PAUSE_S
+) -> None:
     """Wait until the server answers, and use it for a moment. Never raises.
 
     Args:
         host: Address of DynamoDB Local.
         port: Its port.
         is_wanted: Whether to go on.
+        pause_s: Seconds between its first answer and that.
     """
     client = Client(host, port, _TIMEOUT_S)
     while is_wanted():
@@ -51,6 +57,9 @@ def warm_up(host: str, port: int, is_wanted: Callable[[], bool] = lambda: True) 
             time.sleep(_AGAIN_S)
         else:
             break
+    begins_at = time.monotonic() + pause_s
+    while is_wanted() and time.monotonic() < begins_at:
+        time.sleep(_AGAIN_S)
     with contextlib.suppress(OSError, ValueError, LookupError):  # it ends: nothing depends on this
         _use(client, is_wanted)
 
