@@ -22,7 +22,7 @@ _ROUNDS = 150
 _OTHERS = 4
 _AGAIN_S = 0.1
 #: How long after the server's first answer.
-_PAUSE_S = 5.0
+_PAUSE_S = 15.0
 _TIMEOUT_S = 10.0
 _TABLE = {"TableName": "warm-up"}
 _KEY = {"id": {"S": "1"}}
