@@ -1,9 +1,10 @@
 """The engine: the process that runs functions, beside LocalStack, which is the control plane.
 
-``python -m trigger_stack_engine.engine --control FD``: the descriptor is one end of a Unix
-socket pair, and LocalStack has the other. The calls that the engine answers are the methods
-``_op_…`` of :class:`Engine`. When LocalStack goes away, so does the engine, and with it every
-execution environment.
+``python -m trigger_stack_engine.engine --control FD --calls FD…``: each descriptor is one end of a
+Unix socket pair, and LocalStack has the other. The first is for calls of either side, any number at
+a time, the others for one call of LocalStack at a time. The calls that the engine answers are the
+methods ``_op_…`` of :class:`Engine`. When LocalStack goes away, so does the engine, and with it
+every execution environment.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import psutil
@@ -146,9 +147,11 @@ class Engine:
         self._closing = False
         self._background: list[asyncio.Task[None]] = []
 
-    async def serve(self, control: socket.socket) -> None:
-        """Serve until the control plane ends the connection or asks for the end."""
+    async def serve(self, control: socket.socket, calls: Sequence[socket.socket]) -> None:
+        """Serve until the control plane ends the first connection."""
         loop = asyncio.get_running_loop()
+        for sock in calls:
+            await loop.create_connection(lambda: AsyncPeer(self._handle, lambda: None), sock=sock)
         _, self._peer = await loop.create_connection(
             lambda: AsyncPeer(self._handle, self._lost), sock=control
         )
@@ -542,14 +545,14 @@ def _as_text(value: object) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-async def run(control: socket.socket, settings: Settings) -> None:
+async def run(control: socket.socket, calls: Sequence[socket.socket], settings: Settings) -> None:
     """Serve until the end."""
     engine = Engine(settings)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: None)  # LocalStack says when to end
     try:
-        await engine.serve(control)
+        await engine.serve(control, calls)
     finally:
         engine.close()
 
@@ -569,7 +572,8 @@ def _allow_descriptors() -> None:
 def main() -> None:
     """Run the engine; ends with code 2 and a sentence when a setting cannot be used."""
     parser = argparse.ArgumentParser(description="Runs Lambda functions for LocalStack.")
-    parser.add_argument("--control", type=int, required=True, help="descriptor of the socket")
+    parser.add_argument("--control", type=int, required=True, help="descriptor of a socket")
+    parser.add_argument("--calls", type=int, nargs="*", default=[], help="of further ones")
     options = parser.parse_args()
     logging.basicConfig(
         level=_LEVELS.get(os.environ.get("LS_LOG", "").lower(), logging.WARNING),
@@ -579,13 +583,14 @@ def main() -> None:
         settings = Settings.from_environment(os.environ.get("TMPDIR", "/tmp") + "/lambda-process")  # noqa: S108  the default of mktemp
     except SettingError as error:
         sys.exit(f"{error}")
-    control = socket.socket(fileno=options.control)
-    control.setblocking(False)
+    control, *calls = [socket.socket(fileno=one) for one in (options.control, *options.calls)]
+    for one in (control, *calls):
+        one.setblocking(False)
     _allow_descriptors()
     gc.collect()
     gc.freeze()  # what is made at start-up is never garbage
     try:
-        uvloop.run(run(control, settings))
+        uvloop.run(run(control, calls, settings))
     except SpawnError as error:
         sys.exit(f"engine: {error}")
     finally:

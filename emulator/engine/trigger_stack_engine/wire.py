@@ -24,6 +24,7 @@ CALL, REPLY, ERROR = 0, 1, 2
 _MAX_HEADER = 64 * 1024 * 1024
 _MAX_BODY = 64 * 1024 * 1024
 _SIDE_BY_SIDE = 8
+_READ_BYTES = 64 * 1024
 
 type Header = dict[str, Any]
 type Message = tuple[Header, bytes]
@@ -162,6 +163,73 @@ class AsyncPeer(asyncio.Protocol):
             return await future
         finally:
             self._calls.pop(call_id, None)
+
+
+class DirectPeer:
+    """LocalStack's end of a connection that has one call at a time.
+
+    The thread that calls reads the reply itself: to wake it from another takes longer than most
+    calls.
+
+    Args:
+        sock: A connected stream socket that blocks.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def send(self, header: Header, body: bytes = b"") -> None:
+        """Send a call; ``receive`` must follow before the next.
+
+        Raises:
+            NotSentError: The other side is gone. The connection is closed.
+        """
+        try:
+            self._sock.sendall(frame(CALL, 0, header, body))
+        except OSError:
+            self.close()
+            raise NotSentError from None
+
+    def receive(self) -> Message:
+        """Wait for the reply to what was sent.
+
+        Raises:
+            RemoteError: The other side could not do it.
+            ConnectionLostError: It went away; whether the call had an effect is not known. The
+                connection is closed.
+        """
+        try:
+            kind, header, body = self._receive()
+        except (OSError, ValueError):
+            self.close()
+            raise ConnectionLostError from None
+        if kind == REPLY:
+            return header, body
+        raise _as_error(header)
+
+    def _receive(self) -> tuple[int, Header, bytes]:
+        data = self._more(b"", HEAD.size)
+        kind, _, header_size, body_size = HEAD.unpack_from(data)
+        middle = HEAD.size + header_size
+        end = middle + body_size
+        if len(data) < end:
+            data = self._more(data, end)
+        return kind, json.loads(data[HEAD.size : middle]), data[middle:end]
+
+    def _more(self, data: bytes, size: int) -> bytes:
+        """``data`` and what comes after it, ``size`` bytes at least."""
+        parts, missing = [data], size - len(data)
+        while missing > 0:
+            part = self._sock.recv(max(missing, _READ_BYTES))
+            if not part:
+                raise ConnectionError
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """End the connection. Idempotent."""
+        self._sock.close()
 
 
 class ThreadedPeer:

@@ -33,13 +33,15 @@ async def handle(header, body):
 
 async def main():
     ended = asyncio.get_running_loop().create_future()
-    control = socket.socket(fileno=int(sys.argv[2]))
-    control.setblocking(False)
+    descriptors = [int(one) for one in sys.argv[2:] if not one.startswith("--")]
     with open(sys.argv[1], "a") as started:
         print(os.getpid(), file=started)
-    await asyncio.get_running_loop().create_connection(
-        lambda: AsyncPeer(handle, lambda: ended.done() or ended.set_result(None)), sock=control
-    )
+    for descriptor in descriptors:
+        sock = socket.socket(fileno=descriptor)
+        sock.setblocking(False)
+        await asyncio.get_running_loop().create_connection(
+            lambda: AsyncPeer(handle, lambda: ended.done() or ended.set_result(None)), sock=sock
+        )
     await ended
 
 asyncio.run(main())

@@ -10,11 +10,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Container, Sequence
 from concurrent.futures import Future
+from functools import partial
 
 from trigger_stack_engine.wire import (
     ConnectionLostError,
+    DirectPeer,
     Header,
     Message,
     NotSentError,
@@ -24,8 +27,12 @@ from trigger_stack_engine.wire import (
 
 LOG = logging.getLogger(__name__)
 type Call = Callable[[Header, bytes], Message]
-#: The engine's command line; the descriptor follows.
-ENGINE = (sys.executable, "-m", "trigger_stack_engine.engine", "--control")
+#: Waits for the reply to a call; to be called once.
+type Reply = Callable[[], Message]
+#: The engine's command line; ``--control`` and ``--calls`` with their descriptors follow.
+ENGINE = (sys.executable, "-m", "trigger_stack_engine.engine")
+#: So many calls at a time are read by those who wait for them, further ones by one thread for all.
+_DIRECT_CALLS = 16
 _RESTART_PAUSE_S = 0.2
 _SHUTDOWN_S = 10.0
 _CONNECT_S = 15.0
@@ -41,7 +48,8 @@ class Supervisor:
     Args:
         handle: Answers the engine's own calls (logs, metrics).
         push_state: Called with every new engine before anything else is asked of it.
-        command: What to start; the descriptor of its end of the connection is appended.
+        command: What to start; ``--control`` and ``--calls`` are appended, with the descriptors of
+            its ends of the connections.
         side_by_side: Operations of the engine of which several are answered at a time.
     """
 
@@ -59,6 +67,7 @@ class Supervisor:
         self._lock = threading.Lock()  # held while an engine is started or ended for good
         self._current = threading.Condition()  # held while it is decided which engine counts
         self._peer: ThreadedPeer | None = None
+        self._direct: deque[DirectPeer] = deque()  # those that have no call
         self._process: subprocess.Popen[bytes] | None = None
         self._closing = False
         self._started = False
@@ -83,35 +92,44 @@ class Supervisor:
 
     def _start(self) -> None:
         """Start an engine and push the state to it; end it when that fails."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        pairs = [
+            socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(1 + _DIRECT_CALLS)
+        ]
+        (ours, *direct), theirs = zip(*pairs, strict=True)
+        descriptors = [one.fileno() for one in theirs]
+        control, *calls = [str(one) for one in descriptors]
         try:
             process = subprocess.Popen(
-                [*self._command, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
+                [*self._command, "--control", control, "--calls", *calls],
+                pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for LocalStack, which ends the engine in order
             )
         except OSError:
-            ours.close()
+            for one in (ours, *direct):
+                one.close()
             raise
         finally:
-            theirs.close()
+            for one in theirs:
+                one.close()
         peer = ThreadedPeer(ours, self._handle, lambda: self._lost(process), self._side_by_side)
         try:
             self._push_state(peer.call)
-            self._adopt(process, peer)
+            self._adopt(process, peer, deque(DirectPeer(one) for one in direct))
         except BaseException:
             peer.close()
             process.kill()
             process.wait()
             raise
 
-    def _adopt(self, process: subprocess.Popen[bytes], peer: ThreadedPeer) -> None:
+    def _adopt(
+        self, process: subprocess.Popen[bytes], peer: ThreadedPeer, direct: deque[DirectPeer]
+    ) -> None:
         """From now on this engine counts. Raises ConnectionLostError when it has ended already."""
         with self._current:
             if peer.closed:
                 raise ConnectionLostError
-            self._process, self._peer = process, peer
+            self._process, self._peer, self._direct = process, peer, direct
             self._current.notify_all()
 
     def call(self, header: Header, body: bytes = b"") -> Message:
@@ -123,16 +141,45 @@ class Supervisor:
             EngineUnavailableError: It ended before it answered, or does not run.
             RemoteError: It could not do it.
         """
+        return self.begin(header, body)()
+
+    def begin(self, header: Header, body: bytes = b"") -> Reply:
+        """Ask the engine as ``call`` does, and have the caller say when it waits for the reply.
+
+        Raises:
+            EngineUnavailableError: It does not run.
+        """
         deadline = time.monotonic() + _CONNECT_S
         while True:
             peer = self._running(deadline - time.monotonic())
             try:
-                return peer.call(header, body)
+                return self._send(peer, header, body)
             except NotSentError:
                 if self._closing:
                     raise EngineUnavailableError("the engine is being ended") from None
-            except ConnectionLostError:
-                raise EngineUnavailableError("the engine ended before it answered") from None
+
+    def _send(self, peer: ThreadedPeer, header: Header, body: bytes) -> Reply:
+        """Send a call. Raises NotSentError."""
+        idle = self._direct
+        try:
+            direct = idle.pop()
+        except IndexError:
+            future = peer.submit(header, body)
+            if future.done() and isinstance(failed := future.exception(), NotSentError):
+                raise failed from None
+            return partial(_wait, future.result)
+        direct.send(header, body)
+
+        def receive() -> Message:
+            try:
+                reply = direct.receive()
+            except RemoteError:
+                idle.append(direct)
+                raise
+            idle.append(direct)
+            return reply
+
+        return partial(_wait, receive)
 
     def submit(self, header: Header, body: bytes = b"") -> Future[Message]:
         """Ask the engine without waiting; the future raises what ``ThreadedPeer.call`` raises.
@@ -207,3 +254,10 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _wait(receive: Callable[[], Message]) -> Message:
+    try:
+        return receive()
+    except ConnectionLostError:
+        raise EngineUnavailableError("the engine ended before it answered") from None
