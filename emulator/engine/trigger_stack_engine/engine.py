@@ -46,7 +46,6 @@ from trigger_stack_engine.front_doors.core.access_logs import writer
 from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings
 from trigger_stack_engine.front_doors.core.callers import Callers
 from trigger_stack_engine.front_doors.core.function_calls import FunctionInvoker
-from trigger_stack_engine.front_doors.core.json_text import dump_json
 from trigger_stack_engine.front_doors.core.json_web_tokens import JsonWebTokens
 from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
 from trigger_stack_engine.front_doors.core.server import HttpServer, ListenError
@@ -68,6 +67,7 @@ from trigger_stack_engine.journal.export import SpanExport, is_wanted
 from trigger_stack_engine.journal.messages import MessageRecorder
 from trigger_stack_engine.journal.recorder import Origin, Recorder
 from trigger_stack_engine.journal.store import Journal, JournalError
+from trigger_stack_engine.json_text import dump_json
 from trigger_stack_engine.logs.output import LogEvent
 from trigger_stack_engine.logs.sender import LogSender, MetricKey, Stream
 from trigger_stack_engine.settings import SettingError, Settings

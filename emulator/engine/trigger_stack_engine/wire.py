@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import json
 import logging
 import socket
 import struct
@@ -17,6 +16,8 @@ import threading
 from collections.abc import Awaitable, Callable, Container
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
+
+from trigger_stack_engine.json_text import dump_json, load_json
 
 LOG = logging.getLogger(__name__)
 HEAD = struct.Struct(">BIII")
@@ -54,7 +55,7 @@ class NotSentError(ConnectionLostError):
 
 def frame(kind: int, call_id: int, header: Header, body: bytes) -> bytes:
     """One frame, ready to be sent."""
-    head = json.dumps(header, separators=(",", ":")).encode()
+    head = dump_json(header)
     return HEAD.pack(kind, call_id, len(head), len(body)) + head + body
 
 
@@ -114,7 +115,7 @@ class AsyncPeer(asyncio.Protocol):
             if len(buffer) < end:
                 break
             middle = at + HEAD.size + header_size
-            header = json.loads(bytes(buffer[at + HEAD.size : middle]))
+            header = load_json(bytes(buffer[at + HEAD.size : middle]))
             body = bytes(buffer[middle:end])
             at = end
             self._received(kind, call_id, header, body)
@@ -122,9 +123,12 @@ class AsyncPeer(asyncio.Protocol):
 
     def _received(self, kind: int, call_id: int, header: Header, body: bytes) -> None:
         if kind == CALL:
-            task = asyncio.get_running_loop().create_task(self._answer(call_id, header, body))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            # What can be answered without waiting is answered at once.
+            answer = self._answer(call_id, header, body)
+            task = asyncio.Task(answer, loop=asyncio.get_running_loop(), eager_start=True)
+            if not task.done():
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
             return
         call = self._calls.pop(call_id, None)
         if call is None or call.done():
@@ -214,7 +218,7 @@ class DirectPeer:
         end = middle + body_size
         if len(data) < end:
             data = self._more(data, end)
-        return kind, json.loads(data[HEAD.size : middle]), data[middle:end]
+        return kind, load_json(data[HEAD.size : middle]), data[middle:end]
 
     def _more(self, data: bytes, size: int) -> bytes:
         """``data`` and what comes after it, ``size`` bytes at least."""
@@ -328,7 +332,7 @@ class ThreadedPeer:
                 kind, call_id, header_size, body_size = HEAD.unpack(head)
                 if header_size > _MAX_HEADER or body_size > _MAX_BODY:
                     break
-                header = json.loads(stream.read(header_size))
+                header = load_json(stream.read(header_size))
                 body = stream.read(body_size)
                 if len(body) < body_size:
                     break

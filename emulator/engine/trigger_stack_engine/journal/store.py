@@ -32,6 +32,9 @@ _MOST_CALLS_REMOVED = 5000
 _MOST_EVENTS_REMOVED = 1000
 _QUERY_SECONDS = 10.0
 _MOST_ROWS = 1000
+#: What nobody waits for is written after this time, together. Before it, the writer would take
+#: the interpreter's lock from an event loop that is about to have the event handled.
+_GATHER_S = 0.003
 _GATHER_CALLS_S = 0.05
 #: What comes later than this after the last commit is written by the event loop itself.
 _QUIET_S = 0.01
@@ -89,6 +92,7 @@ class Journal:
         # What takes long is the writer's: to wait for a lock, or for the disk.
         self._at_once.execute("PRAGMA busy_timeout = 0")
         self._at_once.execute("PRAGMA wal_autocheckpoint = 0")
+        self._gathered: list[_Write] = []
         self._calls: list[Sequence[Value]] = []
         self._watchers: list[asyncio.Future[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None  # while somebody has watched
@@ -101,8 +105,15 @@ class Journal:
     # -- writing ------------------------------------------------------------------------------
 
     def record(self, sql: str, *values: Value) -> None:
-        """Write without waiting; statements are written in their order."""
-        self._put(_Write([(sql, [values])]))
+        """Write within some milliseconds; statements are written in their order."""
+        self._gathered.append(_Write([(sql, [values])]))
+        if len(self._gathered) == 1:
+            asyncio.get_running_loop().call_later(_GATHER_S, self._put_gathered)
+
+    def _put_gathered(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        for write in gathered:
+            self._put(write)
 
     def _put(self, write: _Write) -> None:
         self._given += 1
@@ -138,6 +149,7 @@ class Journal:
         if is_quiet and self._write_at_once(_Write(statements)):
             return
         done = asyncio.get_running_loop().create_future()
+        self._put_gathered()
         self._put(_Write(statements, done))
         await done
 
@@ -147,7 +159,7 @@ class Journal:
         To wake the writer and to be woken takes longer than to write; of what comes thick and fast
         the writer makes one transaction.
         """
-        if self._given != self._taken:
+        if self._gathered or self._given != self._taken:
             return False
         try:
             _write([write], self._at_once)
@@ -181,6 +193,7 @@ class Journal:
 
     def close(self) -> None:
         """Write what is waiting, and close the file. Idempotent."""
+        self._put_gathered()
         self._put_calls()
         self._writes.put(None)
         self._thread.join(10)

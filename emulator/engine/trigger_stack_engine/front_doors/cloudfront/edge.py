@@ -36,12 +36,12 @@ from trigger_stack_engine.front_doors.cloudfront.responses import (
     LAMBDA_VALIDATION,
     EdgeError,
 )
-from trigger_stack_engine.front_doors.core.json_text import dump_json
 from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
 from trigger_stack_engine.invoke.concurrency import ThrottledError
 from trigger_stack_engine.invoke.invoker import NoSuchFunctionError, NotReadyError
 from trigger_stack_engine.invoke.synchronous import SynchronousInvoker
 from trigger_stack_engine.journal.recorder import Origin as EventOrigin
+from trigger_stack_engine.json_text import dump_json
 
 LOG = logging.getLogger(__name__)
 

@@ -21,7 +21,6 @@ from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings, r
 from trigger_stack_engine.front_doors.core.callers import Caller, Callers, SignatureError
 from trigger_stack_engine.front_doors.core.cors import apply_cors, is_preflight, preflight_response
 from trigger_stack_engine.front_doors.core.event_parts import new_trace_id
-from trigger_stack_engine.front_doors.core.json_text import dump_json
 from trigger_stack_engine.front_doors.core.message import (
     Headers,
     HttpError,
@@ -47,6 +46,7 @@ from trigger_stack_engine.invoke.concurrency import ThrottledError
 from trigger_stack_engine.invoke.invoker import NoSuchFunctionError, NotReadyError
 from trigger_stack_engine.invoke.synchronous import SynchronousInvoker
 from trigger_stack_engine.journal.recorder import Origin
+from trigger_stack_engine.json_text import dump_json
 
 LOG = logging.getLogger(__name__)
 

@@ -23,7 +23,6 @@ from trigger_stack_engine.front_doors.core.event_parts import (
     joined,
     split_cookies,
 )
-from trigger_stack_engine.front_doors.core.json_text import load_json
 from trigger_stack_engine.front_doors.core.message import Headers, HttpError, HttpRequest
 from trigger_stack_engine.front_doors.core.responses import (
     FRAMING,
@@ -32,6 +31,7 @@ from trigger_stack_engine.front_doors.core.responses import (
     parse_status,
 )
 from trigger_stack_engine.front_doors.function_url.url import FunctionUrl
+from trigger_stack_engine.json_text import load_json
 
 #: Ends the head of a streamed response (``awslambda.HttpResponseStream``).
 END_OF_HEAD = b"\0" * 8

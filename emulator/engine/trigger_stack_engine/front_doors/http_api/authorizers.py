@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trigger_stack_engine.front_doors.core.encoding import parse_query
-from trigger_stack_engine.front_doors.core.json_text import dump_json, load_json
 from trigger_stack_engine.front_doors.core.json_web_tokens import JsonWebTokens, TokenError
 from trigger_stack_engine.front_doors.core.message import (
     HttpError,
@@ -24,6 +23,7 @@ from trigger_stack_engine.front_doors.core.message import (
     internal_server_error,
 )
 from trigger_stack_engine.front_doors.core.policy import allows, covers
+from trigger_stack_engine.json_text import dump_json, load_json
 
 LOG = logging.getLogger(__name__)
 

@@ -29,7 +29,6 @@ from trigger_stack_engine.front_doors.core.function_calls import (
     Invoker,
     NotCallableError,
 )
-from trigger_stack_engine.front_doors.core.json_text import dump_json
 from trigger_stack_engine.front_doors.core.json_web_tokens import JsonWebTokens
 from trigger_stack_engine.front_doors.core.limits import check_size
 from trigger_stack_engine.front_doors.core.message import (
@@ -68,6 +67,7 @@ from trigger_stack_engine.front_doors.http_api.parameter_mapping import (
     map_response,
 )
 from trigger_stack_engine.front_doors.http_api.responses import parse_result
+from trigger_stack_engine.json_text import dump_json
 
 LOG = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from trigger_stack_engine.front_doors.core.encoding import parse_query
-from trigger_stack_engine.front_doors.core.json_text import dump_json, load_json
 from trigger_stack_engine.front_doors.core.message import Headers, HttpRequest, HttpResponse
 from trigger_stack_engine.front_doors.core.responses import parse_header, parse_status
+from trigger_stack_engine.json_text import dump_json, load_json
 
 _REQUEST_KEY: Final = re.compile(
     r"(append|overwrite|remove):(header|querystring)\.(\S+)|(overwrite):(path)()"

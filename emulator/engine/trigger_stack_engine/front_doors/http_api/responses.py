@@ -10,7 +10,6 @@ import base64
 import binascii
 from typing import Any, Final
 
-from trigger_stack_engine.front_doors.core.json_text import load_json
 from trigger_stack_engine.front_doors.core.message import (
     Headers,
     HttpResponse,
@@ -23,6 +22,7 @@ from trigger_stack_engine.front_doors.core.responses import (
     parse_headers,
     parse_status,
 )
+from trigger_stack_engine.json_text import load_json
 
 MAX_RESPONSE_BYTES: Final = 6 * 1024 * 1024
 """Lambda's limit for a synchronous response payload."""

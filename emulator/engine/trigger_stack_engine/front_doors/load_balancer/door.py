@@ -18,7 +18,6 @@ from typing import Any, Final
 from trigger_stack_engine.environments.execution import Invocation
 from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings, refusal
 from trigger_stack_engine.front_doors.core.event_parts import host_name
-from trigger_stack_engine.front_doors.core.json_text import dump_json
 from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
 from trigger_stack_engine.front_doors.core.policy import allows
 from trigger_stack_engine.front_doors.core.server import HttpServer, ListenError
@@ -55,6 +54,7 @@ from trigger_stack_engine.invoke.concurrency import ThrottledError
 from trigger_stack_engine.invoke.invoker import NoSuchFunctionError, NotReadyError
 from trigger_stack_engine.invoke.synchronous import SynchronousInvoker
 from trigger_stack_engine.journal.recorder import Origin
+from trigger_stack_engine.json_text import dump_json
 
 LOG = logging.getLogger(__name__)
 

@@ -12,7 +12,6 @@ import re
 from typing import Any, Final
 
 from trigger_stack_engine.front_doors.core.event_parts import HOP_BY_HOP, is_text, new_trace_id
-from trigger_stack_engine.front_doors.core.json_text import load_json
 from trigger_stack_engine.front_doors.core.message import (
     Headers,
     HttpError,
@@ -23,6 +22,7 @@ from trigger_stack_engine.front_doors.core.responses import FRAMING, parse_heade
 from trigger_stack_engine.front_doors.load_balancer.balancer import APPEND, TargetGroup
 from trigger_stack_engine.front_doors.load_balancer.responses import SERVER, reason_of
 from trigger_stack_engine.front_doors.load_balancer.rules import raw_parameters
+from trigger_stack_engine.json_text import load_json
 
 HEALTH_CHECKER: Final = "ELB-HealthChecker/2.0"
 MAX_RESULT_BYTES: Final = 1024 * 1024

@@ -20,10 +20,10 @@ from trigger_stack_engine.front_doors.core.function_calls import (
     FunctionCallError,
     FunctionFailedError,
 )
-from trigger_stack_engine.front_doors.core.json_text import dump_json, load_json
 from trigger_stack_engine.front_doors.core.json_web_tokens import JsonWebTokens, TokenError
 from trigger_stack_engine.front_doors.core.policy import covers, verdict
 from trigger_stack_engine.front_doors.rest_api.gateway_responses import GatewayError
+from trigger_stack_engine.json_text import dump_json, load_json
 
 LOG = logging.getLogger(__name__)
 

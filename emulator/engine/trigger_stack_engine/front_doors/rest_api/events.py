@@ -18,7 +18,6 @@ from typing import Any, Final
 from trigger_stack_engine.front_doors.core.callers import Caller
 from trigger_stack_engine.front_doors.core.encoding import parse_query
 from trigger_stack_engine.front_doors.core.event_parts import HOP_BY_HOP, format_time, host_name
-from trigger_stack_engine.front_doors.core.json_text import load_json
 from trigger_stack_engine.front_doors.core.message import (
     Headers,
     HttpError,
@@ -27,6 +26,7 @@ from trigger_stack_engine.front_doors.core.message import (
 )
 from trigger_stack_engine.front_doors.core.responses import parse_header, parse_status
 from trigger_stack_engine.front_doors.rest_api.api import Method
+from trigger_stack_engine.json_text import load_json
 
 Event = dict[str, Any]
 

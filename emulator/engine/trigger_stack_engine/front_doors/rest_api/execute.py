@@ -41,7 +41,6 @@ from trigger_stack_engine.front_doors.core.function_calls import (
     Invoker,
     new_request_id,
 )
-from trigger_stack_engine.front_doors.core.json_text import dump_json
 from trigger_stack_engine.front_doors.core.json_web_tokens import JsonWebTokens
 from trigger_stack_engine.front_doors.core.limits import check_size
 from trigger_stack_engine.front_doors.core.message import (
@@ -73,6 +72,7 @@ from trigger_stack_engine.front_doors.rest_api.gateway_responses import (
 from trigger_stack_engine.front_doors.rest_api.mock import mock_response
 from trigger_stack_engine.front_doors.rest_api.usage_plans import UsagePlans
 from trigger_stack_engine.front_doors.rest_api.validation import validate
+from trigger_stack_engine.json_text import dump_json
 
 LOG = logging.getLogger(__name__)
 

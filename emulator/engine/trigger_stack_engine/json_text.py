@@ -1,4 +1,4 @@
-"""JSON as front doors need it: fast, and as lenient as the standard library.
+"""JSON: fast, and as lenient as the standard library.
 
 ``orjson`` refuses what Python's own module takes: ``NaN``, lone surrogates, whole numbers beyond 64
 bits. Functions return such things, so these few go the slow way.
