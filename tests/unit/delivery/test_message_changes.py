@@ -9,23 +9,35 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.waiting import eventually
-from trigger_stack.delivery.sqs.journal import MessageJournal
+from trigger_stack.delivery.sqs.journal import MessageJournal, Wait
 
 
 class Engine:
-    """Keeps what it is sent; is away as often as it is told."""
+    """Keeps what it is sent when it is waited for; is away as often as it is told.
+
+    Half of the times it is away nothing can be sent, the other half no reply comes.
+    """
 
     def __init__(self, away: int = 0) -> None:
         self.changes: list[list[object]] = []
         self.away = away
         self.lock = threading.Lock()
 
-    def send(self, changes: bytes) -> None:
+    def send(self, changes: bytes) -> Wait:
+        self._be_away(when=1)
+
+        def wait() -> None:
+            self._be_away(when=0)
+            with self.lock:
+                self.changes += json.loads(changes)
+
+        return wait
+
+    def _be_away(self, when: int) -> None:
         with self.lock:
-            if self.away:
+            if self.away and self.away % 2 == when:
                 self.away -= 1
                 raise OSError("it is away")
-            self.changes += json.loads(changes)
 
 
 def test_what_is_committed_is_there_with_everything_before_it() -> None:
@@ -73,6 +85,26 @@ def test_many_threads_lose_nothing() -> None:
         list(pool.map(send, range(500)))
 
     assert sorted(change[2] for change in engine.changes) == list(range(500))  # type: ignore[type-var]  # numbers
+
+
+def test_others_wait_for_what_was_begun_and_its_own_thread_need_not() -> None:
+    engine = Engine()
+    journal = MessageJournal(engine.send)
+    journal.add("accepted", 1, is_waited_for=True)
+    first = journal.begin_to_commit()
+    journal.add("accepted", 2, is_waited_for=True)
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(journal.commit)
+        assert not engine.changes
+        journal.add("accepted", 3, is_waited_for=True)
+        second = journal.begin_to_commit()  # it has waited for the first
+
+        assert engine.changes[0][2] == 1
+        first()
+        second()
+        other.result(10)
+
+    assert [change[2] for change in engine.changes] == [1, 2, 3]
 
 
 def test_nothing_is_recorded_when_it_is_not_wanted() -> None:

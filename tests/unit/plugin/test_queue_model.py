@@ -34,7 +34,7 @@ from localstack.utils.event_matcher import matches_event
 from tests.support.loop import LoopThread
 from tests.support.waiting import eventually
 from trigger_stack.delivery.core.invocation import Reply, ThrottledError
-from trigger_stack.delivery.sqs.journal import MessageJournal
+from trigger_stack.delivery.sqs.journal import MessageJournal, Wait
 from trigger_stack.delivery.sqs.mapping import MappingSettings, SqsMapping
 from trigger_stack.localstack.sqs import journal as journaling
 from trigger_stack.localstack.sqs import queue as in_process
@@ -78,9 +78,12 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     recorder = MessageRecorder(store)
     ended = threading.Event()
 
-    def send(changes: bytes) -> None:
-        if not ended.is_set():
-            loop.run(recorder.apply(json.loads(changes)))
+    def send(changes: bytes) -> Wait:
+        def wait() -> None:
+            if not ended.is_set():
+                loop.run(recorder.apply(json.loads(changes)))
+
+        return wait
 
     messages = MessageJournal(send)
     monkeypatch.setattr(config, "SQS_DISABLE_CLOUDWATCH_METRICS", True)

@@ -17,6 +17,7 @@ import pytest
 from tests.support.waiting import eventually
 from trigger_stack.wsgi_server import connection as connection_module
 from trigger_stack.wsgi_server import server as server_module
+from trigger_stack.wsgi_server.before_response import NotDoneError, wait_before_response
 from trigger_stack.wsgi_server.connection import State
 from trigger_stack.wsgi_server.server import WsgiServer
 
@@ -226,6 +227,64 @@ def test_what_raises_half_way_breaks_the_connection(serve):
 
     assert b"half" in answer
     assert not answer.endswith(b"0\r\n\r\n"), "the client would take it for whole"
+
+
+def test_a_response_is_sent_when_what_it_promises_is_done(serve):
+    returned, done = threading.Event(), threading.Event()
+
+    def promising(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        wait_before_response(lambda: done.wait(SECONDS))
+        start_response("200 OK", [("Content-Length", "2")])
+        returned.set()
+        return [b"ok"]
+
+    with serve(promising).connect() as connection:
+        connection.sendall(GET)
+        assert returned.wait(SECONDS)
+        connection.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+        done.set()
+        connection.settimeout(SECONDS)
+
+        assert until(connection, b"\r\n\r\nok").startswith(b"HTTP/1.1 200 ")
+
+
+def test_what_was_not_done_is_an_error_of_the_service(serve):
+    def promising(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        wait_before_response(lambda: refuse(environ["PATH_INFO"]))
+        return echo(environ, start_response)
+
+    def refuse(path: str) -> None:
+        if path != "/last":
+            raise NotDoneError("ServiceException", "the disk is full")
+
+    refused, _, last = serve(promising).send(GET + LAST).partition(b"}")
+
+    assert refused.startswith(b"HTTP/1.1 500 ")
+    assert b"\r\nx-amzn-errortype: ServiceException\r\n" in refused
+    assert body_of(refused + b"}") == {"Type": "Service", "Message": "the disk is full"}
+    assert last.startswith(b"HTTP/1.1 200 "), "the connection goes on"
+
+
+def test_everything_is_waited_for_whatever_goes_wrong(serve, caplog):
+    waited: list[str] = []
+
+    def fail(name: str) -> None:
+        waited.append(name)
+        raise OSError(name)
+
+    def promising(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        for name in ("first", "second", "third"):
+            wait_before_response(lambda one=name: fail(one))
+        raise ValueError("the application fails, too")
+
+    serve(promising).send(GET)
+    eventually(lambda: len(waited) == 3)
+
+    assert waited == ["first", "second", "third"]
+    wait_before_response(lambda: waited.append("no request here"))
+    assert waited[-1] == "no request here"
 
 
 def test_a_body_that_is_shorter_than_announced_ends_the_connection(serve):

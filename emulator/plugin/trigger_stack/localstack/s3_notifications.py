@@ -16,6 +16,8 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
+from concurrent import futures
+from functools import partial
 from typing import Any
 from urllib.parse import quote_plus, unquote
 
@@ -34,6 +36,7 @@ from trigger_stack.delivery.core.deliverer import Deliverer, Notification
 from trigger_stack.engine.supervisor import EngineUnavailableError
 from trigger_stack.localstack.lambda_engine.event_manager import accept, begin_to_accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
+from trigger_stack.wsgi_server.before_response import wait_before_response
 
 deliverer = Deliverer(record)
 _NO_QUEUE = "notifications of a bucket have no dead-letter queue: send them through a queue"
@@ -86,6 +89,7 @@ def _to_function(notifier: LambdaNotifier, ctx: Any, config: Any) -> None:
         deliverer.retries.add(notification, 0.0)
     else:
         deliverer.follow(notification, first)
+        wait_before_response(partial(futures.wait, [first]))
 
 
 def _to_queue(notifier: SqsNotifier, ctx: Any, config: Any) -> None:

@@ -23,6 +23,7 @@ import json
 import logging
 import uuid
 from collections.abc import Hashable, Iterator
+from concurrent import futures
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -46,6 +47,7 @@ from trigger_stack.engine.supervisor import EngineUnavailableError
 from trigger_stack.localstack.lambda_engine.event_manager import accept, begin_to_accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.localstack.lambda_engine.versions import can_be_invoked
+from trigger_stack.wsgi_server.before_response import wait_before_response
 
 LOG = logging.getLogger(__name__)
 
@@ -175,6 +177,7 @@ def _to_function(publisher_: Any, context: Any, subscriber: Any) -> None:
     notification = _notification(context, subscriber, body, send, {})
     if first is not None:
         deliverer.follow(notification, first)
+        wait_before_response(partial(futures.wait, [first]))
     elif is_quick:
         deliverer.retries.add(notification, 0.0)
     else:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
+
+from trigger_stack.wsgi_server.before_response import NotDoneError, answering, wait_for_all
 
 if TYPE_CHECKING:
     from trigger_stack.wsgi_server.connection import Request
@@ -80,6 +83,12 @@ def answer(
         ClientGoneError: The client has gone away or reads nothing.
     """
     response = _Response(request, connection)
+    with answering(request.path):
+        _call(application, environ, request, response)
+    return response.keep_alive
+
+
+def _call(application: Any, environ: dict[str, Any], request: Request, response: _Response) -> None:
     parts: Iterable[bytes] | None = None
     try:
         parts = application(environ, response.start)
@@ -88,20 +97,19 @@ def answer(
         response.end()
     except ClientGoneError:
         raise
+    except NotDoneError as error:
+        LOG.warning("%s %r: %s", request.method, request.path, error)
+        body = json.dumps({"Type": "Service", "Message": str(error)}).encode()
+        response.fail(body, [("x-amzn-errortype", error.code)])
     except Exception:
         LOG.exception("%s %r could not be answered", request.method, request.path)
-        if response.is_begun:  # the client must see that something is missing
-            return False
-        length = ("content-length", str(len(_FAILED)))
-        response.start("500 Internal Server Error", [("content-type", "application/json"), length])
         response.keep_alive = False
-        response.write(_FAILED)
-        response.end()
+        if not response.is_begun:  # else the client must see that something is missing
+            response.fail(_FAILED)
     finally:
         close: Callable[[], None] | None = getattr(parts, "close", None)
         if close is not None:
             close()
-    return response.keep_alive
 
 
 class _Response:
@@ -124,8 +132,18 @@ class _Response:
         self._status, self._headers = status, headers
         return self.write
 
+    def fail(self, body: bytes, headers: Sequence[tuple[str, str]] = ()) -> None:
+        """Send a response of status 500, in JSON, of which nothing has been sent yet."""
+        length = ("content-length", str(len(body)))
+        self.start(
+            "500 Internal Server Error", [("content-type", "application/json"), length, *headers]
+        )
+        self.write(body)
+        self.end()
+
     def _begin(self) -> bytes:
         """Status line and headers."""
+        wait_for_all()
         self.is_begun = True
         code = self._status[:3]
         without_body = code in ("204", "304") or code.startswith("1")

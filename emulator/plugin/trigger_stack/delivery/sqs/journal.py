@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
 from collections.abc import Callable
+
+from trigger_stack_engine.json_text import dump_json
 
 LOG = logging.getLogger(__name__)
 
@@ -15,6 +16,7 @@ _MOST_OF_A_CALL = 5000
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 
 type Change = tuple[str | int | float | None, ...]
+type Wait = Callable[[], object]
 
 
 class MessageJournal:
@@ -24,15 +26,17 @@ class MessageJournal:
     everything before it.
 
     Args:
-        send: Has changes (as JSON) written, and waits for that. Raises what goes wrong.
+        send: Begins to have changes (as JSON) written; what it returns waits for that, and is
+            called once. Both raise what goes wrong.
         enabled: Whether anything is recorded.
     """
 
-    def __init__(self, send: Callable[[bytes], None], *, enabled: bool = True) -> None:
+    def __init__(self, send: Callable[[bytes], Wait], *, enabled: bool = True) -> None:
         self._send = send
         self._enabled = enabled
         self._changes: list[Change] = []
         self._sending = threading.Lock()
+        self._own = _Own()
         self._added = threading.Event()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -64,10 +68,43 @@ class MessageJournal:
 
         What cannot be written is tried again later.
         """
-        with self._sending:
-            sent = self._try_to_send()
-        if not sent:
+        self.begin_to_commit()()
+
+    def begin_to_commit(self) -> Wait:
+        """Begin what ``commit`` does.
+
+        Returns:
+            What waits for the end, and must be called soon: others wait for it, to keep the order
+            of changes. It never raises. A thread that begins again waits first.
+        """
+        self._own.wait()
+        self._sending.acquire()
+        begun: list[Wait] = []
+        try:
+            if changes := self._changes[:_MOST_OF_A_CALL]:
+                begun.append(self._send(dump_json(changes)))
+        except Exception as error:
+            self._sending.release()
+            self._warn(len(changes), error)
             self._send_soon()
+            return _nothing
+        if not begun:
+            self._sending.release()
+            return _nothing
+
+        def wait() -> None:
+            if not begun:
+                return
+            self._own.wait = _nothing
+            try:
+                sent = self._has_ended(begun.pop(), len(changes)) and self._try_to_send()
+            finally:
+                self._sending.release()
+            if not sent:
+                self._send_soon()
+
+        self._own.wait = wait
+        return wait
 
     def _start(self) -> None:
         with self._starting:
@@ -96,11 +133,34 @@ class MessageJournal:
         """Send what there is; whether it is in the journal. ``_sending`` is held."""
         while changes := self._changes[:_MOST_OF_A_CALL]:
             try:
-                self._send(json.dumps(changes).encode())
+                wait = self._send(dump_json(changes))
             except Exception as error:
-                LOG.warning(
-                    "%d changes of messages are not in the journal: %s", len(changes), error
-                )
+                self._warn(len(changes), error)
                 return False
-            del self._changes[: len(changes)]  # others only append
+            if not self._has_ended(wait, len(changes)):
+                return False
         return True
+
+    def _has_ended(self, wait: Wait, changes: int) -> bool:
+        """Wait for what was sent; whether it is in the journal."""
+        try:
+            wait()
+        except Exception as error:
+            self._warn(changes, error)
+            return False
+        del self._changes[:changes]  # others only append
+        return True
+
+    @staticmethod
+    def _warn(changes: int, error: Exception) -> None:
+        LOG.warning("%d changes of messages are not in the journal: %s", changes, error)
+
+
+def _nothing() -> None:
+    """Nothing is waited for."""
+
+
+class _Own(threading.local):
+    """What a thread has begun and not waited for."""
+
+    wait: Wait = staticmethod(_nothing)

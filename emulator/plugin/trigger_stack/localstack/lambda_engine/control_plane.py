@@ -23,7 +23,7 @@ from typing import Any
 
 from localstack.services.lambda_.api_utils import function_locators_from_arn
 
-from trigger_stack.engine.supervisor import Call, Supervisor
+from trigger_stack.engine.supervisor import Call, Reply, Supervisor
 from trigger_stack.localstack import access_keys
 from trigger_stack.localstack.lambda_engine.destinations import send
 from trigger_stack.localstack.lambda_engine.stores import LogStore, add_metrics
@@ -116,6 +116,11 @@ class ControlPlane:
         """Ask the engine; see :meth:`Supervisor.call`."""
         self.supervisor.start()
         return self.supervisor.call(header, body)
+
+    def begin(self, header: Header, body: bytes = b"") -> Reply:
+        """Ask the engine, and wait for its reply later; see :meth:`Supervisor.begin`."""
+        self.supervisor.start()
+        return self.supervisor.begin(header, body)
 
     def submit(self, header: Header, body: bytes = b"") -> Future[Message]:
         """Ask the engine without waiting; see :meth:`Supervisor.submit`."""

@@ -21,7 +21,15 @@ from localstack.services.lambda_.invocation.lambda_models import Invocation
 
 from trigger_stack.engine.supervisor import EngineUnavailableError
 from trigger_stack.localstack.lambda_engine.source import current_source
+from trigger_stack.wsgi_server.before_response import (
+    NotDoneError,
+    answered_path,
+    wait_before_response,
+)
 from trigger_stack_engine.wire import Header, Message, RemoteError
+
+#: Of requests whose answer says that an event was accepted.
+_INVOKE_PATHS = (b"/invocations", b"/invoke-async", b"/invoke-async/")
 
 
 class EngineEventManager:
@@ -40,24 +48,41 @@ class EngineEventManager:
         """Nothing to do: an update changes nothing for events that wait."""
 
     def enqueue_event(self, invocation: Invocation) -> None:
-        """Accept an event.
+        """Accept an event; the request that asks for it is answered when it is accepted.
 
         Raises:
             ServiceException: It was not accepted.
         """
+        from trigger_stack.localstack.lambda_engine.control_plane import control_plane
+
         trace = (invocation.trace_context or {}).get("aws_trace_header")
         encoded = invocation.client_context
+        header = _header(
+            invocation.invoked_arn,
+            invocation.request_id,
+            current_source(),
+            trace.to_header_str() if trace is not None else None,
+            base64.b64decode(encoded).decode() if encoded else None,
+        )
         try:
-            accept(
-                invocation.invoked_arn,
-                invocation.payload,
-                request_id=invocation.request_id,
-                source=current_source(),
-                trace_id=trace.to_header_str() if trace is not None else None,
-                client_context=base64.b64decode(encoded).decode() if encoded else None,
-            )
+            reply = control_plane().begin(header, invocation.payload)
+            if not (answered_path() or b"").endswith(_INVOKE_PATHS):
+                reply()
+                return
         except (EngineUnavailableError, RemoteError) as error:
-            raise ServiceException(f"The event was not accepted: {error}") from None
+            raise ServiceException(_not_accepted(error)) from None
+
+        def wait() -> None:
+            try:
+                reply()
+            except (EngineUnavailableError, RemoteError) as error:
+                raise NotDoneError("ServiceException", _not_accepted(error)) from None
+
+        wait_before_response(wait)
+
+
+def _not_accepted(error: Exception) -> str:
+    return f"The event was not accepted: {error}"
 
 
 def accept(

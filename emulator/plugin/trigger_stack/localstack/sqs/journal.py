@@ -20,9 +20,10 @@ from typing import Any
 from localstack.services.sqs.models import FifoQueue, SqsQueue, StandardQueue
 from localstack.services.sqs.provider import MessageMoveTaskManager, SqsProvider
 
-from trigger_stack.delivery.sqs.journal import MessageJournal
+from trigger_stack.delivery.sqs.journal import MessageJournal, Wait
 from trigger_stack.localstack.sqs import groups
 from trigger_stack.localstack.sqs.groups import forget_duplicate
+from trigger_stack.wsgi_server.before_response import wait_before_response
 
 
 class _Doing(threading.local):
@@ -42,8 +43,8 @@ def message_journal() -> MessageJournal:
     """The emulator's one journal of messages; ``JOURNAL_MESSAGES=0`` leaves messages out."""
     from trigger_stack.localstack.lambda_engine.control_plane import control_plane
 
-    def send(changes: bytes) -> None:
-        control_plane().call({"op": "messages"}, changes)
+    def send(changes: bytes) -> Wait:
+        return control_plane().begin({"op": "messages"}, changes)
 
     return MessageJournal(send, enabled=os.environ.get("JOURNAL_MESSAGES", "").strip() != "0")
 
@@ -78,13 +79,13 @@ class JournaledProvider(SqsProvider):
 
 @contextmanager
 def _committing() -> Iterator[None]:
-    """What is put into queues is in the journal at the end, also when there was an error."""
+    """What is put into queues is in the journal before the answer, also after an error."""
     _doing.sending = True
     try:
         yield
     finally:
         _doing.sending = False
-        message_journal().commit()
+        wait_before_response(message_journal().begin_to_commit())
 
 
 def install() -> None:
