@@ -11,6 +11,11 @@ from typing import Any
 import pytest
 from localstack.aws.handlers.internal import LocalstackResourceHandler
 from localstack.aws.handlers.logging import ResponseLogger
+from localstack.aws.protocol.serializer import (
+    JSONResponseSerializer,
+    QueryResponseSerializer,
+    ResponseSerializer,
+)
 from localstack.services.internal import LocalstackResources
 from werkzeug.exceptions import NotFound
 
@@ -23,6 +28,7 @@ def patched(monkeypatch: pytest.MonkeyPatch) -> None:
         LocalstackResourceHandler, "__call__", LocalstackResourceHandler.__call__
     )  # restored at the end
     monkeypatch.setattr(ResponseLogger, "_log", ResponseLogger._log)
+    monkeypatch.setattr(ResponseSerializer, "_get_mime_type", ResponseSerializer._get_mime_type)
     request_path.install()
 
 
@@ -92,3 +98,32 @@ def test_localstack_still_looks_each_path_up_and_makes_each_line() -> None:
 
     assert serve.index("self.resources.dispatch") < serve.index("startswith")
     assert "isEnabledFor" not in log
+
+
+@pytest.mark.parametrize("serializer", [QueryResponseSerializer, JSONResponseSerializer])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        None,
+        {},
+        {"Accept": "*/*"},
+        {"Accept": "application/json"},
+        {"Accept": "text/xml;q=0.2, application/json"},
+        {"Content-Type": "application/x-amz-json-1.1"},
+        {"Accept": "*/*", "Content-Type": "text/xml"},
+        {"Accept": "image/png"},
+        {"Accept": ""},
+    ],
+)
+def test_the_format_is_the_one_that_localstack_chooses(serializer: Any, headers: Any) -> None:
+    patched = ResponseSerializer._get_mime_type
+    chosen = inspect.unwrap(patched)(serializer(), headers)
+
+    assert [patched(serializer(), headers) for _ in range(2)] == [chosen, chosen]
+
+
+def test_localstack_parses_the_headers_of_each_request() -> None:
+    """When this fails, the third patch can go."""
+    assert "parse_accept_header(" in inspect.getsource(
+        inspect.unwrap(ResponseSerializer._get_mime_type)
+    )
