@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -159,8 +158,8 @@ def test_a_source_that_keeps_the_order_waits_with_the_next_message() -> None:
     assert world.delivered == [True]
 
 
-def under_way(world: World) -> tuple[Notification, Future[None]]:
-    """A notification whose first try has begun."""
+def under_way(world: World, first: Callable[[], object]) -> tuple[Notification, Callable[[], None]]:
+    """A notification whose first try has begun, and what waits for its end."""
     one = Notification(
         kind="notification",
         source_arn=TOPIC,
@@ -171,26 +170,28 @@ def under_way(world: World) -> tuple[Notification, Future[None]]:
         dead_letter_arn=DLQ,
         ended=world.delivered.append,
     )
-    first: Future[None] = Future()
-    world.deliverer.follow(one, first)
-    return one, first
+    return one, world.deliverer.follow(one, first)
+
+
+def fail() -> None:
+    raise OSError("the engine ended")
 
 
 def test_a_try_that_is_under_way_and_succeeds_is_the_only_one() -> None:
     world = World(OSError("a second try"))
-    one, first = under_way(world)
+    one, wait = under_way(world, lambda: None)
     assert world.delivered == []
 
-    first.set_result(None)
+    wait()
 
     assert (world.delivered, one.attempts, world.outcomes) == ([True], 1, [])
 
 
 def test_a_try_that_is_under_way_and_fails_is_followed_by_others() -> None:
     world = World(OSError("again"))
-    one, first = under_way(world)
+    one, wait = under_way(world, fail)
 
-    first.set_exception(OSError("the engine ended"))
+    wait()
 
     assert (world.delivered, one.attempts, world.outcomes) == ([True], 3, [])
     assert world.pauses == [0.0], "on another thread, at once"
@@ -198,8 +199,8 @@ def test_a_try_that_is_under_way_and_fails_is_followed_by_others() -> None:
 
 def test_a_try_that_is_under_way_and_fails_has_an_end() -> None:
     world = World(refused("AccessDenied", 403))
-    one, first = under_way(world)
+    one, wait = under_way(world, fail)
 
-    first.set_exception(OSError("the engine ended"))
+    wait()
 
     assert (world.delivered, len(world.letters), one.attempts) == ([False], 1, 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import uuid
-from concurrent.futures import Future
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -60,8 +60,10 @@ def test_an_event_whose_dead_letter_cannot_be_signed_is_followed(
     is_sent: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once the engine has it; before, its publisher gets the error."""
-    first: Future[Any] = Future()
-    followed, unsigned = [], OSError("no key")
+    followed, waited, unsigned = [], [], OSError("no key")
+
+    def first() -> None:
+        raise AssertionError("the one that follows waits")
 
     class Publisher:
         def prepare_message(self, *_: Any) -> str:
@@ -70,7 +72,11 @@ def test_an_event_whose_dead_letter_cannot_be_signed_is_followed(
         def create_sns_message_body(self, **_: Any) -> str:
             raise unsigned
 
-    def begin_to_accept(*_: Any, **__: Any) -> Future[Any]:
+    def follow(*given: Any) -> Callable[[], None]:
+        followed.append(given)
+        return lambda: waited.append(True)
+
+    def begin_to_accept(*_: Any, **__: Any) -> Callable[[], None]:
         if is_sent:
             return first
         raise topics.EngineUnavailableError
@@ -78,14 +84,14 @@ def test_an_event_whose_dead_letter_cannot_be_signed_is_followed(
     monkeypatch.setattr(topics, "publisher", Publisher)
     monkeypatch.setattr(topics, "can_be_invoked", lambda _: True)
     monkeypatch.setattr(topics, "begin_to_accept", begin_to_accept)
-    monkeypatch.setattr(topics.deliverer, "follow", lambda *given: followed.append(given))
+    monkeypatch.setattr(topics.deliverer, "follow", follow)
     context = SimpleNamespace(message="m", topic_attributes={}, request_headers={})
     subscriber = {"TopicArn": "arn:aws:sns:us-east-1:000000000000:t", "Endpoint": "function"}
 
     if is_sent:
         topics._to_function(Publisher(), context, subscriber)
         [(notification, given)] = followed
-        assert (notification.body, given) == ("the event", first)
+        assert (notification.body, given, waited) == ("the event", first, [True])
     else:
         with pytest.raises(OSError, match="no key"):
             topics._to_function(Publisher(), context, subscriber)

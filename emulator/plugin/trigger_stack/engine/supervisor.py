@@ -12,7 +12,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Container, Sequence
-from concurrent.futures import Future
 from functools import partial
 
 from trigger_stack_engine.wire import (
@@ -180,17 +179,6 @@ class Supervisor:
             return reply
 
         return partial(_wait, receive)
-
-    def submit(self, header: Header, body: bytes = b"") -> Future[Message]:
-        """Ask the engine without waiting; the future raises what ``ThreadedPeer.call`` raises.
-
-        Raises:
-            EngineUnavailableError: It does not run at present; nothing was sent.
-        """
-        peer = self._peer
-        if peer is None or peer.closed:
-            raise EngineUnavailableError("the engine does not run")
-        return peer.submit(header, body)
 
     def _running(self, timeout_s: float) -> ThreadedPeer:
         """The connection to the engine that counts; waits for one."""

@@ -54,7 +54,8 @@ def install() -> None:
     @functools.wraps(mime_type)
     def remembered_mime_type(serializer: Any, headers: Any) -> str:
         get = headers.get if headers else {}.get
-        return choose(type(serializer), get("Accept"), get("Content-Type"))
+        kind: Any = type(serializer)
+        return choose(kind, get("Accept"), get("Content-Type"))
 
     ResponseSerializer._get_mime_type = remembered_mime_type  # type: ignore[method-assign, assignment]  # the patch
     LocalstackResourceHandler.__call__ = serve_resource  # type: ignore[method-assign, assignment]  # the patch

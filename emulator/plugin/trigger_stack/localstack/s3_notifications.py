@@ -16,8 +16,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
-from concurrent import futures
-from functools import partial
 from typing import Any
 from urllib.parse import quote_plus, unquote
 
@@ -71,7 +69,7 @@ def _client(ctx: Any, arn: str, service: str) -> Any:
 
 
 def _to_function(notifier: LambdaNotifier, ctx: Any, config: Any) -> None:
-    """Have the engine accept the event, without waiting while there is an engine."""
+    """Have the engine accept the event before the upload is answered."""
     body = json.dumps(notifier._get_event_payload(ctx, config.get("Id")))
     endpoint = config["LambdaFunctionArn"]
     # One id for all tries: the engine ignores an event that it knows.
@@ -88,8 +86,7 @@ def _to_function(notifier: LambdaNotifier, ctx: Any, config: Any) -> None:
     except EngineUnavailableError:
         deliverer.retries.add(notification, 0.0)
     else:
-        deliverer.follow(notification, first)
-        wait_before_response(partial(futures.wait, [first]))
+        wait_before_response(deliverer.follow(notification, first))
 
 
 def _to_queue(notifier: SqsNotifier, ctx: Any, config: Any) -> None:

@@ -23,7 +23,6 @@ import json
 import logging
 import uuid
 from collections.abc import Hashable, Iterator
-from concurrent import futures
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -176,8 +175,7 @@ def _to_function(publisher_: Any, context: Any, subscriber: Any) -> None:
         body = text  # the engine has the event: its try is followed in any case
     notification = _notification(context, subscriber, body, send, {})
     if first is not None:
-        deliverer.follow(notification, first)
-        wait_before_response(partial(futures.wait, [first]))
+        wait_before_response(deliverer.follow(notification, first))
     elif is_quick:
         deliverer.retries.add(notification, 0.0)
     else:

@@ -13,9 +13,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -113,22 +111,27 @@ class Deliverer:
         """Deliver one message. Never raises: each has an end somewhere."""
         self.attempt(notification)
 
-    def follow(self, notification: Notification, first: Future[Any]) -> None:
+    def follow(self, notification: Notification, first: Callable[[], object]) -> Callable[[], None]:
         """Take over a message whose first try is under way; it is tried again when that fails.
 
         Args:
-            notification: The message; ``ended`` is called by who ends the future.
-            first: Ends with the try; raises why it failed.
+            notification: The message.
+            first: Waits for the end of the try; raises why it failed.
+
+        Returns:
+            What waits for the end of the first try, and must be called. It never raises.
         """
         notification.attempts += 1
 
-        def tried(ended: Future[Any]) -> None:
-            if ended.exception() is None:
-                notification.ended(True)
-            else:
+        def wait() -> None:
+            try:
+                first()
+            except Exception:  # whatever it was, the message must not be lost
                 self.retries.add(notification, 0.0)
+            else:
+                notification.ended(True)
 
-        first.add_done_callback(tried)
+        return wait
 
     def attempt(self, notification: Notification) -> None:
         """Try until it is delivered, given up, or has to wait."""

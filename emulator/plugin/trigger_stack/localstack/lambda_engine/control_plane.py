@@ -18,7 +18,6 @@ import json
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any
 
 from localstack.services.lambda_.api_utils import function_locators_from_arn
@@ -121,11 +120,6 @@ class ControlPlane:
         """Ask the engine, and wait for its reply later; see :meth:`Supervisor.begin`."""
         self.supervisor.start()
         return self.supervisor.begin(header, body)
-
-    def submit(self, header: Header, body: bytes = b"") -> Future[Message]:
-        """Ask the engine without waiting; see :meth:`Supervisor.submit`."""
-        self.supervisor.start()
-        return self.supervisor.submit(header, body)
 
     def _push_everything(self, call: Call) -> None:
         with self._lock:

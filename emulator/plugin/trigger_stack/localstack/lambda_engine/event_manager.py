@@ -12,21 +12,20 @@ Test: ``tests/engine/test_patches.py::test_asynchronous_events_go_to_the_engine`
 from __future__ import annotations
 
 import base64
-from concurrent.futures import Future
 from typing import Any
 
 from localstack.aws.api.lambda_ import ServiceException
 from localstack.services.lambda_.api_utils import function_locators_from_arn
 from localstack.services.lambda_.invocation.lambda_models import Invocation
 
-from trigger_stack.engine.supervisor import EngineUnavailableError
+from trigger_stack.engine.supervisor import EngineUnavailableError, Reply
 from trigger_stack.localstack.lambda_engine.source import current_source
 from trigger_stack.wsgi_server.before_response import (
     NotDoneError,
     answered_path,
     wait_before_response,
 )
-from trigger_stack_engine.wire import Header, Message, RemoteError
+from trigger_stack_engine.wire import Header, RemoteError
 
 #: Of requests whose answer says that an event was accepted.
 _INVOKE_PATHS = (b"/invocations", b"/invoke-async", b"/invoke-async/")
@@ -53,19 +52,17 @@ class EngineEventManager:
         Raises:
             ServiceException: It was not accepted.
         """
-        from trigger_stack.localstack.lambda_engine.control_plane import control_plane
-
         trace = (invocation.trace_context or {}).get("aws_trace_header")
         encoded = invocation.client_context
-        header = _header(
-            invocation.invoked_arn,
-            invocation.request_id,
-            current_source(),
-            trace.to_header_str() if trace is not None else None,
-            base64.b64decode(encoded).decode() if encoded else None,
-        )
         try:
-            reply = control_plane().begin(header, invocation.payload)
+            reply = begin_to_accept(
+                invocation.invoked_arn,
+                invocation.payload,
+                request_id=invocation.request_id,
+                source=current_source(),
+                trace_id=trace.to_header_str() if trace is not None else None,
+                client_context=base64.b64decode(encoded).decode() if encoded else None,
+            )
             if not (answered_path() or b"").endswith(_INVOKE_PATHS):
                 reply()
                 return
@@ -108,26 +105,38 @@ def accept(
         EngineUnavailableError: The engine ended before it answered.
         RemoteError: The event could not be recorded.
     """
-    from trigger_stack.localstack.lambda_engine.control_plane import control_plane
-
-    header = _header(function_arn, request_id, source, trace_id, client_context)
-    control_plane().call(header, payload)
+    begin_to_accept(
+        function_arn,
+        payload,
+        request_id=request_id,
+        source=source,
+        trace_id=trace_id,
+        client_context=client_context,
+    )()
 
 
 def begin_to_accept(
-    function_arn: str, payload: bytes, *, request_id: str, source: str, trace_id: str | None
-) -> Future[Message]:
-    """Have the engine accept an event as ``accept`` does, without waiting.
+    function_arn: str,
+    payload: bytes,
+    *,
+    request_id: str,
+    source: str,
+    trace_id: str | None,
+    client_context: str | None = None,
+) -> Reply:
+    """Begin what ``accept`` does, and takes.
 
-    The future ends when the event is in the journal, on a thread that must not wait, or raises.
+    Returns:
+        What waits until the event is in the journal, and must be called once. It raises what
+        ``accept`` raises.
 
     Raises:
-        EngineUnavailableError: There is no engine at present; nothing was sent.
+        EngineUnavailableError: There is no engine; nothing was sent.
     """
     from trigger_stack.localstack.lambda_engine.control_plane import control_plane
 
-    header = _header(function_arn, request_id, source, trace_id, None)
-    return control_plane().submit(header, payload)
+    header = _header(function_arn, request_id, source, trace_id, client_context)
+    return control_plane().begin(header, payload)
 
 
 def _header(
