@@ -34,6 +34,7 @@ def test_a_function_gets_the_event_of_the_notification() -> None:
         "Message": "hello",
         "UnsubscribeURL": "http://u",
         "SigningCertURL": "http://c",
+        "SignatureVersion": "2",
     }
 
     event = json.loads(event_of(json.dumps(notification), "arn:subscription"))
@@ -54,4 +55,5 @@ def test_a_function_gets_the_event_of_the_notification() -> None:
         "MessageAttributes": {},
         "UnsubscribeUrl": "http://u",
         "SigningCertUrl": "http://c",
+        "SignatureVersion": "1",
     }

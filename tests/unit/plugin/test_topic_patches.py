@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import inspect
+import json
 import uuid
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA1
 from localstack.services.sns import publisher
 
+from trigger_stack.delivery.core.deliverer import Deliverer
+from trigger_stack.delivery.core.outcome import Outcome
 from trigger_stack.localstack import topics
 
 
@@ -55,44 +61,79 @@ def test_a_publication_that_failed_is_no_duplicate_of_itself() -> None:
     assert given == ["publish_to_topic", "publish_batch_to_topic"]
 
 
-@pytest.mark.parametrize("is_sent", [True, False], ids=["sent", "engine away"])
-def test_an_event_whose_dead_letter_cannot_be_signed_is_followed(
-    is_sent: bool, monkeypatch: pytest.MonkeyPatch
+SUBSCRIBER = {
+    "TopicArn": "arn:aws:sns:us-east-1:000000000000:t",
+    "Endpoint": "arn:aws:lambda:us-east-1:000000000000:function:f",
+    "SubscriptionArn": "arn:aws:sns:us-east-1:000000000000:t:1",
+    "Protocol": "lambda",
+}
+
+
+def published(**attributes: Any) -> Any:
+    """What a dispatcher gives a publisher for a message."""
+    message = publisher.SnsMessage(type="Notification", message="m", **attributes)
+    return SimpleNamespace(message=message, topic_attributes={}, request_headers={})
+
+
+def is_signed(sns: dict[str, Any]) -> bool:
+    """Whether the signature is one of the notification, as its readers compute it."""
+    named = {key: value for key, value in sns.items() if value is not None}
+    text = publisher.compute_canonical_string(named, "Notification")
+    try:
+        publisher.SNS_SERVER_PRIVATE_KEY.public_key().verify(
+            base64.b64decode(sns["Signature"]), text.encode(), PKCS1v15(), SHA1()
+        )
+    except InvalidSignature:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("subject", [None, "about"])
+def test_the_signature_of_a_functions_event_can_be_verified(subject: str | None) -> None:
+    to_function = publisher.LambdaTopicPublisher()
+    context = published(subject=subject)
+
+    event, letter = topics._event_and_letter(to_function, context, SUBSCRIBER)
+
+    sns = json.loads(event)["Records"][0]["Sns"]
+    assert is_signed(sns)
+    assert is_signed(json.loads(letter))
+    assert sns["Subject"] == subject
+    assert sns["Timestamp"] == json.loads(letter)["Timestamp"]
+
+
+def test_localstack_still_signs_a_subject_that_is_not_there() -> None:
+    """When this fails, and events and letters cost one signature, ``_event_and_letter`` can go."""
+    event = publisher.LambdaTopicPublisher().prepare_message(published().message, SUBSCRIBER, {})
+
+    assert not is_signed(json.loads(event)["Records"][0]["Sns"])
+
+
+@pytest.mark.parametrize("raw", ["true", "false"])
+def test_a_letter_of_raw_delivery_is_the_message(raw: str) -> None:
+    subscriber = {**SUBSCRIBER, "RawMessageDelivery": raw}
+
+    event, letter = topics._event_and_letter(
+        publisher.LambdaTopicPublisher(), published(), subscriber
+    )
+
+    assert json.loads(event)["Records"][0]["Sns"]["Message"] == "m"
+    assert (letter == "m") == (raw == "true")
+
+
+def test_a_message_of_which_no_event_can_be_made_has_an_end(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Once the engine has it; before, its publisher gets the error."""
-    followed, waited, unsigned = [], [], OSError("no key")
+    outcomes: list[Outcome] = []
 
-    def first() -> None:
-        raise AssertionError("the one that follows waits")
+    def fail(**_: Any) -> str:
+        raise OSError("no key")
 
-    class Publisher:
-        def prepare_message(self, *_: Any) -> str:
-            return "the event"
+    monkeypatch.setattr(publisher, "create_sns_message_body", fail)
+    monkeypatch.setattr(topics, "deliverer", Deliverer(outcomes.append))
 
-        def create_sns_message_body(self, **_: Any) -> str:
-            raise unsigned
+    topics._to_function(publisher.LambdaTopicPublisher(), published(), SUBSCRIBER)
 
-    def follow(*given: Any) -> Callable[[], None]:
-        followed.append(given)
-        return lambda: waited.append(True)
-
-    def begin_to_accept(*_: Any, **__: Any) -> Callable[[], None]:
-        if is_sent:
-            return first
-        raise topics.EngineUnavailableError
-
-    monkeypatch.setattr(topics, "publisher", Publisher)
-    monkeypatch.setattr(topics, "can_be_invoked", lambda _: True)
-    monkeypatch.setattr(topics, "begin_to_accept", begin_to_accept)
-    monkeypatch.setattr(topics.deliverer, "follow", follow)
-    context = SimpleNamespace(message="m", topic_attributes={}, request_headers={})
-    subscriber = {"TopicArn": "arn:aws:sns:us-east-1:000000000000:t", "Endpoint": "function"}
-
-    if is_sent:
-        topics._to_function(Publisher(), context, subscriber)
-        [(notification, given)] = followed
-        assert (notification.body, given, waited) == ("the event", first, [True])
-    else:
-        with pytest.raises(OSError, match="no key"):
-            topics._to_function(Publisher(), context, subscriber)
-        assert followed == []
+    [lost] = outcomes
+    assert (lost.state, lost.payload) == ("lost", b"m")
+    assert "no key" in lost.place

@@ -7,14 +7,15 @@ default: its own provider, with ``_publish`` of ``LambdaTopicPublisher``, ``SqsT
 ``_submit_notification`` sends an event for a function to the engine at once.
 Why: LocalStack tries once; when that fails and the subscription has no dead-letter queue, a line at
 level INFO is all that is left of the message. It invokes a function by a request to itself. It
-leaves deduplication to FIFO queues: a standard queue of a FIFO topic gets a message twice.
-Until: LocalStack tries again as SNS does, and has topics deduplicate.
+leaves deduplication to FIFO queues: a standard queue of a FIFO topic gets a message twice. The
+event of a message without a subject is signed as if the subject were ``None``: no reader can verify
+it.
+Until: LocalStack tries again as SNS does, has topics deduplicate, and signs as SNS does.
 Test: ``tests/delivery/test_topics.py``, ``tests/unit/plugin/test_topic_patches.py``.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import functools
 import hashlib
@@ -41,7 +42,7 @@ from localstack.utils.aws.arns import (
 from trigger_stack.delivery.core.deduplication import Deduplication
 from trigger_stack.delivery.core.deliverer import Deliverer, EndpointGoneError, Notification
 from trigger_stack.delivery.core.outcome import Outcome
-from trigger_stack.delivery.core.topic_letters import with_reason
+from trigger_stack.delivery.core.topic_letters import event_of, with_reason
 from trigger_stack.engine.supervisor import EngineUnavailableError
 from trigger_stack.localstack.lambda_engine.event_manager import accept, begin_to_accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
@@ -144,42 +145,57 @@ def _deduplicate(dispatcher: Any) -> None:
 
 
 def _to_function(publisher_: Any, context: Any, subscriber: Any) -> None:
-    """Have the engine accept the event of a message; without waiting, when that is possible."""
+    """Have the engine accept the event of a message."""
     endpoint = subscriber["Endpoint"]
-    text = publisher_.prepare_message(context.message, subscriber, context.topic_attributes)
+    try:
+        text, letter = _event_and_letter(publisher_, context, subscriber)
+    except Exception as error:
+        LOG.exception("A message of %s", subscriber["TopicArn"])
+        _deliver(context, subscriber, _text(context.message), partial(_refuse, error), {})
+        return
     # One id for all tries: the engine ignores an event that it knows.
     request_id, topic, trace_id = str(uuid.uuid4()), subscriber["TopicArn"], _trace(context)
 
     def send() -> None:
         if not can_be_invoked(endpoint):
             raise EndpointGoneError(f"there is no function {endpoint}")
-        accept(endpoint, text.encode(), request_id=request_id, source=topic, trace_id=trace_id)
+        accept(endpoint, text, request_id=request_id, source=topic, trace_id=trace_id)
 
-    first, is_quick = None, _is_quick(context, subscriber)
-    if is_quick:
-        with contextlib.suppress(EngineUnavailableError):
-            first = begin_to_accept(
-                endpoint, text.encode(), request_id=request_id, source=topic, trace_id=trace_id
-            )
-    # Only after the function can begin: LocalStack signs it, which takes as long as all the rest.
+    notification = _notification(context, subscriber, letter, send, {})
+    if not _is_quick(context, subscriber):
+        deliverer.deliver(notification)
+        return
     try:
-        body = publisher().create_sns_message_body(
-            message_context=context.message,
-            subscriber=subscriber,
-            topic_attributes=context.topic_attributes,
+        first = begin_to_accept(
+            endpoint, text, request_id=request_id, source=topic, trace_id=trace_id
         )
-    except Exception:
-        if first is None:
-            raise
-        LOG.exception("A dead letter of %s would have the event as its text", endpoint)
-        body = text  # the engine has the event: its try is followed in any case
-    notification = _notification(context, subscriber, body, send, {})
-    if first is not None:
-        wait_before_response(deliverer.follow(notification, first))
-    elif is_quick:
+    except EngineUnavailableError:
         deliverer.retries.add(notification, 0.0)
     else:
-        deliverer.deliver(notification)
+        wait_before_response(deliverer.follow(notification, first))
+
+
+def _event_and_letter(publisher_: Any, context: Any, subscriber: Any) -> tuple[bytes, str]:
+    """The event for a function, and the text of its letter in a dead-letter queue.
+
+    The event is made of the letter: LocalStack would sign both, and the event wrongly.
+    """
+    make = partial(
+        publisher().create_sns_message_body,
+        message_context=context.message,
+        topic_attributes=context.topic_attributes,
+    )
+    if subscriber["TopicArn"].endswith(".fifo"):  # letters of these have no signature
+        event = publisher_.prepare_message(context.message, subscriber, context.topic_attributes)
+        return event.encode(), make(subscriber=subscriber)
+    notification = make(subscriber={**subscriber, "RawMessageDelivery": "false"})
+    is_raw = publisher().is_raw_message_delivery(subscriber)
+    letter = make(subscriber=subscriber) if is_raw else notification
+    return event_of(notification, subscriber["SubscriptionArn"]), letter
+
+
+def _refuse(error: Exception) -> None:
+    raise EndpointGoneError(f"no event can be made of the message: {error!r}")
 
 
 def _is_quick(context: Any, subscriber: Any) -> bool:

@@ -39,10 +39,15 @@ def without_reason(attributes: Attributes) -> Attributes:
 
 
 def event_of(body: str, subscription_arn: str) -> bytes:
-    """The event that a function gets for a notification (JSON)."""
+    """The event that a function gets for a notification (JSON).
+
+    Its ``SignatureVersion`` is 1, whatever the topic's is, as AWS has it.
+    """
     notification: dict[str, Any] = json.loads(body)
     sns: dict[str, Any] = {"Subject": None, "MessageAttributes": {}}
     sns |= {_NAMES.get(name, name): value for name, value in notification.items()}
+    if "SignatureVersion" in sns:
+        sns["SignatureVersion"] = "1"
     record = {
         "EventSource": "aws:sns",
         "EventVersion": "1.0",
