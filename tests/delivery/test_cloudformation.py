@@ -701,6 +701,44 @@ def test_a_failed_update_forgets_and_removes_nothing(
     assert not logs.describe_log_groups(logGroupNamePrefix=first["Lines"])["logGroups"]
 
 
+@pytest.mark.parametrize("then", ["back", "on", "delete"])
+def test_a_failed_update_keeps_what_it_replaced(stack: Stack, stacks: Stacks, then: str) -> None:
+    """A queue with its messages, until an update works or the stack is deleted."""
+    queues, old, new = stack.client("sqs"), *(f"q-{secrets.token_hex(6)}" for _ in range(2))
+
+    def named(name: str, **others: Any) -> dict[str, str]:
+        queue = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": name}}
+        return stacks.deploy({"Queue": queue, **others}, Url={"Ref": "Queue"})
+
+    def is_there(name: str) -> bool:
+        return bool(queues.list_queues(QueueNamePrefix=name).get("QueueUrls"))
+
+    url = named(old)["Url"]
+    queues.send_message(QueueUrl=url, MessageBody="a message")
+    impossible = {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "DependsOn": "Queue",
+        "Properties": {
+            "FunctionName": "not-there",
+            "EventSourceArn": "arn:aws:sqs:us-east-1:000000000000:not-there",
+        },
+    }
+    with pytest.raises(AssertionError, match="Function does not exist"):
+        named(new, Impossible=impossible)
+
+    assert stacks.physical_ids()["Queue"].endswith(new)
+    if then == "delete":
+        stacks.delete()
+        assert (is_there(old), is_there(new)) == (False, False)
+        return
+    (message,) = queues.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"]
+    assert message["Body"] == "a message"
+    named(old if then == "back" else new, Other={"Type": "AWS::SQS::Queue"})
+    assert (is_there(old), is_there(new)) == (then == "back", then == "on")
+    if then == "back":
+        assert queues.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
+
+
 def test_a_change_that_failed_can_be_taken_back(stack: Stack, stacks: Stacks) -> None:
     """A resource that could not be changed does not let the next update fail."""
     good = function(PRINT)

@@ -5,9 +5,10 @@ Why: after a failure LocalStack keeps only the resources it came to: the others 
 when the stack is deleted, and are made a second time. ``UpdateStack`` then says UPDATE_COMPLETE.
 ``DeleteStack`` goes by the template that ``CreateStack`` had: what ``UpdateStack`` added stays, and
 what it removed is removed once more, which is for a moment DELETE_FAILED. A failed update removes
-what its template has no longer, which AWS does only after everything else has worked. Here nothing
-is rolled back, so that the stack's template becomes what was reached: the old one with what was
-made and changed.
+what its template has no longer and what it has replaced, a queue with its messages, which AWS does
+only after everything else has worked. Here nothing is rolled back, so that the stack's template
+becomes what was reached: the old one with what was made and changed. What was replaced goes with
+the next update that works, or with the stack.
 Until: LocalStack rolls back, and keeps the template of an ``UpdateStack``.
 Test: ``tests/unit/plugin/test_cloudformation_patches.py``; for the template:
 ``tests/delivery/test_cloudformation.py``.
@@ -16,6 +17,9 @@ Test: ``tests/unit/plugin/test_cloudformation_patches.py``; for the template:
 from __future__ import annotations
 
 import copy
+import logging
+import weakref
+from dataclasses import dataclass
 from typing import Any
 
 from localstack.aws.api.cloudformation import ExecutionStatus, StackStatus
@@ -25,10 +29,35 @@ from localstack.services.cloudformation.engine.v2.change_set_model_executor impo
     DeferredAction,
 )
 
+LOG = logging.getLogger(__name__)
+
 type Template = dict[str, Any]
+
+#: What the names of LocalStack's deferred actions begin with.
+_NO_LONGER_WANTED = "remove-"
+_REMOVALS = (_NO_LONGER_WANTED, "cleanup-from-replacement-", "type-migration-")
 
 _original = ChangeSetModelExecutor.execute
 _original_defer = ChangeSetModelExecutor._defer_action
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """A resource that another one of its stack has replaced, and that is still there.
+
+    Attributes:
+        resource_type: Its type.
+        physical_id: Its id.
+        remove: Removes it.
+    """
+
+    resource_type: str
+    physical_id: str
+    remove: DeferredAction
+
+
+#: By stack, what its failed updates have replaced.
+_replaced: weakref.WeakKeyDictionary[Any, list[Replaced]] = weakref.WeakKeyDictionary()
 
 
 class StackUpdateError(Exception):
@@ -40,6 +69,8 @@ def _execute(self: ChangeSetModelExecutor) -> ChangeSetModelExecutorResult:
     stack = change_set.stack
     is_update = stack.status == StackStatus.UPDATE_IN_PROGRESS
     result = _original(self)
+    if not result.failure_message:
+        _remove_replaced(stack, result.resources)
     if not is_update:
         return result
     if not result.failure_message:
@@ -90,14 +121,33 @@ def merged(old: Template, new: Template, reached: list[str]) -> Template:
     return template
 
 
+def _remove_replaced(stack: Any, resources: dict[str, Any]) -> None:
+    """Remove what failed updates have replaced, except for what has its place again."""
+    there = {(one["Type"], one.get("PhysicalResourceId")) for one in resources.values()}
+    for one in _replaced.pop(stack, []):
+        if (one.resource_type, one.physical_id) not in there:
+            try:
+                one.remove()
+            except Exception:
+                LOG.exception("%s, which %s no longer has", one.physical_id, stack.stack_name)
+
+
 def _defer_action(self: ChangeSetModelExecutor, name: str, action: DeferredAction) -> None:
     stack = self._change_set.stack
+    kind = next((one for one in _REMOVALS if name.startswith(one)), None)
+    if kind is None:
+        _original_defer(self, name, action)
+        return
+    before: dict[str, Any] = {**stack.resolved_resources.get(name.removeprefix(kind), {})}
 
     def unless_failed() -> None:
         if stack.status != StackStatus.ROLLBACK_IN_PROGRESS:
             action()
+        elif kind != _NO_LONGER_WANTED and "PhysicalResourceId" in before:
+            replaced = Replaced(before["Type"], before["PhysicalResourceId"], action)
+            _replaced.setdefault(stack, []).append(replaced)
 
-    _original_defer(self, name, unless_failed if name.startswith("remove-") else action)
+    _original_defer(self, name, unless_failed)
 
 
 def let_failed_updates_fail() -> None:
