@@ -7,24 +7,35 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.support.waiting import eventually
+from trigger_stack.engine import supervisor as supervisor_module
 from trigger_stack.engine.supervisor import (
     Call,
     EngineUnavailableError,
     Supervisor,
 )
+from trigger_stack_engine.wire import RemoteError
 
 #: Answers each call with its process id, and notes that it was started.
 ENGINE = """
 import asyncio, os, socket, sys
 from trigger_stack_engine.wire import AsyncPeer, RemoteError
 
+together = 0
+
 async def handle(header, body):
+    global together
+    if header["op"] == "together":
+        together += 1
+        while together < header["of"]:
+            await asyncio.sleep(0.01)
+        return {"number": header["number"]}, body
     if header["op"] == "refuse":
         raise RemoteError("Refused", "no")
     if header["op"] == "die":
@@ -138,3 +149,70 @@ def test_an_engine_that_ends_at_once_is_a_sentence(tmp_path: Path) -> None:
         watched.supervisor.start()
 
     assert alive(watched.started()) == []
+
+
+def test_any_number_of_calls_at_a_time_get_their_own_replies(tmp_path: Path) -> None:
+    """More than there are connections for one call at a time, and large ones."""
+    watched = Watched(tmp_path)
+    watched.supervisor.start()
+
+    def ask(number: int) -> None:
+        sent = bytes([number]) * (number * 100_000)
+        header = {"op": "together", "number": number, "of": 40}
+        reply, body = watched.supervisor.call(header, sent)
+        assert (reply["number"], body) == (number, sent)
+
+    with ThreadPoolExecutor(40) as pool:
+        list(pool.map(ask, range(40)))
+    for _ in range(40):  # a refusal gives its connection back
+        with pytest.raises(RemoteError, match="no"):
+            watched.supervisor.call({"op": "refuse"})
+    assert watched.pid()
+    watched.supervisor.close()
+
+
+def test_a_call_that_was_sent_when_the_engine_ended_is_not_repeated(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    watched.supervisor.start()
+
+    with pytest.raises(EngineUnavailableError, match="before it answered"):
+        watched.supervisor.call({"op": "die"})
+    eventually(lambda: len(watched.started()) == 2)
+
+    assert watched.pid() == watched.started()[-1]
+    watched.supervisor.close()
+
+
+def test_after_one_call_has_waited_in_vain_the_next_do_not_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until there is an engine again."""
+    is_broken = threading.Event()
+
+    def push(call: Call) -> None:
+        if is_broken.is_set():
+            call({"op": "die"}, b"")
+
+    watched = Watched(tmp_path, push)
+    watched.supervisor.start()
+    is_broken.set()
+    os.kill(watched.pid(), signal.SIGKILL)
+    eventually(lambda: len(watched.started()) >= 2)
+
+    monkeypatch.setattr(supervisor_module, "_CONNECT_S", 0.5)
+    with pytest.raises(EngineUnavailableError, match="does not run"):
+        watched.pid()
+    monkeypatch.setattr(supervisor_module, "_CONNECT_S", 3600)
+    with pytest.raises(EngineUnavailableError, match="does not run"):
+        watched.pid()
+    is_broken.clear()
+
+    eventually(lambda: _answers(watched))
+    watched.supervisor.close()
+
+
+def _answers(watched: Watched) -> bool:
+    try:
+        return watched.pid() == watched.started()[-1]
+    except EngineUnavailableError:
+        return False

@@ -68,6 +68,7 @@ class Supervisor:
         self._peer: ThreadedPeer | None = None
         self._direct: deque[DirectPeer] = deque()  # those that have no call
         self._process: subprocess.Popen[bytes] | None = None
+        self._given_up = False  # no engine came in time
         self._closing = False
         self._started = False
 
@@ -129,6 +130,7 @@ class Supervisor:
             if peer.closed:
                 raise ConnectionLostError
             self._process, self._peer, self._direct = process, peer, direct
+            self._given_up = False
             self._current.notify_all()
 
     def call(self, header: Header, body: bytes = b"") -> Message:
@@ -181,16 +183,21 @@ class Supervisor:
         return partial(_wait, receive)
 
     def _running(self, timeout_s: float) -> ThreadedPeer:
-        """The connection to the engine that counts; waits for one."""
+        """The connection to the engine that counts; waits for one.
+
+        Where one call has waited in vain, the next do not: a request may have a thousand.
+        """
         peer = self._peer
         if peer is not None and not peer.closed:
             return peer
         with self._current:
-            self._current.wait_for(
-                lambda: self._closing or (self._peer is not None and not self._peer.closed),
-                max(0.0, timeout_s),
-            )
+            if not self._given_up:
+                self._current.wait_for(
+                    lambda: self._closing or (self._peer is not None and not self._peer.closed),
+                    max(0.0, timeout_s),
+                )
             if self._peer is None or self._peer.closed:
+                self._given_up = True
                 raise EngineUnavailableError("the engine does not run")
             return self._peer
 
