@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import zipfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -117,12 +118,21 @@ class Stack:
     http_port: int
     folder: Path
     process: subprocess.Popen[bytes] = field(repr=False)
+    _clients: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    _making: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     @property
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")
 
     def client(self, service: str) -> Any:
+        """The client of a service; to make one takes as long as ten requests."""
+        with self._making:
+            if service not in self._clients:
+                self._clients[service] = self._client(service)
+            return self._clients[service]
+
+    def _client(self, service: str) -> Any:
         return boto3.client(
             service,  # type: ignore[call-overload]  # the stubs want a literal
             endpoint_url=f"http://127.0.0.1:{self.port}",
