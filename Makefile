@@ -129,8 +129,12 @@ lost: ## List the events that are lost; fails when there is one
 	@$(STACK) lost
 
 ##@ Test
+# Of a new clone, each of the six workers would compile every test by itself: one process does so
+# beside mypy, which has one core only.
 .PHONY: test
-test: setup lint ## Everything: style, types, unit, component and e2e tests
+test: setup ## Everything: style, types, unit, component and e2e tests
+	@[ -d tests/unit/plugin/__pycache__ ] || $(PYTEST) --collect-only -q >/dev/null 2>&1 & \
+	  $(MAKE) --no-print-directory lint && wait
 	@sh tests/osls/install.sh
 	@sh tests/tools/install.sh
 	@$(STACK) test

@@ -15,6 +15,9 @@ from botocore.exceptions import ClientError
 from tests.engine.lambda_stack import Stack, engine, kill, start_stack
 from tests.support.waiting import eventually
 
+# One emulator, and not one in each worker that has a test of these.
+pytestmark = pytest.mark.xdist_group("clock of tokens")
+
 PASSWORD = "Correct-Horse-1"
 SERVICES = "apigateway,apigatewayv2,cloudwatch,cognito-idp,iam,lambda,logs,ses,sqs,sts"
 FUNCTION = "def handler(event, context): return {'statusCode': 200, 'body': 'in'}"

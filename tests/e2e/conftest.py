@@ -10,6 +10,7 @@ import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,10 @@ dotenv.load(ROOT / ".build" / "env")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.e2e)
+    for path, of_file in groupby(items, lambda item: item.path):
+        if path.is_relative_to(Path(__file__).parent):
+            for item in of_file:
+                item.add_marker(pytest.mark.e2e)
     # One that begins last would keep all but one worker waiting.
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 

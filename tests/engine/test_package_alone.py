@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.lambda_stack import PYTHON, ROOT, runtimes_dir, start_stack
+from tests.engine.lambda_stack import ITS_START, PYTHON, ROOT, runtimes_dir, start_stack
 
 ENGINE, PLUGIN = ROOT / "emulator/engine", ROOT / "emulator/plugin"
 README = (ENGINE / "README.md").read_text()
@@ -71,7 +71,7 @@ print(trigger_stack_engine.__file__)
 
 
 def test_a_function_runs(interpreter: Path, tmp_path: Path) -> None:
-    stack = start_stack(tmp_path / "state", python=str(interpreter))
+    stack = start_stack(tmp_path / "state", python=str(interpreter), module=ITS_START)
     try:
         name = stack.create(
             "import boto3\ndef handler(event, context): print('said'); return boto3.__name__"

@@ -114,7 +114,7 @@ def start_emulator(folder: Path, models: Path = MODELS) -> Emulator:
     with boot_turn():
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "localstack.runtime.main"],
+                [sys.executable, "-m", "trigger_stack.localstack.serve"],
                 env=environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -42,8 +42,7 @@ def test_no_worker_before_the_first_picture_and_one_after(own_emulator: Start) -
     assert len(emulator.workers()) == 1
 
 
-def test_a_killed_worker_is_replaced(own_emulator: Start) -> None:
-    emulator = own_emulator()
+def test_a_killed_worker_is_replaced(emulator: Emulator) -> None:
     before = labels(emulator)
     (worker,) = emulator.workers()
     os.kill(worker, signal.SIGKILL)
@@ -75,16 +74,14 @@ def killed_with_a_picture_before_it(
         yield call
 
 
-def test_a_worker_killed_between_two_pictures_costs_nothing(own_emulator: Start) -> None:
-    emulator = own_emulator()
+def test_a_worker_killed_between_two_pictures_costs_nothing(emulator: Emulator) -> None:
     before = labels(emulator)
     (worker,) = emulator.workers()
     with killed_with_a_picture_before_it(emulator, worker) as call:
         assert call.result() == before
 
 
-def test_a_picture_that_ends_two_workers_is_an_error(own_emulator: Start) -> None:
-    emulator = own_emulator()
+def test_a_picture_that_ends_two_workers_is_an_error(emulator: Emulator) -> None:
     before = labels(emulator)
     (worker,) = emulator.workers()
     with killed_with_a_picture_before_it(emulator, worker) as call:

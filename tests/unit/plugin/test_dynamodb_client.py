@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 import pytest
 
@@ -26,18 +27,24 @@ class Server:
         self.connections: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads: list[threading.Thread] = []
+        self._begin(self._accept)
+
+    def _begin(self, target: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 connection = self._listener.accept()[0]
                 self.connections.append(connection)
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+                self._begin(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError), connection.makefile("rb") as lines:
-            while head := b"".join(iter(lines.readline, b"\r\n")):
+            while head := _head(lines):
                 size = int(head.partition(b"Content-Length: ")[2].split(b"\r")[0])
                 self.requests.append(head + lines.read(size))
                 self.reply(connection, self.requests[-1])
@@ -47,6 +54,17 @@ class Server:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
+        for thread in self._threads:  # one that goes on would slow down all tests of this process
+            thread.join(60)
+            assert not thread.is_alive()
+
+
+def _head(lines: BinaryIO) -> bytes:
+    """The lines of a request before its body; nothing when the client has ended the connection."""
+    head = b""
+    while (line := lines.readline()) not in (b"", b"\r\n"):
+        head += line
+    return head
 
 
 @pytest.fixture

@@ -5,12 +5,11 @@ from __future__ import annotations
 import inspect
 import json
 import socket
-import subprocess
-import sys
 
 import pytest
 from localstack.runtime.server.twisted import TwistedRuntimeServer
 
+from tests.support.fresh import Fresh
 from tests.support.ports import free_port
 from trigger_stack.localstack import gateway_server as module
 
@@ -39,42 +38,32 @@ reactor.run(installSignalHandlers=False)
 """
 
 
-def listen(server: str, *addresses: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", LISTEN, server, *addresses],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("server", ["ours", "ours without epoll"])
-def test_only_the_address_that_was_named(server: str) -> None:
+def test_only_the_address_that_was_named(fresh: Fresh, server: str) -> None:
     port = free_port()
 
-    done = listen(server, f"127.0.0.1:{port}")
+    done = fresh.run(LISTEN, server, f"127.0.0.1:{port}")
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == [["127.0.0.1", port]]
 
 
-def test_every_address_that_was_named() -> None:
+def test_every_address_that_was_named(fresh: Fresh) -> None:
     ports = sorted({free_port(), free_port()})
 
-    done = listen("ours", *[f"127.0.0.1:{port}" for port in ports])
+    done = fresh.run(LISTEN, "ours", *[f"127.0.0.1:{port}" for port in ports])
 
     assert sorted(json.loads(done.stdout.splitlines()[-1])) == [["127.0.0.1", p] for p in ports]
 
 
 @pytest.mark.parametrize("server", ["ours", "ours without epoll"])
-def test_a_port_that_is_taken_is_a_sentence_and_1(server: str) -> None:
+def test_a_port_that_is_taken_is_a_sentence_and_1(fresh: Fresh, server: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
 
-        done = listen(server, f"127.0.0.1:{port}")
+        done = fresh.run(LISTEN, server, f"127.0.0.1:{port}")
 
     assert done.returncode == 1
     assert f"Port {port} on 127.0.0.1 cannot be used" in done.stderr
@@ -82,11 +71,11 @@ def test_a_port_that_is_taken_is_a_sentence_and_1(server: str) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_localstack_still_ignores_the_interface() -> None:
+def test_localstack_still_ignores_the_interface(fresh: Fresh) -> None:
     """When this fails, LocalStack listens where it is told to: this server may go."""
     port = free_port()
 
-    done = listen("localstacks", f"127.0.0.1:{port}")
+    done = fresh.run(LISTEN, "localstacks", f"127.0.0.1:{port}")
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == [["0.0.0.0", port]]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
+
+from tests.support.fresh import Fresh
 
 #: In processes of their own: LocalStack's provider patches moto where it is imported.
 PRELUDE = """
@@ -106,9 +105,7 @@ for list_groups in (LogsProvider.describe_log_groups, LogsProvider.list_log_grou
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_log_groups(name: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PRELUDE + CASES[name]], capture_output=True, text=True, check=False
-    )
+def test_log_groups(fresh: Fresh, name: str) -> None:
+    done = fresh.run(PRELUDE + CASES[name])
 
     assert done.returncode == 0, done.stderr

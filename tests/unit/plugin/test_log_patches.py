@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
+
+from tests.support.fresh import Fresh
 
 #: In a process of its own: the provider may be patched in this one.
 CHECKS = {
@@ -49,10 +48,8 @@ else:
 
 
 @pytest.mark.parametrize("name", CHECKS)
-def test_localstack_still(name: str) -> None:
+def test_localstack_still(fresh: Fresh, name: str) -> None:
     """When one fails, see what the provider of ours still adds."""
-    done = subprocess.run(
-        [sys.executable, "-c", CHECKS[name]], capture_output=True, text=True, check=False
-    )
+    done = fresh.run(CHECKS[name])
 
     assert done.returncode == 0, done.stderr

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
+
+from tests.support.fresh import Fresh
 
 #: In processes of their own: other tests of this process may have patched moto.
 POLICY = """
@@ -89,13 +88,7 @@ assert keys[0] is not keys[1]
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_data_of_moto(name: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", POLICY + CASES[name]],
-        env={"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_data_of_moto(fresh: Fresh, name: str) -> None:
+    done = fresh.run(POLICY + CASES[name], env={"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"})
 
     assert done.returncode == 0, done.stderr

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
+
+from tests.support.fresh import Fresh
 
 READ = """
 import boto3
@@ -56,9 +55,7 @@ assert len([path for path in read if path.endswith("endpoints")]) == 2, read
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_regions(name: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", READ + CASES[name]], capture_output=True, text=True, check=False
-    )
+def test_regions(fresh: Fresh, name: str) -> None:
+    done = fresh.run(READ + CASES[name])
 
     assert done.returncode == 0, done.stderr

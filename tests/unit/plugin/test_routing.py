@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
+
+from tests.support.fresh import Fresh
 
 COUNT = """
 from werkzeug.routing import Map, Rule
@@ -94,9 +93,7 @@ assert len(compiled) == 4
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_routes(name: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", COUNT + CASES[name]], capture_output=True, text=True, check=False
-    )
+def test_routes(fresh: Fresh, name: str) -> None:
+    done = fresh.run(COUNT + CASES[name])
 
     assert done.returncode == 0, done.stderr

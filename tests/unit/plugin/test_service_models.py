@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
+
+from tests.support.fresh import Fresh
 
 READ = """
 import boto3
@@ -114,9 +113,7 @@ assert [path for path in read if "endpoint" in path]
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_models(name: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", READ + CASES[name]], capture_output=True, text=True, check=False
-    )
+def test_models(fresh: Fresh, name: str) -> None:
+    done = fresh.run(READ + CASES[name])
 
     assert done.returncode == 0, done.stderr
