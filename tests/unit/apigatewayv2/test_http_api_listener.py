@@ -139,7 +139,11 @@ def test_a_client_that_reads_nothing_loses_its_connection(loop: LoopThread) -> N
             connection.close_if_idle(time.monotonic())
         return len(server.connections)
 
-    with socket.create_connection(("127.0.0.1", server.port), DEADLINE_SECONDS) as client:
+    with socket.socket() as client:
+        client.settimeout(DEADLINE_SECONDS)
+        # Else the kernel may keep the whole rest of the response for the client: net.ipv4.tcp_rmem.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        client.connect(("127.0.0.1", server.port))
         client.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
         response = client.makefile("rb")
         for _ in range(3):
