@@ -84,8 +84,8 @@ def running() -> psutil.Process | None:
         pid_text, started_text = PID_FILE.read_text().split()
         process = psutil.Process(int(pid_text))
         # A process id may have been given to another program since.
-        if abs(process.create_time() - float(started_text)) < 1 and process.is_running():
-            return process if process.status() != psutil.STATUS_ZOMBIE else None
+        if abs(process.create_time() - float(started_text)) < 1 and _runs(process):
+            return process
     except (FileNotFoundError, ValueError, psutil.Error):
         pass
     return None
@@ -275,7 +275,9 @@ def _left(family: Iterable[psutil.Process], seconds: float) -> list[psutil.Proce
 
 
 def _runs(process: psutil.Process) -> bool:
+    """Also one whose first thread has ended while another still has its files and ports."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        ended = process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
+        return process.is_running() and not ended
     except psutil.NoSuchProcess:
         return False

@@ -228,6 +228,25 @@ def test_what_has_ended_is_not_waited_for_until_its_parent_notices() -> None:
     unnoticed.wait()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a first thread that ends alone is Linux's")
+def test_a_process_whose_first_thread_has_ended_still_runs() -> None:
+    """Its other threads have its files and ports still."""
+    code = (
+        "import ctypes, threading, time\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        "ctypes.PyDLL(None).pthread_exit(None)\n"
+    )
+    started = subprocess.Popen([sys.executable, "-c", code])
+    process = psutil.Process(started.pid)
+    while process.status() != psutil.STATUS_ZOMBIE:
+        assert started.poll() is None, "it has ended as a whole"
+
+    assert native._left([process], 0) == [process]
+
+    started.kill()
+    started.wait()
+
+
 def test_the_shell_knows_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     became: list[tuple[str, list[str], dict[str, str]]] = []
     monkeypatch.setattr(os, "execvpe", lambda *call: became.append(call))
