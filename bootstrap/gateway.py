@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import json
+from typing import Any
 from urllib.parse import urlsplit
 
 from bootstrap.settings import Settings
@@ -28,6 +30,15 @@ def request(
         return None
     finally:
         connection.close()
+
+
+def listed(settings: Settings, path: str) -> list[dict[str, Any]]:
+    """What the emulator lists at one of its own routes; nothing when it does not answer."""
+    answer = request(settings, "GET", path, timeout=5)
+    if answer is None or answer[0] != http.client.OK:
+        return []
+    found: list[dict[str, Any]] = json.loads(answer[1])
+    return found
 
 
 def healthy(settings: Settings) -> bool:

@@ -80,6 +80,7 @@ def _run(
     context = Context(settings, template.service, run=uuid.uuid4().hex)
     if start:
         choice.start(settings, quiet=quiet, meanwhile=partial(context.warm_up, needed(template)))
+        preload.ask_for(needed(template), settings)
     builds.prepare_runtimes(template)
     builds.prepare(template)
     started = time.monotonic()

@@ -55,6 +55,8 @@ def environment(settings: Settings, state: Path) -> dict[str, str]:
         "LAMBDA_RETRY_BASE_DELAY": "1",
         "LAMBDA_RUNTIME_EXECUTOR": "process",
         "LS_LOG": "warn",
+        # A network needs EC2's backend, and nothing here runs its hundreds of machine images.
+        "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
         # The two that take longest; loading more at once only takes turns with what is asked for.
         "PRELOAD_SERVICES": "lambda,dynamodb",
         "PROVIDER_OVERRIDE_DYNAMODB": "v2",

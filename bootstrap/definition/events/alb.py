@@ -20,6 +20,7 @@ from bootstrap.definition.events.base import (
     awslocal,
 )
 from bootstrap.definition.parsing import Model, Reference
+from bootstrap.gateway import listed
 from bootstrap.settings import Settings
 from bootstrap.template import Resource
 
@@ -221,15 +222,7 @@ class Alb(EventType[AlbEvent]):
     @override
     def endpoints(self, settings: Settings) -> list[Endpoint]:
         """Every listener of the running stack; none when it does not answer."""
-        import requests
-
-        try:
-            url = f"{settings.endpoint_url}/_trigger_stack/load-balancers"
-            answer = requests.get(url, timeout=5)
-            answer.raise_for_status()
-            found = answer.json()
-        except (requests.RequestException, ValueError):
-            return []
+        found = listed(settings, "/_trigger_stack/load-balancers")
         return [Endpoint("ALB", f"{one['address']}  ({one['loadBalancer']})") for one in found]
 
 

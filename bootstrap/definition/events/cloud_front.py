@@ -22,6 +22,7 @@ from bootstrap.definition.events.base import (
     awslocal,
 )
 from bootstrap.definition.parsing import Model, Reference
+from bootstrap.gateway import listed
 from bootstrap.settings import Settings
 from bootstrap.template import Resource
 
@@ -353,18 +354,9 @@ class CloudFront(EventType[CloudFrontEvent]):
     @override
     def endpoints(self, settings: Settings) -> list[Endpoint]:
         """Every distribution of the running stack; none when it does not answer."""
-        import requests
-
-        try:
-            url = f"{settings.endpoint_url}/_trigger_stack/distributions"
-            answer = requests.get(url, timeout=5)
-            answer.raise_for_status()
-            found = answer.json()
-        except (requests.RequestException, ValueError):
-            return []
         return [
             Endpoint("CloudFront", f"{one['address']}  ({one['comment']}, {one['domain']})")
-            for one in found
+            for one in listed(settings, "/_trigger_stack/distributions")
         ]
 
 
