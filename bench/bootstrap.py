@@ -16,16 +16,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import psutil
 
-from bootstrap import dotenv
+from bootstrap import dotenv, preload
 from bootstrap.commands.load import load_template
 from bootstrap.commands.package_aws import OSLS
 from bootstrap.deploy import apply, plan
 from bootstrap.runtime import native
+from bootstrap.services import needed
 from bootstrap.services.base import Context
 from bootstrap.settings import Settings
 
@@ -104,11 +105,17 @@ def make(target: str) -> None:
     subprocess.run(["make", target, "RUNTIME=native"], capture_output=True, check=target == "up")
 
 
-def start_anew() -> None:
-    """Start an emulator that has nothing, and wait until it does nothing any longer."""
+def start_anew(services: Iterable[str] = ()) -> None:
+    """Start an emulator that has nothing, and wait until it does nothing any longer.
+
+    Args:
+        services: those that it loads, as it does for `make up`.
+    """
     settings = Settings.from_environment()
     native.stop(settings)
     native.start(settings, quiet=True)
+    if services:
+        preload.ask_for(services, settings)
     time.sleep(_SETTLE_S)
 
 
@@ -183,6 +190,8 @@ def main() -> None:
     show("make check, brand platform", lambda: make("check"), ROUNDS)
     start_anew()
     show("empty to live, brand platform", up)
+    start_anew(needed(load_template(own)))
+    show("the same, the emulator has loaded its services", up)
     show("make up again, brand platform", lambda: make("up"), ROUNDS)
     show("the same with a look at everything", lambda: run(own), ROUNDS)
     show("plan, brand platform", lambda: planned(own), ROUNDS)
