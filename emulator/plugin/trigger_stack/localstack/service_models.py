@@ -4,9 +4,9 @@ What: ``botocore.loaders.JSONFileLoader.load_file`` keeps what it has read; all 
 loader (``create_loader`` of ``botocore.session``). ``moto.core.loaders.Loader`` takes a model from
 it and adds what moto adds to a copy; moto asks it, not a new client, for the addresses of a
 service's operations (``moto.core.responses.boto3``).
-Why: LocalStack, moto and the clients of both read the model of each service for themselves, into
-``OrderedDict`` and with Python's parser, which takes three times as long and more memory. moto looks through the folders of all
-services for each.
+Why: LocalStack, moto and the clients of both read the model of each service for themselves, with
+Python's parser and into ``OrderedDict``, which takes three times as long and more memory. moto
+looks through the folders of all services for each.
 Until: LocalStack and moto have one loader.
 Test: ``tests/unit/plugin/test_service_models.py``.
 """
