@@ -253,6 +253,33 @@ def test_a_node_function_answers_as_on_aws(stacks: Stacks) -> None:
     assert stacks.deploy(resources, Thing={"Ref": "Thing"})["Thing"] == "made-by-node"
 
 
+# --- Descriptions
+
+
+def test_a_deleted_stack_is_found_by_its_arn_only(stack: Stack) -> None:
+    stacks = Stacks(stack)
+    stacks.deploy({"Queue": {"Type": "AWS::SQS::Queue"}})
+    listed = {one["StackName"]: one["StackId"] for one in stacks.api.describe_stacks()["Stacks"]}
+    arn = listed[stacks.name]
+    stacks.delete()
+
+    names = {one["StackName"] for one in stacks.api.describe_stacks()["Stacks"]}
+    assert stacks.name not in names
+    (gone,) = stacks.api.describe_stacks(StackName=arn)["Stacks"]
+    assert gone["StackStatus"] == "DELETE_COMPLETE"
+
+
+@pytest.mark.parametrize("operation", ["describe_stacks", "describe_stack_events", "get_template"])
+def test_the_arn_of_no_stack_is_refused(stack: Stack, operation: str) -> None:
+    arn = "arn:aws:cloudformation:us-east-1:000000000000:stack/nobody/0a1b2c3d"
+
+    with pytest.raises(ClientError) as caught:
+        getattr(Stacks(stack).api, operation)(StackName=arn)
+
+    assert caught.value.response["Error"]["Code"] == "ValidationError"
+    assert "does not exist" in str(caught.value)
+
+
 # --- Types
 
 

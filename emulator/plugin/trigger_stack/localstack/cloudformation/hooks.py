@@ -21,6 +21,7 @@ _SETTING = "CFN_IGNORE_UNSUPPORTED_RESOURCE_TYPES"
 def prepare_cloudformation() -> None:
     """Runs before the first stack can be created."""
     from trigger_stack.localstack.cloudformation.addresses import give_reachable_addresses
+    from trigger_stack.localstack.cloudformation.descriptions import describe_what_is_there
     from trigger_stack.localstack.cloudformation.failures import let_failed_updates_fail
     from trigger_stack.localstack.cloudformation.left_out import set_what_providers_leave_out
     from trigger_stack.localstack.cloudformation.order import make_first_what_depends_on_nothing
@@ -35,5 +36,6 @@ def prepare_cloudformation() -> None:
     change_what_providers_do_not()
     set_what_providers_leave_out()
     let_failed_updates_fail()
+    describe_what_is_there()
     if not os.environ.get(_SETTING):
         config.CFN_IGNORE_UNSUPPORTED_RESOURCE_TYPES = False
