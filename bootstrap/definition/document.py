@@ -65,7 +65,7 @@ class Note:
     text: str
 
 
-@dataclass
+@dataclass(eq=False)
 class Document:
     """A definition file as plain data.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -323,8 +323,9 @@ class Service(Model):
         return own or f"{self.service}-{self.provider.stage}-{key}"
 
 
+@lru_cache(maxsize=1)
 def parse_service(document: Document) -> Service:
-    """Check the whole document.
+    """Check the whole document, once. What is returned must not be changed.
 
     Raises:
         DefinitionErrors: everything wrong, each with its line.

@@ -20,7 +20,6 @@ from bootstrap.definition.events.base import (
     awslocal,
 )
 from bootstrap.definition.parsing import Model, Reference
-from bootstrap.gateway import listed
 from bootstrap.settings import Settings
 from bootstrap.template import Resource
 
@@ -222,6 +221,8 @@ class Alb(EventType[AlbEvent]):
     @override
     def endpoints(self, settings: Settings) -> list[Endpoint]:
         """Every listener of the running stack; none when it does not answer."""
+        from bootstrap.gateway import listed  # a check imports no HTTP
+
         found = listed(settings, "/_trigger_stack/load-balancers")
         return [Endpoint("ALB", f"{one['address']}  ({one['loadBalancer']})") for one in found]
 

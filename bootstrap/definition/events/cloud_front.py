@@ -22,7 +22,6 @@ from bootstrap.definition.events.base import (
     awslocal,
 )
 from bootstrap.definition.parsing import Model, Reference
-from bootstrap.gateway import listed
 from bootstrap.settings import Settings
 from bootstrap.template import Resource
 
@@ -354,6 +353,8 @@ class CloudFront(EventType[CloudFrontEvent]):
     @override
     def endpoints(self, settings: Settings) -> list[Endpoint]:
         """Every distribution of the running stack; none when it does not answer."""
+        from bootstrap.gateway import listed  # a check imports no HTTP
+
         return [
             Endpoint("CloudFront", f"{one['address']}  ({one['comment']}, {one['domain']})")
             for one in listed(settings, "/_trigger_stack/distributions")
