@@ -33,11 +33,14 @@ def request(
 
 
 def listed(settings: Settings, path: str) -> list[dict[str, Any]]:
-    """What the emulator lists at one of its own routes; nothing when it does not answer."""
+    """What the emulator lists at one of its own routes; nothing when another program answers."""
     answer = request(settings, "GET", path, timeout=5)
     if answer is None or answer[0] != http.client.OK:
         return []
-    found: list[dict[str, Any]] = json.loads(answer[1])
+    try:
+        found: list[dict[str, Any]] = json.loads(answer[1])
+    except ValueError:
+        return []
     return found
 
 

@@ -279,12 +279,33 @@ def test_everything_is_waited_for_whatever_goes_wrong(serve, caplog):
             wait_before_response(lambda one=name: fail(one))
         raise ValueError("the application fails, too")
 
-    serve(promising).send(GET)
-    eventually(lambda: len(waited) == 3)
+    answer = serve(promising).send(GET)
 
+    assert answer.startswith(b"HTTP/1.1 500 ")
     assert waited == ["first", "second", "third"]
     wait_before_response(lambda: waited.append("no request here"))
     assert waited[-1] == "no request here"
+
+
+def test_the_first_that_was_not_done_is_the_answer(serve):
+    waited: list[str] = []
+
+    def refuse(code: str) -> None:
+        waited.append(code)
+        raise NotDoneError(code, "the disk is full")
+
+    def promising(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        if environ["PATH_INFO"] != "/last":
+            for code in ("First", "Second", "Third"):
+                wait_before_response(lambda one=code: refuse(one))
+        return echo(environ, start_response)
+
+    refused, _, last = serve(promising).send(GET + LAST).partition(b"}")
+
+    assert refused.startswith(b"HTTP/1.1 500 ")
+    assert b"\r\nx-amzn-errortype: First\r\n" in refused
+    assert waited == ["First", "Second", "Third"]
+    assert last.startswith(b"HTTP/1.1 200 "), "the connection goes on"
 
 
 def test_a_body_that_is_shorter_than_announced_ends_the_connection(serve):

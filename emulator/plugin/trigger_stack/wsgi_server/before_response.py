@@ -53,10 +53,29 @@ def wait_before_response(wait: Callable[[], object]) -> None:
 
 
 def wait_for_all() -> None:
-    """Call what must be waited for, in its order. Raises what the first raises that fails."""
-    waits = _request.waits
+    """Call all that must be waited for, in its order. Raises what the first raises that fails.
+
+    Nothing is left to wait for afterwards: the response that says so is sent by the same way.
+    """
+    waits, failures = _request.waits, []
     while waits:
-        waits.pop(0)()
+        try:
+            waits.pop(0)()
+        except Exception as error:
+            failures.append(error)
+    for other in failures[1:]:
+        LOG.warning("%r: %s", _request.path, other)
+    if failures:
+        raise failures[0]
+
+
+def wait_after_failure() -> None:
+    """Call all that must be waited for; the client gets another error already, or is gone."""
+    path = _request.path
+    try:
+        wait_for_all()
+    except Exception as error:
+        LOG.warning("%r: %s", path, error)
 
 
 @contextmanager
@@ -66,9 +85,5 @@ def answering(path: bytes) -> Iterator[None]:
     try:
         yield
     finally:
+        wait_after_failure()
         _request.path = None
-        while _request.waits:
-            try:
-                wait_for_all()
-            except Exception as error:  # the client has another error, or is gone
-                LOG.warning("%r: %s", path, error)

@@ -12,7 +12,12 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from trigger_stack.wsgi_server.before_response import NotDoneError, answering, wait_for_all
+from trigger_stack.wsgi_server.before_response import (
+    NotDoneError,
+    answering,
+    wait_after_failure,
+    wait_for_all,
+)
 
 if TYPE_CHECKING:
     from trigger_stack.wsgi_server.connection import Request
@@ -104,6 +109,7 @@ def _call(application: Any, environ: dict[str, Any], request: Request, response:
     except Exception:
         LOG.exception("%s %r could not be answered", request.method, request.path)
         response.keep_alive = False
+        wait_after_failure()
         if not response.is_begun:  # else the client must see that something is missing
             response.fail(_FAILED)
     finally:
