@@ -17,6 +17,7 @@ from trigger_stack.delivery.core.deliverer import (
     pause_after,
 )
 from trigger_stack.delivery.core.outcome import Outcome
+from trigger_stack.delivery.core.placement import NotPlacedError
 
 TOPIC = "arn:aws:sns:us-east-1:0:topic"
 QUEUE = "arn:aws:sqs:us-east-1:0:queue"
@@ -38,8 +39,14 @@ class World:
         self.letters: list[str] = []
         self.pauses: list[float] = []
         self.delivered: list[bool] = []
-        self.deliverer = Deliverer(self.outcomes.append, self.pauses.append)
+        self.journal_is_there = True
+        self.deliverer = Deliverer(self.record, self.pauses.append)
         self.deliverer.retries.add = self.wait  # type: ignore[method-assign]  # at once
+
+    def record(self, outcome: Outcome) -> bool:
+        if self.journal_is_there:
+            self.outcomes.append(outcome)
+        return self.journal_is_there
 
     def wait(self, notification: Notification, delay: float) -> None:
         self.pauses.append(delay)
@@ -159,7 +166,7 @@ def test_a_source_that_keeps_the_order_waits_with_the_next_message() -> None:
 
 
 def under_way(world: World, first: Callable[[], object]) -> tuple[Notification, Callable[[], None]]:
-    """A notification whose first try has begun, and what waits for its end."""
+    """A notification whose first try has begun, and what waits until it has a place."""
     one = Notification(
         kind="notification",
         source_arn=TOPIC,
@@ -170,7 +177,7 @@ def under_way(world: World, first: Callable[[], object]) -> tuple[Notification, 
         dead_letter_arn=DLQ,
         ended=world.delivered.append,
     )
-    return one, world.deliverer.follow(one, first)
+    return one, world.deliverer.begin(one, lambda: first)
 
 
 def fail() -> None:
@@ -187,14 +194,22 @@ def test_a_try_that_is_under_way_and_succeeds_is_the_only_one() -> None:
     assert (world.delivered, one.attempts, world.outcomes) == ([True], 1, [])
 
 
-def test_a_try_that_is_under_way_and_fails_is_followed_by_others() -> None:
+def test_a_try_that_is_under_way_and_fails_is_followed_by_others_before_the_answer() -> None:
     world = World(OSError("again"))
     one, wait = under_way(world, fail)
 
     wait()
 
     assert (world.delivered, one.attempts, world.outcomes) == ([True], 3, [])
-    assert world.pauses == [0.0], "on another thread, at once"
+
+
+def test_a_try_that_cannot_begin_is_one_that_failed() -> None:
+    world = World()
+    one = under_way(world, lambda: None)[0]
+
+    world.deliverer.begin(one, fail)()  # type: ignore[arg-type]  # it returns nothing, it raises
+
+    assert (world.delivered, world.outcomes) == ([True], [])
 
 
 def test_a_try_that_is_under_way_and_fails_has_an_end() -> None:
@@ -204,3 +219,29 @@ def test_a_try_that_is_under_way_and_fails_has_an_end() -> None:
     wait()
 
     assert (world.delivered, len(world.letters), one.attempts) == ([False], 1, 2)
+
+
+def test_a_message_that_waits_for_its_next_try_has_a_place() -> None:
+    world = World(*[refused("InternalError", 500)] * 4)
+    world.deliverer.retries.add = lambda *_: None  # type: ignore[method-assign]  # not yet due
+    _, wait = under_way(world, fail)
+
+    wait()
+
+    assert [one.state for one in world.outcomes] == ["pending"]
+
+
+def test_a_message_that_only_memory_has_is_not_answered_for() -> None:
+    """The engine, which keeps the journal, is away; the tries go on all the same."""
+    world = World(*[refused("InternalError", 500)] * 3)
+    waiting: list[Notification] = []
+    world.deliverer.retries.add = lambda one, _: waiting.append(one)  # type: ignore[method-assign]  # not yet due
+    world.journal_is_there = False
+    _, wait = under_way(world, fail)
+
+    with pytest.raises(NotPlacedError):
+        wait()
+
+    world.journal_is_there = True
+    world.deliverer.attempt(waiting.pop())
+    assert (world.delivered, [one.state for one in world.outcomes]) == ([True], ["done"])

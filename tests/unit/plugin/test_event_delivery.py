@@ -57,11 +57,11 @@ class World:
     dead: list[tuple[str, str, str]] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+    requests: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.deliverer = Deliverer(
-            self.send, self.dead_letter, self.outcomes.append, lambda: self.now
-        )
+        self.journal_is_there = True
+        self.deliverer = Deliverer(self.send, self.dead_letter, self.record, lambda: self.now)
         self.waiting: list[Delivery] = []
         self.deliverer.retries = self  # type: ignore[assignment]  # retries wait here, no thread
 
@@ -69,8 +69,15 @@ class World:
         self.delays.append(delay)
         self.waiting.append(delivery)
 
-    def send(self, sender: Any, event: dict[str, Any], trace_header: Any) -> None:
+    def record(self, outcome: Outcome) -> bool:
+        if self.journal_is_there:
+            self.outcomes.append(outcome)
+        return self.journal_is_there
+
+    def send(self, delivery: Delivery) -> None:
+        event = delivery.content()
         self.seen.append(event)
+        self.requests.add(delivery.request_id)
         event["changed"] = True  # what a target does to its copy must not reach the next try
         if self.failures:
             raise self.failures.pop(0)

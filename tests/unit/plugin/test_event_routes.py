@@ -34,10 +34,10 @@ def sender(monkeypatch: pytest.MonkeyPatch) -> Sender:
     """The one target's sender of a provider, and of the rule ``hourly``."""
     target = Sender()
 
-    def send(given: Sender, event: Any, _trace: Any) -> None:
-        if given.error:
-            raise given.error
-        given.sent.append(event)
+    def send(delivery: Any) -> None:
+        if delivery.sender.error:
+            raise delivery.sender.error
+        delivery.sender.sent.append(delivery.content())
 
     rules = {
         "hourly": SimpleNamespace(

@@ -13,11 +13,14 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from botocore.parsers import ResponseParserFactory
+from botocore.session import Session
+from requests.structures import CaseInsensitiveDict
 
 from tests.support.waiting import eventually
 from trigger_stack.wsgi_server import connection as connection_module
 from trigger_stack.wsgi_server import server as server_module
-from trigger_stack.wsgi_server.before_response import NotDoneError, wait_before_response
+from trigger_stack.wsgi_server.before_response import Form, NotDoneError, wait_before_response
 from trigger_stack.wsgi_server.connection import State
 from trigger_stack.wsgi_server.server import WsgiServer
 
@@ -250,21 +253,49 @@ def test_a_response_is_sent_when_what_it_promises_is_done(serve):
         assert until(connection, b"\r\n\r\nok").startswith(b"HTTP/1.1 200 ")
 
 
-def test_what_was_not_done_is_an_error_of_the_service(serve):
+class Operation:
+    """An operation of a service whose protocol has errors in one form."""
+
+    def __init__(self, service: str, name: str) -> None:
+        model = Session().get_service_model(service)
+        self.shape = model.operation_model(name).output_shape
+        self.parser = ResponseParserFactory().create_parser(model.metadata["protocol"])
+
+    def error(self, response: bytes) -> Any:
+        """What a client of AWS reads from a response."""
+        head, _, body = response.partition(b"\r\n\r\n")
+        status, *lines = head.decode().split("\r\n")
+        headers = CaseInsensitiveDict(line.split(": ", 1) for line in lines)
+        given = {"status_code": int(status.split()[1]), "headers": headers, "body": body}
+        return self.parser.parse(given, self.shape)["Error"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "form"),
+    [
+        (("lambda", "Invoke"), Form.JSON),
+        (("events", "PutEvents"), Form.JSON),
+        (("sns", "Publish"), Form.QUERY),
+        (("s3", "PutObject"), Form.REST_XML),
+    ],
+)
+def test_what_was_not_done_is_an_error_of_the_service(
+    serve, operation: tuple[str, str], form: Form
+):
     def promising(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         wait_before_response(lambda: refuse(environ["PATH_INFO"]))
         return echo(environ, start_response)
 
     def refuse(path: str) -> None:
         if path != "/last":
-            raise NotDoneError("ServiceException", "the disk is full")
+            raise NotDoneError("ServiceException", "<the disk> is full", form)
 
-    refused, _, last = serve(promising).send(GET + LAST).partition(b"}")
+    refused, begin, last = serve(promising).send(GET + LAST).rpartition(b"HTTP/1.1 ")
 
     assert refused.startswith(b"HTTP/1.1 500 ")
-    assert b"\r\nx-amzn-errortype: ServiceException\r\n" in refused
-    assert body_of(refused + b"}") == {"Type": "Service", "Message": "the disk is full"}
-    assert last.startswith(b"HTTP/1.1 200 "), "the connection goes on"
+    error = Operation(*operation).error(refused)
+    assert (error["Code"], error["Message"]) == ("ServiceException", "<the disk> is full")
+    assert (begin + last).startswith(b"HTTP/1.1 200 "), "the connection goes on"
 
 
 def test_everything_is_waited_for_whatever_goes_wrong(serve, caplog):

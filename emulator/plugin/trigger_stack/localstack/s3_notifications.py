@@ -3,12 +3,13 @@
 What: ``notify`` of LocalStack's four notifiers is replaced, the key in
 ``BaseNotifier._get_event_payload`` and ``EventBridgeNotifier._get_event_payload``, and
 ``NotificationDispatcher._submit_notification``: an event for a function is sent to the engine at
-once.
-Why: LocalStack sends a request to itself, and when that fails writes a line into its log: the event
-is lost. It has three threads for all events of all buckets. In a key it writes ``%20`` for a space
+once, others are sent by a pool of our own, and the upload is answered when each has a place.
+Why: LocalStack answers first and sends later: what is killed between loses the event. It sends a
+request to itself, and when that fails writes a line into its log: the event is lost, too. It has
+three threads for all events of all buckets. In a key it writes ``%20`` for a space
 where AWS writes ``+``, and in an event of the bus, where AWS encodes nothing, the encoded one.
 Until: LocalStack tries again, and writes keys as AWS.
-Test: ``tests/delivery/test_s3_notifications.py``.
+Test: ``tests/delivery/test_s3_notifications.py``, ``tests/delivery/test_placed.py``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from urllib.parse import quote_plus, unquote
 
@@ -31,17 +34,16 @@ from localstack.services.s3.notifications import (
 from localstack.utils.aws.arns import parse_arn, s3_bucket_arn, sqs_queue_url_for_arn
 
 from trigger_stack.delivery.core.deliverer import Deliverer, Notification
-from trigger_stack.engine.supervisor import EngineUnavailableError
+from trigger_stack.engine.supervisor import Reply
 from trigger_stack.localstack.lambda_engine.event_manager import accept, begin_to_accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
-from trigger_stack.wsgi_server.before_response import wait_before_response
+from trigger_stack.localstack.placing import answer_when_placed
+from trigger_stack.wsgi_server.before_response import Form
 
 deliverer = Deliverer(record)
+#: For endpoints other than functions.
+_POOL = ThreadPoolExecutor(16, thread_name_prefix="bucket-notifications")
 _NO_QUEUE = "notifications of a bucket have no dead-letter queue: send them through a queue"
-
-
-def _deliver(ctx: Any, endpoint: str, body: str, send: Callable[[], None]) -> None:
-    deliverer.deliver(_notification(ctx, endpoint, body, send))
 
 
 def _notification(ctx: Any, endpoint: str, body: str, send: Callable[[], None]) -> Notification:
@@ -55,6 +57,16 @@ def _notification(ctx: Any, endpoint: str, body: str, send: Callable[[], None]) 
         dead_letter_arn=_NO_QUEUE,
         trace_id=ctx.xray,
     )
+
+
+def _hand_over(notification: Notification) -> None:
+    """Deliver in another thread; the upload is answered when the event has a place."""
+    _POOL.submit(deliverer.deliver, notification)
+    _answer_when_placed(partial(deliverer.ensure_placed, notification))
+
+
+def _answer_when_placed(ensure: Callable[[], None]) -> None:
+    answer_when_placed(ensure, "InternalError", Form.REST_XML)
 
 
 def _bucket(ctx: Any) -> str:
@@ -78,15 +90,13 @@ def _to_function(notifier: LambdaNotifier, ctx: Any, config: Any) -> None:
     def send() -> None:
         accept(endpoint, body.encode(), request_id=request_id, source=source, trace_id=ctx.xray)
 
-    notification = _notification(ctx, endpoint, body, send)
-    try:
-        first = begin_to_accept(
+    def begin() -> Reply:
+        return begin_to_accept(
             endpoint, body.encode(), request_id=request_id, source=source, trace_id=ctx.xray
         )
-    except EngineUnavailableError:
-        deliverer.retries.add(notification, 0.0)
-    else:
-        wait_before_response(deliverer.follow(notification, first))
+
+    notification = _notification(ctx, endpoint, body, send)
+    _answer_when_placed(deliverer.begin(notification, begin))
 
 
 def _to_queue(notifier: SqsNotifier, ctx: Any, config: Any) -> None:
@@ -103,7 +113,7 @@ def _to_queue(notifier: SqsNotifier, ctx: Any, config: Any) -> None:
             MessageSystemAttributes=trace if ctx.xray else {},
         )
 
-    _deliver(ctx, endpoint, body, send)
+    _hand_over(_notification(ctx, endpoint, body, send))
 
 
 def _to_topic(notifier: SnsNotifier, ctx: Any, config: Any) -> None:
@@ -116,7 +126,7 @@ def _to_topic(notifier: SnsNotifier, ctx: Any, config: Any) -> None:
         client = _client(ctx, endpoint, "sns")
         client.publish(TopicArn=endpoint, Message=body, Subject="Amazon S3 Notification")
 
-    _deliver(ctx, endpoint, body, send)
+    _hand_over(_notification(ctx, endpoint, body, send))
 
 
 def _to_bus(notifier: EventBridgeNotifier, ctx: Any, config: Any) -> None:
@@ -128,7 +138,7 @@ def _to_bus(notifier: EventBridgeNotifier, ctx: Any, config: Any) -> None:
         if answer["FailedEntryCount"]:
             raise OSError(f"the bus refused it: {answer['Entries'][0]}")
 
-    _deliver(ctx, bus, json.dumps(entry, default=str), send)
+    _hand_over(_notification(ctx, bus, json.dumps(entry, default=str), send))
 
 
 def install() -> None:
@@ -150,13 +160,9 @@ def install() -> None:
 
     BaseNotifier._get_event_payload = staticmethod(event_payload)  # type: ignore[method-assign]  # the patch
     EventBridgeNotifier._get_event_payload = staticmethod(event_of_bus)  # type: ignore[method-assign]  # the patch
-    submit = NotificationDispatcher._submit_notification
 
-    def submit_notification(dispatcher: Any, notifier: Any, ctx: Any, config: Any) -> None:
-        if isinstance(notifier, LambdaNotifier):
-            notifier.notify(ctx, config)
-        else:
-            submit(dispatcher, notifier, ctx, config)
+    def submit_notification(_: Any, notifier: Any, ctx: Any, config: Any) -> None:
+        notifier.notify(ctx, config)
 
     NotificationDispatcher._submit_notification = submit_notification  # type: ignore[method-assign]  # the patch
     for owner, notify in (

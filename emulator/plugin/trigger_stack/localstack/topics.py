@@ -4,14 +4,17 @@ What: a provider ``sns:retried`` (LocalStack's extension point ``localstack.aws.
 default: its own provider, with ``_publish`` of ``LambdaTopicPublisher``, ``SqsTopicPublisher`` and
 ``SqsBatchTopicPublisher`` replaced, and ``publish_to_topic`` and ``publish_batch_to_topic`` of
 ``PublishDispatcher`` asking first whether a FIFO topic had the message; its
-``_submit_notification`` sends an event for a function to the engine at once.
-Why: LocalStack tries once; when that fails and the subscription has no dead-letter queue, a line at
-level INFO is all that is left of the message. It invokes a function by a request to itself. It
-leaves deduplication to FIFO queues: a standard queue of a FIFO topic gets a message twice. The
-event of a message without a subject is signed as if the subject were ``None``: no reader can verify
-it.
+``_submit_notification`` sends an event for a function to the engine at once, has the publisher
+answered when functions and queues have the message or the journal knows where it is, and a message
+that no subscription gets is in the journal as discarded.
+Why: LocalStack answers first and sends later, and tries once; when that fails and the subscription
+has no dead-letter queue, a line at level INFO is all that is left of the message, and nothing when
+it is killed between. It invokes a function by a request to itself. It leaves deduplication to FIFO
+queues: a standard queue of a FIFO topic gets a message twice. The event of a message without a
+subject is signed as if the subject were ``None``: no reader can verify it.
 Until: LocalStack tries again as SNS does, has topics deduplicate, and signs as SNS does.
-Test: ``tests/delivery/test_topics.py``, ``tests/unit/plugin/test_topic_patches.py``.
+Test: ``tests/delivery/test_topics.py``, ``tests/delivery/test_placed.py``,
+``tests/unit/plugin/test_topic_patches.py``.
 """
 
 from __future__ import annotations
@@ -22,8 +25,10 @@ import hashlib
 import importlib
 import json
 import logging
+import threading
 import uuid
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -41,18 +46,23 @@ from localstack.utils.aws.arns import (
 
 from trigger_stack.delivery.core.deduplication import Deduplication
 from trigger_stack.delivery.core.deliverer import Deliverer, EndpointGoneError, Notification
+from trigger_stack.delivery.core.in_order import InOrder
 from trigger_stack.delivery.core.outcome import Outcome
 from trigger_stack.delivery.core.topic_letters import event_of, with_reason
-from trigger_stack.engine.supervisor import EngineUnavailableError
+from trigger_stack.engine.supervisor import Reply
 from trigger_stack.localstack.lambda_engine.event_manager import accept, begin_to_accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.localstack.lambda_engine.versions import can_be_invoked
-from trigger_stack.wsgi_server.before_response import wait_before_response
+from trigger_stack.localstack.placing import answer_when_placed
+from trigger_stack.wsgi_server.before_response import Form
 
 LOG = logging.getLogger(__name__)
 
 deliverer = Deliverer(record)
 deduplication = Deduplication()
+#: For queues, and functions that cannot be told at once.
+_POOL = ThreadPoolExecutor(16, thread_name_prefix="topic-notifications")
+_IN_ORDER = InOrder("topic-notifications-in-order")
 _DUPLICATE = "duplicate: the topic had this MessageDeduplicationId within five minutes"
 #: Topic attributes that name a role for logs of deliveries.
 _FEEDBACK = ("feedbackrolearn", "feedback_role_arn")
@@ -78,20 +88,24 @@ def is_duplicate(context: Any, message: Any, topic_arn: str) -> bool:
         return False
     if not deduplication.is_repeated(topic_arn, _key(context, message)):
         return False
+    _discard(context, message, topic_arn, _DUPLICATE)
+    return True
+
+
+def _discard(context: Any, message: Any, topic_arn: str, why: str) -> None:
     record(
         Outcome(
             "notification of a topic",
             topic_arn,
             "",
             "discarded",
-            _DUPLICATE,
+            why,
             0,
             _text(message).encode("utf-8", "replace"),
             _trace(context),
             id=message.message_id,
         )
     )
-    return True
 
 
 def _key(context: Any, message: Any) -> Hashable:
@@ -129,7 +143,10 @@ def _deduplicate(dispatcher: Any) -> None:
     @functools.wraps(publish)
     def publish_once(self: Any, ctx: Any, topic_arn: str) -> None:
         if not is_duplicate(ctx, ctx.message, topic_arn):
-            with _withdrawing(ctx, [ctx.message], topic_arn):
+            with (
+                _withdrawing(ctx, [ctx.message], topic_arn),
+                _discarding(ctx, [ctx.message], topic_arn),
+            ):
                 publish(self, ctx, topic_arn)
 
     @functools.wraps(publish_batch)
@@ -137,11 +154,45 @@ def _deduplicate(dispatcher: Any) -> None:
         ctx = copy.copy(ctx)
         ctx.messages = [one for one in ctx.messages if not is_duplicate(ctx, one, topic_arn)]
         if ctx.messages:
-            with _withdrawing(ctx, ctx.messages, topic_arn):
+            with (
+                _withdrawing(ctx, ctx.messages, topic_arn),
+                _discarding(ctx, ctx.messages, topic_arn),
+            ):
                 publish_batch(self, ctx, topic_arn)
 
     dispatcher.publish_to_topic = publish_once
     dispatcher.publish_batch_to_topic = publish_batch_once
+
+
+class _Publishing(threading.local):
+    """Ids of the messages of a thread's request that a subscription gets."""
+
+    wanted: set[str] | None = None
+
+
+_publishing = _Publishing()
+
+
+@contextmanager
+def _discarding(context: Any, messages: list[Any], topic_arn: str) -> Iterator[None]:
+    """The journal has those messages that no subscription gets."""
+    wanted: set[str] = set()
+    _publishing.wanted = wanted
+    try:
+        yield
+    finally:
+        _publishing.wanted = None
+    for message in messages:
+        if message.message_id not in wanted:
+            _discard(context, message, topic_arn, _why_unwanted(context, topic_arn))
+
+
+def _why_unwanted(context: Any, topic_arn: str) -> str:
+    subscriptions = publisher().get_topic_subscriptions(context.store, topic_arn)
+    if not subscriptions:
+        return "the topic has no subscription"
+    endpoints = ", ".join(str(one.get("Endpoint")) for one in subscriptions)
+    return f"FilterPolicy: no subscription lets it through (of {endpoints})"
 
 
 def _to_function(publisher_: Any, context: Any, subscriber: Any) -> None:
@@ -150,8 +201,7 @@ def _to_function(publisher_: Any, context: Any, subscriber: Any) -> None:
     try:
         text, letter = _event_and_letter(publisher_, context, subscriber)
     except Exception as error:
-        LOG.exception("A message of %s", subscriber["TopicArn"])
-        _deliver(context, subscriber, _text(context.message), partial(_refuse, error), {})
+        _refuse(context, subscriber, error)
         return
     # One id for all tries: the engine ignores an event that it knows.
     request_id, topic, trace_id = str(uuid.uuid4()), subscriber["TopicArn"], _trace(context)
@@ -161,18 +211,16 @@ def _to_function(publisher_: Any, context: Any, subscriber: Any) -> None:
             raise EndpointGoneError(f"there is no function {endpoint}")
         accept(endpoint, text, request_id=request_id, source=topic, trace_id=trace_id)
 
-    notification = _notification(context, subscriber, letter, send, {})
-    if not _is_quick(context, subscriber):
-        deliverer.deliver(notification)
-        return
-    try:
-        first = begin_to_accept(
+    def begin() -> Reply:
+        return begin_to_accept(
             endpoint, text, request_id=request_id, source=topic, trace_id=trace_id
         )
-    except EngineUnavailableError:
-        deliverer.retries.add(notification, 0.0)
+
+    notification = _notification(context, subscriber, letter, send, {})
+    if _is_quick(context, subscriber):
+        _answer_when_placed(deliverer.begin(notification, begin))
     else:
-        wait_before_response(deliverer.follow(notification, first))
+        _hand_over(notification, subscriber, context.message)
 
 
 def _event_and_letter(publisher_: Any, context: Any, subscriber: Any) -> tuple[bytes, str]:
@@ -194,8 +242,15 @@ def _event_and_letter(publisher_: Any, context: Any, subscriber: Any) -> tuple[b
     return event_of(notification, subscriber["SubscriptionArn"]), letter
 
 
-def _refuse(error: Exception) -> None:
-    raise EndpointGoneError(f"no event can be made of the message: {error!r}")
+def _refuse(context: Any, subscriber: Any, error: Exception) -> None:
+    """A message that cannot be brought into the form of an endpoint has its end."""
+    LOG.error("A message of %s", subscriber["TopicArn"], exc_info=error)
+
+    def send() -> None:
+        raise EndpointGoneError(f"no event can be made of the message: {error!r}")
+
+    notification = _notification(context, subscriber, _text(context.message), send, {})
+    _hand_over(notification, subscriber, context.message)
 
 
 def _is_quick(context: Any, subscriber: Any) -> bool:
@@ -206,27 +261,49 @@ def _is_quick(context: Any, subscriber: Any) -> bool:
 
 
 def _submit_at_once(dispatcher: Any) -> None:
-    """Have a dispatcher give the engine an event for a function without another thread."""
+    """Have a dispatcher call our publishers in the thread of the request: they hand over."""
     submit = dispatcher._submit_notification
+    ours = tuple(owner for owner, _ in _publishers())
 
     @functools.wraps(submit)
     def submit_notification(self: Any, notifier: Any, ctx: Any, subscriber: Any) -> None:
-        if isinstance(notifier, publisher().LambdaTopicPublisher) and _is_quick(ctx, subscriber):
-            notifier.publish(context=ctx, subscriber=subscriber)
+        if _publishing.wanted is not None:
+            messages = ctx.messages if hasattr(ctx, "messages") else [ctx.message]
+            _publishing.wanted.update(one.message_id for one in messages)
+        if isinstance(notifier, ours):
+            notifier._publish(context=ctx, subscriber=subscriber)
         else:
             submit(self, notifier, ctx, subscriber)
 
     dispatcher._submit_notification = submit_notification
 
 
+def _hand_over(notification: Notification, subscriber: Any, message: Any) -> None:
+    """Deliver in another thread; the publisher is answered when the message has a place."""
+    deliver = partial(deliverer.deliver, notification)
+    if notification.in_order:
+        _IN_ORDER.submit((subscriber["SubscriptionArn"], message.message_group_id), deliver)
+    else:
+        _POOL.submit(deliver)
+    _answer_when_placed(partial(deliverer.ensure_placed, notification))
+
+
+def _answer_when_placed(ensure: Callable[[], None]) -> None:
+    answer_when_placed(ensure, "InternalError", Form.QUERY)
+
+
 def _to_queue(publisher_: Any, context: Any, subscriber: Any) -> None:
     """Send a message to a queue."""
     endpoint = subscriber["Endpoint"]
-    body = publisher_.prepare_message(
-        context.message, subscriber, topic_attributes=context.topic_attributes
-    )
-    arguments = publisher_.get_sqs_kwargs(msg_context=context.message, subscriber=subscriber)
-    system = publisher().create_sqs_system_attributes(context.request_headers)
+    try:
+        body = publisher_.prepare_message(
+            context.message, subscriber, topic_attributes=context.topic_attributes
+        )
+        arguments = publisher_.get_sqs_kwargs(msg_context=context.message, subscriber=subscriber)
+        system = publisher().create_sqs_system_attributes(context.request_headers)
+    except Exception as error:
+        _refuse(context, subscriber, error)
+        return
 
     def send() -> None:
         queues(endpoint, subscriber["TopicArn"]).send_message(
@@ -236,7 +313,8 @@ def _to_queue(publisher_: Any, context: Any, subscriber: Any) -> None:
             **arguments,
         )
 
-    _deliver(context, subscriber, body, send, arguments)
+    notification = _notification(context, subscriber, body, send, arguments)
+    _hand_over(notification, subscriber, context.message)
 
 
 def _each_to_queue(publisher_: Any, context: Any, subscriber: Any) -> None:
@@ -249,12 +327,6 @@ def _each_to_queue(publisher_: Any, context: Any, subscriber: Any) -> None:
             topic_attributes=context.topic_attributes,
         )
         _to_queue(publisher_, one, subscriber)
-
-
-def _deliver(
-    context: Any, subscriber: Any, body: str, send: Any, arguments: dict[str, Any]
-) -> None:
-    deliverer.deliver(_notification(context, subscriber, body, send, arguments))
 
 
 def _notification(
@@ -309,6 +381,15 @@ def _log_delivery(context: Any, subscriber: Any, delivered: bool) -> None:
     )
 
 
+def _publishers() -> tuple[tuple[Any, Callable[[Any, Any, Any], None]], ...]:
+    """LocalStack's publishers whose ``_publish`` is replaced, and by what."""
+    return (
+        (publisher().LambdaTopicPublisher, _to_function),
+        (publisher().SqsTopicPublisher, _to_queue),
+        (publisher().SqsBatchTopicPublisher, _each_to_queue),
+    )
+
+
 @on_infra_start(priority=800)
 def choose_retried_topics() -> None:
     """Use this provider unless a setting names another one; add the route for redrives."""
@@ -323,11 +404,7 @@ def sns() -> Service:
     """LocalStack's provider with publishers that try again."""
     from localstack.services.sns.provider import SnsProvider
 
-    for owner, publish in (
-        (publisher().LambdaTopicPublisher, _to_function),
-        (publisher().SqsTopicPublisher, _to_queue),
-        (publisher().SqsBatchTopicPublisher, _each_to_queue),
-    ):
+    for owner, publish in _publishers():
         setattr(owner, "_publish", publish)  # noqa: B010  the patch
     _deduplicate(publisher().PublishDispatcher)
     _submit_at_once(publisher().PublishDispatcher)

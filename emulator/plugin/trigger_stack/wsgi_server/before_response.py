@@ -5,24 +5,50 @@ A request that has something written by another process goes on with its respons
 
 from __future__ import annotations
 
+import enum
+import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from xml.sax.saxutils import escape
 
 LOG = logging.getLogger(__name__)
+
+
+class Form(enum.Enum):
+    """How a protocol of AWS writes an error: as JSON, or as one of two kinds of XML."""
+
+    JSON = "json"
+    QUERY = "query"
+    REST_XML = "rest-xml"
 
 
 class NotDoneError(Exception):
     """What a response would promise was not done; the client gets this error with status 500.
 
-    Attributes:
+    Args:
         code: Name of the error, for example ``ServiceException``.
+        message: What was not done, and why.
+        form: How the client reads errors.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, form: Form = Form.JSON) -> None:
         super().__init__(message)
-        self.code = code
+        self._code = code
+        self._form = form
+
+    def document(self) -> tuple[bytes, list[tuple[str, str]]]:
+        """The body of the response, and its headers."""
+        code, message = escape(self._code), escape(str(self))
+        if self._form is Form.JSON:
+            text = json.dumps({"__type": self._code, "Type": "Service", "Message": str(self)})
+            headers = [("content-type", "application/json"), ("x-amzn-errortype", self._code)]
+            return text.encode(), headers
+        text = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        if self._form is Form.QUERY:
+            text = f"<ErrorResponse>{text}</ErrorResponse>"
+        return text.encode(), [("content-type", "text/xml")]
 
 
 class _Request(threading.local):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
 import sys
@@ -104,14 +103,13 @@ def _call(application: Any, environ: dict[str, Any], request: Request, response:
         raise
     except NotDoneError as error:
         LOG.warning("%s %r: %s", request.method, request.path, error)
-        body = json.dumps({"Type": "Service", "Message": str(error)}).encode()
-        response.fail(body, [("x-amzn-errortype", error.code)])
+        response.fail(*error.document())
     except Exception:
         LOG.exception("%s %r could not be answered", request.method, request.path)
         response.keep_alive = False
         wait_after_failure()
         if not response.is_begun:  # else the client must see that something is missing
-            response.fail(_FAILED)
+            response.fail(_FAILED, [("content-type", "application/json")])
     finally:
         close: Callable[[], None] | None = getattr(parts, "close", None)
         if close is not None:
@@ -138,12 +136,10 @@ class _Response:
         self._status, self._headers = status, headers
         return self.write
 
-    def fail(self, body: bytes, headers: Sequence[tuple[str, str]] = ()) -> None:
-        """Send a response of status 500, in JSON, of which nothing has been sent yet."""
+    def fail(self, body: bytes, headers: Sequence[tuple[str, str]]) -> None:
+        """Send a response of status 500 of which nothing has been sent yet."""
         length = ("content-length", str(len(body)))
-        self.start(
-            "500 Internal Server Error", [("content-type", "application/json"), length, *headers]
-        )
+        self.start("500 Internal Server Error", [length, *headers])
         self.write(body)
         self.end()
 

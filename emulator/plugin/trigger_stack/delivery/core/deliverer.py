@@ -14,10 +14,12 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from botocore.exceptions import ClientError
 
 from trigger_stack.delivery.core.outcome import Outcome, Record
+from trigger_stack.delivery.core.placement import Placement, begun
 from trigger_stack.delivery.core.retry_queue import RetryQueue
 
 LOG = logging.getLogger(__name__)
@@ -76,7 +78,7 @@ class Notification:
         in_order: Whether the next message must wait for this one.
         attempts: How often it was tried.
         id: In the journal.
-        waited: Whether the journal has it, because it had to wait.
+        placement: Whether it has a place.
     """
 
     kind: str
@@ -91,7 +93,7 @@ class Notification:
     in_order: bool = False
     attempts: int = field(default=0, init=False)
     id: str = field(default_factory=lambda: str(uuid.uuid4()), init=False)
-    waited: bool = field(default=False, init=False)
+    placement: Placement = field(default_factory=Placement, init=False)
 
 
 class Deliverer:
@@ -111,27 +113,44 @@ class Deliverer:
         """Deliver one message. Never raises: each has an end somewhere."""
         self.attempt(notification)
 
-    def follow(self, notification: Notification, first: Callable[[], object]) -> Callable[[], None]:
-        """Take over a message whose first try is under way; it is tried again when that fails.
+    def begin(
+        self, notification: Notification, begin: Callable[[], Callable[[], object]]
+    ) -> Callable[[], None]:
+        """Begin the first try of a message; it is tried again when that fails.
 
         Args:
             notification: The message.
-            first: Waits for the end of the try; raises why it failed.
+            begin: Begins the try, and returns what waits for its end. Both raise why it failed.
 
         Returns:
-            What waits for the end of the first try, and must be called. It never raises.
+            What waits until the message has a place, and must be called. It raises NotPlacedError.
         """
         notification.attempts += 1
+        end = begun(begin)
 
         def wait() -> None:
             try:
-                first()
+                end()
             except Exception:  # whatever it was, the message must not be lost
-                self.retries.add(notification, 0.0)
+                self.attempt(notification)
+                self.ensure_placed(notification)
             else:
                 notification.ended(True)
 
         return wait
+
+    def ensure_placed(self, notification: Notification) -> None:
+        """Wait until a message that another thread delivers has a place.
+
+        Raises:
+            NotPlacedError: Neither its endpoint nor the journal has it.
+        """
+
+        def tell() -> bool:
+            place = "being delivered" if notification.attempts else "waits for its delivery"
+            return self._record(_outcome(notification, "pending", place, time.time()))
+
+        notification.placement.ensure(tell)
 
     def attempt(self, notification: Notification) -> None:
         """Try until it is delivered, given up, or has to wait."""
@@ -152,8 +171,9 @@ class Deliverer:
                     self._sleep(pause_s)
             else:
                 notification.ended(True)
-                if notification.waited:
-                    self._is(notification, "done", "")
+                notification.placement.delivered(
+                    lambda: self._record(_outcome(notification, "done", ""))
+                )
                 return
 
     def _wait(self, notification: Notification, error: Exception, pause_s: float) -> None:
@@ -181,18 +201,22 @@ class Deliverer:
     def _is(
         self, notification: Notification, state: str, place: str, due_at: float | None = None
     ) -> None:
-        notification.waited = True
-        self._record(
-            Outcome(
-                notification.kind,
-                notification.source_arn,
-                notification.endpoint,
-                state,
-                place,
-                notification.attempts,
-                notification.body.encode("utf-8", "replace"),
-                notification.trace_id,
-                due_at,
-                notification.id,
-            )
-        )
+        outcome = _outcome(notification, state, place, due_at)
+        notification.placement.record(partial(self._record, outcome))
+
+
+def _outcome(
+    notification: Notification, state: str, place: str, due_at: float | None = None
+) -> Outcome:
+    return Outcome(
+        notification.kind,
+        notification.source_arn,
+        notification.endpoint,
+        state,
+        place,
+        notification.attempts,
+        notification.body.encode("utf-8", "replace"),
+        notification.trace_id,
+        due_at,
+        notification.id,
+    )

@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-#: Records where an event is. Never raises.
-type Record = Callable[["Outcome"], None]
+#: Records where an event is; returns whether the journal has it. Never raises.
+type Record = Callable[["Outcome"], bool]
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,7 @@ class PostOffice:
         self,
         rule_sets: Callable[[], Sequence[RuleSet]],
         act: Actions,
-        accept: Record,
+        accept: Callable[[Outcome], object],
         record: Record,
         folder: Path,
         *,

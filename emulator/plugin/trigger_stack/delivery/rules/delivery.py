@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 from botocore.exceptions import ClientError
 
 from trigger_stack.delivery.core.outcome import Outcome, Record
+from trigger_stack.delivery.core.placement import Placement, begun
 from trigger_stack.delivery.core.retry_queue import RetryQueue, retry_delay
 
 LOG = logging.getLogger(__name__)
@@ -70,6 +71,8 @@ class Delivery:
         started: monotonic time of the first try, in seconds.
         attempts: how often it was tried.
         id: of the event for this target, in the journal.
+        request_id: of the function's invocation; the engine accepts it once, so all tries have it.
+        placement: whether it has a place.
     """
 
     sender: Any
@@ -78,13 +81,13 @@ class Delivery:
     started: float
     attempts: int = 0
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    placement: Placement = field(default_factory=Placement)
 
     #: For the journal.
     kind: ClassVar[str] = "event of a rule"
     #: How to get a dead-letter queue.
     remedy: ClassVar[str] = "set deadLetterQueueArn"
-    #: Whether the journal has it from before the first try.
-    recorded_at_once: ClassVar[bool] = False
 
     def __str__(self) -> str:
         return f"{self.name}: {self.event}"
@@ -138,11 +141,19 @@ class Delivery:
 
 
 class Deliverer:
-    """Tries, retries and dead-letters deliveries."""
+    """Tries, retries and dead-letters deliveries.
+
+    Args:
+        send: Makes one try. Raises what the target answers.
+        dead_letter: Brings a delivery that is given up to where it rests, with ``ERROR_CODE``,
+            the target's answer and ``EXHAUSTED_RETRY_CONDITION``. Never raises.
+        record: Records where a delivery is that did not succeed at once.
+        clock: Monotonic time in seconds.
+    """
 
     def __init__(
         self,
-        send: Callable[[Any, dict[str, Any], Any], None],
+        send: Callable[[Delivery], object],
         dead_letter: Callable[[Delivery, str, str, str], None],
         record: Record,
         clock: Callable[[], float] = time.monotonic,
@@ -153,25 +164,64 @@ class Deliverer:
         self._clock = clock
         self.retries = RetryQueue[Delivery](self.attempt, clock)
 
+    def new(self, sender: Any, event: dict[str, Any], trace_header: Any) -> Delivery:
+        """One event for one target, whose first try is about to begin."""
+        return Delivery(sender, event, trace_header, self._clock())
+
     def deliver(self, sender: Any, event: dict[str, Any], trace_header: Any) -> None:
         """Deliver one event; a failure ends in a retry or in the dead-letter queue."""
-        self.attempt(Delivery(sender, event, trace_header, self._clock()))
+        self.attempt(self.new(sender, event, trace_header))
 
-    def begin(self, delivery: Delivery) -> None:
+    def deliver_recorded(self, delivery: Delivery) -> None:
         """Deliver what has a journal entry from before its first try."""
-        self._record(delivery.outcome("pending", "", time.time()))
+        delivery.placement.record(
+            lambda: self._record(delivery.outcome("pending", "", time.time()))
+        )
         self.attempt(delivery)
+
+    def begin(
+        self, delivery: Delivery, begin: Callable[[Delivery], Callable[[], object]]
+    ) -> Callable[[], None]:
+        """Begin the first try; a failure ends in a retry or in the dead-letter queue.
+
+        Args:
+            delivery: The event for a target.
+            begin: Begins the try, and returns what waits for its end. Both raise why it failed.
+
+        Returns:
+            What waits until the event has a place, and must be called. It raises NotPlacedError.
+        """
+        delivery.attempts += 1
+        end = begun(lambda: begin(delivery))
+
+        def wait() -> None:
+            try:
+                end()
+            except Exception as error:  # whatever a target answers must not be lost
+                self._failed(delivery, error)
+                self.ensure_placed(delivery)
+
+        return wait
+
+    def ensure_placed(self, delivery: Delivery) -> None:
+        """Wait until an event that another thread delivers has a place.
+
+        Raises:
+            NotPlacedError: Neither its target nor the journal has it.
+        """
+        delivery.placement.ensure(
+            lambda: self._record(delivery.outcome("pending", "being delivered", time.time()))
+        )
 
     def attempt(self, delivery: Delivery) -> None:
         """One try. Never raises: every outcome is recorded somewhere."""
         delivery.attempts += 1
         try:
-            self._send(delivery.sender, delivery.content(), delivery.trace_header)
+            self._send(delivery)
         except Exception as error:  # whatever a target answers must not be lost
             self._failed(delivery, error)
         else:
-            if delivery.attempts > 1 or delivery.recorded_at_once:
-                self._record(delivery.outcome("done", ""))
+            delivery.placement.delivered(lambda: self._record(delivery.outcome("done", "")))
 
     def _failed(self, delivery: Delivery, error: Exception) -> None:
         code, may_help = delivery.cause(error)
@@ -196,8 +246,8 @@ class Deliverer:
                 retries + 1,
                 delay,
             )
-            place = f"{code}: {error}"
-            self._record(delivery.outcome("pending", place, time.time() + delay))
+            pending = delivery.outcome("pending", f"{code}: {error}", time.time() + delay)
+            delivery.placement.record(lambda: self._record(pending))
             self.retries.add(delivery, delay)
             return
         self._dead_letter(delivery, code, str(error), condition)
@@ -227,7 +277,7 @@ def dead_letter(
     arn = (sender.target.get("DeadLetterConfig") or {}).get("Arn")
 
     def came_to(state: str, place: str) -> None:
-        record(delivery.outcome(state, place))
+        delivery.placement.record(lambda: record(delivery.outcome(state, place)))
 
     if not arn:
         reason = f"the target has no dead-letter queue: {delivery.remedy}"

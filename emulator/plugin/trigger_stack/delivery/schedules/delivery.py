@@ -71,11 +71,10 @@ def default_input(source: Source) -> str:
 
 @dataclass
 class Tick(Delivery):
-    """One invocation: ``event`` has the input and the request id of all tries."""
+    """One invocation: ``event`` has the input."""
 
     kind: ClassVar[str] = "schedule tick"
     remedy: ClassVar[str] = "set DeadLetterConfig of the schedule's target"
-    recorded_at_once: ClassVar[bool] = True
 
     @property
     @override
@@ -130,8 +129,5 @@ def tick(source: Source, trace_header: Any, clock: Callable[[], float]) -> Tick:
         clock: Monotonic time in seconds.
     """
     given = source.target.get("Input")
-    event = {
-        "input": default_input(source) if given is None else given,
-        "request_id": str(uuid.uuid4()),
-    }
+    event = {"input": default_input(source) if given is None else given}
     return Tick(source, event, trace_header, clock())

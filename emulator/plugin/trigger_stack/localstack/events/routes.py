@@ -23,7 +23,7 @@ from localstack.services.plugins import SERVICE_PLUGINS
 from localstack.utils.strings import long_uid
 from localstack.utils.xray.trace_header import TraceHeader
 
-from trigger_stack.localstack.events.target_sender import send
+from trigger_stack.localstack.events.target_sender import deliverer, send
 
 
 def _provider() -> Any:
@@ -98,7 +98,7 @@ class EventRoutes:
         if sender is None:
             return _json(f"The rule {rule} no longer has the target {target}.", 404)
         try:
-            send(sender, event, TraceHeader().ensure_root_exists())
+            send(deliverer.new(sender, event, TraceHeader().ensure_root_exists()))
         except Exception as error:  # the caller keeps the dead letter and reads why
             return _json(f"{type(error).__name__}: {error}", 502)
         return _json({"delivered": True})

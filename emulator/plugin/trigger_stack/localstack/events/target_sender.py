@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import functools
 import json
-import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -29,12 +30,17 @@ from localstack.utils.aws.arns import (
 
 from trigger_stack.delivery.rules.delivery import (
     Deliverer,
+    Delivery,
     EventNotDeliverableError,
     dead_letter,
 )
-from trigger_stack.localstack.lambda_engine.event_manager import accept
+from trigger_stack.localstack.lambda_engine.event_manager import begin_to_accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.localstack.lambda_engine.versions import can_be_invoked
+from trigger_stack.localstack.placing import answer_when_placed
+
+#: For targets other than functions: an API destination may take seconds.
+_POOL = ThreadPoolExecutor(32, thread_name_prefix="rule-targets")
 
 
 def transformed(sender: Any, event: dict[str, Any]) -> Any:
@@ -57,23 +63,43 @@ def transformed(sender: Any, event: dict[str, Any]) -> Any:
     return result
 
 
-def send(sender: Any, event: dict[str, Any], trace_header: Any) -> None:
+def send(delivery: Delivery) -> None:
     """Hand one event to its target, once.
 
     Raises:
         Exception: whatever the target's service answers.
     """
-    ready = transformed(sender, event)
+    begin(delivery)()
+
+
+def begin(delivery: Delivery) -> Callable[[], object]:
+    """Begin to hand one event to its target; for a function it is the engine that is waited for.
+
+    Returns:
+        What waits until the target has it, and must be called once. It raises what ``send`` raises.
+
+    Raises:
+        Exception: as ``send``.
+    """
+    sender, trace_header = delivery.sender, delivery.trace_header
+    ready = transformed(sender, delivery.content())
     if isinstance(sender, LambdaTargetSender):
         payload = to_json_str(ready).encode()
-        invoke(sender.arn, payload, sender.rule_arn, trace_header, str(uuid.uuid4()))
-    else:
-        sender.send_event(ready, trace_header)
+        what = (sender.arn, payload, sender.rule_arn, trace_header, delivery.request_id)
+        return begin_to_invoke(*what)
+    return functools.partial(sender.send_event, ready, trace_header)
 
 
 def invoke(
     function_arn: str, payload: bytes, source: str, trace_header: Any, request_id: str
 ) -> None:
+    """Do what ``begin_to_invoke`` begins, and takes; raises what both of its parts raise."""
+    begin_to_invoke(function_arn, payload, source, trace_header, request_id)()
+
+
+def begin_to_invoke(
+    function_arn: str, payload: bytes, source: str, trace_header: Any, request_id: str
+) -> Callable[[], object]:
     """Have the engine accept an event, without a request to LocalStack.
 
     Args:
@@ -83,8 +109,13 @@ def invoke(
         trace_header: Of the event, or None.
         request_id: An event with an id that the engine knows is not accepted again.
 
+    Returns:
+        What waits until it is accepted, and must be called once. It raises
+        EngineUnavailableError or RemoteError.
+
     Raises:
         ClientError: There is no such function.
+        EngineUnavailableError: There is no engine.
     """
     if not can_be_invoked(function_arn):
         message = f"Function not found: {function_arn}"
@@ -93,7 +124,7 @@ def invoke(
             "ResponseMetadata": {"HTTPStatusCode": 404},
         }
         raise ClientError(answer, "Invoke")
-    accept(
+    return begin_to_accept(
         function_arn,
         payload,
         request_id=request_id,
@@ -114,6 +145,17 @@ def send_message(queue_arn: str, body: str, attributes: dict[str, Any]) -> None:
 
 
 deliverer = Deliverer(send, functools.partial(dead_letter, send_message, record), record)
+
+
+def hand_over(sender: Any, event: dict[str, Any], trace_header: Any) -> None:
+    """Deliver an event; the request that this thread answers ends when the event has a place."""
+    delivery = deliverer.new(sender, event, trace_header)
+    if isinstance(sender, LambdaTargetSender):
+        ensure = deliverer.begin(delivery, begin)
+    else:
+        _POOL.submit(deliverer.attempt, delivery)
+        ensure = functools.partial(deliverer.ensure_placed, delivery)
+    answer_when_placed(ensure, "InternalException")
 
 
 def install() -> None:

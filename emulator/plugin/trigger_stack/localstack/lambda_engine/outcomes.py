@@ -19,10 +19,13 @@ LOG = logging.getLogger(__name__)
 _TRIES = 3
 
 
-def record(outcome: Outcome) -> None:
+def record(outcome: Outcome) -> bool:
     """Record where an event is; an event that is lost is in the log, too. Never raises.
 
     An engine that ends meanwhile is asked again: an event that has an end keeps it.
+
+    Returns:
+        Whether the journal has it.
     """
     if outcome.state == "lost":
         LOG.error(
@@ -34,6 +37,8 @@ def record(outcome: Outcome) -> None:
         accept_outcome(outcome)
     except (EngineUnavailableError, RemoteError) as error:
         LOG.error("%s is not in the journal: %s. %s", outcome.id, error, _header(outcome))  # noqa: TRY400  a line to act on
+        return False
+    return True
 
 
 def accept_outcome(outcome: Outcome) -> None:

@@ -12,7 +12,7 @@ Test: ``tests/delivery/test_scheduler_targets.py``.
 from __future__ import annotations
 
 import json
-import uuid
+import time
 from typing import Any
 
 from localstack.constants import AWS_REGION_US_EAST_1, DEFAULT_AWS_ACCOUNT_ID
@@ -20,7 +20,7 @@ from localstack.http import Request, Response, route
 from localstack.services.plugins import SERVICE_PLUGINS
 from localstack.utils.xray.trace_header import TraceHeader
 
-from trigger_stack.delivery.schedules.delivery import Source
+from trigger_stack.delivery.schedules.delivery import Source, Tick
 from trigger_stack.localstack.schedules import scheduler
 
 
@@ -68,9 +68,9 @@ class SchedulerRoutes:
             return _json("The body must be JSON with scheduleArn, targetArn and input.", 400)
         if source is None or source.arn != target:
             source = Source(arn, {"Arn": target}, scheduler().clock.now())
-        content = {"input": given, "request_id": str(uuid.uuid4())}
+        again = Tick(source, {"input": given}, TraceHeader().ensure_root_exists(), time.monotonic())
         try:
-            send(source, content, TraceHeader().ensure_root_exists())
+            send(again)
         except Exception as error:  # the caller keeps the dead letter and reads why
             return _json(f"{type(error).__name__}: {error}", 502)
         return _json({"delivered": True})

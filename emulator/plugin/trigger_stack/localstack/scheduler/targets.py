@@ -43,7 +43,8 @@ _ACTIONS = {
     "sqs": "sqs:SendMessage",
 }
 
-type Call = Callable[[Source, dict[str, Any], Any], None]
+#: Takes the schedule, its input as this try has it, the trace, and the id of an invocation.
+type Call = Callable[[Source, str, Any, str], None]
 
 
 def _client(source: Source, service: str, trace_header: Any) -> Any:
@@ -57,28 +58,27 @@ def _client(source: Source, service: str, trace_header: Any) -> Any:
     return client.custom_headers({"X-Amzn-Trace-Id": trace_header.to_header_str()})
 
 
-def _to_function(source: Source, content: dict[str, Any], trace_header: Any) -> None:
-    payload = content["input"].encode()
-    invoke(source.arn, payload, source.rule_arn, trace_header, content["request_id"])
+def _to_function(source: Source, given: str, trace_header: Any, request_id: str) -> None:
+    invoke(source.arn, given.encode(), source.rule_arn, trace_header, request_id)
 
 
-def _to_queue(source: Source, content: dict[str, Any], trace_header: Any) -> None:
+def _to_queue(source: Source, given: str, trace_header: Any, _: str) -> None:
     _client(source, "sqs", trace_header).send_message(
         QueueUrl=sqs_queue_url_for_arn(source.arn),
-        MessageBody=content["input"],
+        MessageBody=given,
         **(source.target.get("SqsParameters") or {}),
     )
 
 
-def _to_topic(source: Source, content: dict[str, Any], trace_header: Any) -> None:
+def _to_topic(source: Source, given: str, trace_header: Any, _: str) -> None:
     client = _client(source, "sns", trace_header)
-    client.publish(TopicArn=source.arn, Message=content["input"])
+    client.publish(TopicArn=source.arn, Message=given)
 
 
-def _to_bus(source: Source, content: dict[str, Any], trace_header: Any) -> None:
+def _to_bus(source: Source, given: str, trace_header: Any, _: str) -> None:
     entry = {
         "EventBusName": source.arn.rpartition("/")[2],
-        "Detail": content["input"],
+        "Detail": given,
         "Resources": [source.rule_arn],
         "Time": source.scheduled,
         **source.target["EventBridgeParameters"],
@@ -90,18 +90,18 @@ def _to_bus(source: Source, content: dict[str, Any], trace_header: Any) -> None:
         raise ClientError({"Error": {"Code": failed["ErrorCode"], "Message": error}}, "PutEvents")
 
 
-def _to_stream(source: Source, content: dict[str, Any], trace_header: Any) -> None:
+def _to_stream(source: Source, given: str, trace_header: Any, _: str) -> None:
     _client(source, "kinesis", trace_header).put_record(
         StreamARN=source.arn,
-        Data=content["input"].encode(),
+        Data=given.encode(),
         PartitionKey=source.target["KinesisParameters"]["PartitionKey"],
     )
 
 
-def _to_anything(source: Source, content: dict[str, Any], trace_header: Any) -> None:
+def _to_anything(source: Source, given: str, trace_header: Any, _: str) -> None:
     service, name = operation(source.arn)
     call = getattr(_client(source, service, trace_header), xform_name(name))
-    call(**json.loads(content["input"]))
+    call(**json.loads(given))
 
 
 _CALLS: dict[str, Call] = {
@@ -134,20 +134,17 @@ def _check_permission(source: Source, arn: str) -> None:
         raise ClientError(answer, needed.partition(":")[2])
 
 
-def send(source: Source, content: dict[str, Any], trace_header: Any) -> None:
-    """Invoke a target, once.
-
-    Args:
-        source: The schedule.
-        content: ``input``, and the ``request_id`` of an invocation.
-        trace_header: Of the event.
+def send(delivery: Delivery) -> None:
+    """Invoke the target of a schedule, once.
 
     Raises:
         Exception: What the target's service answers, or that the execution role lets Scheduler
             not do it.
     """
+    source: Source = delivery.sender
     _check_permission(source, source.arn)
-    _CALLS[source.arn.split(":")[2]](source, content, trace_header)
+    call = _CALLS[source.arn.split(":")[2]]
+    call(source, delivery.content()["input"], delivery.trace_header, delivery.request_id)
 
 
 class _Deliverer(Deliverer):
@@ -176,4 +173,4 @@ deliverer = _Deliverer(send, _dead_letter, record)
 
 def deliver(source: Source, trace_header: Any) -> None:
     """Invoke the target of a schedule; each failure ends in a retry or has its end."""
-    deliverer.begin(tick(source, trace_header, time.monotonic))
+    deliverer.deliver_recorded(tick(source, trace_header, time.monotonic))

@@ -1,0 +1,176 @@
+"""An event that a bus has accepted is with the targets of its rules, or its sender gets an error.
+
+What: ``EventsProvider._process_entry`` and ``_process_rules_async`` are replaced or wrapped, and
+``start_worker_thread`` in their module calls at once.
+Why: LocalStack answers ``PutEvents`` and looks for rules afterwards, in a thread: what ends the
+process in that moment ends the event without a trace, and so does an error of one rule for the
+rules after it. It fires rules that are disabled, and not those with a pattern and a schedule. Of an
+event that no rule matches nothing is left.
+Until: LocalStack matches before it answers, and heeds a rule's state.
+Test: ``tests/delivery/test_bus.py``, ``tests/delivery/test_placed.py``,
+``tests/unit/plugin/test_event_dispatch.py``.
+
+AWS topic: Amazon EventBridge API reference, "PutRule": ``State``; a rule can have both
+``EventPattern`` and ``ScheduleExpression``.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from localstack.services.events import provider as events
+from localstack.services.events.utils import is_archive_arn
+
+from trigger_stack.delivery.core.outcome import Outcome
+from trigger_stack.localstack.events.target_sender import hand_over
+from trigger_stack.localstack.lambda_engine.outcomes import record
+
+LOG = logging.getLogger(__name__)
+#: So many rules are named where none matches.
+_MOST_NAMES = 10
+
+
+class _Entry(threading.local):
+    """The entry of ``PutEvents`` that a thread handles."""
+
+    is_dispatched = False
+
+
+_entry = _Entry()
+
+
+def dispatch(
+    provider: Any,
+    rules: list[Any],
+    event: dict[str, Any],
+    trace_header: Any,
+    *,
+    account: str,
+    region: str,
+) -> None:
+    """Give an event to the targets of each rule that matches it.
+
+    Args:
+        provider: LocalStack's.
+        rules: Of the event's bus, or those that a replay is for.
+        event: As LocalStack formats it.
+        trace_header: Of the request.
+        account: Of the bus.
+        region: Of the bus.
+    """
+    is_matched = False
+    for rule in rules:
+        try:
+            if not _matches(rule, event):
+                continue
+            is_matched = True
+            for target in list(rule.targets.values()):
+                _to_target(provider, rule, target, event, trace_header, account, region)
+        except Exception as error:  # what follows must get the event all the same
+            LOG.exception("rule %s", rule.arn)
+            place = f"the rule could not be followed: {error!r}"
+            record(_outcome(str(rule.arn), "lost", place, event, trace_header))
+    if not is_matched:
+        bus = f"arn:aws:events:{region}:{account}:event-bus/{event.get('event-bus-name')}"
+        record(_outcome(bus, "discarded", _no_match(rules), event, trace_header))
+
+
+def _matches(rule: Any, event: dict[str, Any]) -> bool:
+    """Whether a rule is for an event: it is enabled, and has a pattern that matches."""
+    if rule.state == "DISABLED" or not rule.event_pattern:
+        return False
+    return bool(events.matches_event(rule.event_pattern, event))
+
+
+def _to_target(
+    provider: Any,
+    rule: Any,
+    target: dict[str, Any],
+    event: dict[str, Any],
+    trace_header: Any,
+    account: str,
+    region: str,
+) -> None:
+    if is_archive_arn(target["Arn"]):
+        provider._put_to_archive(region, account, archive_target_id=target["Id"], event=event)
+        return
+    sender = provider._target_sender_store.get(f"{rule.arn}-{target['Id']}")
+    if sender is not None:  # else ``RemoveTargets`` came between
+        hand_over(sender, event.copy(), trace_header)
+
+
+def _no_match(rules: list[Any]) -> str:
+    names = [one.name for one in rules if one.event_pattern and not _is_of_archive(one)]
+    if not names:
+        return "the bus has no rule with an event pattern"
+    rest = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"EventPattern: no enabled rule matches (of {', '.join(names[:_MOST_NAMES])}{rest})"
+
+
+def _is_of_archive(rule: Any) -> bool:
+    return any(is_archive_arn(target["Arn"]) for target in list(rule.targets.values()))
+
+
+def _outcome(
+    source: str, state: str, place: str, event: dict[str, Any], trace_header: Any
+) -> Outcome:
+    content = {key: value for key, value in event.items() if key != "event-bus-name"}
+    body = json.dumps(content, default=str).encode()
+    trace = trace_header.to_header_str() if trace_header else None
+    return Outcome("event of a bus", source, "", state, place, 0, body, trace)
+
+
+@contextmanager
+def _handling(entry: dict[str, Any], processed: list[Any], context: Any) -> Iterator[None]:
+    """Record an entry that was accepted and came to no rule, because there is no such bus."""
+    _entry.is_dispatched = False
+    count = len(processed)
+    yield
+    is_accepted = len(processed) > count and "EventId" in processed[-1]
+    if not is_accepted or _entry.is_dispatched:
+        return
+    trace = context.trace_context["aws_trace_header"]
+    bus = str(entry.get("EventBusName") or "default")
+    if not bus.startswith("arn:"):
+        bus = f"arn:aws:events:{context.region}:{context.account_id}:event-bus/{bus}"
+    place = "the bus does not exist, or has no rule"
+    record(_outcome(bus, "discarded", place, dict(entry), trace))
+
+
+def install() -> None:
+    """Patch LocalStack's EventBridge. Idempotent."""
+    owner: Any = events.EventsProvider
+    process_entry = owner._process_entry
+    if hasattr(process_entry, "__wrapped__"):
+        return
+
+    @functools.wraps(process_entry)
+    def process_recorded(
+        provider: Any, entry: Any, processed: list[Any], failed: Any, context: Any
+    ) -> None:
+        with _handling(entry, processed, context):
+            process_entry(provider, entry, processed, failed, context)
+
+    def process_rules(provider: Any, params: dict[str, Any]) -> None:
+        _entry.is_dispatched = True
+        dispatch(
+            provider,
+            params["rules"],
+            params["event_formatted"],
+            params["trace_header"],
+            account=params["account_id"],
+            region=params["region"],
+        )
+
+    def call_at_once(method: Any, params: Any, **_: Any) -> None:
+        method(params)
+
+    owner._process_entry = process_recorded
+    owner._process_rules_async = process_rules
+    events.start_worker_thread = call_at_once  # type: ignore[assignment]  # the patch
