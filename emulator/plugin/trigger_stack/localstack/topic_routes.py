@@ -25,6 +25,7 @@ from localstack.utils.aws.arns import (
 )
 
 from trigger_stack.delivery.core.topic_letters import event_of, without_reason
+from trigger_stack.localstack import topic_http
 from trigger_stack.localstack.lambda_engine.event_manager import accept
 from trigger_stack.localstack.lambda_engine.versions import can_be_invoked
 from trigger_stack.localstack.topics import queues
@@ -103,6 +104,9 @@ def _send(subscription: dict[str, Any], letter: dict[str, Any]) -> None:
             raise ValueError(f"there is no function {endpoint}")
         event = event_of(letter["Body"], subscription["SubscriptionArn"])
         accept(endpoint, event, request_id=str(uuid.uuid4()), source=topic, trace_id=None)
+        return
+    if subscription["Protocol"] in ("http", "https"):
+        topic_http.send_again(subscription, letter["Body"])
         return
     if subscription["Protocol"] != "sqs":
         raise ValueError(f"{subscription['Protocol']} cannot be delivered to again")

@@ -1,11 +1,12 @@
 """Messages of SNS topics reach their functions and queues, or are tried again.
 
 What: a provider ``sns:retried`` (LocalStack's extension point ``localstack.aws.provider``), the
-default: its own provider, with ``_publish`` of ``LambdaTopicPublisher``, ``SqsTopicPublisher`` and
-``SqsBatchTopicPublisher`` replaced, and ``publish_to_topic`` and ``publish_batch_to_topic`` of
-``PublishDispatcher`` asking first whether a FIFO topic had the message; its
+default: its own provider, with ``_publish`` of ``LambdaTopicPublisher``, ``SqsTopicPublisher``,
+``SqsBatchTopicPublisher`` and ``HttpTopicPublisher`` replaced, and ``publish_to_topic`` and
+``publish_batch_to_topic`` of ``PublishDispatcher`` asking first whether a FIFO topic had the
+message; its
 ``_submit_notification`` sends an event for a function to the engine at once, has the publisher
-answered when functions and queues have the message or the journal knows where it is, and a message
+answered when its endpoints have the message or the journal knows where it is, and a message
 that no subscription gets is in the journal as discarded.
 Why: LocalStack answers first and sends later, and tries once; when that fails and the subscription
 has no dead-letter queue, a line at level INFO is all that is left of the message, and nothing when
@@ -46,10 +47,12 @@ from localstack.utils.aws.arns import (
 
 from trigger_stack.delivery.core.deduplication import Deduplication
 from trigger_stack.delivery.core.deliverer import Deliverer, EndpointGoneError, Notification
+from trigger_stack.delivery.core.delivery_policy import policy_of
 from trigger_stack.delivery.core.in_order import InOrder
 from trigger_stack.delivery.core.outcome import Outcome
 from trigger_stack.delivery.core.topic_letters import event_of, with_reason
 from trigger_stack.engine.supervisor import Reply
+from trigger_stack.localstack import topic_http
 from trigger_stack.localstack.lambda_engine.event_manager import accept, begin_to_accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.localstack.lambda_engine.versions import can_be_invoked
@@ -271,6 +274,9 @@ def _submit_at_once(dispatcher: Any) -> None:
             messages = ctx.messages if hasattr(ctx, "messages") else [ctx.message]
             _publishing.wanted.update(one.message_id for one in messages)
         if isinstance(notifier, ours):
+            if not ctx.topic_attributes:  # LocalStack leaves them out for messages of a batch
+                topic = ctx.store.topics.get(subscriber["TopicArn"]) or {}
+                ctx.topic_attributes = topic.get("attributes") or {}
             notifier._publish(context=ctx, subscriber=subscriber)
         else:
             submit(self, notifier, ctx, subscriber)
@@ -315,6 +321,31 @@ def _to_queue(publisher_: Any, context: Any, subscriber: Any) -> None:
 
     notification = _notification(context, subscriber, body, send, arguments)
     _hand_over(notification, subscriber, context.message)
+
+
+def _to_http(publisher_: Any, context: Any, subscriber: Any) -> None:
+    """Post a message to an HTTP endpoint."""
+    if context.message.type != "Notification":  # a confirmation, which is not tried again
+        _post_confirmation()(publisher_, context=context, subscriber=subscriber)
+        return
+    policies = subscriber.get("DeliveryPolicy"), context.topic_attributes.get("DeliveryPolicy")
+    try:
+        body = publisher_.prepare_message(
+            context.message, subscriber, topic_attributes=context.topic_attributes
+        )
+        send = topic_http.sender(publisher_, context, subscriber, body)
+    except Exception as error:
+        _refuse(context, subscriber, error)
+        return
+    notification = _notification(context, subscriber, body, send, {})
+    notification.pauses = policy_of(*policies).pause_after
+    _hand_over(notification, subscriber, context.message)
+
+
+@functools.cache
+def _post_confirmation() -> Any:
+    """LocalStack's own way to post; called before it is replaced."""
+    return publisher().HttpTopicPublisher._publish
 
 
 def _each_to_queue(publisher_: Any, context: Any, subscriber: Any) -> None:
@@ -387,6 +418,7 @@ def _publishers() -> tuple[tuple[Any, Callable[[Any, Any, Any], None]], ...]:
         (publisher().LambdaTopicPublisher, _to_function),
         (publisher().SqsTopicPublisher, _to_queue),
         (publisher().SqsBatchTopicPublisher, _each_to_queue),
+        (publisher().HttpTopicPublisher, _to_http),
     )
 
 
@@ -404,6 +436,7 @@ def sns() -> Service:
     """LocalStack's provider with publishers that try again."""
     from localstack.services.sns.provider import SnsProvider
 
+    _post_confirmation()
     for owner, publish in _publishers():
         setattr(owner, "_publish", publish)  # noqa: B010  the patch
     _deduplicate(publisher().PublishDispatcher)

@@ -18,6 +18,7 @@ from functools import partial
 
 from botocore.exceptions import ClientError
 
+from trigger_stack.delivery.core.delivery_policy import Pauses
 from trigger_stack.delivery.core.outcome import Outcome, Record
 from trigger_stack.delivery.core.placement import Placement, begun
 from trigger_stack.delivery.core.retry_queue import RetryQueue
@@ -76,6 +77,7 @@ class Notification:
         ended: Called with whether it was delivered.
         trace_id: ``X-Amzn-Trace-Id`` of what caused it.
         in_order: Whether the next message must wait for this one.
+        pauses: Seconds until the next try after so many; None when there is none.
         attempts: How often it was tried.
         id: In the journal.
         placement: Whether it has a place.
@@ -91,6 +93,7 @@ class Notification:
     ended: Callable[[bool], None] = lambda delivered: None
     trace_id: str | None = None
     in_order: bool = False
+    pauses: Pauses = pause_after
     attempts: int = field(default=0, init=False)
     id: str = field(default_factory=lambda: str(uuid.uuid4()), init=False)
     placement: Placement = field(default_factory=Placement, init=False)
@@ -159,7 +162,7 @@ class Deliverer:
             try:
                 notification.send()
             except Exception as error:  # whatever an endpoint answers must not be lost
-                pause_s = pause_after(notification.attempts) if may_help(error) else None
+                pause_s = notification.pauses(notification.attempts) if may_help(error) else None
                 if pause_s is None:
                     self._give_up(notification, error)
                     return
