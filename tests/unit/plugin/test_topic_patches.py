@@ -17,7 +17,7 @@ from localstack.services.sns import publisher
 
 from trigger_stack.delivery.core.deliverer import Deliverer
 from trigger_stack.delivery.core.outcome import Outcome
-from trigger_stack.localstack import topics
+from trigger_stack.localstack.topics import dispatch, publishers
 
 
 def test_localstack_still_leaves_deduplication_to_queues() -> None:
@@ -46,9 +46,9 @@ def test_a_publication_that_failed_is_no_duplicate_of_itself(
                 raise OSError("no")
             given.extend(message.message for message in messages)
 
-    monkeypatch.setattr(topics, "_discard", lambda *_: None)
-    monkeypatch.setattr(topics, "_why_unwanted", lambda *_: "")
-    topics._deduplicate(Dispatcher)
+    monkeypatch.setattr(dispatch, "_discard", lambda *_: None)
+    monkeypatch.setattr(dispatch, "_why_unwanted", lambda *_: "")
+    dispatch.deduplicate(Dispatcher)
     for publish in ("publish_to_topic", "publish_batch_to_topic"):
         topic = f"arn:aws:sns:us-east-1:000000000000:{uuid.uuid4().hex}.fifo"
         message = SimpleNamespace(
@@ -97,7 +97,7 @@ def test_the_signature_of_a_functions_event_can_be_verified(subject: str | None)
     to_function = publisher.LambdaTopicPublisher()
     context = published(subject=subject)
 
-    event, letter = topics._event_and_letter(to_function, context, SUBSCRIBER)
+    event, letter = publishers._event_and_letter(to_function, context, SUBSCRIBER)
 
     sns = json.loads(event)["Records"][0]["Sns"]
     assert is_signed(sns)
@@ -117,7 +117,7 @@ def test_localstack_still_signs_a_subject_that_is_not_there() -> None:
 def test_a_letter_of_raw_delivery_is_the_message(raw: str) -> None:
     subscriber = {**SUBSCRIBER, "RawMessageDelivery": raw}
 
-    event, letter = topics._event_and_letter(
+    event, letter = publishers._event_and_letter(
         publisher.LambdaTopicPublisher(), published(), subscriber
     )
 
@@ -139,9 +139,9 @@ def test_a_message_of_which_no_event_can_be_made_has_an_end(
         outcomes.append(outcome)
         return True
 
-    monkeypatch.setattr(topics, "deliverer", Deliverer(record))
+    monkeypatch.setattr(publishers, "deliverer", Deliverer(record))
 
-    topics._to_function(publisher.LambdaTopicPublisher(), published(), SUBSCRIBER)
+    publishers._to_function(publisher.LambdaTopicPublisher(), published(), SUBSCRIBER)
 
     [lost] = outcomes
     assert (lost.state, lost.payload) == ("lost", b"m")

@@ -25,10 +25,10 @@ from localstack.utils.aws.arns import (
 )
 
 from trigger_stack.delivery.core.topic_letters import event_of, without_reason
-from trigger_stack.localstack import topic_http
 from trigger_stack.localstack.lambda_engine.event_manager import accept
 from trigger_stack.localstack.lambda_engine.versions import can_be_invoked
-from trigger_stack.localstack.topics import queues
+from trigger_stack.localstack.topics.http import send_again
+from trigger_stack.localstack.topics.publishers import queues
 
 
 class TopicRoutes:
@@ -106,7 +106,7 @@ def _send(subscription: dict[str, Any], letter: dict[str, Any]) -> None:
         accept(endpoint, event, request_id=str(uuid.uuid4()), source=topic, trace_id=None)
         return
     if subscription["Protocol"] in ("http", "https"):
-        topic_http.send_again(subscription, letter["Body"])
+        send_again(subscription, letter["Body"])
         return
     if subscription["Protocol"] != "sqs":
         raise ValueError(f"{subscription['Protocol']} cannot be delivered to again")

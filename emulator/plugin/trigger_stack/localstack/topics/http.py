@@ -1,6 +1,6 @@
 """Messages of SNS topics reach their HTTP endpoints, or are tried again.
 
-What: ``_publish`` of ``HttpTopicPublisher`` is replaced, by ``topics.py``, for notifications.
+What: what ``publishers.py`` calls for a notification to an HTTP endpoint.
 Why: LocalStack tries once, whatever the delivery policy says; when that fails and the subscription
 has no dead-letter queue, a line at level INFO is all that is left of the message. It waits for an
 answer without end.

@@ -1,0 +1,1 @@
+"""Amazon SNS: messages of topics reach their endpoints, or are tried again."""
