@@ -58,6 +58,39 @@ def test_what_nobody_waits_for_is_sent_soon() -> None:
     eventually(lambda: engine.changes)
 
 
+def test_a_commit_whose_engine_ends_is_made_with_the_next_engine() -> None:
+    engine, replies = Engine(), []
+
+    def send(changes: bytes) -> Wait:
+        wait = engine.send(changes)
+
+        def wait_for_second() -> None:
+            replies.append(changes)
+            if len(replies) == 1:
+                raise OSError("it has ended")
+            wait()
+
+        return wait_for_second
+
+    journal = MessageJournal(send)
+    journal.add("accepted", 1, is_waited_for=True)
+
+    assert journal.commit()
+    assert [change[2] for change in engine.changes] == [1]
+
+
+def test_a_commit_says_when_nothing_can_be_written() -> None:
+    engine = Engine(away=1)
+    journal = MessageJournal(engine.send)
+    journal.add("accepted", 1, is_waited_for=True)
+
+    assert not journal.commit()
+
+    eventually(lambda: engine.changes)
+    assert journal.commit()
+    assert [change[2] for change in engine.changes] == [1]
+
+
 @pytest.mark.parametrize("is_waited_for", [False, True])
 def test_a_journal_that_is_away_gets_everything_later_once_and_in_order(
     is_waited_for: bool,

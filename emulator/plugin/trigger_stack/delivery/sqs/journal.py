@@ -17,6 +17,8 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 
 type Change = tuple[str | int | float | None, ...]
 type Wait = Callable[[], object]
+#: Waits for the end of a commit; returns whether every change is in the journal.
+type Commit = Callable[[], bool]
 
 
 class MessageJournal:
@@ -63,19 +65,19 @@ class MessageJournal:
             if self._thread is None:
                 self._start()
 
-    def commit(self) -> None:
+    def commit(self) -> bool:
         """Return when every change so far is in the journal, or cannot be written at present.
 
-        What cannot be written is tried again later.
+        What cannot be written is tried again later. Returns whether it was written.
         """
-        self.begin_to_commit()()
+        return self.begin_to_commit()()
 
-    def begin_to_commit(self) -> Wait:
+    def begin_to_commit(self) -> Commit:
         """Begin what ``commit`` does.
 
         Returns:
             What waits for the end, and must be called soon: others wait for it, to keep the order
-            of changes. It never raises. A thread that begins again waits first.
+            of changes. It returns what ``commit`` returns. A thread that begins again waits first.
         """
         self._own.wait()
         self._sending.acquire()
@@ -87,21 +89,23 @@ class MessageJournal:
             self._sending.release()
             self._warn(len(changes), error)
             self._send_soon()
-            return _nothing
+            return lambda: False
         if not begun:
             self._sending.release()
             return _nothing
 
-        def wait() -> None:
+        def wait() -> bool:
             if not begun:
-                return
+                return True
             self._own.wait = _nothing
             try:
-                sent = self._has_ended(begun.pop(), len(changes)) and self._try_to_send()
+                self._has_ended(begun.pop(), len(changes))  # else it is sent once more, with more
+                sent = self._try_to_send()
             finally:
                 self._sending.release()
             if not sent:
                 self._send_soon()
+            return sent
 
         self._own.wait = wait
         return wait
@@ -156,11 +160,12 @@ class MessageJournal:
         LOG.warning("%d changes of messages are not in the journal: %s", changes, error)
 
 
-def _nothing() -> None:
+def _nothing() -> bool:
     """Nothing is waited for."""
+    return True
 
 
 class _Own(threading.local):
     """What a thread has begun and not waited for."""
 
-    wait: Wait = staticmethod(_nothing)
+    wait: Commit = staticmethod(_nothing)

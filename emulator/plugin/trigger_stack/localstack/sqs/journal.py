@@ -13,17 +13,20 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from localstack.services.sqs.models import FifoQueue, SqsQueue, StandardQueue
 from localstack.services.sqs.provider import MessageMoveTaskManager, SqsProvider
 
+from trigger_stack.delivery.core.placement import NotPlacedError
 from trigger_stack.delivery.sqs.journal import MessageJournal, Wait
+from trigger_stack.localstack.placing import answer_when_placed
 from trigger_stack.localstack.sqs import groups
 from trigger_stack.localstack.sqs.groups import forget_duplicate
-from trigger_stack.wsgi_server.before_response import wait_before_response
+from trigger_stack.wsgi_server.before_response import Form
 
 
 class _Doing(threading.local):
@@ -52,15 +55,15 @@ def message_journal() -> MessageJournal:
 class JournaledProvider(SqsProvider):
     """LocalStack's provider; what it has accepted is in the journal before the answer."""
 
-    def send_message(self, *args: Any, **kwargs: Any) -> Any:
+    def send_message(self, context: Any, *args: Any, **kwargs: Any) -> Any:
         """Accept one message."""
-        with _committing():
-            return super().send_message(*args, **kwargs)
+        with _committing(context):
+            return super().send_message(context, *args, **kwargs)
 
-    def send_message_batch(self, *args: Any, **kwargs: Any) -> Any:
+    def send_message_batch(self, context: Any, *args: Any, **kwargs: Any) -> Any:
         """Accept up to ten messages."""
-        with _committing():
-            return super().send_message_batch(*args, **kwargs)
+        with _committing(context):
+            return super().send_message_batch(context, *args, **kwargs)
 
     def receive_message(self, *args: Any, **kwargs: Any) -> Any:
         """Give messages out; those that were given out too often become dead letters."""
@@ -78,14 +81,24 @@ class JournaledProvider(SqsProvider):
 
 
 @contextmanager
-def _committing() -> Iterator[None]:
-    """What is put into queues is in the journal before the answer, also after an error."""
+def _committing(context: Any) -> Iterator[None]:
+    """What is put into queues is in the journal before the answer, also after an error.
+
+    When it cannot be written, the sender gets an error and sends again; the message may come twice.
+    """
     _doing.sending = True
     try:
         yield
     finally:
         _doing.sending = False
-        wait_before_response(message_journal().begin_to_commit())
+        is_committed = message_journal().begin_to_commit()
+        form = Form.QUERY if context.protocol == "query" else Form.JSON
+        answer_when_placed(partial(_ensure, is_committed), "InternalError", form)
+
+
+def _ensure(is_committed: Callable[[], bool]) -> None:
+    if not is_committed():
+        raise NotPlacedError("the message could not be recorded: there is no engine")
 
 
 def install() -> None:
