@@ -31,11 +31,13 @@ class Bus:
         target = {"Id": "1", "Arn": arn_of(self.sqs, self.urls[name])}
         self.events.put_targets(Rule=name, Targets=[target], **on)
 
-    def put(self, number: int, *, source: str = "shop", bus: str | None = None) -> str:
+    def put(
+        self, number: int, *, source: str = "shop", bus: str | None = None, **detail: Any
+    ) -> str:
         entry = {
             "Source": source,
             "DetailType": "t",
-            "Detail": json.dumps({"number": number}),
+            "Detail": json.dumps({"number": number, **detail}),
             "EventBusName": bus or self.name,
         }
         [answer] = self.events.put_events(Entries=[entry])["Entries"]
@@ -88,6 +90,35 @@ def test_a_rule_with_a_pattern_and_a_schedule_fires_for_both(bus: Bus) -> None:
 
 
 @pytest.mark.parametrize(
+    ("detail", "is_match"),
+    [
+        ({"key": "logos/acme/.png"}, True),
+        ({"key": "logos.png"}, False),
+        ({"key": "x", "items": [{"name": "a", "size": 1}, {"name": "b", "size": 2}]}, False),
+        ({"key": "x", "items": [{"name": "a", "size": 2}]}, True),
+    ],
+)
+def test_a_pattern_matches_as_it_does_on_aws(
+    bus: Bus, detail: dict[str, Any], is_match: bool
+) -> None:
+    """The rule and ``TestEventPattern`` are of one mind."""
+    logos = {"key": [{"wildcard": "logos/*/*.png"}]}
+    choice = {"$or": [logos, {"items": {"name": ["a"], "size": [2]}}]}
+    pattern = json.dumps({"source": ["shop"], "detail": choice})
+    bus.rule("some", EventPattern=pattern)
+
+    bus.put(1, **detail)
+
+    assert bus.numbers("some") == [1] * is_match
+    event = {
+        **{"id": "1", "account": "0", "source": "shop", "time": "2026-01-01T00:00:00Z"},
+        **{"region": "us-east-1", "resources": [], "detail-type": "t", "detail": detail},
+    }
+    answer = bus.events.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))
+    assert answer["Result"] is is_match
+
+
+@pytest.mark.parametrize(
     ("rules", "source", "place"),
     [
         ([], "shop", "the bus does not exist, or has no rule"),
@@ -114,6 +145,16 @@ def test_an_event_for_a_bus_that_is_not_there_is_in_the_journal(bus: Bus, journa
 
     [row] = journal.find(source=bus.arn + "-absent")
     assert row["state"] == "discarded"
+
+
+def test_a_detail_that_is_no_json_is_refused(bus: Bus) -> None:
+    entry = {"Source": "s", "DetailType": "t", "EventBusName": bus.name}
+    details = ['{"a": NaN}', '{"a": [-Infinity]}', '{"a": "NaN"}']
+
+    answer = bus.events.put_events(Entries=[entry | {"Detail": one} for one in details])
+
+    codes = [one.get("ErrorCode") for one in answer["Entries"]]
+    assert codes == ["MalformedDetail", "MalformedDetail", None]
 
 
 def test_a_message_that_no_subscription_gets_is_in_the_journal(

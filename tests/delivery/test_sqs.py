@@ -180,10 +180,13 @@ def test_a_failed_message_blocks_its_group_and_no_other(mapped: Make) -> None:
 
 
 def test_a_filtered_message_is_deleted_unseen(mapped: Make) -> None:
-    pattern = json.dumps({"body": {"kind": ["wanted"]}})
+    """Whatever its body is: a filter that cannot be applied would leave it in the queue."""
+    wanted = [{"prefix": {"equals-ignore-case": "WANT"}}]
+    pattern = json.dumps({"body": {"kind": wanted}})
     queue = mapped(SUCCEED, FilterCriteria={"Filters": [{"Pattern": pattern}]})
 
-    queue.send('{"kind": "other"}', '{"kind":   "wanted"}', "text")
+    nested = "[" * 100_000
+    queue.send('{"kind": 5}', '{"kind":   "wanted"}', "text", '{"kind": ["x", true]}', nested)
     queue.wait_for()
 
     assert queue.seen_all(1) == [('{"kind":   "wanted"}', 1)]

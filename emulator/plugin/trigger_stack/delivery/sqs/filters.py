@@ -34,7 +34,7 @@ class Filters:
             return True
         try:
             body = json.loads(record["body"])
-        except ValueError:
+        except (ValueError, RecursionError):  # no JSON, or nested deeper than anybody reads
             body = None
         is_json = isinstance(body, dict)
         for pattern in self._patterns:

@@ -1,12 +1,15 @@
 """An event that a bus has accepted is with the targets of its rules, or its sender gets an error.
 
 What: ``EventsProvider._process_entry`` and ``_process_rules_async`` are replaced or wrapped, and
-``start_worker_thread`` in their module calls at once.
+``start_worker_thread`` in their module calls at once; ``matches_event`` is replaced
+and ``validate_event`` wrapped.
 Why: LocalStack answers ``PutEvents`` and looks for rules afterwards, in a thread: what ends the
 process in that moment ends the event without a trace, and so does an error of one rule for the
 rules after it. It fires rules that are disabled, and not those with a pattern and a schedule. Of an
-event that no rule matches nothing is left.
-Until: LocalStack matches before it answers, and heeds a rule's state.
+event that no rule matches nothing is left. Its matcher needs a character for each ``*``, cannot
+escape one, takes fields of different elements of an array together, takes ``true`` for 1 and a
+number for an address, and raises for values of some types. It takes ``NaN`` for JSON.
+Until: LocalStack matches before it answers, as EventBridge does, and heeds a rule's state.
 Test: ``tests/delivery/test_bus.py``, ``tests/delivery/test_placed.py``,
 ``tests/unit/plugin/test_event_dispatch.py``.
 
@@ -27,6 +30,7 @@ from typing import Any
 from localstack.services.events import provider as events
 from localstack.services.events.utils import is_archive_arn
 
+from trigger_stack.delivery.core.event_pattern import matches
 from trigger_stack.delivery.core.outcome import Outcome
 from trigger_stack.localstack.events.target_sender import hand_over
 from trigger_stack.localstack.lambda_engine.outcomes import record
@@ -85,7 +89,7 @@ def _matches(rule: Any, event: dict[str, Any]) -> bool:
     """Whether a rule is for an event: it is enabled, and has a pattern that matches."""
     if rule.state == "DISABLED" or not rule.event_pattern:
         return False
-    return bool(events.matches_event(rule.event_pattern, event))
+    return matches(rule.event_pattern, event)
 
 
 def _to_target(
@@ -126,6 +130,21 @@ def _outcome(
     return Outcome("event of a bus", source, "", state, place, 0, body, trace)
 
 
+def is_json(text: str) -> bool:
+    """Whether a text that Python reads as JSON is JSON: it has no ``NaN`` and no ``Infinity``."""
+
+    def refuse(name: str) -> None:
+        raise ValueError(name)
+
+    if "NaN" not in text and "Infinity" not in text:
+        return True
+    try:
+        json.loads(text, parse_constant=refuse)
+    except ValueError:
+        return False
+    return True
+
+
 @contextmanager
 def _handling(entry: dict[str, Any], processed: list[Any], context: Any) -> Iterator[None]:
     """Record an entry that was accepted and came to no rule, because there is no such bus."""
@@ -146,7 +165,7 @@ def _handling(entry: dict[str, Any], processed: list[Any], context: Any) -> Iter
 def install() -> None:
     """Patch LocalStack's EventBridge. Idempotent."""
     owner: Any = events.EventsProvider
-    process_entry = owner._process_entry
+    process_entry, validate_event = owner._process_entry, events.validate_event
     if hasattr(process_entry, "__wrapped__"):
         return
 
@@ -168,9 +187,18 @@ def install() -> None:
             region=params["region"],
         )
 
+    @functools.wraps(validate_event)
+    def validate_strictly(entry: Any) -> Any:
+        problem = validate_event(entry)
+        if problem is None and not is_json(entry["Detail"]):
+            return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
+        return problem
+
     def call_at_once(method: Any, params: Any, **_: Any) -> None:
         method(params)
 
+    events.matches_event = matches  # type: ignore[assignment]  # ``TestEventPattern``
+    events.validate_event = validate_strictly  # type: ignore[assignment]  # the patch
     owner._process_entry = process_recorded
     owner._process_rules_async = process_rules
     events.start_worker_thread = call_at_once  # type: ignore[assignment]  # the patch

@@ -15,8 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol, override
 
-from localstack.utils.event_matcher import matches_event
-
+from trigger_stack.delivery.core.event_pattern import matches
 from trigger_stack.delivery.core.invocation import Reply
 from trigger_stack.delivery.core.outcome import Outcome
 from trigger_stack.delivery.core.partial_failures import failed_items
@@ -95,7 +94,7 @@ class LocalRunner:
         if service_of(settings.source) == "sqs":
             queue = InProcessQueue(settings.source)
             queue.visibility_timeout_s()  # raises when there is no such queue
-            return SqsMapping(settings.of_queue(), queue, execution.invoke, matches_event), (
+            return SqsMapping(settings.of_queue(), queue, execution.invoke, matches), (
                 nullcontext()
             )
         of_stream = settings.of_stream()
@@ -103,7 +102,7 @@ class LocalRunner:
             of_stream,
             stream_of(settings.source, ""),
             PipeTarget(settings, execution.invoke),
-            Filters(of_stream.patterns, matches_event),
+            Filters(of_stream.patterns, matches),
             self._progress.setdefault(settings.id, Progress()),
         )
         mapping.prepare()

@@ -20,8 +20,8 @@ from localstack.services.lambda_.event_source_mapping.esm_worker import EsmState
 from localstack.services.lambda_.event_source_mapping.esm_worker_factory import EsmWorkerFactory
 from localstack.services.lambda_.provider import LambdaProvider
 from localstack.services.lambda_.provider_utils import get_function_version_from_arn
-from localstack.utils.event_matcher import matches_event
 
+from trigger_stack.delivery.core.event_pattern import matches
 from trigger_stack.delivery.sqs.mapping import MappingSettings, SqsMapping
 from trigger_stack.localstack.mapping_worker import MappingWorker, check_source, invoke
 from trigger_stack.localstack.sqs.queue import InProcessQueue
@@ -34,7 +34,7 @@ def make_worker(configuration: Any, enabled: bool) -> MappingWorker:
         MappingSettings.from_configuration(configuration),
         InProcessQueue(source),
         lambda payload: invoke(configuration["FunctionArn"], payload, source),
-        matches_event,
+        matches,
     )
     return MappingWorker(configuration, enabled, EsmStateReason.USER_INITIATED, mapping)
 

@@ -22,8 +22,8 @@ from localstack import config
 from localstack.aws.connect import connect_to
 from localstack.services.lambda_.event_source_mapping.esm_worker import EsmStateReason, EsmWorker
 from localstack.services.lambda_.event_source_mapping.esm_worker_factory import EsmWorkerFactory
-from localstack.utils.event_matcher import matches_event
 
+from trigger_stack.delivery.core.event_pattern import matches
 from trigger_stack.delivery.core.invocation import Reply
 from trigger_stack.delivery.core.outcome import Outcome
 from trigger_stack.delivery.streams.lane import Batch
@@ -68,7 +68,7 @@ class StreamWorker(MappingWorker):
             settings,
             stream_of(settings.source_arn, role),
             self._target,
-            Filters(settings.patterns, matches_event),
+            Filters(settings.patterns, matches),
             _progress.setdefault(settings.uuid, Progress()),
         )
         super().__init__(configuration, enabled, EsmStateReason.USER_ACTION, mapping)
