@@ -1,7 +1,8 @@
-"""JSON paths, as far as pipes know them.
+"""JSON paths, as far as EventBridge's pipes and rules know them.
 
 AWS topics: EventBridge User Guide, "Pipes input transformation" (syntax, "Implicit body data
-parsing"), "Dynamic path parameters".
+parsing"), "Dynamic path parameters"; rules have the same syntax ("Amazon EventBridge input
+transformation").
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def steps(path: str) -> list[str | int]:
     while at < len(path):
         match = _STEP.match(path, at)
         if match is None:
-            raise PathError(f"{path} is no JSON path that pipes know, from “{path[at:]}” on")
+            raise PathError(f"{path} is no JSON path that EventBridge knows, from “{path[at:]}” on")
         index = match["index"]
         if index is not None:
             found.append(index if index == "*" else int(index))

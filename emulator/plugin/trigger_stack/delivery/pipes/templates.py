@@ -7,13 +7,13 @@ becomes text. A path that leads to nothing becomes an empty text.
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from trigger_stack.delivery.core import placeholders
 from trigger_stack.delivery.pipes.paths import MISSING, PathError, decoded, find, steps, text_of
 from trigger_stack.delivery.pipes.settings import PipeSettings
 
@@ -79,45 +79,14 @@ def render(
         "aws.pipes.event": event,
         "aws.pipes.event.json": parsed,
     }
-    result: list[str] = []
-    free_text = not is_json(template)
-    at, quoted = 0, False
-    for match in _PLACEHOLDER.finditer(template):
-        text = template[at : match.start()]
-        result.append(text)
-        quoted = _quoted_after(text, quoted)
-        name = match[1]
+    free_text = not placeholders.is_json(template, _PLACEHOLDER)
+
+    def write(name: str, quoted: bool) -> str:
         value = find(name, parsed) if name.startswith("$") else values.get(name, "")
         value = "" if value is MISSING else value
-        result.append(text_of(value) if free_text else _written(value, quoted=quoted))
-        at = match.end()
-    result.append(template[at:])
-    return "".join(result)
+        return text_of(value) if free_text else _written(value, quoted=quoted)
 
-
-@functools.lru_cache(maxsize=256)
-def is_json(template: str) -> bool:
-    """Whether a template is JSON when its placeholders are filled in."""
-    result, at, quoted = "", 0, False
-    for match in _PLACEHOLDER.finditer(template):
-        text = template[at : match.start()]
-        quoted = _quoted_after(text, quoted)
-        result += text if quoted else f"{text}0"
-        at = match.end()
-    try:
-        json.loads(result + template[at:])
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _quoted_after(text: str, quoted: bool) -> bool:
-    escaped = False
-    for character in text:
-        if character == '"' and not escaped:
-            quoted = not quoted
-        escaped = character == "\\" and not escaped
-    return quoted
+    return placeholders.fill(template, _PLACEHOLDER, write)
 
 
 def _written(value: Any, *, quoted: bool) -> str:

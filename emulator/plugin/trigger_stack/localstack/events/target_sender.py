@@ -9,31 +9,28 @@ Test: ``tests/unit/plugin/test_event_delivery.py::test_localstack_still_drops_fa
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from botocore.exceptions import ClientError
 from localstack.aws.connect import connect_to
-from localstack.services.events.target import (
-    LambdaTargetSender,
-    TargetSender,
-    transform_event_with_target_input_path,
-)
-from localstack.services.events.utils import to_json_str
+from localstack.services.events.target import LambdaTargetSender, TargetSender
 from localstack.utils.aws.arns import (
     extract_account_id_from_arn,
     extract_region_from_arn,
     sqs_queue_url_for_arn,
 )
 
+from trigger_stack.delivery.pipes.paths import MISSING
+from trigger_stack.delivery.rules import templates
 from trigger_stack.delivery.rules.delivery import (
     Deliverer,
     Delivery,
     EventNotDeliverableError,
     dead_letter,
 )
+from trigger_stack.localstack.events import targets
 from trigger_stack.localstack.lambda_engine.event_manager import begin_to_accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.localstack.lambda_engine.versions import can_be_invoked
@@ -47,16 +44,18 @@ def transformed(sender: Any, event: dict[str, Any]) -> Any:
     """The event as the target asks for it: ``Input``, ``InputPath`` or ``InputTransformer``.
 
     Raises:
-        EventNotDeliverableError: nothing is left of it.
+        EventNotDeliverableError: nothing is left of it, or it cannot be brought into that form.
     """
-    if fixed := sender.target.get("Input"):
-        return json.loads(fixed)
+    target = sender.target
+    if text := target.get("Input"):
+        return templates.fixed(text)
     result: Any = {key: value for key, value in event.items() if key != "event-bus-name"}
-    if path := sender.target.get("InputPath"):
-        result = transform_event_with_target_input_path(path, result)
-    if transformer := sender.target.get("InputTransformer"):
-        result = sender.transform_event_with_target_input_transformer(transformer, result)
-    if not result:
+    if path := target.get("InputPath"):
+        result = templates.value_at(path, result)
+    elif transformer := target.get("InputTransformer"):
+        made = sender.transform_event_with_target_input_transformer(transformer, result)
+        result = MISSING if made is None else made
+    if result is MISSING:
         raise EventNotDeliverableError(
             "the target's input path or input template gives nothing for this event"
         )
@@ -84,10 +83,14 @@ def begin(delivery: Delivery) -> Callable[[], object]:
     sender, trace_header = delivery.sender, delivery.trace_header
     ready = transformed(sender, delivery.content())
     if isinstance(sender, LambdaTargetSender):
-        payload = to_json_str(ready).encode()
+        if isinstance(ready, templates.Lines):
+            raise EventNotDeliverableError(
+                "a function takes JSON only, and the input template gives several lines of text"
+            )
+        payload = targets.as_text(ready).encode()
         what = (sender.arn, payload, sender.rule_arn, trace_header, delivery.request_id)
         return begin_to_invoke(*what)
-    return functools.partial(sender.send_event, ready, trace_header)
+    return functools.partial(targets.send, delivery, ready)
 
 
 def invoke(
