@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trigger_stack.delivery.pipes.paths import MISSING
+from trigger_stack.delivery.core.json_paths import MISSING
 from trigger_stack.delivery.rules.delivery import EventNotDeliverableError
 from trigger_stack.delivery.rules.templates import Lines, fixed, render, value_at
 

@@ -9,11 +9,11 @@ and the same element.
 from __future__ import annotations
 
 import functools
-import ipaddress
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from trigger_stack.delivery.core import comparison
 
 #: Which element of which array a value is in; arrays by where they are in the event.
 type Membership = frozenset[tuple[tuple[str | int, ...], int]]
@@ -23,18 +23,6 @@ type Conditions = dict[str, Sequence[Any]]
 type Fields = dict[str, list[tuple[Any, Membership]]]
 
 _NOWHERE: Membership = frozenset()
-_OPERATORS = frozenset(
-    {
-        "anything-but",
-        "cidr",
-        "equals-ignore-case",
-        "exists",
-        "numeric",
-        "prefix",
-        "suffix",
-        "wildcard",
-    }
-)
 
 
 def matches(pattern: str | Mapping[str, Any] | None, event: str | Mapping[str, Any]) -> bool:
@@ -66,21 +54,14 @@ def _alternatives(pattern: Mapping[str, Any], above: str = "") -> list[Condition
     """A pattern as conditions of fields; each choice of an ``$or`` makes an alternative."""
     found: list[Conditions] = [{}]
     for key, value in pattern.items():
-        if key == "$or" and _is_choice(value):
+        if key == "$or" and comparison.is_alternative(value):
             further = [one for choice in value for one in _alternatives(choice, above)]
         elif isinstance(value, Mapping):
             further = _alternatives(value, f"{above}{key}.")
         else:
-            further = [{f"{above}{key}": _each(value)}]
+            further = [{f"{above}{key}": comparison.list_of(value)}]
         found = [{**one, **other} for one in found for other in further]
     return found
-
-
-def _is_choice(value: Any) -> bool:
-    """Whether ``$or`` has choices; else it is the name of a field, as in event-ruler."""
-    if not isinstance(value, list) or len(value) < 2:
-        return False
-    return all(isinstance(one, Mapping) and not _OPERATORS & one.keys() for one in value)
 
 
 def _fields(event: Mapping[str, Any], names: set[str]) -> Fields:
@@ -156,96 +137,6 @@ def _may_be_absent(conditions: Iterable[Any]) -> bool:
 
 def _is_fulfilled(condition: Any, value: Any) -> bool:
     """Whether a value that is there fulfils a condition."""
-    if not isinstance(condition, Mapping):
-        return _is_equal(condition, value)
-    if len(condition) != 1:
-        return False
-    ((operator, operand),) = condition.items()
-    match operator:
-        case "exists":
-            return operand is True
-        case "anything-but":
-            return not _is_one_of(operand, value)
-        case "numeric":
-            return _is_number(value) and _is_within(operand, value)
-        case "cidr":
-            return isinstance(value, str) and _is_in_network(operand, value)
-        case _:
-            return isinstance(value, str) and _is_text(operator, operand, value)
-
-
-def _is_equal(literal: Any, value: Any) -> bool:
-    """Whether two values of JSON are equal: ``true`` is not 1, ``1`` and ``1.0`` are equal."""
-    if _is_number(literal):
-        return _is_number(value) and bool(literal == value)
-    return type(literal) is type(value) and bool(literal == value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_one_of(operand: Any, value: Any) -> bool:
-    """What ``anything-but`` denies: to be equal to one of some values, or to be like a text."""
-    if not isinstance(operand, Mapping):
-        return any(_is_equal(one, value) for one in _each(operand))
-    if not isinstance(value, str):
-        return False
-    return any(
-        _is_text(name, one, value) for name, texts in operand.items() for one in _each(texts)
-    )
-
-
-def _each(operand: Any) -> Sequence[Any]:
-    return operand if isinstance(operand, list) else [operand]
-
-
-def _is_text(operator: str, operand: Any, value: str) -> bool:
-    """Whether a text is as ``prefix``, ``suffix``, ``equals-ignore-case`` or ``wildcard`` says."""
-    if isinstance(operand, Mapping):  # {"prefix": {"equals-ignore-case": "x"}}
-        operand, value = str(operand.get("equals-ignore-case", "")).lower(), value.lower()
-    match operator:
-        case "prefix":
-            return value.startswith(operand)
-        case "suffix":
-            return value.endswith(operand)
-        case "equals-ignore-case":
-            return value.lower() == str(operand).lower()
-        case "wildcard":
-            return _wildcard(operand).fullmatch(value) is not None
-    return False
-
-
-@functools.lru_cache(1024)
-def _wildcard(text: str) -> re.Pattern[str]:
-    r"""``*`` stands for any characters or none; ``\*`` and ``\\`` for the character itself."""
-    parts = re.findall(r"\\[*\\]|.", text, re.DOTALL)
-    expression = "".join(".*" if one == "*" else re.escape(one[-1]) for one in parts)
-    return re.compile(expression, re.DOTALL)
-
-
-def _is_in_network(network: str, address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
-    except ValueError:
-        return False
-
-
-def _is_within(limits: Sequence[Any], value: float) -> bool:
-    pairs = zip(limits[::2], limits[1::2], strict=False)
-    return all(_compare(operator, value, limit) for operator, limit in pairs)
-
-
-def _compare(operator: str, value: float, limit: float) -> bool:
-    match operator:
-        case "=":
-            return value == limit
-        case "<":
-            return value < limit
-        case "<=":
-            return value <= limit
-        case ">":
-            return value > limit
-        case ">=":
-            return value >= limit
-    return False
+    if isinstance(condition, Mapping) and "exists" in condition:
+        return condition["exists"] is True
+    return comparison.matches(value, condition)

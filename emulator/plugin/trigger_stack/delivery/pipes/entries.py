@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from trigger_stack.delivery.pipes.paths import PathError, resolved
+from trigger_stack.delivery.core.json_paths import PathError, resolved
 from trigger_stack.delivery.pipes.settings import PipeSettings, service_of
 
 _DETAIL_TYPES = {"sqs": "aws:sqs", "kinesis": "aws:kinesis", "dynamodb": "aws:dynamodb"}

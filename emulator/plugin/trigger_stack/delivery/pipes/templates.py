@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from trigger_stack.delivery.core import placeholders
-from trigger_stack.delivery.pipes.paths import MISSING, PathError, decoded, find, steps, text_of
+from trigger_stack.delivery.core.json_paths import MISSING, PathError, decoded, find, steps, text_of
 from trigger_stack.delivery.pipes.settings import PipeSettings
 
 _PLACEHOLDER = re.compile(r"<(\$[^<>]*|aws\.pipes\.[A-Za-z.\-]+)>")

@@ -22,7 +22,7 @@ from localstack.utils.aws.arns import (
     sqs_queue_url_for_arn,
 )
 
-from trigger_stack.delivery.pipes.paths import MISSING
+from trigger_stack.delivery.core.json_paths import MISSING
 from trigger_stack.delivery.rules import templates
 from trigger_stack.delivery.rules.delivery import (
     Deliverer,

@@ -25,7 +25,7 @@ from localstack.services.events.target import (
 )
 from localstack.services.events.utils import to_json_str
 
-from trigger_stack.delivery.pipes.paths import MISSING, text_of
+from trigger_stack.delivery.core.json_paths import MISSING, text_of
 from trigger_stack.delivery.rules.delivery import Delivery
 from trigger_stack.delivery.rules.templates import Lines, render, value_at
 

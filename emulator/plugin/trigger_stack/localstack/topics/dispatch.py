@@ -2,13 +2,14 @@
 
 What: ``publish_to_topic`` and ``publish_batch_to_topic`` of ``PublishDispatcher`` ask first whether
 a FIFO topic had the message; its ``_submit_notification`` calls our publishers in the thread of the
-request.
+request; its ``_should_publish`` raises nothing.
 Why: LocalStack leaves deduplication to FIFO queues: a standard queue of a FIFO topic gets a message
 twice. It hands each message to another thread and answers meanwhile. Of a message that no
-subscription gets nothing is left. It leaves a topic's attributes out for messages of a batch.
+subscription gets nothing is left. It leaves a topic's attributes out for messages of a batch. When
+one subscription's filter policy cannot be evaluated, later subscriptions do not get the message.
 Until: LocalStack's topics deduplicate.
 Test: ``tests/delivery/test_topics.py``, ``tests/delivery/test_bus.py``,
-``tests/unit/plugin/test_topic_patches.py``.
+``tests/unit/plugin/test_topic_patches.py``, ``tests/unit/plugin/test_topic_filter_patches.py``.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any
 from trigger_stack.delivery.core.deduplication import Deduplication
 from trigger_stack.delivery.core.outcome import Outcome
 from trigger_stack.localstack.lambda_engine.outcomes import record
+from trigger_stack.localstack.topics import publishers
 from trigger_stack.localstack.topics.messages import publisher, text_of, trace_of
 
 deduplication = Deduplication()
@@ -110,9 +112,15 @@ def deduplicate(dispatcher: Any) -> None:
 
 
 class _Publishing(threading.local):
-    """Ids of the messages of a thread's request that a subscription gets."""
+    """What a thread publishes.
+
+    Attributes:
+        wanted: Ids of its messages that a subscription gets.
+        context: LocalStack's context of the request.
+    """
 
     wanted: set[str] | None = None
+    context: Any = None
 
 
 _publishing = _Publishing()
@@ -122,11 +130,11 @@ _publishing = _Publishing()
 def _discarding(context: Any, messages: list[Any], topic_arn: str) -> Iterator[None]:
     """The journal has those messages that no subscription gets."""
     wanted: set[str] = set()
-    _publishing.wanted = wanted
+    _publishing.wanted, _publishing.context = wanted, context
     try:
         yield
     finally:
-        _publishing.wanted = None
+        _publishing.wanted = _publishing.context = None
     for message in messages:
         if message.message_id not in wanted:
             _discard(context, message, topic_arn, _why_unwanted(context, topic_arn))
@@ -163,3 +171,35 @@ def submit_at_once(dispatcher: Any, ours: tuple[Any, ...]) -> None:
             submit(self, notifier, ctx, subscriber)
 
     dispatcher._submit_notification = submit_notification
+
+
+def isolate_filters(dispatcher: Any) -> None:
+    """Have a filter policy that cannot be evaluated be a matter of its own subscription.
+
+    The message ends in the subscription's dead-letter queue, or as lost.
+    """
+    should_publish = dispatcher._should_publish
+
+    @functools.wraps(should_publish)
+    def should_publish_or_end(self: Any, policies: Any, message: Any, subscriber: Any) -> bool:
+        try:
+            return bool(should_publish(self, policies, message, subscriber))
+        except Exception as error:
+            if _publishing.wanted is None:  # no request whose other subscriptions wait
+                raise
+            _publishing.wanted.add(message.message_id)
+            publishers.refuse(_context_of(message), subscriber, error)
+            return False
+
+    dispatcher._should_publish = should_publish_or_end
+
+
+def _context_of(message: Any) -> Any:
+    """The context of one message of the request that this thread answers."""
+    context = _publishing.context
+    return publisher().SnsPublishContext(
+        message=message,
+        store=context.store,
+        request_headers=context.request_headers,
+        topic_attributes=context.topic_attributes,
+    )

@@ -1,11 +1,11 @@
 """Topics whose messages reach their endpoints, or are tried again.
 
 What: a provider ``sns:retried`` (LocalStack's extension point ``localstack.aws.provider``), the
-default: its own provider with the publishers of ``publishers.py`` and the dispatcher of
-``dispatch.py``.
-Why: see there.
+default: its own provider with the publishers of ``publishers.py``, the dispatcher of
+``dispatch.py`` and the filters of ``filter_policies.py``. ``PublishBatch`` refuses empty messages.
+Why: see there. LocalStack accepts an empty message of a batch, and no queue takes it.
 Until: see there.
-Test: ``tests/delivery/test_topics.py``.
+Test: ``tests/delivery/test_topics.py``, ``tests/delivery/test_topic_filters.py``.
 """
 
 from __future__ import annotations
@@ -32,24 +32,41 @@ def choose_retried_topics() -> None:
 @aws_provider(api="sns", name="retried")
 def sns() -> Service:
     """LocalStack's provider with publishers that try again."""
+    from localstack.aws.api.sns import InvalidParameterException
     from localstack.services.sns.provider import SnsProvider
 
-    from trigger_stack.localstack.topics import publishers
+    from trigger_stack.localstack.topics import filter_policies, publishers
     from trigger_stack.localstack.topics.dispatch import (
         deduplicate,
         deduplication,
+        isolate_filters,
         submit_at_once,
     )
 
+    filter_policies.install()
     replaced = publishers.install()
     deduplicate(publisher().PublishDispatcher)
     submit_at_once(publisher().PublishDispatcher, replaced)
+    isolate_filters(publisher().PublishDispatcher)
 
     class Topics(SnsProvider):
-        """LocalStack's provider; a topic that is deleted has no history."""
+        """LocalStack's provider; no message of a batch is empty, no deleted topic has a history."""
 
         def delete_topic(self, context: Any, topic_arn: str, **kwargs: Any) -> None:
             super().delete_topic(context, topic_arn, **kwargs)
             deduplication.forget(topic_arn)
+
+        def publish_batch(
+            self,
+            context: Any,
+            topic_arn: str,
+            publish_batch_request_entries: list[Any],
+            **kwargs: Any,
+        ) -> Any:
+            if not all(entry.get("Message") for entry in publish_batch_request_entries):
+                raise InvalidParameterException("Invalid parameter: Empty message")  # as Publish
+            return super().publish_batch(
+                context, topic_arn, publish_batch_request_entries, **kwargs
+            )
 
     return Service.for_provider(Topics())

@@ -34,7 +34,7 @@ from localstack.utils.aws.arns import (
 from trigger_stack.delivery.core.deliverer import Deliverer, EndpointGoneError, Notification
 from trigger_stack.delivery.core.delivery_policy import policy_of
 from trigger_stack.delivery.core.in_order import InOrder
-from trigger_stack.delivery.core.topic_letters import event_of, with_reason
+from trigger_stack.delivery.core.topic_letters import MOST_ATTRIBUTES, event_of, with_reason
 from trigger_stack.engine.supervisor import Reply
 from trigger_stack.localstack.lambda_engine.event_manager import accept, begin_to_accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
@@ -61,7 +61,7 @@ def _to_function(publisher_: Any, context: Any, subscriber: Any) -> None:
     try:
         text, letter = _event_and_letter(publisher_, context, subscriber)
     except Exception as error:
-        _refuse(context, subscriber, error)
+        refuse(context, subscriber, error)
         return
     # One id for all tries: the engine ignores an event that it knows.
     request_id, topic, trace_id = str(uuid.uuid4()), subscriber["TopicArn"], trace_of(context)
@@ -102,7 +102,7 @@ def _event_and_letter(publisher_: Any, context: Any, subscriber: Any) -> tuple[b
     return event_of(notification, subscriber["SubscriptionArn"]), letter
 
 
-def _refuse(context: Any, subscriber: Any, error: Exception) -> None:
+def refuse(context: Any, subscriber: Any, error: Exception) -> None:
     """A message that cannot be brought into the form of an endpoint has its end."""
     LOG.error("A message of %s", subscriber["TopicArn"], exc_info=error)
 
@@ -144,10 +144,16 @@ def _to_queue(publisher_: Any, context: Any, subscriber: Any) -> None:
         arguments = publisher_.get_sqs_kwargs(msg_context=context.message, subscriber=subscriber)
         system = publisher().create_sqs_system_attributes(context.request_headers)
     except Exception as error:
-        _refuse(context, subscriber, error)
+        refuse(context, subscriber, error)
         return
 
     def send() -> None:
+        # AWS topic: Amazon SNS Developer Guide, "Amazon SNS message attributes": raw delivery
+        # discards such a message as an error of the client.
+        if len(arguments.get("MessageAttributes") or ()) > MOST_ATTRIBUTES:
+            raise EndpointGoneError(
+                f"raw delivery to a queue: more than {MOST_ATTRIBUTES} message attributes"
+            )
         queues(endpoint, subscriber["TopicArn"]).send_message(
             QueueUrl=sqs_queue_url_for_arn(endpoint),
             MessageBody=body,
@@ -171,7 +177,7 @@ def _to_http(publisher_: Any, context: Any, subscriber: Any) -> None:
         )
         send = sender(publisher_, context, subscriber, body)
     except Exception as error:
-        _refuse(context, subscriber, error)
+        refuse(context, subscriber, error)
         return
     notification = _notification(context, subscriber, body, send, {})
     notification.pauses = policy_of(*policies).pause_after

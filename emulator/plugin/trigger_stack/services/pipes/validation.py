@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from trigger_stack.delivery.pipes import paths, templates
+from trigger_stack.delivery.core import json_paths
+from trigger_stack.delivery.pipes import templates
 from trigger_stack.delivery.pipes.settings import (
     MOST_ENTRIES,
     SOURCES,
@@ -250,8 +251,8 @@ def _check_own_parameters(target: str, service: str, own: Mapping[str, Any]) -> 
 
 
 def _check_path(text: Any) -> None:
-    if isinstance(text, str) and paths.is_path(text):
+    if isinstance(text, str) and json_paths.is_path(text):
         try:
-            paths.steps(text)
-        except paths.PathError as error:
+            json_paths.steps(text)
+        except json_paths.PathError as error:
             raise refusal(str(error)) from None
