@@ -29,19 +29,26 @@ type Send = Callable[[Stack, str, str], str]
 
 
 def to_bucket(stack: Stack, queue: str, function: str) -> str:
-    """An upload, of which a queue and a function are told."""
-    s3, bucket, key = stack.client("s3"), f"b-{secrets.token_hex(6)}", secrets.token_hex(6)
+    """Two uploads: a queue is told of one, and a function of the other."""
+    s3, bucket, text = stack.client("s3"), f"b-{secrets.token_hex(6)}", secrets.token_hex(6)
     s3.create_bucket(Bucket=bucket)
-    wanted = {"Events": ["s3:ObjectCreated:*"]}
+
+    def wanted(prefix: str) -> dict[str, Any]:
+        rules = [{"Name": "prefix", "Value": prefix}]
+        return {"Events": ["s3:ObjectCreated:*"], "Filter": {"Key": {"FilterRules": rules}}}
+
     s3.put_bucket_notification_configuration(
         Bucket=bucket,
         NotificationConfiguration={
-            "QueueConfigurations": [{"QueueArn": queue, **wanted}],
-            "LambdaFunctionConfigurations": [{"LambdaFunctionArn": function, **wanted}],
+            "QueueConfigurations": [{"QueueArn": queue, **wanted("queue/")}],
+            "LambdaFunctionConfigurations": [
+                {"LambdaFunctionArn": function, **wanted("function/")}
+            ],
         },
     )
-    s3.put_object(Bucket=bucket, Key=key)
-    return key
+    s3.put_object(Bucket=bucket, Key=f"queue/{text}")
+    s3.put_object(Bucket=bucket, Key=f"function/{text}")
+    return text
 
 
 def to_topic(stack: Stack, queue: str, function: str) -> str:

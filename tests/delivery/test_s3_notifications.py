@@ -89,23 +89,33 @@ def test_a_queue_a_topic_and_a_bus_are_told_with_the_key_as_aws_writes_it(stack:
     events.put_rule(Name=name, EventPattern=json.dumps(pattern))
     events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": of_bus}])
     s3.create_bucket(Bucket=name)
-    created = ["s3:ObjectCreated:*"]
+
+    def of(event: str) -> dict[str, Any]:
+        return {"Events": [f"s3:ObjectCreated:{event}"]}
+
     s3.put_bucket_notification_configuration(
         Bucket=name,
         NotificationConfiguration={
-            "QueueConfigurations": [{"QueueArn": queue, "Events": created}],
-            "TopicConfigurations": [{"TopicArn": topic, "Events": created}],
+            "QueueConfigurations": [{"QueueArn": queue, **of("Put")}],
+            "TopicConfigurations": [{"TopicArn": topic, **of("Copy")}],
             "EventBridgeConfiguration": {},
         },
     )
     s3.put_object(Bucket=name, Key=key, Body=b"x")
+    s3.copy_object(
+        Bucket=name,
+        Key=key,
+        CopySource={"Bucket": name, "Key": key},
+        MetadataDirective="REPLACE",
+    )
 
     # S3 sends a test event first to each queue and topic that is configured.
     for url in urls[:2]:
         test, event = bodies(stack, url, 2)
         assert test["Event"] == "s3:TestEvent"
         assert event["Records"][0]["s3"]["object"]["key"] == "in/a+b%2Bc+%C3%BC.txt"
-    (event,) = bodies(stack, urls[2], 1)
+    event, copied = bodies(stack, urls[2], 2)
+    assert copied["detail"]["reason"] == "CopyObject"
     assert (event["detail-type"], event["detail"]["reason"]) == ("Object Created", "PutObject")
     assert event["detail"]["object"]["key"] == key
     events.remove_targets(Rule=name, Ids=["1"])

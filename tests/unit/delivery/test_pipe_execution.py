@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from trigger_stack.delivery.core.invocation import Reply
+from trigger_stack.delivery.core.json_paths import PathError
 from trigger_stack.delivery.core.partial_failures import failed_items
 from trigger_stack.delivery.pipes.entries import entry
 from trigger_stack.delivery.pipes.events import Event
 from trigger_stack.delivery.pipes.execution import CustomerError, Ended, Execution, Refused
-from trigger_stack.delivery.core.json_paths import PathError
 from trigger_stack.delivery.pipes.settings import PipeSettings
 
 PIPE = "arn:aws:pipes:us-east-1:000000000000:pipe/p"

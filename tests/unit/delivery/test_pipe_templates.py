@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from trigger_stack.delivery.core.json_paths import MISSING, PathError, decoded, find, resolved, steps
+from trigger_stack.delivery.core.json_paths import (
+    MISSING,
+    PathError,
+    decoded,
+    find,
+    resolved,
+    steps,
+)
 from trigger_stack.delivery.pipes.templates import as_value, problem, render
 
 KNOWN = {"aws.pipes.pipe-name": "p", "aws.pipes.pipe-arn": "arn:aws:pipes:x:1:pipe/p"}

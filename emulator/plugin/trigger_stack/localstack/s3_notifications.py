@@ -1,14 +1,13 @@
 """Notifications of buckets reach their functions, queues, topics and buses, or are tried again.
 
-What: ``notify`` of LocalStack's four notifiers is replaced, the key in
-``BaseNotifier._get_event_payload`` and ``EventBridgeNotifier._get_event_payload``, and
+What: ``notify`` of LocalStack's four notifiers is replaced, and
 ``NotificationDispatcher._submit_notification``: an event for a function is sent to the engine at
-once, others are sent by a pool of our own, and the upload is answered when each has a place.
+once, others are sent by a pool of our own, and the upload is answered when each has a place. What
+an event says is in ``s3_events.py``, what a bucket takes in ``s3_configurations.py``.
 Why: LocalStack answers first and sends later: what is killed between loses the event. It sends a
 request to itself, and when that fails writes a line into its log: the event is lost, too. It has
-three threads for all events of all buckets. In a key it writes ``%20`` for a space
-where AWS writes ``+``, and in an event of the bus, where AWS encodes nothing, the encoded one.
-Until: LocalStack tries again, and writes keys as AWS.
+three threads for all events of all buckets.
+Until: LocalStack tries again.
 Test: ``tests/delivery/test_s3_notifications.py``, ``tests/delivery/test_placed.py``.
 """
 
@@ -20,11 +19,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
-from urllib.parse import quote_plus, unquote
 
 from localstack.aws.connect import connect_to
 from localstack.services.s3.notifications import (
-    BaseNotifier,
     EventBridgeNotifier,
     LambdaNotifier,
     NotificationDispatcher,
@@ -35,6 +32,7 @@ from localstack.utils.aws.arns import parse_arn, s3_bucket_arn, sqs_queue_url_fo
 
 from trigger_stack.delivery.core.deliverer import Deliverer, Notification
 from trigger_stack.engine.supervisor import Reply
+from trigger_stack.localstack import s3_configurations, s3_events
 from trigger_stack.localstack.lambda_engine.event_manager import accept, begin_to_accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.localstack.placing import answer_when_placed
@@ -143,23 +141,8 @@ def _to_bus(notifier: EventBridgeNotifier, ctx: Any, config: Any) -> None:
 
 def install() -> None:
     """Patch LocalStack's notifiers."""
-    original = BaseNotifier._get_event_payload
-    original_of_bus = EventBridgeNotifier._get_event_payload
-
-    def event_payload(ctx: Any, config_id: Any) -> Any:
-        payload: Any = original(ctx, config_id)
-        for one in payload["Records"]:
-            one["s3"]["object"]["key"] = quote_plus(unquote(ctx.key_name), safe="/")
-        return payload
-
-    def event_of_bus(ctx: Any, config_id: Any = None) -> Any:
-        entry: Any = original_of_bus(ctx, config_id)
-        detail = json.loads(entry["Detail"])
-        detail["object"]["key"] = unquote(ctx.key_name)
-        return {**entry, "Detail": json.dumps(detail)}
-
-    BaseNotifier._get_event_payload = staticmethod(event_payload)  # type: ignore[method-assign]  # the patch
-    EventBridgeNotifier._get_event_payload = staticmethod(event_of_bus)  # type: ignore[method-assign]  # the patch
+    s3_events.install()
+    s3_configurations.install()
 
     def submit_notification(_: Any, notifier: Any, ctx: Any, config: Any) -> None:
         notifier.notify(ctx, config)

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from trigger_stack.delivery.core.invocation import Reply
+from trigger_stack.delivery.core.json_paths import PathError, decoded, text_of
 from trigger_stack.delivery.pipes.entries import entry
 from trigger_stack.delivery.pipes.events import Event, events_of, identifier, poller_identifier
-from trigger_stack.delivery.core.json_paths import PathError, decoded, text_of
 from trigger_stack.delivery.pipes.settings import MOST_ENTRIES, PipeSettings
 from trigger_stack.delivery.pipes.templates import as_value, render, variables
 

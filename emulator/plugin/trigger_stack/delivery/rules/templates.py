@@ -19,8 +19,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from trigger_stack.delivery.core.placeholders import fill, is_json
 from trigger_stack.delivery.core.json_paths import MISSING, PathError, find, text_of
+from trigger_stack.delivery.core.placeholders import fill, is_json
 from trigger_stack.delivery.rules.delivery import EventNotDeliverableError
 
 _PLACEHOLDER = re.compile(r"<([^<>]+)>")
