@@ -347,6 +347,21 @@ def test_an_answer_is_kept_for_an_identity(asking: Callable[..., HttpApi]) -> No
     assert asked(always, "yes-1") != asked(always, "yes-1")
 
 
+def test_an_answer_is_kept_for_each_stage(asking: Callable[..., HttpApi]) -> None:
+    """A policy may name the stage."""
+    api = asking()
+    api.client.create_stage(ApiId=api.api_id, StageName="two", AutoDeploy=True)
+
+    def asked(path: str) -> int:
+        event = api.event("GET", path, headers={"x-who": "yes"})
+        return int(event["requestContext"]["authorizer"]["lambda"]["asked"])
+
+    first, other = asked("/a"), asked("/two/a")
+
+    assert first != other
+    assert (asked("/a"), asked("/two/a")) == (first, other)
+
+
 def test_what_is_no_answer_is_500(asking: Callable[..., HttpApi]) -> None:
     api = asking()
     assert api.call("GET", "/a", headers={"x-who": "broken"}).status_code == 500

@@ -414,6 +414,18 @@ def test_a_request_authorizer_is_cached_by_its_identity_sources(stack: Stack) ->
     assert api.call("GET", "/guarded/1?q=a").status_code == 401
 
 
+def test_what_an_authorizer_said_of_a_stage_is_not_used_for_another(stack: Stack) -> None:
+    """Its policy may name the stage."""
+    api = guarded_api(stack, policy("Allow", "*"), authorizerResultTtlInSeconds=60)
+    api.deploy("two")
+
+    def calls(stage: str) -> str:
+        answer = api.call("GET", "/guarded/1", stage, headers={"X-Token": "t"})
+        return str(answer.json()["requestContext"]["authorizer"]["calls"])
+
+    assert (calls("live"), calls("two"), calls("live"), calls("two")) == ("1", "2", "1", "2")
+
+
 def test_api_keys_quota_and_rate(stack: Stack) -> None:
     api = make_api(stack)
     function = stack.create(ECHO)

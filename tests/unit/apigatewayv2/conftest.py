@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -56,6 +57,7 @@ def upstream() -> Iterator[str]:
             self.send_response(302)
             self.send_header("location", "http://elsewhere.invalid/")
             self.send_header("x-host", self.headers["host"])
+            self.send_header("x-received", json.dumps(self.headers.items()))
             self.end_headers()
             self.wfile.write(text.encode())
 

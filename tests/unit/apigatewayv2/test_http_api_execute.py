@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
@@ -190,6 +191,25 @@ def test_http_proxy_passes_request_and_answer_on(plane: Plane, upstream: str) ->
     assert response.status == 302
     assert response.body == b"POST /base/a%20b/c?q=1 A body"
     assert header(response, "location") == "http://elsewhere.invalid/"
+
+
+def test_http_proxy_sends_each_header_as_often_as_it_came(plane: Plane, upstream: str) -> None:
+    """And none that the client did not send."""
+    integration = {
+        "IntegrationType": "HTTP_PROXY",
+        "IntegrationUri": upstream,
+        "IntegrationMethod": "ANY",
+    }
+    sent = [("x-m", "1"), ("accept", "a/b"), ("X-M", "2"), ("accept", "c/d"), ("x-u", "é")]
+
+    response = plane.handle(
+        HttpRequest("POST", "/", headers=sent, body=b"b"), make_api({"$default": integration})
+    )
+
+    received = [tuple(one) for one in json.loads(header(response, "x-received") or "")]
+    by_api = {"host", "content-length", "forwarded", "connection"}
+    others = [(name.lower(), value) for name, value in received if name.lower() not in by_api]
+    assert sorted(others) == sorted((name.lower(), value) for name, value in sent)
 
 
 def test_http_proxy_without_a_server_is_500(plane: Plane) -> None:

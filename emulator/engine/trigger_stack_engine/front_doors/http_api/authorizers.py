@@ -55,6 +55,11 @@ class Call:
     authorizer_arn: str
     stage_variables: Mapping[str, str]
 
+    @property
+    def stage(self) -> str:
+        """Name of the stage that is called."""
+        return self.route_arn.split("/", 2)[1]
+
 
 class Authorizers:
     """Decides, and remembers for as long as an authorizer says.
@@ -125,7 +130,7 @@ class Authorizers:
         if not all(identity):
             raise _unauthorized("")
         lasts_s = authorizer.get("AuthorizerResultTtlInSeconds", 300 if sources else 0)
-        key = (authorizer["AuthorizerId"], authorizer["AuthorizerUri"], *identity)
+        key = (authorizer["AuthorizerId"], authorizer["AuthorizerUri"], call.stage, *identity)
         known = self._cache.get(key) if lasts_s else None
         if known is None or known[0] < self._clock():
             answer = await self._ask(authorizer, identity, call)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPHeaderDict
+from urllib3.util import SKIP_HEADER
 
 from trigger_stack_engine.front_doors.core.message import (
     HttpResponse,
@@ -36,6 +39,7 @@ class HttpProxy:
     def __init__(self) -> None:
         self._session = requests.Session()
         self._session.trust_env = False
+        self._session.headers.clear()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=32))
 
@@ -55,19 +59,16 @@ class HttpProxy:
             HttpError: 503 when the server does not answer in time, 500 when there is none.
         """
         request = mapped.request
-        headers = {k: _as_bytes(v) for k, v in request.headers if k.lower() not in _NOT_FORWARDED}
-        headers["Forwarded"] = _as_bytes(f"for={request.source_ip};proto={request.scheme}")
-        if mapped.host is not None:
-            headers["Host"] = _as_bytes(mapped.host)
-        try:
-            answer = self._session.request(
+        prepared = self._session.prepare_request(
+            requests.Request(
                 request.method if method == "ANY" else method,
                 target_url(uri, match, request.raw_query, mapped.path),
-                headers=headers,
                 data=request.body,
-                timeout=timeout,
-                allow_redirects=False,
             )
+        )
+        prepared.headers = _headers(mapped, prepared.headers)
+        try:
+            answer = self._session.send(prepared, timeout=timeout, allow_redirects=False)
         except requests.Timeout:
             raise service_unavailable("Endpoint request timed out") from None
         except requests.RequestException as error:
@@ -77,12 +78,32 @@ class HttpProxy:
         return HttpResponse(answer.status_code, returned, answer.content)
 
 
-def _as_bytes(value: str) -> bytes:
-    """A header's value as it is sent: what came as Latin-1 goes as it came."""
+def _headers(mapped: MappedRequest, given: Mapping[str, str]) -> Any:
+    """The headers that are sent: the client's, each as often as it came, and those of the body.
+
+    ``requests`` has a dictionary for them, in which a name is there once; urllib3, which sends
+    them, has one in which it can be there several times.
+    """
+    headers = HTTPHeaderDict(given)
+    for name, value in mapped.request.headers:
+        if name.lower() not in _NOT_FORWARDED:
+            headers.add(name, _as_sent(value))
+    headers["Forwarded"] = _as_sent(f"for={mapped.request.source_ip};proto={mapped.request.scheme}")
+    if mapped.host is not None:
+        headers["Host"] = _as_sent(mapped.host)
+    for name in ("User-Agent", "Accept-Encoding"):  # urllib3 sends its own when there is none
+        if name not in headers:
+            headers[name] = SKIP_HEADER
+    return headers
+
+
+def _as_sent(value: str) -> str:
+    """A header's value, which is sent as Latin-1: what came as that goes as it came."""
     try:
-        return value.encode("latin-1")
+        value.encode("latin-1")
     except UnicodeEncodeError:
-        return value.encode()
+        return value.encode().decode("latin-1")
+    return value
 
 
 def target_url(uri: str, match: Match, raw_query: str, path: str | None = None) -> str:

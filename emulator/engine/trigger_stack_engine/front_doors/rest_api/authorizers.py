@@ -57,6 +57,11 @@ class Call:
     scopes: list[str]
     source_ip: str
 
+    @property
+    def stage(self) -> str:
+        """Name of the stage that is called."""
+        return self.method_arn.split("/", 2)[1]
+
 
 class Authorizers:
     """Decides, and remembers for as long as an authorizer says.
@@ -96,7 +101,7 @@ class Authorizers:
         ttl_s = authorizer.get("authorizerResultTtlInSeconds")
         lasts_s = _DEFAULT_TTL_S if ttl_s is None else int(ttl_s)
         identity = self._identity(authorizer, call, cached=lasts_s > 0)
-        key = (authorizer["id"], authorizer["authorizerUri"], *identity)
+        key = (authorizer["id"], authorizer["authorizerUri"], call.stage, *identity)
         known = self._cache.get(key) if lasts_s and identity else None
         started = self._clock()
         if known is None or known[0] < started:
