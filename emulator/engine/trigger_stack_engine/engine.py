@@ -60,7 +60,12 @@ from trigger_stack_engine.invoke.asynchronous import AcceptedEvent, Asynchronous
 from trigger_stack_engine.invoke.concurrency import Concurrency, ThrottledError
 from trigger_stack_engine.invoke.faults import FaultSettings
 from trigger_stack_engine.invoke.function import FunctionSettings, FunctionVersion
-from trigger_stack_engine.invoke.invoker import Invoker, NoSuchFunctionError, NotReadyError
+from trigger_stack_engine.invoke.invoker import (
+    Invoker,
+    NoSuchFunctionError,
+    NotReadyError,
+    RecursiveInvocationError,
+)
 from trigger_stack_engine.invoke.synchronous import SynchronousInvoker
 from trigger_stack_engine.journal.changes import changes
 from trigger_stack_engine.journal.export import SpanExport, is_wanted
@@ -244,6 +249,8 @@ class Engine:
             raise RemoteError("TooManyRequests", "Rate Exceeded.", reason=str(error)) from None
         except NoSuchFunctionError as error:
             raise RemoteError("NoSuchFunction", str(error)) from None
+        except RecursiveInvocationError as error:
+            raise RemoteError("RecursiveInvocation", str(error)) from None
         except NotReadyError as error:
             raise RemoteError("NotReady", str(error)) from None
         except RuntimeUnavailableError as error:

@@ -27,7 +27,12 @@ from trigger_stack_engine.invoke.destinations import (
     destination_document,
 )
 from trigger_stack_engine.invoke.function import EventInvokeConfig
-from trigger_stack_engine.invoke.invoker import Invoker, NoSuchFunctionError
+from trigger_stack_engine.invoke.invoker import (
+    Invoker,
+    NoSuchFunctionError,
+    RecursiveInvocationError,
+)
+from trigger_stack_engine.invoke.recursion import counted
 from trigger_stack_engine.invoke.tracing import parent_of, segment_of, trace_of, with_parent
 from trigger_stack_engine.journal.schema import State
 from trigger_stack_engine.journal.store import Journal
@@ -237,6 +242,10 @@ class AsynchronousInvoker:
             else:
                 self._rest(event, State.DISCARDED, "the function was deleted")
             return
+        except RecursiveInvocationError as error:
+            self._ended(event, number, "not invoked", str(error))
+            await self._fail(event, config, Condition.RECURSIVE_INVOCATION, None)
+            return
         except ThrottledError as error:
             queue.limit = max(1, queue.in_flight // 2)
             self._ended(event, number, "throttled", str(error))
@@ -398,7 +407,9 @@ class AsynchronousInvoker:
             "arn": arn,
             "function": event.arn,
             "attributes": attributes,
-            "trace_id": with_parent(event.trace_id, segment_of(event.request_id)),
+            "trace_id": counted(
+                with_parent(event.trace_id, segment_of(event.request_id)), event.arn
+            ),
         }
         for attempt in range(_SEND_ATTEMPTS):
             try:

@@ -20,6 +20,8 @@ class Condition(StrEnum):
     RETRIES_EXHAUSTED = "RetriesExhausted"
     EVENT_AGE_EXCEEDED = "EventAgeExceeded"
     ZERO_RESERVED_CONCURRENCY = "ZeroReservedConcurrency"
+    #: AWS does not document its text.
+    RECURSIVE_INVOCATION = "RecursiveInvocation"
 
 
 def destination_document(

@@ -104,6 +104,7 @@ class FunctionSettings:
         aliases: By name.
         policies: Statements of the resource-based policy by qualifier.
         event_invoke: Configuration of asynchronous invocations by qualifier.
+        recursive_loop: ``Terminate`` or ``Allow``.
     """
 
     arn: str
@@ -112,6 +113,7 @@ class FunctionSettings:
     aliases: dict[str, Alias] = field(default_factory=dict)
     policies: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     event_invoke: dict[str, EventInvokeConfig] = field(default_factory=dict)
+    recursive_loop: str = "Terminate"
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> FunctionSettings:

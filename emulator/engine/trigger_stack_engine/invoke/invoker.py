@@ -24,6 +24,7 @@ from trigger_stack_engine.environments.execution import (
 )
 from trigger_stack_engine.environments.launch import own_folders, package_folders
 from trigger_stack_engine.environments.machine import Machine
+from trigger_stack_engine.invoke import recursion
 from trigger_stack_engine.invoke.concurrency import (
     ON_DEMAND,
     PROVISIONED,
@@ -32,6 +33,7 @@ from trigger_stack_engine.invoke.concurrency import (
 )
 from trigger_stack_engine.invoke.faults import ERROR, NO_FAULT, FaultInjector
 from trigger_stack_engine.invoke.function import FunctionSettings, FunctionVersion
+from trigger_stack_engine.invoke.tracing import LINEAGE
 
 LOG = logging.getLogger(__name__)
 _SWEEP_EVERY_S = 5.0
@@ -44,6 +46,10 @@ class NoSuchFunctionError(Exception):
 
 class NotReadyError(Exception):
     """The function cannot be invoked now: it is being made or has failed."""
+
+
+class RecursiveInvocationError(NotReadyError):
+    """The function causes itself, again and again."""
 
 
 @dataclass
@@ -197,10 +203,14 @@ class Invoker:
 
         Raises:
             ThrottledError: No concurrency is left, or no room on this machine.
+            RecursiveInvocationError: The function was invoked too often in one chain.
         """
         version = pool.version
-        fault = self.faults.next(version.qualified_arn)
         settings = self.settings.get(version.arn) or FunctionSettings(version.arn)
+        if invocation.trace_id is not None:
+            _check_recursion(invocation.trace_id, settings)
+            invocation.trace_id = recursion.counted(invocation.trace_id, version.arn)
+        fault = self.faults.next(version.qualified_arn)
         lease = self.concurrency.acquire(
             version, settings, provisioned_ready=pool.provisioned_ready
         )
@@ -280,3 +290,13 @@ class Invoker:
                 if old:
                     pool.idle[ON_DEMAND] = [one for one in idle if one.idle_since >= limit]
                     await asyncio.gather(*(self._end(pool, one) for one in old))
+
+
+def _check_recursion(trace_id: str, settings: FunctionSettings) -> None:
+    if settings.recursive_loop != "Terminate" or LINEAGE not in trace_id:
+        return
+    if recursion.count_of(trace_id, settings.arn) >= recursion.MOST:
+        raise RecursiveInvocationError(
+            f"{settings.arn} was invoked {recursion.MOST} times in one chain of requests: its "
+            "recursive loop was stopped"
+        )

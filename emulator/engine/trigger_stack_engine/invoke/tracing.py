@@ -11,6 +11,9 @@ import hashlib
 import secrets
 import time
 
+#: How often functions were invoked in a chain; see ``recursion.py``.
+LINEAGE = "Lineage"
+
 
 def segment_of(request_id: str) -> str:
     """The segment id (16 hexadecimal digits) of an invocation."""
@@ -28,15 +31,16 @@ def parts_of(header: str | None) -> tuple[str, str]:
 
 def trace_of(header: str | None) -> str:
     """The ``Root`` of a header, or an empty text."""
-    return _part(header, "Root")
+    return part_of(header, "Root")
 
 
 def parent_of(header: str | None) -> str:
     """The ``Parent`` of a header: the segment that caused it; or an empty text."""
-    return _part(header, "Parent")
+    return part_of(header, "Parent")
 
 
-def _part(header: str | None, wanted: str) -> str:
+def part_of(header: str | None, wanted: str) -> str:
+    """One part of a header, or an empty text."""
     for part in (header or "").split(";"):
         name, _, value = part.partition("=")
         if name == wanted:
@@ -45,9 +49,12 @@ def _part(header: str | None, wanted: str) -> str:
 
 
 def with_parent(header: str | None, segment: str) -> str:
-    """The header that an invocation gives on: same root, itself as the parent."""
+    """The header that an invocation gives on: same root and lineage, itself as the parent."""
     root, _ = parts_of(header)
     if not root:
         root = f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
     sampled = "0" if header is not None and "Sampled=0" in header else "1"
-    return f"Root={root};Parent={segment};Sampled={sampled}"
+    given_on = f"Root={root};Parent={segment};Sampled={sampled}"
+    if header is not None and LINEAGE in header:
+        return f"{given_on};{LINEAGE}={part_of(header, LINEAGE)}"
+    return given_on

@@ -29,6 +29,7 @@ from typing import Any
 
 from localstack.services.events import provider as events
 from localstack.services.events.utils import is_archive_arn
+from localstack.utils.xray.trace_header import TraceHeader
 
 from trigger_stack.delivery.core.event_pattern import matches
 from trigger_stack.delivery.core.outcome import Outcome
@@ -68,6 +69,7 @@ def dispatch(
         account: Of the bus.
         region: Of the bus.
     """
+    trace_header = _without_lineage(trace_header)
     is_matched = False
     for rule in rules:
         try:
@@ -83,6 +85,15 @@ def dispatch(
     if not is_matched:
         bus = f"arn:aws:events:{region}:{account}:event-bus/{event.get('event-bus-name')}"
         record(_outcome(bus, "discarded", _no_match(rules), event, trace_header))
+
+
+def _without_lineage(trace_header: Any) -> Any:
+    """Lambda does not detect loops through EventBridge (Lambda, "Recursive loop detection")."""
+    if getattr(trace_header, "lineage", None) is None:
+        return trace_header
+    return TraceHeader(
+        trace_header.root, trace_header.parent, trace_header.sampled, trace_header.data
+    )
 
 
 def _matches(rule: Any, event: dict[str, Any]) -> bool:

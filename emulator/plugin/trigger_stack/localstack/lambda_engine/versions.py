@@ -21,6 +21,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from localstack.aws.api.lambda_ import (
+    RecursiveInvocationException,
     ServiceException,
     State,
     StateReasonCode,
@@ -117,6 +118,7 @@ class EngineVersionManager(LambdaVersionManager):
 
         Raises:
             TooManyRequestsException: No concurrency is left.
+            RecursiveInvocationException: The function causes itself, again and again.
             ServiceException: The version is gone, or the engine ended meanwhile.
         """
         from trigger_stack.localstack.lambda_engine.control_plane import control_plane
@@ -144,6 +146,8 @@ class EngineVersionManager(LambdaVersionManager):
                 raise TooManyRequestsException(
                     str(error), Reason=error.details["reason"], Type="User"
                 ) from None
+            if error.kind == "RecursiveInvocation":
+                raise RecursiveInvocationException(str(error), Type="User") from None
             raise ServiceException(f"Internal error: {error}") from None
         return InvocationResult(
             request_id=invocation.request_id,
@@ -249,6 +253,7 @@ def describe_function(arn: str, function: Function) -> FunctionSettings:
             qualifier: _event_invoke(config)
             for qualifier, config in function.event_invoke_configs.items()
         },
+        recursive_loop=str(function.recursive_loop),
     )
 
 

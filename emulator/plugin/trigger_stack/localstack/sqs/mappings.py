@@ -13,6 +13,7 @@ Test: ``tests/unit/plugin/test_sqs_patches.py::test_localstack_still_polls_at_in
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from localstack.aws.api.lambda_ import InvalidParameterValueException
@@ -25,6 +26,8 @@ from trigger_stack.delivery.core.event_pattern import matches
 from trigger_stack.delivery.sqs.mapping import MappingSettings, SqsMapping
 from trigger_stack.localstack.mapping_worker import MappingWorker, check_source, invoke
 from trigger_stack.localstack.sqs.queue import InProcessQueue
+from trigger_stack_engine.invoke.recursion import merged
+from trigger_stack_engine.invoke.tracing import LINEAGE
 
 
 def make_worker(configuration: Any, enabled: bool) -> MappingWorker:
@@ -33,10 +36,20 @@ def make_worker(configuration: Any, enabled: bool) -> MappingWorker:
     mapping = SqsMapping(
         MappingSettings.from_configuration(configuration),
         InProcessQueue(source),
-        lambda payload: invoke(configuration["FunctionArn"], payload, source),
+        lambda payload: invoke(
+            configuration["FunctionArn"], payload, source, trace_id=_lineage_of(payload)
+        ),
         matches,
     )
     return MappingWorker(configuration, enabled, EsmStateReason.USER_INITIATED, mapping)
+
+
+def _lineage_of(payload: bytes) -> str | None:
+    """How often the messages' chains have invoked functions; the trace itself stays with each."""
+    if LINEAGE.encode() not in payload:
+        return None
+    records = json.loads(payload)["Records"]
+    return merged(record["attributes"].get("AWSTraceHeader") for record in records)
 
 
 def check_timeouts(configuration: Any, function_arn: str) -> None:
