@@ -1,7 +1,8 @@
-"""Filter patterns of CloudWatch Logs: which log events match.
+"""Filter patterns of CloudWatch Logs: which log events match, and the values of their fields.
 
-AWS topic: CloudWatch Logs User Guide, "Filter pattern syntax", for unstructured, JSON and
-space-delimited log events, and "Supported regular expression syntax".
+AWS topics: CloudWatch Logs User Guide, "Filter pattern syntax", for unstructured, JSON and
+space-delimited log events, "Supported regular expression syntax", and "Filter pattern syntax for
+metric filters" for the references to fields (``$.a.b[0]``, ``$name``, ``$7``).
 
 ``make check`` reads patterns with it, too: it imports the standard library alone.
 """
@@ -21,30 +22,76 @@ _TERM = re.compile(r"[A-Za-z0-9_]+")
 _REGEX_CHARACTERS = re.compile(r"[A-Za-z0-9:_#=@/;,\-^$?\[\]{}|\\*+. ]*")
 
 type Matches = Callable[[str], bool]
+#: The value of a field by its reference; None when the event does not have it.
+type Values = Callable[[str], Any]
 
 
 class PatternError(ValueError):
     """CloudWatch Logs refuses the pattern; the text says why."""
 
 
-@functools.lru_cache(maxsize=512)
 def compiled(pattern: str) -> Matches:
     """What says whether a message matches.
 
     Raises:
         PatternError: It is no filter pattern.
     """
+    return _parsed(pattern).matches
+
+
+def read(pattern: str, message: str) -> Values | None:
+    """The values of a message's fields; None when the message does not match.
+
+    Raises:
+        PatternError: It is no filter pattern.
+    """
+    return _parsed(pattern).read(message)
+
+
+def has_fields(pattern: str) -> bool:
+    """Whether a pattern is for JSON or space-delimited events: others have no fields.
+
+    Raises:
+        PatternError: It is no filter pattern.
+    """
+    return not isinstance(_parsed(pattern), _Terms)
+
+
+def refers(pattern: str, reference: str) -> bool:
+    """Whether a reference can lead to a field of the events of a pattern.
+
+    Raises:
+        PatternError: It is no filter pattern.
+    """
+    return _parsed(pattern).refers(reference)
+
+
+def extracted(pattern: str, message: str) -> dict[str, str] | None:
+    """All fields of a message by their references; None when the message does not match.
+
+    As on AWS, a message has none when its pattern is not a space-delimited one.
+
+    Raises:
+        PatternError: It is no filter pattern.
+    """
+    parsed = _parsed(pattern)
+    if isinstance(parsed, _SpaceDelimited):
+        fields = parsed.fields(message)
+        return None if fields is None else parsed.named(fields)
+    return {} if parsed.matches(message) else None
+
+
+@functools.lru_cache(maxsize=512)
+def _parsed(pattern: str) -> _Terms | _Json | _SpaceDelimited:
     if len(pattern) > MOST_CHARACTERS:
         raise PatternError(f"a filter pattern has {MOST_CHARACTERS} characters at most")
     text = pattern.strip()
-    if not text:
-        return lambda message: True
     try:
         if text.startswith("{"):
-            return _Json(text).matches
+            return _Json(text)
         if text.startswith("["):
-            return _SpaceDelimited(text).matches
-        return _Terms(text).matches
+            return _SpaceDelimited(text)
+        return _Terms(text)
     except RecursionError:
         raise PatternError("the parentheses are nested too deeply") from None
 
@@ -66,12 +113,25 @@ def _wildcards(text: str) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, text.split("*"))), re.DOTALL)
 
 
+def number_of(value: Any) -> float | None:
+    """The number that a field is, also one that stands as text; None when it is no number."""
+    if isinstance(value, str):
+        return _number(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return None
+
+
 def _number(text: str) -> float | None:
     try:
         value = float(text)
     except ValueError:
         return None
-    return value if text[-1:].isdigit() or text.endswith(".") else None
+    is_written_so = text[-1:].isdigit() or text.endswith(".")  # not "inf", and not Python's "1_0"
+    return value if is_written_so and "_" not in text else None
 
 
 @dataclass(frozen=True)
@@ -263,6 +323,15 @@ class _Terms:
             all(term(message) for term in terms) for terms in self._alternatives
         )
 
+    def read(self, message: str) -> Values | None:
+        """No values: such events have no fields."""
+        return (lambda reference: None) if self.matches(message) else None
+
+    @staticmethod
+    def refers(reference: str) -> bool:
+        """Never: such events have no fields."""
+        return False
+
 
 # -- JSON --------------------------------------------------------------------------------------
 
@@ -290,12 +359,23 @@ class _Json:
 
     def matches(self, message: str) -> bool:
         """Whether a message is JSON that the condition holds for."""
+        return self.read(message) is not None
+
+    def read(self, message: str) -> Values | None:
+        """The values of a message that is JSON that the condition holds for."""
         if not message.lstrip().startswith(("{", "[")):
-            return False
+            return None
         try:
-            return self._condition(json.loads(message))
+            event = json.loads(message)
+            holds = self._condition(event)
         except (ValueError, RecursionError):
-            return False
+            return None
+        return functools.partial(_value, event) if holds else None
+
+    @staticmethod
+    def refers(reference: str) -> bool:
+        """Whether a reference is a property selector."""
+        return _steps(reference) is not None
 
     def _alternatives(self) -> Condition:
         parts = [self._conjunction()]
@@ -329,17 +409,41 @@ class _Json:
         reader = self._reader
         if not reader.take("$"):
             raise reader.fail("a property selector, which begins with $.")
-        steps: list[str | int] = []
-        while match := _STEP.match(reader.text, reader.at):
-            index = match["index"]
-            if index is None:
-                steps.append(match["name"] or match["quoted"])
-            else:
-                steps.append(-1 if index == "*" else int(index))
-            reader.at = match.end()
+        steps = _take_steps(reader)
         if not steps:
             raise reader.fail("the name of a property")
         return lambda event: _select(event, steps)
+
+
+def _take_steps(reader: _Reader) -> list[str | int]:
+    """What stands behind the ``$`` of a selector; -1 is ``[*]``."""
+    steps: list[str | int] = []
+    while match := _STEP.match(reader.text, reader.at):
+        index = match["index"]
+        if index is None:
+            steps.append(match["name"] or match["quoted"])
+        else:
+            steps.append(-1 if index == "*" else int(index))
+        reader.at = match.end()
+    return steps
+
+
+@functools.lru_cache(maxsize=512)
+def _steps(reference: str) -> list[str | int] | None:
+    """The steps of a reference to a property; None when it is none."""
+    reader = _Reader(reference)
+    if not reference.startswith("$"):
+        return None
+    reader.at = 1
+    steps = _take_steps(reader)
+    return steps if steps and reader.at == len(reference) else None
+
+
+def _value(event: Any, reference: str) -> Any:
+    """The value that a reference leads to; of several, the first."""
+    steps = _steps(reference)
+    found = _select(event, steps) if steps else []
+    return found[0] if found else None
 
 
 def _select(event: Any, steps: Sequence[str | int]) -> list[Any]:
@@ -362,7 +466,7 @@ def _compares(value: Any, comparison: _Comparison) -> bool:
     if isinstance(value, bool):
         return comparison.holds("true" if value else "false", None)
     if isinstance(value, int | float):
-        return comparison.holds(json.dumps(value), float(value))
+        return comparison.holds(json.dumps(value), number_of(value))
     if isinstance(value, str):
         # A number that stands as text is compared as a number, too.
         number = None if comparison.number is None else _number(value)
@@ -383,6 +487,7 @@ _WORD_CONDITIONS: dict[str, Callable[[Callable[[Any], list[Any]]], Condition]] =
 
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
 _BARE_FIELD = re.compile(r"[^\s,&|()\[\]\"%]+")
+_PLACE = re.compile(r"[1-9][0-9]{0,3}")
 #: A word, or what stands in brackets or double quotes.
 _FIELD = re.compile(r'\[[^\]]*\]|"[^"]*"|\S+')
 
@@ -395,6 +500,16 @@ class _SpaceDelimited:
         self._reader.take("[")
         self._front: list[Matches] = []
         self._back: list[Matches] | None = None
+        self._names: list[str | None] = []
+        if self._reader.take("]"):  # AWS: any event, "without specifying any fields"
+            self._back = []
+        else:
+            self._take_fields()
+        self._reader.skip()
+        if self._reader.at != len(text):
+            raise PatternError("there is text behind the closing ]")
+
+    def _take_fields(self) -> None:
         while True:
             if self._reader.take("..."):
                 if self._back is not None:
@@ -406,14 +521,15 @@ class _SpaceDelimited:
                 break
             if not self._reader.take(","):
                 raise self._reader.fail(", or ]")
-        self._reader.skip()
-        if self._reader.at != len(text):
-            raise PatternError("there is text behind the closing ]")
 
     def _field(self) -> Matches:
         name = self._reader.take_match(_FIELD_NAME)
+        self._names.append(name)
         if name is None:
-            raise self._reader.fail("the name of a field")
+            self._reader.skip()
+            if self._reader.text[self._reader.at : self._reader.at + 1] not in (",", "]"):
+                raise self._reader.fail("the name of a field")
+            return lambda field: True  # AWS shows ``[..., status_code=4*,]``
         comparison = self._reader.comparison(_BARE_FIELD)
         if comparison is None:
             return lambda field: True
@@ -441,19 +557,51 @@ class _SpaceDelimited:
 
     def matches(self, message: str) -> bool:
         """Whether a message has these fields."""
+        return self.fields(message) is not None
+
+    def fields(self, message: str) -> list[str] | None:
+        """The fields of a message; None when the message does not match."""
         fields = [_plain(field) for field in _FIELD.findall(message)]
         back = self._back or []
         if self._back is None:
             if len(fields) != len(self._front):
-                return False
+                return None
         elif len(fields) < len(self._front) + len(back):
-            return False
-        return all(
+            return None
+        matches = all(
             condition(field) for condition, field in zip(self._front, fields, strict=False)
         ) and all(
             condition(field)
             for condition, field in zip(back, fields[len(fields) - len(back) :], strict=True)
         )
+        return fields if matches else None
+
+    def named(self, fields: list[str]) -> dict[str, str]:
+        """Fields by their names; those without one by their places, from ``$1``."""
+        front = len(self._front)
+        more = len(fields) - len(self._names)  # those that the ellipsis stands for
+        names = [*self._names[:front], *[None] * more, *self._names[front:]]
+        return {
+            f"${name or place}": field
+            for place, (name, field) in enumerate(zip(names, fields, strict=True), 1)
+        }
+
+    def read(self, message: str) -> Values | None:
+        """The values of a message's fields, each by its name and by its place."""
+        fields = self.fields(message)
+        if fields is None:
+            return None
+        by_place = {f"${place}": field for place, field in enumerate(fields, 1)}
+        return (by_place | self.named(fields)).get
+
+    def refers(self, reference: str) -> bool:
+        """Whether a reference is a name of the pattern, or a place that an event may have."""
+        name = reference.removeprefix("$")
+        if name == reference:
+            return False
+        if _PLACE.fullmatch(name):
+            return self._back is not None or int(name) <= len(self._names)
+        return name in self._names
 
 
 def _field_condition(comparison: _Comparison) -> Matches:

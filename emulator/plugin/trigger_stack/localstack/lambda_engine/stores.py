@@ -14,7 +14,6 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from localstack.aws.connect import connect_to
 from localstack.services.plugins import SERVICE_PLUGINS
 
 from trigger_stack.localstack.cloudwatch import put_metrics
@@ -55,12 +54,7 @@ class LogStore:
             backend.create_log_group(group, {})
         backend.ensure_log_stream(group, stream)
         entries: list[Any] = [{"timestamp": at, "message": text} for at, text in events]
-        if backend.filters.metric_filters:
-            # LocalStack's provider looks at these; it is asked over its API.
-            logs = connect_to(aws_access_key_id=account, region_name=region).logs
-            logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=entries)
-        else:
-            backend.put_log_events(group, stream, entries)
+        backend.put_log_events(group, stream, entries)  # our provider runs filters in it
         made = backend.groups.get(group)
         if made is not None:  # else it was deleted meanwhile: a failure would send all again
             self._bound((account, region, group), made, len(entries))

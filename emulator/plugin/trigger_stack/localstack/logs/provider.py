@@ -1,8 +1,8 @@
 """CloudWatch Logs whose filter patterns match and whose subscription filters deliver.
 
 What: a subclass of LocalStack's provider for the operations on subscription filters, and
-``PutMetricFilter`` and ``TestMetricFilter``; ``get_pattern_matcher`` of LocalStack's module, which
-it means to be replaced; ``LogStream.put_log_events`` and
+``TestMetricFilter``; ``get_pattern_matcher`` of LocalStack's module, which it means to be replaced;
+``LogStream.put_log_events``, which hands events to subscription and metric filters, and
 ``LogGroup.describe_subscription_filters`` of moto.
 Why: LocalStack's open release takes every event for a match, of each pattern. It invokes the
 function synchronously, over HTTP, while it stores the events: a slow function delays the writer,
@@ -31,11 +31,10 @@ from localstack.aws.api.logs import (
 )
 from localstack.services.logs import provider
 from localstack.services.logs.models import get_moto_logs_backend
-from localstack.services.moto import call_moto
 from moto.core.utils import unix_time_millis
 from moto.logs.models import LogEvent, LogGroup, LogStream, SubscriptionFilter
 
-from trigger_stack.delivery.logs.filter_pattern import PatternError, compiled
+from trigger_stack.delivery.logs.filter_pattern import PatternError, compiled, extracted
 from trigger_stack.delivery.logs.subscriptions import (
     Forwarder,
     RefusedError,
@@ -45,7 +44,7 @@ from trigger_stack.delivery.logs.subscriptions import (
     event_id,
 )
 from trigger_stack.localstack.lambda_engine.outcomes import record
-from trigger_stack.localstack.logs import destinations
+from trigger_stack.localstack.logs import destinations, metric_filters
 from trigger_stack.localstack.logs.groups import LogGroups
 from trigger_stack.localstack.unsupported_services import refusal
 
@@ -60,7 +59,7 @@ def forwarder() -> Forwarder:
     return Forwarder(destinations.send, record)
 
 
-class SubscribedProvider(LogGroups):
+class SubscribedProvider(metric_filters.MetricFilters, LogGroups):
     """LocalStack's provider, with subscription filters of ours."""
 
     def put_subscription_filter(
@@ -151,19 +150,6 @@ class SubscribedProvider(LogGroups):
         if group.subscription_filters.pop(filter_name, None) is None:
             raise ResourceNotFoundException("The specified subscription filter does not exist.")
 
-    def put_metric_filter(
-        self,
-        context: RequestContext,
-        log_group_name: str,
-        filter_name: str,
-        filter_pattern: str,
-        *args: Any,
-        **kwargs: Any,
-    ) -> None:
-        """Make a metric filter whose pattern can be read."""
-        _check_pattern(filter_pattern)
-        call_moto(context)
-
     def test_metric_filter(
         self,
         context: RequestContext,
@@ -171,13 +157,14 @@ class SubscribedProvider(LogGroups):
         log_event_messages: list[str],
         **kwargs: Any,
     ) -> TestMetricFilterResponse:
-        """Which of some messages match a pattern; values are not extracted."""
+        """Which of some messages match a pattern, and the fields of space-delimited ones."""
         _check_pattern(filter_pattern)
-        matches = compiled(filter_pattern)
         found = [
-            MetricFilterMatchRecord(eventNumber=number, eventMessage=message, extractedValues={})
+            MetricFilterMatchRecord(
+                eventNumber=number, eventMessage=message, extractedValues=values
+            )
             for number, message in enumerate(log_event_messages, 1)
-            if matches(message)
+            if (values := extracted(filter_pattern, message)) is not None
         ]
         return TestMetricFilterResponse(matches=found)
 
@@ -263,6 +250,7 @@ def put_log_events(stream: Any, log_events: list[dict[str, Any]]) -> str:
             for one in events
         ]
         forwarder().forward(source, subscriptions, shown)
+    metric_filters.observe(stream.account_id, stream.region, stream.log_group.name, events)
     return f"{stream.upload_sequence_token:056d}"
 
 
@@ -283,6 +271,7 @@ def install() -> None:
     """Patch LocalStack and moto. Idempotent."""
     patched: Any = provider
     patched.get_pattern_matcher = get_pattern_matcher
+    metric_filters.install()
     LogStream.put_log_events = put_log_events  # type: ignore[method-assign, assignment]  # the patch
     # Only LocalStack's patch of CreateLogStream asks it, for what put_log_events no longer uses.
     LogGroup.describe_subscription_filters = _no_filters  # type: ignore[method-assign, assignment]  # the patch
