@@ -212,6 +212,25 @@ def test_http_proxy_sends_each_header_as_often_as_it_came(plane: Plane, upstream
     assert sorted(others) == sorted((name.lower(), value) for name, value in sent)
 
 
+def test_http_proxy_keeps_no_cookie_of_one_client_for_the_next(plane: Plane, upstream: str) -> None:
+    api = make_api(
+        {
+            "$default": {
+                "IntegrationType": "HTTP_PROXY",
+                "IntegrationUri": upstream,
+                "IntegrationMethod": "ANY",
+            }
+        }
+    )
+    first = plane.handle(HttpRequest("POST", "/", body=b"b"), api)
+    assert header(first, "set-cookie") == "session=secret; Path=/"
+
+    second = plane.handle(HttpRequest("POST", "/", body=b"b"), api)
+
+    received = json.loads(header(second, "x-received") or "")
+    assert "cookie" not in [name.lower() for name, _ in received]
+
+
 def test_http_proxy_without_a_server_is_500(plane: Plane) -> None:
     integration = {"IntegrationType": "HTTP_PROXY", "IntegrationUri": "http://127.0.0.1:1/"}
     response = plane.handle(HttpRequest("GET", "/"), make_api({"$default": integration}))

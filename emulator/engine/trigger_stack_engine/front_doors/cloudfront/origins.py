@@ -13,6 +13,7 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 
 import requests
@@ -70,6 +71,8 @@ class Origins:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers.clear()
+        # Else what a server sets for one client would be sent for the next one.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.mount("http://", HTTPAdapter(pool_maxsize=32))
 
     async def fetch(

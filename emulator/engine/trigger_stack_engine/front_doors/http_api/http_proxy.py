@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -40,6 +41,8 @@ class HttpProxy:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers.clear()
+        # Else what a server sets for one client would be sent for the next one.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=32))
 

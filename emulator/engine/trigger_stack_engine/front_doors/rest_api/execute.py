@@ -83,7 +83,8 @@ _MALFORMED: Final = "Execution failed due to configuration error: Malformed Lamb
 _OWN_HEADERS: Final = FRAMING | {"x-amzn-requestid", "x-amz-apigw-id", "x-amzn-trace-id", "date"}
 
 Resource = dict[str, Any]
-#: Has LocalStack's own chain answer: ``{api_id, stage, path, authorizer}`` and the request.
+#: Has LocalStack's own chain answer: ``{api_id, stage, path, authorizer}`` and the request. A
+#: response with status 0 is an error, with the headers ``kind``, ``message`` and ``status``.
 type Elsewhere = Callable[[Resource, HttpRequest], Awaitable[HttpResponse]]
 
 
@@ -299,8 +300,15 @@ class DataPlane:
             "authorizer": dict(context.authorizer) if context.authorizer is not None else None,
         }
         response = await self._elsewhere(description, call.request)
+        if response.status == 0:
+            raise _error(dict(response.headers))
         response.headers = [one for one in response.headers if one[0].lower() not in _OWN_HEADERS]
         return response
+
+
+def _error(described: dict[str, str]) -> GatewayError:
+    """An error of LocalStack's chain."""
+    return GatewayError(described["kind"], described.get("message"), int(described["status"]))
 
 
 class _Call:

@@ -13,7 +13,10 @@ from typing import Any, Final
 
 from trigger_stack_engine.front_doors.core.message import HttpResponse
 
-_TEMPLATE_VARIABLE = re.compile(r"\$\{?(context|stageVariables)\.([A-Za-z0-9_.-]*[A-Za-z0-9_])\}?")
+_NAME: Final = r"(?:context|stageVariables)\.[A-Za-z0-9_.-]*[A-Za-z0-9_]"
+_TEMPLATE_VARIABLE: Final = re.compile(rf"\$(?:\{{({_NAME})\}}|({_NAME}))")
+#: What GetGatewayResponse shows where nobody set a template.
+_DEFAULT_TEMPLATE: Final = '{"message":$context.error.messageString}'
 _HEADER: Final = "gatewayresponse.header."
 
 #: Type: status, message, and the value of ``x-amzn-ErrorType``.
@@ -101,7 +104,9 @@ def gateway_response(
             return error.kind
         return lookup(expression)
 
-    headers = [("content-type", "application/json"), ("x-amzn-errortype", error.error_type)]
+    templates = settings.get("responseTemplates") or {}
+    media_type, template = next(iter(templates.items()), ("application/json", None))
+    headers = [("content-type", media_type), ("x-amzn-errortype", error.error_type)]
     for name, expression in (settings.get("responseParameters") or {}).items():
         if name.startswith(_HEADER):
             literal = re.fullmatch(r"'(.*)'", expression, re.DOTALL)
@@ -110,16 +115,13 @@ def gateway_response(
                 key = name.removeprefix(_HEADER)
                 headers = [one for one in headers if one[0] != key.lower()]
                 headers.append((key, str(value)))
-    templates = settings.get("responseTemplates") or {}
-    media_type, template = next(iter(templates.items()), ("application/json", None))
-    if template is None:
+    if template is None or template == _DEFAULT_TEMPLATE:
         # Only this type writes it with a capital letter.
         name = "Message" if error.kind == "ACCESS_DENIED" else "message"
         body = json.dumps({name: error.message}, separators=(",", ":"))
     else:
-        headers[0] = ("content-type", media_type)
         body = _TEMPLATE_VARIABLE.sub(
-            lambda match: _as_text(value_of(f"{match[1]}.{match[2]}")), template
+            lambda match: _as_text(value_of(match[1] or match[2])), template
         )
     status = int(settings.get("statusCode") or error.status)
     return HttpResponse(status, headers, body.encode())

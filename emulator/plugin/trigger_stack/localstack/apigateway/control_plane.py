@@ -2,11 +2,14 @@
 
 What: a handler in ``run_custom_response_handlers``, LocalStack's own list, tells the engine which
 REST APIs there are; it reads LocalStack's store (``internal_deployments``, ``active_deployments``)
-and moto's backend (stages, usage plans, keys).
+and moto's backend (stages, usage plans, keys). After ``ImportRestApi`` and ``PutRestApi``, which
+CloudFormation calls for a ``Body``, it puts the document's gateway responses into the store.
 Why: the engine must know of a change before its caller has an answer; LocalStack's own data plane
-checks no authorizers, signatures or resource policies.
-Until: as long as the engine answers for REST APIs.
-Test: ``tests/engine/test_rest_api.py``.
+checks no authorizers, signatures or resource policies, and its import does not read
+``x-amazon-apigateway-gateway-responses``.
+Until: as long as the engine answers for REST APIs; LocalStack imports gateway responses.
+Test: ``tests/engine/test_rest_api.py``, ``tests/engine/test_rest_api_templates.py``,
+``tests/unit/plugin/test_mapping_templates.py``.
 """
 
 from __future__ import annotations
@@ -17,21 +20,31 @@ import re
 import weakref
 from typing import Any
 
+from localstack.aws.api.apigateway import GatewayResponseType
 from localstack.services.apigateway.helpers import ModelResolver
 from localstack.services.apigateway.models import RestApiDeployment, apigateway_stores
+from localstack.services.apigateway.next_gen.execute_api.gateway_response import (
+    DEFAULT_GATEWAY_RESPONSES,
+    build_gateway_response,
+)
 from localstack.services.apigateway.next_gen.execute_api.moto_helpers import (
     get_usage_plan_keys,
     get_usage_plans,
 )
+from localstack.utils.json import parse_json_or_yaml
+from localstack.utils.strings import to_str
 from moto.apigateway.models import apigateway_backends
 
+from trigger_stack.localstack.apigateway import velocity
 from trigger_stack.localstack.lambda_engine.control_plane import control_plane
+from trigger_stack.services.apigateway import open_api
 
 LOG = logging.getLogger(__name__)
 
 _CHANGES = re.compile(
     r"(Create|Update|Delete|Put|Import)(Stage|Deployment|RestApi|UsagePlan|UsagePlanKey|ApiKeys?)"
 )
+_IMPORTS = ("ImportRestApi", "PutRestApi")
 _STAGE = (
     "accessLogSettings",
     "canarySettings",
@@ -51,9 +64,54 @@ def push_changes(chain: Any, context: Any, response: Any) -> None:
     del chain, response
     if context.service is None or context.service.service_name != "apigateway":
         return
+    velocity.install()  # TestInvokeMethod renders templates, and no request was there before it
     if context.operation is None or not _CHANGES.fullmatch(context.operation.name):
         return
+    if context.operation.name in _IMPORTS and context.service_exception is None:
+        import_gateway_responses(context)
     control_plane().push("rest_apis", describe)
+
+
+def import_gateway_responses(context: Any) -> None:
+    """Put the gateway responses of an imported OpenAPI document into LocalStack's store.
+
+    Args:
+        context: Of an ``ImportRestApi`` or ``PutRestApi`` that succeeded.
+    """
+    found = open_api.gateway_responses(_document(context))
+    store = apigateway_stores[context.account_id][context.region]
+    container = store.rest_apis.get(context.service_response["id"])
+    if container is None:
+        return
+    # Merging is what PutRestApi does when it is not told.
+    if (
+        context.operation.name == "PutRestApi"
+        and context.service_request.get("mode") == "overwrite"
+    ):
+        container.gateway_responses.clear()
+    for name, settings in found.items():
+        if name not in DEFAULT_GATEWAY_RESPONSES:
+            LOG.warning("REST API: %s is no gateway response type and is ignored", name)
+            continue
+        kind = GatewayResponseType(name)
+        container.gateway_responses[kind] = build_gateway_response(
+            kind,
+            status_code=settings["statusCode"],
+            response_parameters=settings["responseParameters"],
+            response_templates=settings["responseTemplates"],
+            default_response=False,
+        )
+
+
+def _document(context: Any) -> Any:
+    """The OpenAPI document of a request, which LocalStack has read already."""
+    body = context.service_request["body"]
+    try:
+        body.seek(0)
+        return parse_json_or_yaml(to_str(body.read()))
+    except Exception:  # LocalStack's parser has no class for what it raises
+        LOG.warning("REST API: an imported document cannot be read", exc_info=True)
+        return None
 
 
 def describe() -> dict[str, Any]:

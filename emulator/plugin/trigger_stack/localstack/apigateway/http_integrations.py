@@ -1,0 +1,123 @@
+"""HTTP integrations of REST APIs send and return each header as often as it is there.
+
+What: LocalStack's step that calls an integration, where ``HTTP`` and ``HTTP_PROXY`` are sent here.
+Why: LocalStack joins repeated headers of the request and of the response with commas, which makes
+two ``Set-Cookie`` one; sends an ``Accept-Encoding`` of its own, follows redirects, and waits
+without an end.
+Until: LocalStack keeps repeated headers and returns redirects.
+Test: ``tests/engine/test_rest_api_templates.py``, ``tests/unit/plugin/test_mapping_templates.py``.
+AWS topic: API Gateway Developer Guide, "HTTP integrations for REST APIs in API Gateway".
+"""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPMethod
+from typing import Any, Final
+
+import requests
+from localstack.services.apigateway.next_gen.execute_api.context import EndpointResponse
+from localstack.services.apigateway.next_gen.execute_api.gateway_response import (
+    ApiConfigurationError,
+    IntegrationFailureError,
+    IntegrationTimeoutError,
+    InternalServerError,
+)
+from localstack.services.apigateway.next_gen.execute_api.handlers import IntegrationHandler
+from urllib3 import HTTPHeaderDict
+from urllib3.util import SKIP_HEADER
+from werkzeug.datastructures import Headers
+
+LOG = logging.getLogger(__name__)
+
+_KINDS: Final = ("HTTP", "HTTP_PROXY")
+_WITHOUT_BODY: Final = (HTTPMethod.OPTIONS, HTTPMethod.GET, HTTPMethod.HEAD)
+#: The engine has the exact time; this only ends a call that nobody waits for.
+_MORE_S: Final = 1.0
+
+
+class Integrations(IntegrationHandler):
+    """Calls the integration of a method."""
+
+    def __call__(self, chain: Any, context: Any, response: Any) -> None:
+        """Handler: send the integration's request and keep its answer in the context."""
+        kind = context.integration["type"]
+        if kind not in _KINDS:
+            super().__call__(chain, context, response)
+            return
+        context.endpoint_response = _call(context)
+        if kind == "HTTP_PROXY":
+            context.invocation_response = context.endpoint_response
+
+
+def _call(context: Any) -> EndpointResponse:
+    """Send a request and bring the answer back.
+
+    Raises:
+        BaseGatewayException: What LocalStack raises in the same case.
+    """
+    asked = context.integration_request
+    method, uri = asked["http_method"], asked["uri"]
+    timeout = int(context.integration.get("timeoutInMillis") or 29000) / 1000 + _MORE_S
+    session = requests.Session()
+    try:
+        prepared = requests.Request(
+            method,
+            uri,
+            params=asked["query_string_parameters"],
+            data=None if method in _WITHOUT_BODY else asked["body"],
+        ).prepare()
+        prepared.headers = _headers(asked["headers"], prepared.headers)
+        url = str(prepared.url)
+        settings: Any = session.merge_environment_settings(url, {}, None, None, None)
+        # Not send() of the session: it reads Location of a redirect, which is the client's.
+        answer = session.get_adapter(url).send(prepared, timeout=timeout, **settings)
+        content = answer.content
+    except (
+        requests.exceptions.InvalidURL,
+        requests.exceptions.InvalidSchema,
+        requests.exceptions.MissingSchema,
+    ):
+        LOG.warning("REST API: the URI of an HTTP integration is invalid: %s", uri)
+        raise InternalServerError("Internal server error") from None
+    except requests.exceptions.ReadTimeout:
+        raise IntegrationTimeoutError("Endpoint request timed out") from None
+    except (requests.exceptions.Timeout, requests.exceptions.SSLError) as error:
+        LOG.warning("REST API: %s did not answer: %s", uri, error)
+        raise IntegrationFailureError("Network error communicating with endpoint") from None
+    except requests.exceptions.RequestException as error:
+        LOG.warning("REST API: %s did not answer: %s", uri, error)
+        raise ApiConfigurationError("Internal server error") from None
+    finally:
+        session.close()
+    return EndpointResponse(
+        body=content,
+        status_code=answer.status_code,
+        headers=Headers(list(answer.raw.headers.items())),
+    )
+
+
+def _headers(asked: Headers, of_the_body: Any) -> Any:
+    """The headers that are sent, each as often as it is there.
+
+    ``requests`` has a dictionary for them, in which a name is there once; urllib3, which sends
+    them, has one in which it can be there several times.
+    """
+    headers = HTTPHeaderDict()
+    for name, value in asked:
+        headers.add(name, _as_sent(str(value)))
+    for name, value in of_the_body.items():
+        headers.setdefault(name, value)
+    for name in ("User-Agent", "Accept-Encoding"):  # urllib3 sends its own when there is none
+        if name not in headers:
+            headers[name] = SKIP_HEADER
+    return headers
+
+
+def _as_sent(value: str) -> str:
+    """A header's value, which is sent as Latin-1: what came as that goes as it came."""
+    try:
+        value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode().decode("latin-1")
+    return value
