@@ -14,7 +14,7 @@ from localstack.aws.api import ServiceException
 from localstack.aws.forwarder import create_aws_request_context
 from rolo.client import SimpleRequestsClient
 
-from trigger_stack.localstack.dynamodb_requests import Forwarder
+from trigger_stack.localstack.dynamodb.forwarder import Forwarder
 from trigger_stack.localstack.streams import wakeups
 
 ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/brands/stream/1"

@@ -20,7 +20,7 @@ from localstack.services.dynamodb.server import DynamodbServer
 
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
-from trigger_stack.localstack.dynamodb_local import BundledDynamodbServer
+from trigger_stack.localstack.dynamodb.server import BundledDynamodbServer
 from trigger_stack.services.dynamodb_local import process as module
 from trigger_stack.services.dynamodb_local.process import DynamoDBLocalMissingError
 

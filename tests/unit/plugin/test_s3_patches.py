@@ -17,13 +17,13 @@ from localstack.services.s3.notifications import (
     SqsNotifier,
 )
 
-from trigger_stack.localstack import s3_configurations, s3_events
+from trigger_stack.localstack.s3 import configurations, events
 
 
 def original(owner: Any, name: str) -> Any:
     """LocalStack's own, whether it is patched in this process or not."""
     found = getattr(owner, name)
-    return getattr(found, s3_events._MARK, found)
+    return getattr(found, events._MARK, found)
 
 
 def context(event: str, key: str = "a") -> S3EventNotificationContext:
@@ -107,4 +107,4 @@ def test_localstack_still_has_the_stores_that_are_stamped() -> None:
         "s3_object",
     ]
     assert SqsNotifier()._get_arn_value_and_name({"QueueArn": "a"}) == ("a", "Queue")
-    assert s3_configurations._MARK == s3_events._MARK
+    assert configurations._MARK == events._MARK

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from localstack.services.dynamodb.v2 import provider
 
-from trigger_stack.localstack import dynamodb_time_to_live as module
+from trigger_stack.localstack.dynamodb import time_to_live as module
 
 
 class Local:

@@ -34,7 +34,6 @@ from localstack.services.lambda_.invocation.lambda_models import RequestEntityTo
 from localstack.services.lambda_.invocation.lambda_service import LambdaService
 from localstack.services.lambda_.provider import LambdaProvider
 
-from trigger_stack.localstack import s3_notifications
 from trigger_stack.localstack.function_urls import control_plane as function_urls
 from trigger_stack.localstack.lambda_engine import code_urls, packages, source
 from trigger_stack.localstack.lambda_engine.control_plane import (
@@ -45,6 +44,7 @@ from trigger_stack.localstack.lambda_engine.event_manager import EngineEventMana
 from trigger_stack.localstack.lambda_engine.journal_routes import JournalRoutes
 from trigger_stack.localstack.lambda_engine.routes import Routes
 from trigger_stack.localstack.lambda_engine.versions import EngineVersionManager, find_function
+from trigger_stack.localstack.s3 import notifications as s3_notifications
 from trigger_stack.localstack.sqs import mappings as queue_mappings
 from trigger_stack.localstack.streams import mappings as stream_mappings
 

@@ -17,7 +17,7 @@ from localstack.services.dynamodb.utils import get_ddb_access_key
 
 from trigger_stack.delivery.streams.mapping import Read, ShardInfo
 from trigger_stack.delivery.streams.records import dynamodb_record
-from trigger_stack.localstack.dynamodb_local import get_server
+from trigger_stack.localstack.dynamodb.server import get_server
 from trigger_stack.services.dynamodb_local.client import (
     Answer,
     Client,

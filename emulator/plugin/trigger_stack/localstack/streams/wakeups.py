@@ -1,6 +1,6 @@
 """Which mappings read a stream: a record that is put wakes them.
 
-What: no patch: ``dynamodb_requests.py`` says what was written, as soon as DynamoDB Local has it.
+What: no patch: ``dynamodb/forwarder.py`` says what was written, as soon as DynamoDB Local has it.
 Why: LocalStack asks a stream once a second, and less often when it was empty.
 Until: LocalStack's pollers wait for records.
 Test: ``tests/unit/plugin/test_sqs_patches.py::test_localstack_still_polls_at_intervals``.

@@ -18,8 +18,8 @@ from localstack.runtime import hooks
 from localstack.services.dynamodb.server import DynamodbServer
 from localstack.utils.run import FuncThread
 
-from trigger_stack.localstack import dynamodb_time_to_live
-from trigger_stack.localstack.dynamodb_requests import Forwarder
+from trigger_stack.localstack.dynamodb import time_to_live
+from trigger_stack.localstack.dynamodb.forwarder import Forwarder
 from trigger_stack.localstack.preload import preloaded
 from trigger_stack.services.dynamodb_local.process import (
     DynamoDBLocal,
@@ -83,7 +83,7 @@ def install() -> None:
 def start_dynamodb_local() -> None:
     """Use the bundled server; start it in the background when DynamoDB is to be preloaded."""
     install()
-    dynamodb_time_to_live.install()
+    time_to_live.install()
     if "dynamodb" not in preloaded():
         return
 

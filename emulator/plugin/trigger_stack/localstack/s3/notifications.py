@@ -3,7 +3,7 @@
 What: ``notify`` of LocalStack's four notifiers is replaced, and
 ``NotificationDispatcher._submit_notification``: an event for a function is sent to the engine at
 once, others are sent by a pool of our own, and the upload is answered when each has a place. What
-an event says is in ``s3_events.py``, what a bucket takes in ``s3_configurations.py``.
+an event says is in ``events.py``, what a bucket takes in ``configurations.py``.
 Why: LocalStack answers first and sends later: what is killed between loses the event. It sends a
 request to itself, and when that fails writes a line into its log: the event is lost, too. It has
 three threads for all events of all buckets.
@@ -32,10 +32,10 @@ from localstack.utils.aws.arns import parse_arn, s3_bucket_arn, sqs_queue_url_fo
 
 from trigger_stack.delivery.core.deliverer import Deliverer, Notification
 from trigger_stack.engine.supervisor import Reply
-from trigger_stack.localstack import s3_configurations, s3_events
 from trigger_stack.localstack.lambda_engine.event_manager import accept, begin_to_accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.localstack.placing import answer_when_placed
+from trigger_stack.localstack.s3 import configurations, events
 from trigger_stack.wsgi_server.before_response import Form
 
 deliverer = Deliverer(record)
@@ -141,8 +141,8 @@ def _to_bus(notifier: EventBridgeNotifier, ctx: Any, config: Any) -> None:
 
 def install() -> None:
     """Patch LocalStack's notifiers."""
-    s3_events.install()
-    s3_configurations.install()
+    events.install()
+    configurations.install()
 
     def submit_notification(_: Any, notifier: Any, ctx: Any, config: Any) -> None:
         notifier.notify(ctx, config)

@@ -1,0 +1,1 @@
+"""Amazon DynamoDB: the server, requests to it, and time to live."""
