@@ -2,7 +2,7 @@
 
 What: ``notify`` of LocalStack's four notifiers is replaced, and
 ``NotificationDispatcher._submit_notification``: an event for a function is sent to the engine at
-once, others are sent by a pool of our own, and the upload is answered when each has a place. What
+once, others are sent by threads of our own, and the upload is answered when each has a place. What
 an event says is in ``events.py``, what a bucket takes in ``configurations.py``.
 Why: LocalStack answers first and sends later: what is killed between loses the event. It sends a
 request to itself, and when that fails writes a line into its log: the event is lost, too. It has
@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -31,6 +30,7 @@ from localstack.services.s3.notifications import (
 from localstack.utils.aws.arns import parse_arn, s3_bucket_arn, sqs_queue_url_for_arn
 
 from trigger_stack.delivery.core.deliverer import Deliverer, Notification
+from trigger_stack.delivery.core.in_order import InOrder
 from trigger_stack.engine.supervisor import Reply
 from trigger_stack.localstack.lambda_engine.event_manager import accept, begin_to_accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
@@ -39,8 +39,8 @@ from trigger_stack.localstack.s3 import configurations, events
 from trigger_stack.wsgi_server.before_response import Form
 
 deliverer = Deliverer(record)
-#: For endpoints other than functions.
-_POOL = ThreadPoolExecutor(16, thread_name_prefix="bucket-notifications")
+#: For endpoints other than functions: two events of one request come in their order, too.
+_IN_ORDER = InOrder("bucket-notifications")
 _NO_QUEUE = "notifications of a bucket have no dead-letter queue: send them through a queue"
 
 
@@ -59,7 +59,8 @@ def _notification(ctx: Any, endpoint: str, body: str, send: Callable[[], None]) 
 
 def _hand_over(notification: Notification) -> None:
     """Deliver in another thread; the upload is answered when the event has a place."""
-    _POOL.submit(deliverer.deliver, notification)
+    key = (notification.source_arn, notification.endpoint)
+    _IN_ORDER.submit(key, partial(deliverer.deliver, notification))
     _answer_when_placed(partial(deliverer.ensure_placed, notification))
 
 
