@@ -13,6 +13,7 @@ from localstack.utils.event_matcher import matches_event
 
 from trigger_stack.delivery.core.outcome import Outcome
 from trigger_stack.localstack.events import dispatch
+from trigger_stack.wsgi_server.before_response import NotDoneError
 
 EVENT = {"id": "1", "source": "shop", "detail": {}, "event-bus-name": "orders"}
 ARCHIVE = "arn:aws:events:us-east-1:000000000000:archive/all"
@@ -103,6 +104,39 @@ def test_a_rule_that_cannot_be_followed_costs_no_other_rule_the_event(
     [outcome] = world.outcomes
     assert (outcome.state, outcome.source) == ("lost", rule("gone").arn)
     assert "KeyError" in outcome.place
+
+
+def test_a_target_that_fails_costs_no_other_target_of_its_rule_the_event(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hand_over(sender: str, *_: Any) -> None:
+        if sender == "one":
+            raise RuntimeError("no thread can be started")
+        world.given.append(sender)
+
+    monkeypatch.setattr(dispatch, "hand_over", hand_over)
+    two = rule("two")
+    two.targets["2"] = {"Id": "2", "Arn": "arn:aws:sqs:us-east-1:0:other"}
+    world._target_sender_store = {f"{two.arn}-1": "one", f"{two.arn}-2": "other"}
+
+    dispatch.dispatch(world, [two], EVENT, None, account="0", region="us-east-1")
+
+    assert world.given == ["other"]
+    assert [one.state for one in world.outcomes] == ["lost"]
+
+
+@pytest.mark.parametrize("state", ["ENABLED", "DISABLED"])
+def test_what_the_journal_cannot_have_is_not_answered_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("no thread can be started")
+
+    monkeypatch.setattr(dispatch, "hand_over", fail)
+    monkeypatch.setattr(dispatch, "record", lambda _: False)
+
+    with pytest.raises(NotDoneError):
+        world.dispatch(rule("a", state=state))
 
 
 def test_a_target_that_was_removed_meanwhile_is_no_target(world: World) -> None:

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPHeaderDict
-from urllib3.util import SKIP_HEADER
 
 from trigger_stack_engine.front_doors.core.message import (
     HttpResponse,
@@ -23,6 +21,7 @@ from trigger_stack_engine.front_doors.core.message import (
     service_unavailable,
 )
 from trigger_stack_engine.front_doors.core.routing import Match
+from trigger_stack_engine.front_doors.core.sent_headers import sent_headers
 from trigger_stack_engine.front_doors.http_api.parameter_mapping import MappedRequest
 
 LOG = logging.getLogger(__name__)
@@ -69,7 +68,7 @@ class HttpProxy:
                 data=request.body,
             )
         )
-        prepared.headers = _headers(mapped, prepared.headers)
+        prepared.headers = sent_headers(_headers(mapped), prepared.headers)
         try:
             answer = self._session.send(prepared, timeout=timeout, allow_redirects=False)
         except requests.Timeout:
@@ -81,32 +80,14 @@ class HttpProxy:
         return HttpResponse(answer.status_code, returned, answer.content)
 
 
-def _headers(mapped: MappedRequest, given: Mapping[str, str]) -> Any:
-    """The headers that are sent: the client's, each as often as it came, and those of the body.
-
-    ``requests`` has a dictionary for them, in which a name is there once; urllib3, which sends
-    them, has one in which it can be there several times.
-    """
-    headers = HTTPHeaderDict(given)
+def _headers(mapped: MappedRequest) -> Iterator[tuple[str, str]]:
+    """The client's headers, and those that say who it is and which host it asks."""
     for name, value in mapped.request.headers:
-        if name.lower() not in _NOT_FORWARDED:
-            headers.add(name, _as_sent(value))
-    headers["Forwarded"] = _as_sent(f"for={mapped.request.source_ip};proto={mapped.request.scheme}")
+        if name.lower() not in _NOT_FORWARDED and name.lower() != "forwarded":
+            yield name, value
+    yield "Forwarded", f"for={mapped.request.source_ip};proto={mapped.request.scheme}"
     if mapped.host is not None:
-        headers["Host"] = _as_sent(mapped.host)
-    for name in ("User-Agent", "Accept-Encoding"):  # urllib3 sends its own when there is none
-        if name not in headers:
-            headers[name] = SKIP_HEADER
-    return headers
-
-
-def _as_sent(value: str) -> str:
-    """A header's value, which is sent as Latin-1: what came as that goes as it came."""
-    try:
-        value.encode("latin-1")
-    except UnicodeEncodeError:
-        return value.encode().decode("latin-1")
-    return value
+        yield "Host", mapped.host
 
 
 def target_url(uri: str, match: Match, raw_query: str, path: str | None = None) -> str:

@@ -24,9 +24,9 @@ from localstack.services.apigateway.next_gen.execute_api.gateway_response import
     InternalServerError,
 )
 from localstack.services.apigateway.next_gen.execute_api.handlers import IntegrationHandler
-from urllib3 import HTTPHeaderDict
-from urllib3.util import SKIP_HEADER
 from werkzeug.datastructures import Headers
+
+from trigger_stack_engine.front_doors.core.sent_headers import sent_headers
 
 LOG = logging.getLogger(__name__)
 
@@ -67,7 +67,9 @@ def _call(context: Any) -> EndpointResponse:
             params=asked["query_string_parameters"],
             data=None if method in _WITHOUT_BODY else asked["body"],
         ).prepare()
-        prepared.headers = _headers(asked["headers"], prepared.headers)
+        prepared.headers = sent_headers(
+            ((name, str(value)) for name, value in asked["headers"]), prepared.headers
+        )
         url = str(prepared.url)
         settings: Any = session.merge_environment_settings(url, {}, None, None, None)
         # Not send() of the session: it reads Location of a redirect, which is the client's.
@@ -95,29 +97,3 @@ def _call(context: Any) -> EndpointResponse:
         status_code=answer.status_code,
         headers=Headers(list(answer.raw.headers.items())),
     )
-
-
-def _headers(asked: Headers, of_the_body: Any) -> Any:
-    """The headers that are sent, each as often as it is there.
-
-    ``requests`` has a dictionary for them, in which a name is there once; urllib3, which sends
-    them, has one in which it can be there several times.
-    """
-    headers = HTTPHeaderDict()
-    for name, value in asked:
-        headers.add(name, _as_sent(str(value)))
-    for name, value in of_the_body.items():
-        headers.setdefault(name, value)
-    for name in ("User-Agent", "Accept-Encoding"):  # urllib3 sends its own when there is none
-        if name not in headers:
-            headers[name] = SKIP_HEADER
-    return headers
-
-
-def _as_sent(value: str) -> str:
-    """A header's value, which is sent as Latin-1: what came as that goes as it came."""
-    try:
-        value.encode("latin-1")
-    except UnicodeEncodeError:
-        return value.encode().decode("latin-1")
-    return value

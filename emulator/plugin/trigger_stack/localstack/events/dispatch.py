@@ -33,8 +33,10 @@ from localstack.utils.xray.trace_header import TraceHeader
 
 from trigger_stack.delivery.core.event_pattern import matches
 from trigger_stack.delivery.core.outcome import Outcome
+from trigger_stack.delivery.core.placement import NotPlacedError
 from trigger_stack.localstack.events.target_sender import hand_over
 from trigger_stack.localstack.lambda_engine.outcomes import record
+from trigger_stack.localstack.placing import answer_when_placed
 
 LOG = logging.getLogger(__name__)
 #: So many rules are named where none matches.
@@ -72,19 +74,29 @@ def dispatch(
     trace_header = _without_lineage(trace_header)
     is_matched = False
     for rule in rules:
-        try:
-            if not _matches(rule, event):
-                continue
-            is_matched = True
-            for target in list(rule.targets.values()):
+        if not _matches(rule, event):
+            continue
+        is_matched = True
+        for target in list(rule.targets.values()):
+            try:
                 _to_target(provider, rule, target, event, trace_header, account, region)
-        except Exception as error:  # what follows must get the event all the same
-            LOG.exception("rule %s", rule.arn)
-            place = f"the rule could not be followed: {error!r}"
-            record(_outcome(str(rule.arn), "lost", place, event, trace_header))
+            except Exception as error:  # what follows must get the event all the same
+                LOG.exception("rule %s", rule.arn)
+                place = f"the target {target['Arn']} could not be told: {error!r}"
+                _record(_outcome(str(rule.arn), "lost", place, event, trace_header))
     if not is_matched:
         bus = f"arn:aws:events:{region}:{account}:event-bus/{event.get('event-bus-name')}"
-        record(_outcome(bus, "discarded", _no_match(rules), event, trace_header))
+        _record(_outcome(bus, "discarded", _no_match(rules), event, trace_header))
+
+
+def _record(outcome: Outcome) -> None:
+    """Record where an event is; its sender gets an error when the journal cannot have it."""
+
+    def ensure() -> None:
+        if not record(outcome):
+            raise NotPlacedError("the event could not be recorded: there is no engine")
+
+    answer_when_placed(ensure, "InternalException")
 
 
 def _without_lineage(trace_header: Any) -> Any:
@@ -170,7 +182,7 @@ def _handling(entry: dict[str, Any], processed: list[Any], context: Any) -> Iter
     if not bus.startswith("arn:"):
         bus = f"arn:aws:events:{context.region}:{context.account_id}:event-bus/{bus}"
     place = "the bus does not exist, or has no rule"
-    record(_outcome(bus, "discarded", place, dict(entry), trace))
+    _record(_outcome(bus, "discarded", place, dict(entry), trace))
 
 
 def install() -> None:

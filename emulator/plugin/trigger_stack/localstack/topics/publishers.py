@@ -49,6 +49,8 @@ LOG = logging.getLogger(__name__)
 deliverer = Deliverer(record)
 #: For queues, and functions that cannot be told at once.
 _POOL = ThreadPoolExecutor(16, thread_name_prefix="topic-notifications")
+#: Of their own: an endpoint may take 15 seconds to answer, and must not delay queues.
+_HTTP_POOL = ThreadPoolExecutor(16, thread_name_prefix="topic-http-notifications")
 _IN_ORDER = InOrder("topic-notifications-in-order")
 #: Topic attributes that name a role for logs of deliveries.
 _FEEDBACK = ("feedbackrolearn", "feedback_role_arn")
@@ -126,7 +128,8 @@ def _hand_over(notification: Notification, subscriber: Any, message: Any) -> Non
     if notification.in_order:
         _IN_ORDER.submit((subscriber["SubscriptionArn"], message.message_group_id), deliver)
     else:
-        _POOL.submit(deliver)
+        is_http = subscriber["Protocol"] in ("http", "https")
+        (_HTTP_POOL if is_http else _POOL).submit(deliver)
     _answer_when_placed(partial(deliverer.ensure_placed, notification))
 
 
