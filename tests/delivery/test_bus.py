@@ -178,6 +178,9 @@ def test_a_message_that_no_subscription_gets_is_in_the_journal(
     sns, sqs = stack.client("sns"), stack.client("sqs")
     topic = sns.create_topic(Name=f"t-{secrets.token_hex(6)}")["TopicArn"]
     sns.publish(TopicArn=topic, Message="nobody")
+    address = "http://127.0.0.1:9/nobody-confirms"
+    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=address)
+    sns.publish(TopicArn=topic, Message="unconfirmed")
     queue = arn_of(sqs, sqs.create_queue(QueueName=f"q-{secrets.token_hex(6)}")["QueueUrl"])
     policy = json.dumps({"kind": ["wanted"]})
     sns.subscribe(
@@ -199,6 +202,7 @@ def test_a_message_that_no_subscription_gets_is_in_the_journal(
     filtered = f"FilterPolicy: no subscription lets it through (of {queue})"
     for text, place in {
         "nobody": "the topic has no subscription",
+        "unconfirmed": f"no subscription is confirmed (of {address})",
         "filtered": filtered,
         "another": filtered,
     }.items():

@@ -13,6 +13,7 @@ from localstack.utils.event_matcher import matches_event
 
 from trigger_stack.delivery.core.outcome import Outcome
 from trigger_stack.localstack.events import dispatch
+from trigger_stack.localstack.lambda_engine import outcomes
 from trigger_stack.wsgi_server.before_response import NotDoneError
 
 EVENT = {"id": "1", "source": "shop", "detail": {}, "event-bus-name": "orders"}
@@ -33,7 +34,7 @@ class World:
         self.outcomes: list[Outcome] = []
         self.given: list[str] = []
         self.archived: list[str] = []
-        monkeypatch.setattr(dispatch, "record", self._record)
+        monkeypatch.setattr(outcomes, "record", self._record)
         monkeypatch.setattr(dispatch, "hand_over", lambda sender, *_: self.given.append(sender))
 
     def _record(self, outcome: Outcome) -> bool:
@@ -133,7 +134,7 @@ def test_what_the_journal_cannot_have_is_not_answered_for(
         raise RuntimeError("no thread can be started")
 
     monkeypatch.setattr(dispatch, "hand_over", fail)
-    monkeypatch.setattr(dispatch, "record", lambda _: False)
+    monkeypatch.setattr(outcomes, "record", lambda _: False)
 
     with pytest.raises(NotDoneError):
         world.dispatch(rule("a", state=state))

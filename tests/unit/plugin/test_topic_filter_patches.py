@@ -151,7 +151,7 @@ def test_a_filter_that_fails_is_no_matter_of_other_subscriptions(
 
         def publish_to_topic(self, ctx: Any, topic_arn: str) -> None:
             for endpoint in ("broken", "fine"):
-                subscriber = {"TopicArn": topic_arn, "Endpoint": endpoint}
+                subscriber = {"TopicArn": topic_arn, "Endpoint": endpoint, "Protocol": "sqs"}
                 if self._should_publish({}, ctx.message, subscriber):
                     given.append(endpoint)
 

@@ -17,7 +17,9 @@ from localstack.services.sns import publisher
 
 from trigger_stack.delivery.core.deliverer import Deliverer
 from trigger_stack.delivery.core.outcome import Outcome
+from trigger_stack.localstack.lambda_engine import outcomes
 from trigger_stack.localstack.topics import dispatch, publishers
+from trigger_stack.wsgi_server.before_response import NotDoneError
 
 
 def test_localstack_still_leaves_deduplication_to_queues() -> None:
@@ -146,3 +148,25 @@ def test_a_message_of_which_no_event_can_be_made_has_an_end(
     [lost] = outcomes
     assert (lost.state, lost.payload) == ("lost", b"m")
     assert "no key" in lost.place
+
+
+@pytest.mark.parametrize("publish", ["publish_to_topic", "publish_batch_to_topic"])
+def test_what_the_journal_cannot_have_is_not_answered_for(
+    monkeypatch: pytest.MonkeyPatch, publish: str
+) -> None:
+    class Dispatcher:
+        def publish_to_topic(self, ctx: Any, topic_arn: str) -> None:
+            """No subscription gets the message."""
+
+        publish_batch_to_topic = publish_to_topic
+
+    monkeypatch.setattr(outcomes, "record", lambda _: False)
+    monkeypatch.setattr(dispatch, "_why_unwanted", lambda *_: "")
+    dispatch.deduplicate(Dispatcher)
+    message = publisher.SnsMessage(type="Notification", message="m")
+    context = SimpleNamespace(
+        message=message, messages=[message], request_headers={}, topic_attributes={}
+    )
+
+    with pytest.raises(NotDoneError):
+        getattr(Dispatcher(), publish)(context, "arn:aws:sns:us-east-1:000000000000:t")

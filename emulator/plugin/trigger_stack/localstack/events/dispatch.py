@@ -25,6 +25,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from localstack.services.events import provider as events
@@ -33,9 +34,8 @@ from localstack.utils.xray.trace_header import TraceHeader
 
 from trigger_stack.delivery.core.event_pattern import matches
 from trigger_stack.delivery.core.outcome import Outcome
-from trigger_stack.delivery.core.placement import NotPlacedError
 from trigger_stack.localstack.events.target_sender import hand_over
-from trigger_stack.localstack.lambda_engine.outcomes import record
+from trigger_stack.localstack.lambda_engine.outcomes import ensure_recorded
 from trigger_stack.localstack.placing import answer_when_placed
 
 LOG = logging.getLogger(__name__)
@@ -91,12 +91,7 @@ def dispatch(
 
 def _record(outcome: Outcome) -> None:
     """Record where an event is; its sender gets an error when the journal cannot have it."""
-
-    def ensure() -> None:
-        if not record(outcome):
-            raise NotPlacedError("the event could not be recorded: there is no engine")
-
-    answer_when_placed(ensure, "InternalException")
+    answer_when_placed(partial(ensure_recorded, outcome), "InternalException")
 
 
 def _without_lineage(trace_header: Any) -> Any:

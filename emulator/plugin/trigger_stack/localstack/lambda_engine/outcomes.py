@@ -12,6 +12,7 @@ import logging
 from typing import Any
 
 from trigger_stack.delivery.core.outcome import Outcome
+from trigger_stack.delivery.core.placement import NotPlacedError
 from trigger_stack.engine.supervisor import EngineUnavailableError
 from trigger_stack_engine.wire import RemoteError
 
@@ -39,6 +40,16 @@ def record(outcome: Outcome) -> bool:
         LOG.error("%s is not in the journal: %s. %s", outcome.id, error, _header(outcome))  # noqa: TRY400  a line to act on
         return False
     return True
+
+
+def ensure_recorded(outcome: Outcome) -> None:
+    """Record where an event is, or have its sender get an error.
+
+    Raises:
+        NotPlacedError: The journal cannot have it.
+    """
+    if not record(outcome):
+        raise NotPlacedError("the event could not be recorded: there is no engine")
 
 
 def accept_outcome(outcome: Outcome) -> None:

@@ -20,13 +20,16 @@ import hashlib
 import threading
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from trigger_stack.delivery.core.deduplication import Deduplication
 from trigger_stack.delivery.core.outcome import Outcome
-from trigger_stack.localstack.lambda_engine.outcomes import record
+from trigger_stack.localstack.lambda_engine.outcomes import ensure_recorded
+from trigger_stack.localstack.placing import answer_when_placed
 from trigger_stack.localstack.topics import publishers
 from trigger_stack.localstack.topics.messages import publisher, text_of, trace_of
+from trigger_stack.wsgi_server.before_response import Form
 
 deduplication = Deduplication()
 _DUPLICATE = "duplicate: the topic had this MessageDeduplicationId within five minutes"
@@ -46,19 +49,19 @@ def is_duplicate(context: Any, message: Any, topic_arn: str) -> bool:
 
 
 def _discard(context: Any, message: Any, topic_arn: str, why: str) -> None:
-    record(
-        Outcome(
-            "notification of a topic",
-            topic_arn,
-            "",
-            "discarded",
-            why,
-            0,
-            text_of(message).encode("utf-8", "replace"),
-            trace_of(context),
-            id=message.message_id,
-        )
+    """Record that nobody gets a message; its publisher gets an error when that is impossible."""
+    outcome = Outcome(
+        "notification of a topic",
+        topic_arn,
+        "",
+        "discarded",
+        why,
+        0,
+        text_of(message).encode("utf-8", "replace"),
+        trace_of(context),
+        id=message.message_id,
     )
+    answer_when_placed(partial(ensure_recorded, outcome), "InternalError", Form.QUERY)
 
 
 def _key(context: Any, message: Any) -> Hashable:
@@ -144,8 +147,14 @@ def _why_unwanted(context: Any, topic_arn: str) -> str:
     subscriptions = publisher().get_topic_subscriptions(context.store, topic_arn)
     if not subscriptions:
         return "the topic has no subscription"
-    endpoints = ", ".join(str(one.get("Endpoint")) for one in subscriptions)
-    return f"FilterPolicy: no subscription lets it through (of {endpoints})"
+    confirmed = [one for one in subscriptions if one.get("PendingConfirmation") != "true"]
+    if not confirmed:
+        return f"no subscription is confirmed (of {_endpoints(subscriptions)})"
+    return f"FilterPolicy: no subscription lets it through (of {_endpoints(confirmed)})"
+
+
+def _endpoints(subscriptions: list[Any]) -> str:
+    return ", ".join(str(one.get("Endpoint")) for one in subscriptions)
 
 
 def submit_at_once(dispatcher: Any, ours: tuple[Any, ...]) -> None:
