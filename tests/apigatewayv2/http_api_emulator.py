@@ -16,7 +16,7 @@ import boto3
 import requests
 from botocore.config import Config
 
-from tests.support.booting import BOOT_SECONDS
+from tests.support.booting import BOOT_SECONDS, provide_index
 from tests.support.folders import temporary_folder
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def start_emulator(folder: Path, edge: int, port: int) -> subprocess.Popen[bytes
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DISABLE_EVENTS": "1",
     }
+    provide_index(folder)
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "trigger_stack.localstack.serve"],

@@ -25,7 +25,7 @@ import psutil
 import requests
 from botocore.config import Config
 
-from tests.support.booting import BOOT_SECONDS, boot_turn
+from tests.support.booting import BOOT_SECONDS, boot_turn, provide_index
 from tests.support.ports import free_block, free_port
 from tests.support.waiting import eventually
 
@@ -337,8 +337,9 @@ def _start_stack(
     port, http_port = free_port(), free_port()
     first = free_block()
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
+    provide_index(folder)
     if owner is not None:
-        for path in (folder, folder / "tmp"):
+        for path in (folder, *folder.rglob("*")):
             os.chown(path, owner, -1)
     environment = {
         "PATH": os.environ["PATH"],

@@ -15,7 +15,7 @@ import boto3
 import requests
 from botocore.config import Config
 
-from tests.support.booting import BOOT_SECONDS, boot_turn
+from tests.support.booting import BOOT_SECONDS, boot_turn, provide_index
 from tests.support.folders import temporary_folder
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
@@ -111,6 +111,7 @@ def start_emulator(folder: Path, models: Path = MODELS) -> Emulator:
         "SMTP_PORT": "",
         "REKOGNITION_MODEL_DIR": str(models),
     }
+    provide_index(folder)
     with boot_turn():
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(

@@ -16,7 +16,7 @@ from typing import Any
 
 from trigger_stack.services.dynamodb_local.client import Client
 
-#: With ``-XX:CompileThresholdScaling=0.1`` so many are enough.
+#: With ``-XX:CompileThresholdScaling=0.2`` so many are enough.
 _ROUNDS = 150
 #: Each so many rounds, what triggers need less.
 _OTHERS = 4
