@@ -23,6 +23,7 @@ from localstack.services.cloudformation.resource_provider import (
 )
 from localstack.services.cloudformation.v2.provider import CloudformationProviderV2
 
+from tests.support.fresh import Fresh
 from trigger_stack.localstack.cloudformation import updates
 from trigger_stack.localstack.cloudformation.addresses import reachable
 from trigger_stack.localstack.cloudformation.left_out import never_made
@@ -251,3 +252,30 @@ def test_what_has_no_id_was_never_made(
         SCHEMA={"primaryIdentifier": paths["ids"], "readOnlyProperties": paths["given"]}
     )
     assert never_made(kind, provider, {"resourceProperties": properties}) is never
+
+
+_START = """
+import sys
+from importlib.metadata import distribution
+
+for one in distribution("trigger-stack-localstack").entry_points:
+    if one.group == "localstack.hooks.on_infra_start":
+        hook = one.load()
+        if one.name in ("choose_prepared_stacks", "guard_event_delivery", "count_changes"):
+            hook()
+late = ("samtranslator", "localstack.aws.api.ec2", "localstack.services.cloudformation.v2.provider")
+print([name for name in late if name in sys.modules])
+from localstack.services.plugins import SERVICE_PLUGINS
+
+SERVICE_PLUGINS.require("cloudformation")
+print(all(name in sys.modules for name in late))
+from localstack.services.cloudformation.v2 import provider
+
+print(hasattr(provider.find_stack_v2, "__wrapped__"))
+"""
+
+
+def test_the_start_does_not_import_cloudformation(fresh: Fresh) -> None:
+    printed = fresh.run(_START)
+
+    assert printed.stdout.splitlines() == ["[]", "True", "True"], printed
