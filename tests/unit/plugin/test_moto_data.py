@@ -37,6 +37,9 @@ assert len(backend.managed_policies) > 1000
     "the_key_of_user_pools_is_read_once_when_it_is_needed": """
 from trigger_stack.localstack import moto_data
 moto_data.install()
+import sys
+assert "moto.cognitoidp" not in sys.modules  # its import takes a while
+moto_data.install_user_pools(); moto_data.install_user_pools()
 from moto.cognitoidp.models import CognitoIdpUserPool
 pools = [CognitoIdpUserPool("000000000000", "us-east-1", n, {}) for n in "ab"]
 assert vars(pools[0])["json_web_key"] is moto_data._LATER

@@ -54,7 +54,6 @@ class _AtFirstUse:
 def install() -> None:
     """Patch moto and LocalStack. Idempotent."""
     from localstack.services.iam.provider import IamProvider
-    from moto.cognitoidp import models as cognito
     from moto.iam import models as iam
 
     backend: Any = iam.IAMBackend
@@ -70,11 +69,17 @@ def install() -> None:
     make = provider._build_aws_managed_policy_cache
     provider._aws_managed_policy_cache = _AtFirstUse("_aws_managed_policy_cache", make)
     provider._build_aws_managed_policy_cache = lambda self: _LATER
+    utils.load_resource = _load_resource
+
+
+def install_user_pools() -> None:
+    """Patch moto's user pools, whose import takes a while. Idempotent."""
+    from moto.cognitoidp import models as cognito
+
     pool: Any = cognito.CognitoIdpUserPool
     pool.json_web_key = _AtFirstUse("json_web_key", lambda _: _key())
     later = SimpleNamespace(import_key=lambda content: _LATER)
     cognito.jwk = SimpleNamespace(RSAKey=later)  # type: ignore[assignment]  # all that moto uses of it
-    utils.load_resource = _load_resource
 
 
 @cache

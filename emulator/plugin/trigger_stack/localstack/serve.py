@@ -12,13 +12,16 @@ from __future__ import annotations
 import os
 import sys
 
-from trigger_stack.localstack import garbage, routing, service_models
+from trigger_stack.localstack import imports
 
 
 def main() -> None:
     """Run until LocalStack ends; never returns."""
     # To compile it takes a fifth of the time until the stack is live (bootstrap/__main__.py).
     sys.dont_write_bytecode = False
+    imports.leave_out()
+    from trigger_stack.localstack import garbage, routing, service_models
+
     garbage.rest()
     routing.compile_later()
     service_models.read_once()

@@ -26,6 +26,7 @@ from trigger_stack_engine.front_doors.core.routing import Match
 from trigger_stack_engine.front_doors.http_api.api import Api, Resource, Snapshot, Stage
 from trigger_stack_engine.front_doors.http_api.events import CallContext
 from trigger_stack_engine.front_doors.http_api.parameter_mapping import joined_header, of_body
+from trigger_stack_engine.front_doors.http_api.refusals import with_request_id
 
 _MOST_METHODS: Final = 1000
 #: Status and whether an integration was asked, to the gateway's own response.
@@ -153,12 +154,6 @@ class Call:
             case "body":
                 return of_body(self.request.body, name)
         return None
-
-
-def with_request_id(response: HttpResponse, call_id: str) -> HttpResponse:
-    """The response with the header that has the request's id."""
-    headers = [*response.headers, ("apigw-requestid", call_id)]
-    return HttpResponse(response.status, headers, response.body)
 
 
 def variables(call: Call, response: HttpResponse | None = None) -> dict[str, Any]:

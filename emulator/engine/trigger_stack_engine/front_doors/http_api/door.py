@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import re
 from collections.abc import Awaitable
 
 from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings, refusal
 from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
 from trigger_stack_engine.front_doors.core.server import Answer, HttpServer, ListenError
+from trigger_stack_engine.front_doors.http_api.address import locate
 from trigger_stack_engine.front_doors.http_api.api import Api, Resource, select_api
-from trigger_stack_engine.front_doors.http_api.execute import DataPlane, refuse
-
-_HOST = re.compile(r"([a-z0-9-]+)\.execute-api\.", re.IGNORECASE)
-_PREFIX = "/_aws/execute-api/"
-_PATH = re.compile(r"/_aws/execute-api/([A-Za-z0-9-]+)(/.*)?", re.DOTALL)
-
-
-def locate(host: str, raw_path: str) -> tuple[str, str] | None:
-    """The id of the API that a request names, and the path below its address."""
-    if match := _HOST.match(host):
-        return match[1].lower(), raw_path
-    if raw_path.startswith(_PREFIX) and (match := _PATH.fullmatch(raw_path)):
-        return match[1].lower(), match[2] or "/"
-    return None
+from trigger_stack_engine.front_doors.http_api.execute import DataPlane
+from trigger_stack_engine.front_doors.http_api.refusals import refuse
 
 
 class HttpApis:

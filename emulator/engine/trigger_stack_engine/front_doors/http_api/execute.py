@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
-from binascii import b2a_base64
 from collections.abc import Coroutine
 from typing import Any, Final
 
@@ -35,7 +33,6 @@ from trigger_stack_engine.front_doors.core.message import (
     HttpError,
     HttpRequest,
     HttpResponse,
-    error_response,
     internal_server_error,
     not_found,
     request_too_large,
@@ -56,7 +53,6 @@ from trigger_stack_engine.front_doors.http_api.call import (
     Call,
     Notes,
     variables,
-    with_request_id,
 )
 from trigger_stack_engine.front_doors.http_api.events import Event, build_event
 from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy
@@ -66,6 +62,7 @@ from trigger_stack_engine.front_doors.http_api.parameter_mapping import (
     map_request,
     map_response,
 )
+from trigger_stack_engine.front_doors.http_api.refusals import extended_request_id, with_request_id
 from trigger_stack_engine.front_doors.http_api.responses import parse_result
 from trigger_stack_engine.json_text import dump_json
 
@@ -85,7 +82,6 @@ _MALFORMED: Final = (
     "The response from the Lambda function doesn't match the format that API Gateway expects."
 )
 _TIMED_OUT: Final = "Endpoint request timed out"
-_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 class DataPlane:
@@ -117,7 +113,7 @@ class DataPlane:
 
     async def handle(self, request: HttpRequest, api: Api) -> HttpResponse:
         """Answer a request."""
-        call_id = _extended_request_id()
+        call_id = extended_request_id()
         try:
             check_size(request)
             call = _locate(request, api, call_id)
@@ -397,14 +393,3 @@ def _locate(request: HttpRequest, api: Api, call_id: str) -> Call:
 def _timeout(integration: Resource) -> float:
     """Seconds an integration may take."""
     return float(integration.get("TimeoutInMillis", MAX_TIMEOUT_MILLIS)) / 1000
-
-
-def refuse(status: int, message: str) -> HttpResponse:
-    """An error of the gateway itself, with a request id as every reply."""
-    return with_request_id(error_response(status, message), _extended_request_id())
-
-
-def _extended_request_id() -> str:
-    """16 characters that end in ``=``, as API Gateway's: base64 of eleven bytes."""
-    digits = random.getrandbits(88).to_bytes(11)  # no secret
-    return b2a_base64(digits, newline=False).translate(_URL_SAFE).decode("ascii")

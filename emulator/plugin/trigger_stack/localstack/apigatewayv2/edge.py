@@ -24,8 +24,8 @@ from trigger_stack.localstack.apigatewayv2.store import apis
 from trigger_stack.services.apigatewayv2.models import Api
 from trigger_stack_engine.front_doors.core.limits import MAX_BODY_BYTES
 from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
-from trigger_stack_engine.front_doors.http_api import door
-from trigger_stack_engine.front_doors.http_api.execute import refuse
+from trigger_stack_engine.front_doors.http_api import address
+from trigger_stack_engine.front_doors.http_api.refusals import refuse
 
 
 class EdgeHandler:
@@ -64,7 +64,7 @@ def send(response: Response, answer: HttpResponse) -> None:
 
 def locate(host: str, raw_path: str) -> tuple[Api, str] | None:
     """The API a request on the edge port is for, and the path below its address."""
-    found = door.locate(host, raw_path)
+    found = address.locate(host, raw_path)
     api = apis.find(found[0]) if found else None
     return (api, found[1]) if found and api else None
 

@@ -26,7 +26,7 @@ from trigger_stack.services.apigatewayv2.settings import InvalidSettingError, Se
 from trigger_stack.services.cloudfront.settings import Settings as CloudFrontSettings
 from trigger_stack.services.elbv2.settings import Settings as LoadBalancerSettings
 from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
-from trigger_stack_engine.front_doors.http_api.execute import refuse
+from trigger_stack_engine.front_doors.http_api.refusals import refuse
 from trigger_stack_engine.wire import RemoteError
 
 # Before the hooks that start other programs: an emulator that cannot have its port ends at once

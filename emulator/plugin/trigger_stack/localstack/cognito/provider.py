@@ -30,7 +30,7 @@ from localstack.services.moto import call_moto
 from localstack.services.plugins import Service
 
 from trigger_stack.engine.supervisor import EngineUnavailableError
-from trigger_stack.localstack import schedules
+from trigger_stack.localstack import moto_data, schedules
 from trigger_stack.localstack.aws_service import as_aws_error, dispatch_table
 from trigger_stack.localstack.cognito.directory import MotoDirectory
 from trigger_stack.localstack.cognito.functions import LocalFunctions, traced
@@ -50,6 +50,7 @@ SERVICE = "cognito-idp"
 
 def create_service() -> Service:
     """The service for LocalStack's ``localstack.aws.provider`` entry point."""
+    moto_data.install_user_pools()
     model = load_service(SERVICE)
     directory = MotoDirectory()
     pools = UserPools(
