@@ -63,3 +63,32 @@ def test_localstack_still_imports_all_of_it() -> None:
     found = run("import everything")
 
     assert found["imported"] == ["awscrt", "urllib3.contrib.pyopenssl", "openapi_core"]
+
+
+MOTO = """
+import sys
+from trigger_stack.localstack import imports
+imports.leave_out()
+from moto.apigateway import models
+assert models.OpenAPIValidationError is imports.OpenAPIValidationError
+assert "pydantic_settings" not in sys.modules  # which openapi_spec_validator imports
+good = {"openapi": "3.0.0", "info": {"title": "t", "version": "1"}, "paths": {}}
+for _ in range(2):
+    models.validate(good)
+    try:
+        models.validate({**good, "paths": 5})
+    except models.OpenAPIValidationError as error:
+        print(str(error).splitlines()[0])
+import openapi_spec_validator
+print(openapi_spec_validator.OpenAPIV30SpecValidator.__name__)
+"""
+
+
+def test_a_definition_of_a_rest_api_is_validated_all_the_same() -> None:
+    done = subprocess.run([sys.executable, "-c", MOTO], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    first, second, name = done.stdout.splitlines()
+    assert first == second
+    assert "5 is not of type" in first
+    assert name == "OpenAPIV30SpecValidator"

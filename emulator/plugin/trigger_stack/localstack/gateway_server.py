@@ -138,8 +138,13 @@ class InterfaceRuntimeServerPlugin(RuntimeServerPlugin):
 
     def load(self, *args: object, **kwargs: object) -> InterfaceRuntimeServer:
         """The server."""
-        LocalstackRuntime._init_gateway_server = _register  # type: ignore[method-assign]  # a patch
         return InterfaceRuntimeServer(_certificate)
+
+
+def make_no_certificate() -> None:
+    """Patch LocalStack's runtime, if this is its server. Idempotent."""
+    if InterfaceRuntimeServerPlugin.name == config.GATEWAY_SERVER:
+        LocalstackRuntime._init_gateway_server = _register  # type: ignore[method-assign]  # a patch
 
 
 def _register(runtime: LocalstackRuntime) -> None:
