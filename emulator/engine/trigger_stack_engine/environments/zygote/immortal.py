@@ -37,38 +37,39 @@ def immortalise() -> int:
         or count_of_none != 0xFFFFFFFF
     ):
         return 0
-    objects = _all_objects()
     # One array that is all of the memory: an object of ctypes for each count takes four times as
     # long, and a parent has half a million.
     memory = (ctypes.c_uint64 * (1 << 44)).from_address(0)
-    for address in objects:
-        memory[address >> 3] = count_of_none
-    return len(objects)
-
-
-def _all_objects() -> dict[int, Any]:
-    """All objects by address: those that the garbage collector knows, and what they refer to."""
     todo = gc.get_objects()
-    found: dict[int, Any] = {}
+    for thing in todo:
+        memory[id(thing) >> 3] = count_of_none
+    total = len(todo)
     while todo:
-        new = []
+        found = gc.get_referents(*todo)
         for thing in todo:
-            if (address := id(thing)) not in found:
-                found[address] = thing
-                new.append(thing)
-        todo = gc.get_referents(*new)
-        for thing in new:
-            if type(thing) is types.CodeType:  # the collector does not look into code
-                todo += [
-                    thing.co_consts,
-                    thing.co_names,
-                    thing.co_name,
-                    thing.co_qualname,
-                    thing.co_filename,
-                    thing.co_linetable,
-                    thing.co_exceptiontable,
-                    *thing.co_varnames,
-                    *thing.co_freevars,
-                    *thing.co_cellvars,
-                ]
-    return found
+            if type(thing) is types.CodeType:
+                found += _of_code(thing)
+        todo = []
+        for thing in found:
+            place = id(thing) >> 3
+            if memory[place] != count_of_none:  # else it was found before
+                memory[place] = count_of_none
+                todo.append(thing)
+        total += len(todo)
+    return total
+
+
+def _of_code(code: types.CodeType) -> list[Any]:
+    """What a code object refers to: the collector does not look into code."""
+    return [
+        code.co_consts,
+        code.co_names,
+        code.co_name,
+        code.co_qualname,
+        code.co_filename,
+        code.co_linetable,
+        code.co_exceptiontable,
+        *code.co_varnames,
+        *code.co_freevars,
+        *code.co_cellvars,
+    ]
