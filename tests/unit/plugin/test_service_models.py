@@ -53,6 +53,19 @@ for _ in range(2):
     with pytest.raises(UnknownServiceError):
         loader.load_service_model("nothing", "service-2")
 """,
+    "the_services_are_those_that_botocore_finds": """
+from botocore.loaders import Loader
+from localstack.aws.spec import LOCALSTACK_BUILTIN_DATA_PATH
+KINDS = ("service-2", "endpoint-rule-set-1", "waiters-2")
+def found():
+    loader = Loader(extra_search_paths=[LOCALSTACK_BUILTIN_DATA_PATH])
+    return {kind: loader.list_available_services(kind) for kind in KINDS}
+before = found()
+"""
+    + ONCE
+    + """assert found() == before
+assert len(before["service-2"]) > 400 and "sqs-query" in before["service-2"]
+""",
     "what_moto_adds_only_moto_sees": """
 from moto.core.utils import get_service_model
 get_service_model.cache_clear()
