@@ -1,14 +1,14 @@
 """LocalStack starts without importing what nobody uses.
 
-What: botocore is imported as if ``awscrt`` and ``urllib3.contrib.pyopenssl`` were not installed;
+What: botocore is imported as if ``urllib3.contrib.pyopenssl`` were not installed;
 ``localstack.aws.handlers.validation`` is a module whose handlers do nothing, unless
 ``OPENAPI_VALIDATE_REQUEST`` or ``OPENAPI_VALIDATE_RESPONSE`` is set; moto's REST APIs import
 ``openapi_spec_validator`` when they validate.
-Why: each import is for a second way to do something: to sign, to speak TLS, to check requests to
+Why: each import is for a second way to do something: to speak TLS, to check requests to
 LocalStack's own pages against their description, which is off by default, and to import REST APIs,
-which LocalStack does by itself. Together they take a third of the time that the start takes.
-Until: LocalStack and moto import the validators when they validate, and botocore the others when
-they are used.
+which LocalStack does by itself. Together they take a quarter of the time that the start takes.
+Until: LocalStack and moto import the validators when they validate, and botocore the other TLS when
+it is used.
 Test: ``tests/unit/plugin/test_imports.py``.
 """
 
@@ -23,8 +23,8 @@ from typing import Any, Final
 _VALIDATION: Final = "localstack.aws.handlers.validation"
 _VALIDATOR: Final = "openapi_spec_validator"
 _SETTINGS: Final = ("OPENAPI_VALIDATE_REQUEST", "OPENAPI_VALIDATE_RESPONSE")
-#: botocore imports these where they are installed, and does without where they are not.
-_NOT_NEEDED: Final = ("awscrt", "urllib3.contrib.pyopenssl")
+#: botocore imports it where it is installed, and does without where it is not.
+_NOT_NEEDED: Final = "urllib3.contrib.pyopenssl"
 
 
 def leave_out() -> None:
@@ -38,14 +38,14 @@ def leave_out() -> None:
 def _import_botocore() -> None:
     if "botocore.session" in sys.modules:
         return
-    left_out = [name for name in _NOT_NEEDED if name not in sys.modules]
     modules: dict[str, Any] = sys.modules
-    modules |= dict.fromkeys(left_out)  # what is None cannot be imported
+    if _NOT_NEEDED in modules:
+        return
+    modules[_NOT_NEEDED] = None  # what is None cannot be imported
     try:
         importlib.import_module("botocore.session")
     finally:
-        for name in left_out:
-            del modules[name]
+        del modules[_NOT_NEEDED]
 
 
 class OpenAPIValidationError(Exception):
