@@ -176,6 +176,45 @@ def test_a_line_has_what_an_authorizer_said(
     assert by_status["403"]["error.responseType"] == "ACCESS_DENIED"
 
 
+def test_a_line_says_why_a_token_does_not_hold(
+    apigatewayv2: ApiGatewayV2Client,
+    make_api: MakeApi,
+    functions: Functions,
+    access_log: AccessLog,
+) -> None:
+    api = make_api(stage=None)
+    api.route("GET /x", functions("echo"))
+    authorizer = apigatewayv2.create_authorizer(
+        ApiId=api.api_id,
+        Name="ask",
+        AuthorizerType="JWT",
+        IdentitySource=["$request.header.Authorization"],
+        JwtConfiguration={"Issuer": "http://127.0.0.1:9", "Audience": ["me"]},
+    )
+    (route,) = apigatewayv2.get_routes(ApiId=api.api_id)["Items"]
+    apigatewayv2.update_route(
+        ApiId=api.api_id,
+        RouteId=route["RouteId"],
+        AuthorizationType="JWT",
+        AuthorizerId=authorizer["AuthorizerId"],
+    )
+    apigatewayv2.create_stage(
+        ApiId=api.api_id,
+        StageName="dev",
+        AutoDeploy=True,
+        AccessLogSettings=access_log.settings(),  # type: ignore[arg-type] # the stubs want a literal
+    )
+
+    for headers in ({}, {"Authorization": "Bearer nonsense"}):
+        assert api.call("GET", "/dev/x", headers=headers).status_code == 401
+
+    errors = {json.loads(line)["authorizer.error"] for line in access_log.lines(2)}
+    assert errors == {
+        "missing: token not provided",
+        "invalid_token: token contains an invalid number of segments",
+    }
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [

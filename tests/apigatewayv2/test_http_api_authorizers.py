@@ -138,7 +138,8 @@ def bearer(token: str) -> dict[str, str]:
 def test_a_token_lets_through_and_the_function_has_its_claims(
     protected: HttpApi, issuer: Issuer
 ) -> None:
-    token = issuer.token(scope="read write", groups=["a", "b"], admin=True, level=3)
+    roles = {"roles": ["x", "y"], "A": 1}
+    token = issuer.token(scope="read write", groups=["a", "b"], admin=True, level=3, access=roles)
 
     event = protected.event("GET", "/x", headers=bearer(token))
 
@@ -146,7 +147,7 @@ def test_a_token_lets_through_and_the_function_has_its_claims(
     assert found["scopes"] == ["read", "write"]
     assert (found["claims"]["sub"], found["claims"]["iss"]) == ("u1", issuer.url)
     assert (found["claims"]["groups"], found["claims"]["admin"]) == ("[a b]", "true")
-    assert found["claims"]["level"] == "3"
+    assert (found["claims"]["level"], found["claims"]["access"]) == ("3", "map[A:1 roles:[x y]]")
     assert "authorizer" not in protected.event("GET", "/open")["requestContext"]
 
 
@@ -182,6 +183,26 @@ def test_without_a_token_it_is_401(protected: HttpApi) -> None:
     answer = protected.call("GET", "/x")
 
     assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized"})
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_a_token_of_one_part_is_said_to_be_one(protected: HttpApi) -> None:
+    answer = protected.call("GET", "/x", headers=bearer("not-a-token"))
+
+    assert answer.headers["www-authenticate"] == (
+        'Bearer scope="" error="invalid_token"'
+        ' error_description="token contains an invalid number of segments"'
+    )
+
+
+def test_a_token_cannot_write_headers_of_the_answer(protected: HttpApi, issuer: Issuer) -> None:
+    forged = 'one"\r\nx-mine: "1'
+    token = jwt.encode({"iss": issuer.url}, issuer.keys["one"], "RS256", {"kid": forged})
+
+    answer = protected.call("GET", "/x", headers=bearer(token))
+
+    assert answer.status_code == 401
+    assert "x-mine" not in answer.headers
 
 
 @pytest.mark.parametrize(
@@ -190,10 +211,11 @@ def test_without_a_token_it_is_401(protected: HttpApi) -> None:
         ({"exp": 1}, "the token has expired"),
         ({"exp": None}, 'Token is missing the \'exp\' claim'),
         ({"nbf": 4_000_000_000}, "not yet valid"),
-        ({"iss": "https://other.example"}, "the issuer is another one"),
-        ({"aud": "others"}, "the audience is another one"),
-        ({"aud": ["others", "more"]}, "the audience is another one"),
-        ({"aud": None}, "the audience is another one"),
+        ({"iss": "https://other.example"}, "issuer does not match"),
+        ({"aud": "others"}, "the token does not have a valid audience"),
+        ({"aud": ["others", "more"]}, "the token does not have a valid audience"),
+        ({"aud": None}, "the token does not have a valid audience"),
+        ({"aud": None, "client_id": {"a": 1}}, "the token does not have a valid audience"),
     ],
 )  # fmt: skip
 def test_a_token_that_does_not_hold_is_401(
@@ -255,7 +277,15 @@ def test_a_route_asks_for_one_of_its_scopes(
     assert answer.status_code == status
     if status == 403:
         assert answer.json() == {"message": "Forbidden"}
-        assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
+        assert answer.headers["www-authenticate"] == (
+            'Bearer scope="read write" error="insufficient_scope"'
+            ' error_description="expected scopes: [read write]"'
+        )
+        expired = protected.call("GET", "/x", headers=bearer(issuer.token(exp=1)))
+        assert expired.headers["www-authenticate"] == (
+            'Bearer scope="read write" error="invalid_token"'
+            ' error_description="the token has expired"'
+        )
 
 
 def test_an_issuer_that_cannot_be_asked_lets_nobody_through(

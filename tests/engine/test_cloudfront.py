@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import http.client
 import json
 import secrets
 import threading
@@ -18,7 +20,7 @@ import pytest
 import requests
 
 from tests.engine.lambda_stack import Stack, engine, kill, start_stack
-from tests.engine.test_function_url import let_everybody
+from tests.engine.test_function_url import STREAM, let_everybody
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
@@ -83,6 +85,7 @@ class Server:
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.repeated: list[str] = []
         self.answers: dict[str, Callable[[dict[str, str]], tuple[int, dict[str, str], bytes]]] = {}
         outer = self
 
@@ -94,13 +97,14 @@ class Server:
                 body = self.rfile.read(length)
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 outer.seen.append((self.command, self.path, headers, body))
+                outer.repeated = self.headers.get_all("X-Twice") or []
                 path = self.path.partition("?")[0]
                 make = outer.answers.get(path, lambda _: (200, {}, f"{self.path}".encode()))
                 status, more, content = make(headers)
                 self.send_response(status)
                 for name, value in more.items():
                     self.send_header(name, value)
-                if status != 304:
+                if status != 304 and not more.keys() & {"Content-Length", "Transfer-Encoding"}:
                     self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 if self.command != "HEAD" and status != 304:
@@ -297,6 +301,20 @@ def test_a_bucket_must_let_the_distribution_read(stack: Stack, make: Callable[..
     assert (missing.status_code, listed.status_code) == (403, 404)
 
 
+def test_the_headers_of_an_object_are_as_they_were_stored(
+    stack: Stack, make: Callable[..., Cdn]
+) -> None:
+    """A name of a file in UTF-8 is not UTF-8 of UTF-8 then."""
+    bucket, name = new_bucket(stack), 'attachment; filename="Ü.txt"'
+    stack.client("s3").put_object(Bucket=bucket, Key="a", Body=b"x", ContentDisposition=name)
+    cdn = make(bucket_origin(stack, bucket))
+    let_read(stack, bucket, cdn)
+
+    for _ in range(2):  # from the bucket, and from the cache
+        answer = cdn("/a")
+        assert answer.headers["content-disposition"].encode("latin-1").decode() == name
+
+
 def test_an_object_is_kept_until_it_is_invalidated(stack: Stack, make: Callable[..., Cdn]) -> None:
     bucket = new_bucket(stack, **{"logos/a": b"old", "logos/b": b"b"})
     cdn = make(bucket_origin(stack, bucket))
@@ -463,6 +481,131 @@ def test_the_key_has_what_the_behavior_says(make: Callable[..., Cdn], server: Se
     assert cdn.cache("/a?size=1", headers={"Cookie": "session=1; lang=de"}) == "Miss"
     assert cdn.cache("/a?size=1", headers={"X-Kind": "b"}) == "Miss"
     assert server.seen[0][1] == "/a?size=1&other=1", "the origin gets every query string"
+
+
+def test_an_error_whose_page_is_not_there_is_the_error_of_the_page(
+    make: Callable[..., Cdn], server: Server
+) -> None:
+    server.answers["/fails"] = lambda _: (500, {}, b"broken")
+    server.answers["/page"] = lambda _: (404, {}, b"no page")
+    page = {"ErrorCode": 500, "ResponsePagePath": "/page", "ResponseCode": "200"}
+    cdn = make(custom("localhost", port=server.port), CustomErrorResponses=counted(page))
+
+    answer = cdn("/fails")
+
+    assert (answer.status_code, answer.text) == (404, "no page")
+    assert answer.headers["x-cache"] == "Error from cloudfront"
+
+
+def test_what_an_origin_sets_is_not_sent_for_the_next_viewer(
+    make: Callable[..., Cdn], server: Server
+) -> None:
+    """Each viewer has cookies of its own; requests to origins share connections."""
+    server.answers["/login"] = lambda _: (200, {"Set-Cookie": "session=1; Path=/"}, b"in")
+    default = behavior(CachePolicyId=DISABLED, OriginRequestPolicyId=ALL_BUT_HOST)
+    cdn = make(custom("localhost", port=server.port), default=default)
+
+    answer = cdn("/login")
+    cdn("/page")
+    cdn("/page", headers={"Cookie": "own=1"})
+
+    assert answer.headers["set-cookie"] == "session=1; Path=/"
+    assert [headers.get("cookie") for _, _, headers, _ in server.seen] == [None, None, "own=1"]
+
+
+def test_a_behavior_without_cookies_hands_none_on_in_either_direction(
+    make: Callable[..., Cdn], server: Server
+) -> None:
+    server.answers["/login"] = lambda _: (200, {"Set-Cookie": "session=1"}, b"in")
+    server.answers["/fails"] = lambda _: (403, {"Set-Cookie": "session=1"}, b"no")
+    origin = custom("localhost", port=server.port)
+    kept = make(origin)
+    fetched = make(origin, default=behavior(CachePolicyId=DISABLED))
+
+    for cdn in (kept, fetched):
+        for path in ("/login", "/login", "/fails"):
+            assert "set-cookie" not in cdn(path, headers={"Cookie": "a=1"}).headers
+    assert all("cookie" not in headers for _, _, headers, _ in server.seen)
+
+
+def test_cookies_are_kept_with_an_object_unless_the_origin_forbids_it(
+    make: Callable[..., Cdn], server: Server
+) -> None:
+    set_cookie = {"Set-Cookie": "session=1"}
+    alone = {"Cache-Control": 'max-age=60, no-cache="Set-Cookie"', **set_cookie}
+    server.answers["/with"] = lambda _: (200, set_cookie, b"x")
+    server.answers["/alone"] = lambda _: (200, alone, b"x")
+    values = {"QueryString": False, "Cookies": {"Forward": "all"}}
+    default = behavior(ForwardedValues=values, MinTTL=0, DefaultTTL=60, MaxTTL=60)
+    cdn = make(custom("localhost", port=server.port), default=default)
+
+    both = [cdn("/with") for _ in range(2)]
+    first, second = cdn("/alone"), cdn("/alone")
+
+    assert [answer.headers["set-cookie"] for answer in both] == ["session=1"] * 2
+    assert both[1].headers["x-cache"] == "Hit from cloudfront"
+    assert first.headers["set-cookie"] == "session=1"
+    assert second.headers["x-cache"] == "Hit from cloudfront"
+    assert "set-cookie" not in second.headers
+
+
+@pytest.mark.parametrize(
+    ("framing", "content"),
+    [
+        ({"Content-Length": "10"}, b"abc"),
+        ({"Transfer-Encoding": "chunked"}, b"3\r\nabc\r\n"),
+        ({"Transfer-Encoding": "chunked"}, b"5\r\nabc"),
+        ({"Transfer-Encoding": "chunked"}, b"no number\r\n"),
+    ],
+    ids=["length", "no last chunk", "half a chunk", "no chunk"],
+)
+def test_an_object_that_breaks_off_does_so_for_the_viewer_and_is_not_kept(
+    make: Callable[..., Cdn], server: Server, framing: dict[str, str], content: bytes
+) -> None:
+    cut = {**framing, "Connection": "close"}
+    server.answers["/a"] = lambda _: (200, cut, content)
+    cdn = make(custom("localhost", port=server.port))
+
+    for method in ("GET", "HEAD"):
+        with pytest.raises((ConnectionError, requests.RequestException)):
+            cdn("/a", method)
+    server.answers["/a"] = lambda _: (200, {}, b"whole")
+    assert (cdn("/a").text, cdn.cache("/a")) == ("whole", "Hit")
+
+
+@pytest.mark.parametrize("location", ["/elsewhere", "ftp://x"])
+def test_a_redirect_of_an_origin_is_the_viewers(
+    make: Callable[..., Cdn], server: Server, location: str
+) -> None:
+    server.answers["/a"] = lambda _: (302, {"Location": location}, b"it has moved")
+
+    answer = make(custom("localhost", port=server.port))("/a")
+
+    assert (answer.status_code, answer.headers["location"]) == (302, location)
+    assert answer.text == "it has moved"
+
+
+def test_headers_come_as_often_and_as_they_were_sent(
+    make: Callable[..., Cdn], server: Server
+) -> None:
+    """Text in UTF-8, which servers send, is not UTF-8 of UTF-8 then."""
+    name = 'attachment; filename="Ü.png"'.encode()
+    server.answers["/a"] = lambda _: (200, {"Content-Disposition": name.decode("latin-1")}, b"x")
+    default = behavior(
+        CachePolicyId=DISABLED, OriginRequestPolicyId=ALL_BUT_HOST, AllowedMethods=every_method()
+    )
+    cdn = make(custom("localhost", port=server.port), default=default)
+
+    connection = http.client.HTTPConnection(cdn.url.removeprefix("http://").rstrip("/"), timeout=20)
+    connection.putrequest("GET", "/a", skip_accept_encoding=True)
+    for twice in ("one", "two"):
+        connection.putheader("X-Twice", twice)
+    connection.endheaders()
+    answer = connection.getresponse()
+
+    assert answer.headers["content-disposition"].encode("latin-1") == name
+    assert server.repeated == ["one", "two"]
+    assert "accept-encoding" not in server.seen[-1][2]
 
 
 def test_behaviors_are_tried_in_order(make: Callable[..., Cdn], server: Server) -> None:
@@ -671,6 +814,77 @@ def test_a_function_url_is_an_origin(stack: Stack, make: Callable[..., Cdn]) -> 
     assert cdn("/host").status_code == 403, "AWS's function URLs take their own Host only"
 
 
+def test_a_stream_of_a_function_that_fails_breaks_off_for_the_viewer(
+    stack: Stack, make: Callable[..., Cdn]
+) -> None:
+    client = stack.client("lambda")
+    name = stack.create({"app.js": STREAM}, runtime="nodejs20.x")
+    url = client.create_function_url_config(
+        FunctionName=name, AuthType="NONE", InvokeMode="RESPONSE_STREAM"
+    )["FunctionUrl"]
+    let_everybody(client, name)
+    domain = f"{url.rstrip('/').rpartition('/')[2]}.lambda-url.us-east-1.on.aws"
+    values = {"QueryString": True, "Cookies": {"Forward": "none"}}
+    cdn = make(custom(domain), default=behavior(ForwardedValues=values, MinTTL=60))
+
+    whole = cdn("/?head=1")
+    with pytest.raises((ConnectionError, requests.RequestException)):
+        cdn("/?head=1&fail=1")
+
+    assert (whole.status_code, whole.text) == (201, "onetwo")
+
+
+def test_a_distribution_signs_for_a_function_url(stack: Stack, make: Callable[..., Cdn]) -> None:
+    """Origin access control: only the distribution may, and it does not look at bodies."""
+    client, cloudfront = stack.client("lambda"), stack.client("cloudfront")
+    name = stack.create(
+        "import json\ndef handler(event, context):\n    return {'body': json.dumps(event)}\n"
+    )
+    url = client.create_function_url_config(FunctionName=name, AuthType="AWS_IAM")["FunctionUrl"]
+    domain = f"{url.rstrip('/').rpartition('/')[2]}.lambda-url.us-east-1.on.aws"
+    control = cloudfront.create_origin_access_control(
+        OriginAccessControlConfig={
+            "Name": secrets.token_hex(6),
+            "OriginAccessControlOriginType": "lambda",
+            "SigningBehavior": "always",
+            "SigningProtocol": "sigv4",
+        }
+    )["OriginAccessControl"]["Id"]
+    default = behavior(CachePolicyId=DISABLED, AllowedMethods=every_method())
+    cdn = make({**custom(domain), "OriginAccessControlId": control}, default=default)
+    other = make(custom(domain), default=default)
+
+    def permit(action: str, arn: str) -> None:
+        client.add_permission(
+            FunctionName=name,
+            StatementId=secrets.token_hex(6),
+            Action=f"lambda:{action}",
+            Principal="cloudfront.amazonaws.com",
+            SourceArn=arn,
+        )
+
+    permit("InvokeFunctionUrl", cdn.arn)
+    refused = cdn("/a")
+    permit("InvokeFunction", cdn.arn)
+
+    assert (refused.status_code, other("/a").status_code) == (403, 403)
+    event = cdn("/a", headers={"Authorization": "mine", "X-Amz-Source-Arn": "mine"}).json()
+    iam = event["requestContext"]["authorizer"]["iam"]
+    assert iam["userArn"].endswith("assumed-role/OriginAccessControlRole/OriginAccessSession")
+    assert event["requestContext"]["accountId"] == iam["accountId"] == "856369053181"
+    headers = event["headers"]
+    assert (headers["x-amz-source-arn"], headers["x-amz-source-account"]) == (
+        *(cdn.arn, "000000000000"),
+    )
+    assert "authorization" not in headers
+    unsigned = cdn("/a", "POST", data=b"hello")
+    assert unsigned.status_code == 403
+    assert unsigned.json()["message"].startswith("The request signature we calculated")
+    digest = hashlib.sha256(b"hello").hexdigest()
+    signed = cdn("/a", "POST", data=b"hello", headers={"X-Amz-Content-Sha256": digest})
+    assert (signed.status_code, signed.json()["isBase64Encoded"]) == (200, True), signed.text
+
+
 def test_an_http_api_and_a_load_balancer_are_origins(
     stack: Stack, make: Callable[..., Cdn]
 ) -> None:
@@ -762,6 +976,27 @@ def test_a_function_sees_all_four_points(stack: Stack, cdn: Cdn, server: Server,
     ), "a hit asks no origin"
 
 
+def test_the_viewers_response_has_no_function_when_a_page_is_in_place_of_an_error(
+    make: Callable[..., Cdn], server: Server, edge: str
+) -> None:
+    """That the page's status is 200 does not matter: the origin's was 403."""
+    server.answers["/app/route"] = lambda _: (403, {}, b"denied")
+    page = {"ErrorCode": 403, "ResponsePagePath": "/index.html", "ResponseCode": "200"}
+    functions = at(edge, "origin-response", "viewer-response")
+    cdn = make(
+        custom("localhost", port=server.port),
+        default=behavior(LambdaFunctionAssociations=functions),
+        CustomErrorResponses=counted(page),
+    )
+
+    shown, direct = cdn("/app/route"), cdn("/index.html")
+
+    assert (shown.status_code, shown.text) == (200, "/index.html")
+    assert shown.headers["x-origin-response"] == "/index.html"
+    assert "x-viewer-response" not in shown.headers
+    assert direct.headers["x-viewer-response"] == "/index.html"
+
+
 def test_a_function_rewrites_the_request(cdn: Cdn, server: Server) -> None:
     assert cdn("/viewer-request-rewrites").status_code == 200
     assert cdn("/origin-request-rewrites").status_code == 200
@@ -781,6 +1016,14 @@ def test_a_function_answers_by_itself(cdn: Cdn, server: Server) -> None:
     assert (origin.text, again.headers["x-cache"]) == ("origin-request", "Hit from cloudfront")
     assert "x-origin-response" not in origin.headers
     assert not server.seen
+
+
+def test_what_broke_off_is_not_made_whole_by_a_function(cdn: Cdn, server: Server) -> None:
+    cut = {"Content-Length": "10", "Connection": "close"}
+    server.answers["/cut"] = lambda _: (200, cut, b"abc")
+
+    with pytest.raises((ConnectionError, requests.RequestException)):
+        cdn("/cut")
 
 
 def test_a_function_replaces_the_body(cdn: Cdn, server: Server) -> None:

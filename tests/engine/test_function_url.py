@@ -369,24 +369,42 @@ def test_a_key_of_iam_signs_with_its_own_secret(stack: Stack, iam_url: str) -> N
     assert post(iam_url, signed(iam_url, key=key, secret="test")).status_code == 403
 
 
+MISMATCH = "The request signature we calculated does not match the signature you provided."
+
+
 @pytest.mark.parametrize(
-    "change",
+    ("change", "reason"),
     [
-        {"secret": "wrong"},
-        {"service": "execute-api"},
-        {"region": "eu-west-1"},
-        {"method": "GET"},
-        {"body": b"other"},
-        {"at": time.time() - 3600},
-        {"at": time.time() + 3600},
+        ({"secret": "wrong"}, MISMATCH),
+        ({"service": "execute-api"}, "Credential should be scoped to correct service: 'lambda'. "),
+        ({"region": "eu-west-1"}, "Credential should be scoped to a valid region. "),
+        ({"method": "GET"}, MISMATCH),
+        ({"body": b"other"}, MISMATCH),
+        ({"at": time.time() - 3600}, "Signature expired: "),
+        ({"at": time.time() + 3600}, "Signature not yet current: "),
     ],
     ids=["secret", "service", "region", "method", "body", "expired", "from the future"],
 )
-def test_what_is_signed_otherwise_is_forbidden(iam_url: str, change: dict[str, Any]) -> None:
+def test_what_is_signed_otherwise_is_forbidden(
+    iam_url: str, change: dict[str, Any], reason: str
+) -> None:
     answer = post(iam_url, signed(iam_url, **change))
 
     assert answer.status_code == 403
-    assert answer.json()["Message"].startswith("Forbidden. For troubleshooting Function URL")
+    assert answer.json()["message"].startswith(reason)
+    assert answer.headers["x-amzn-errortype"] == "InvalidSignatureException"
+
+
+def test_an_unsigned_body_is_forbidden(iam_url: str) -> None:
+    """Signed URLs of S3 may have one, Lambda takes none."""
+    request = AWSRequest("POST", iam_url, data=b"hello", headers={"Content-Type": "text/plain"})
+    request.headers["X-Amz-Content-SHA256"] = "UNSIGNED-PAYLOAD"
+    SigV4Auth(Credentials("test", "test"), "lambda", "us-east-1").add_auth(request)
+
+    answer = post(iam_url, dict(request.headers))
+
+    assert answer.status_code == 403
+    assert answer.json()["message"].startswith(MISMATCH)
 
 
 def test_a_signature_is_for_its_path_and_query_only(iam_url: str) -> None:
@@ -412,7 +430,11 @@ def test_a_signature_is_for_its_path_and_query_only(iam_url: str) -> None:
 def test_what_is_not_signed_is_forbidden(iam_url: str, authorization: str | None) -> None:
     headers = {"Authorization": authorization} if authorization else {}
 
-    assert post(iam_url, headers).status_code == 403
+    answer = post(iam_url, headers)
+
+    assert answer.status_code == 403
+    if authorization is None or "Signature" not in authorization:
+        assert answer.json()["Message"].startswith("Forbidden. For troubleshooting Function URL")
 
 
 # --- CORS
@@ -486,6 +508,8 @@ exports.handler = awslambda.streamifyResponse(async (event, stream) => {
     stream = awslambda.HttpResponseStream.from(stream, head)
   }
   if (wanted.early) throw new TypeError('early')
+  if (wanted.type) stream.setContentType(wanted.type)
+  if (wanted.nuls) stream.write(Buffer.concat([Buffer.from('{}'), Buffer.alloc(9)]))
   stream.write('one')
   await later(Number(wanted.wait ?? 0))
   if (wanted.fail) throw new TypeError('middle')
@@ -530,6 +554,21 @@ def test_a_streamed_response_without_a_head(stream_url: str) -> None:
 
     assert (answer.status_code, answer.text) == (200, "onetwo")
     assert answer.headers["content-type"] == "application/octet-stream"
+
+
+def test_a_stream_without_a_head_has_the_type_that_it_is_given(stream_url: str) -> None:
+    answer = requests.get(f"{stream_url}?type=text/plain", timeout=20)
+
+    assert (answer.text, answer.headers["content-type"]) == ("onetwo", "text/plain")
+
+
+def test_nuls_in_a_stream_without_a_head_are_its_body(stream_url: str) -> None:
+    """A picture or an archive has more than eight of them in a row."""
+    answer = requests.get(f"{stream_url}?nuls=1", timeout=20)
+
+    assert (answer.status_code, answer.content) == (200, b"{}" + bytes(9) + b"onetwo")
+    with_head = requests.get(f"{stream_url}?nuls=1&head=1", timeout=20)
+    assert (with_head.status_code, with_head.content) == (201, b"{}" + bytes(9) + b"onetwo")
 
 
 def test_an_error_before_the_first_part_is_502(stream_url: str) -> None:

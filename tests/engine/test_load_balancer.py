@@ -768,6 +768,71 @@ def test_actions_that_are_not_served_are_refused(
         )
 
 
+def redirect(**config: str) -> dict[str, Any]:
+    return {"Type": "redirect", "RedirectConfig": {"StatusCode": "HTTP_302", **config}}
+
+
+def many(*groups: str, weight: int = 1, seconds: int | None = None) -> dict[str, Any]:
+    action = forward(*((group, weight) for group in groups))
+    if seconds is not None:
+        sticky = {"Enabled": True, "DurationSeconds": seconds}
+        action["ForwardConfig"]["TargetGroupStickinessConfig"] = sticky
+    return action
+
+
+ONE_HOST = {"Field": "host-header", "HostHeaderConfig": {"Values": ["a.example"]}}
+SAME = {"Protocol": "#{protocol}", "Host": "#{host}", "Port": "#{port}", "Path": "/#{path}"}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"Priority": 0}, "from 1 to 50000"),
+        ({"Priority": 50_001}, "from 1 to 50000"),
+        ({"Conditions": []}, "A condition must be specified"),
+        ({"Conditions": [ONE_HOST, ONE_HOST]}, "one 'host-header' condition"),
+        ({"Conditions": paths("/1", "/2", "/3", "/4", "/5", "/6")}, "'5' condition values"),
+        ({"Actions": [redirect()]}, "creates a loop"),
+        ({"Actions": [redirect(Query="a=1")]}, "creates a loop"),
+        ({"Actions": [redirect(**SAME)]}, "creates a loop"),
+        ({"Actions": [redirect(StatusCode="HTTP_307", Path="/a")]}, "StatusCode"),
+        ({"Actions": [redirect(Path="a")]}, "Path"),
+        ({"Actions": [redirect(Protocol="FTP")]}, "Protocol"),
+        ({"Actions": [redirect(Port="65536")]}, "Port"),
+        ({"Actions": [redirect(Path="/a", Query="?b")]}, "Query"),
+        ({"Actions": [fixed("x" * 1025)]}, "messageBody"),
+        ({"Actions": [many("group", weight=1000)]}, "weight"),
+        ({"Actions": [many("group", seconds=0)]}, "durationSeconds"),
+        ({"Actions": [many(*["group"] * 6)]}, "targetGroups"),
+    ],
+)
+def test_rules_that_aws_does_not_take_are_refused(
+    echo: Balancer, change: dict[str, Any], reason: str
+) -> None:
+    for action in change.get("Actions", []):
+        for one in action.get("ForwardConfig", {}).get("TargetGroups", []):
+            one["TargetGroupArn"] = echo.target_group
+    wanted = {"Priority": 7, "Conditions": paths("/refused"), "Actions": [fixed("x")], **change}
+
+    with pytest.raises(ClientError) as refused:
+        echo.elb.create_rule(ListenerArn=echo.listener, **wanted)
+
+    assert reason in refused.value.response["Error"]["Message"]
+    assert get(echo, "/refused").json()["path"] == "/refused"
+
+
+def test_a_redirect_may_be_what_aws_takes(echo: Balancer) -> None:
+    for config in ({"Protocol": "HTTPS", "Port": "443"}, {"Path": "/#{path}x"}, {"Host": "a.b"}):
+        conditions = paths(f"/{secrets.token_hex(6)}")
+        made = echo.elb.create_rule(
+            ListenerArn=echo.listener,
+            Priority=secrets.randbelow(50_000) + 1,
+            Conditions=conditions,
+            Actions=[redirect(**config, Query="#{query}")],
+        )
+        echo.elb.delete_rule(RuleArn=made["Rules"][0]["RuleArn"])
+
+
 def test_conditions_that_cannot_be_read_are_refused(echo: Balancer) -> None:
     with pytest.raises(ClientError, match="'source-ip' is not valid"):
         echo.rule([{"Field": "source-ip", "SourceIpConfig": {"Values": ["nonsense"]}}])
@@ -960,6 +1025,50 @@ def test_ports_that_are_no_range_end_the_emulator(
     log = (tmp_path / "log").read_text()
     assert "LOAD_BALANCER_PORTS=8081 is no range of ports such as 8081-8099" in log
     assert "Traceback" not in log
+
+
+def test_attributes_of_a_load_balancer_change_its_requests(
+    stack: Stack, made: list[Balancer]
+) -> None:
+    balancer = make_balancer(stack, make_group(stack, stack.create(ECHO)))
+    made.append(balancer)
+    balancer.elb.modify_load_balancer_attributes(
+        LoadBalancerArn=balancer.arn,
+        Attributes=[
+            {"Key": "routing.http.drop_invalid_header_fields.enabled", "Value": "true"},
+            {"Key": "routing.http.xff_client_port.enabled", "Value": "true"},
+        ],
+    )
+
+    headers = get(balancer, headers={"X_Under": "1", "X-Dash": "2"}).json()["headers"]
+
+    assert "x_under" not in headers
+    assert headers["x-dash"] == "2"
+    address, _, port = headers["x-forwarded-for"].partition(":")
+    assert (address, port.isdecimal()) == ("127.0.0.1", True)
+
+
+def test_attributes_of_a_listener_change_its_responses(stack: Stack, made: list[Balancer]) -> None:
+    balancer = make_balancer(stack, make_group(stack, stack.create(ECHO)))
+    made.append(balancer)
+    assert get(balancer).headers["server"] == "awselb/2.0"
+    response = "routing.http.response"
+    balancer.elb.modify_listener_attributes(
+        ListenerArn=balancer.listener,
+        Attributes=[
+            {"Key": f"{response}.server.enabled", "Value": "false"},
+            {"Key": f"{response}.x_frame_options.header_value", "Value": "DENY"},
+            {"Key": f"{response}.strict_transport_security.header_value", "Value": "max-age=1"},
+            {"Key": f"{response}.content_security_policy.header_value", "Value": ""},
+        ],
+    )
+
+    headers = get(balancer).headers
+
+    assert "server" not in headers
+    assert headers["strict-transport-security"] == "max-age=1"
+    assert headers["x-frame-options"] == "DENY"
+    assert "content-security-policy" not in headers
 
 
 def test_names_and_protection(stack: Stack, made: list[Balancer]) -> None:

@@ -113,6 +113,27 @@ def test_an_unknown_route_is_403(echo: Api, method: str, path: str) -> None:
     assert answer.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
 
 
+def test_an_unknown_route_with_a_token_is_about_signatures(echo: Api) -> None:
+    """As on AWS, where it has many a person look for the mistake in the token."""
+    token = "x-api-key 1XVOAZHZ87fuDLuWzKAQmG_0RRGYO_eo8YhJHmugf68"
+
+    answer = echo.call("GET", "/nothing", headers={"Authorization": token})
+    basic = echo.call("GET", "/nothing", headers={"Authorization": "Basic dXM6cGFzcw=="})
+
+    assert (answer.status_code, basic.status_code) == (403, 403)
+    assert answer.json() == {
+        "message": "Invalid key=value pair (missing equal-sign) in Authorization header (hashed"
+        " with SHA-256 and encoded with Base64): 'Qqm1lWKN0Dm4/4GF/mKO4XIJ4s5tpXme/lz40NVd3ZQ='."
+    }
+    assert answer.headers["x-amzn-errortype"] == "IncompleteSignatureException"
+    assert basic.json()["message"].startswith(
+        "Authorization header requires 'Credential' parameter. Authorization header requires"
+        " 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter."
+        " Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
+        " (Hashed with SHA-256 and encoded with Base64)"
+    )
+
+
 def test_every_address_leads_to_the_same_api(stack: Stack, echo: Api) -> None:
     base = f"http://127.0.0.1:{stack.port}"
     extra = f"http://127.0.0.1:{stack.http_port}"
@@ -476,9 +497,11 @@ def test_signatures_are_checked(stack: Stack) -> None:
     api.let_call(function)
     api.deploy()
 
-    def signed(secret: str = "test", key: str = "test", service: str = "execute-api") -> Any:
+    def signed(
+        secret: str = "test", service: str = "execute-api", region: str = "us-east-1"
+    ) -> Any:
         request = AWSRequest("GET", api.url("/"))
-        SigV4Auth(Credentials(key, secret), service, "us-east-1").add_auth(request)
+        SigV4Auth(Credentials("test", secret), service, region).add_auth(request)
         return requests.get(api.url("/"), headers=dict(request.headers), timeout=20)
 
     good = signed()
@@ -489,8 +512,19 @@ def test_signatures_are_checked(stack: Stack) -> None:
     assert (unsigned.status_code, unsigned.json()) == (
         *(403, {"message": "Missing Authentication Token"}),
     )
-    assert signed(secret="other").status_code == 403
-    assert signed(service="lambda").status_code == 403
+    for refused, message in (
+        (signed(secret="other"), "The request signature we calculated does not match"),
+        (
+            signed(service="lambda", region="eu-west-1"),
+            "Credential should be scoped to a valid region."
+            " Credential should be scoped to correct service: 'execute-api'. ",
+        ),
+    ):
+        assert refused.status_code == 403
+        assert refused.json()["message"].startswith(message)
+        assert refused.headers["x-amzn-errortype"] == "InvalidSignatureException"
+    bearer = api.call("GET", "/", headers={"Authorization": "Bearer x"})
+    assert bearer.headers["x-amzn-errortype"] == "IncompleteSignatureException"
 
 
 def test_a_resource_policy_is_asked(stack: Stack) -> None:
@@ -699,6 +733,9 @@ def test_gateway_responses_can_be_changed(stack: Stack) -> None:
         "error": "Missing Authentication Token",
         "id": answer.headers["x-amzn-requestid"],
     }
+    with_token = api.call("GET", "/none", headers={"Authorization": "Bearer x"})
+    assert with_token.status_code == 404, "the same response, whatever it says"
+    assert with_token.json()["error"].startswith("Invalid key=value pair")
 
 
 # -- what can be seen ----------------------------------------------------------------------------

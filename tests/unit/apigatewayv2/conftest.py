@@ -57,6 +57,7 @@ def upstream() -> Iterator[str]:
             self.send_response(302)
             self.send_header("location", "http://elsewhere.invalid/")
             self.send_header("x-host", self.headers["host"])
+            self.send_header("x-text", "grün".encode().decode("latin-1"))
             self.send_header("set-cookie", "session=secret; Path=/")
             self.send_header("x-received", json.dumps(self.headers.items()))
             self.end_headers()

@@ -212,6 +212,19 @@ def test_http_proxy_sends_each_header_as_often_as_it_came(plane: Plane, upstream
     assert sorted(others) == sorted((name.lower(), value) for name, value in sent)
 
 
+def test_http_proxy_hands_the_text_of_headers_on(plane: Plane, upstream: str) -> None:
+    """Servers send UTF-8, of which no UTF-8 is made again."""
+    integration = {
+        "IntegrationType": "HTTP_PROXY",
+        "IntegrationUri": upstream,
+        "IntegrationMethod": "ANY",
+    }
+    response = plane.handle(
+        HttpRequest("POST", "/", body=b"b"), make_api({"$default": integration})
+    )
+    assert header(response, "x-text") == "grün"
+
+
 def test_http_proxy_keeps_no_cookie_of_one_client_for_the_next(plane: Plane, upstream: str) -> None:
     api = make_api(
         {

@@ -25,8 +25,8 @@ from trigger_stack_engine.front_doors.core.server import HttpServer, ListenError
 from trigger_stack_engine.front_doors.http_api.api import LOCAL_PORT_TAG, Stage, select_api
 from trigger_stack_engine.front_doors.http_api.door import HttpApis, listen
 from trigger_stack_engine.front_doors.http_api.execute import DataPlane
-from trigger_stack_engine.front_doors.http_api.refusals import refuse
 from trigger_stack_engine.front_doors.http_api.http_proxy import HttpProxy
+from trigger_stack_engine.front_doors.http_api.refusals import refuse
 
 DEADLINE_SECONDS = 20
 

@@ -93,7 +93,7 @@ def test_a_token_is_verified_once_for_some_time(
     now[0] = 31
     claims(tokens, text)
     assert len(verified) == 2
-    with pytest.raises(TokenError, match="the audience is another one"):
+    with pytest.raises(TokenError, match="the token does not have a valid audience"):
         asyncio.run(tokens.claims(text, ISSUER, ["others"]))
     header, body, signature = text.split(".")
     with pytest.raises(TokenError):
@@ -137,6 +137,45 @@ def test_the_times_of_a_token(tmp_path: Path, times: dict[str, Any], problem: st
     else:
         with pytest.raises(TokenError, match=problem):
             claims(tokens, text)
+
+
+@pytest.mark.parametrize("named", [[["me"]], [{"me": 1}], {"me": 1}, [], 5, None], ids=repr)
+def test_an_audience_that_is_no_text_is_nobodys(tmp_path: Path, named: Any) -> None:
+    one = new_key()
+    write(tmp_path / "jwks", one=one)
+    body = {"iss": ISSUER, "aud": named, "exp": int(time.time()) + 60}
+    text = jwt.api_jws.encode(json.dumps(body).encode(), one, "RS256", {"kid": "one"})
+
+    with pytest.raises(TokenError, match="the token does not have a valid audience"):
+        claims(JsonWebTokens(tmp_path / "jwks"), text)
+
+
+def test_claims_that_the_gateway_does_not_read_are_not_checked(tmp_path: Path) -> None:
+    one = new_key()
+    write(tmp_path / "jwks", one=one)
+    body = {"iss": ISSUER, "aud": "me", "sub": 5, "jti": 6, "exp": int(time.time()) + 60}
+    text = jwt.api_jws.encode(json.dumps(body).encode(), one, "RS256", {"kid": "one"})
+
+    assert claims(JsonWebTokens(tmp_path / "jwks"), text) == body
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512"])
+def test_a_key_that_names_no_algorithm_is_for_each(tmp_path: Path, algorithm: str) -> None:
+    one = new_key()
+    write(tmp_path / "jwks", one=one)
+    body = {"iss": ISSUER, "aud": "me", "exp": int(time.time()) + 60}
+    text = jwt.encode(body, one, algorithm=algorithm, headers={"kid": "one"})
+
+    assert claims(JsonWebTokens(tmp_path / "jwks"), text) == body
+
+
+def test_what_is_said_of_a_token_fits_into_a_header(tmp_path: Path) -> None:
+    one = new_key()
+    write(tmp_path / "jwks", one=one)
+
+    with pytest.raises(TokenError) as refused:
+        claims(JsonWebTokens(tmp_path / "jwks"), token(one, 'a"\r\nx-mine: 1 ☃'))
+    assert str(refused.value) == "the issuer has no key a'  x-mine: 1  "
 
 
 def test_a_file_that_cannot_be_read_lets_nobody_through(tmp_path: Path) -> None:

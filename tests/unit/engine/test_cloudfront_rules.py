@@ -156,6 +156,10 @@ def policy(minimum: int = 0, default: int = 100, maximum: int = 1000) -> CachePo
         ("private", (0, 100, 1000), 0),
         ("private", (30, 100, 1000), 30),
         ("NO-STORE", (0, 100, 1000), 0),
+        ('no-cache="Set-Cookie"', (0, 100, 1000), 100),
+        ('max-age=50, no-cache="set-cookie"', (0, 100, 1000), 50),
+        ('no-cache="Set-Cookie", private', (0, 100, 1000), 0),
+        ('no-cache="X-Mine, Set-Cookie"', (0, 100, 1000), 0),
         ('max-age="50"', (0, 100, 1000), 50),
         ("max-age=abc", (0, 100, 1000), 100),
         ("max-age=-5", (0, 100, 1000), 100),
@@ -339,6 +343,25 @@ def test_what_may_be_kept_is_asked_for_whole() -> None:
     assert forwarded(request(x_forwarded_for="1.2.3.4"))["x-forwarded-for"] == (
         "1.2.3.4, 127.0.0.1"
     )
+
+
+def test_cookies_are_sorted_by_their_names() -> None:
+    one = request(cookie="b=1; a=2; b=0; B=3")
+    values = {"QueryString": False, "Cookies": {"Forward": "all"}}
+    assert forwarded(one, ForwardedValues=values)["cookie"] == "B=3; a=2; b=1; b=0"
+
+
+@pytest.mark.parametrize(
+    ("settings", "forwards"),
+    [
+        ({"ForwardedValues": {"QueryString": True}}, False),
+        ({"ForwardedValues": {"QueryString": True, "Cookies": {"Forward": "none"}}}, False),
+        ({"ForwardedValues": {"QueryString": True, "Cookies": {"Forward": "all"}}}, True),
+        ({"CachePolicyId": "chosen"}, True),
+    ],
+)
+def test_which_behaviors_are_about_cookies(settings: dict[str, Any], forwards: bool) -> None:
+    assert behavior(**settings).forwards_cookies is forwards
 
 
 def test_head_of_what_may_be_kept_is_get() -> None:

@@ -13,6 +13,7 @@ import pytest
 from trigger_stack_engine.front_doors.core.message import HttpRequest
 from trigger_stack_engine.front_doors.load_balancer.balancer import (
     HealthSettings,
+    RequestHeaders,
     Target,
     TargetGroup,
 )
@@ -63,11 +64,10 @@ REQUEST = HttpRequest(
 
 
 def event_of(
-    group: TargetGroup = GROUP, request: HttpRequest = REQUEST, forwarded_for: str = "append"
+    group: TargetGroup = GROUP, request: HttpRequest = REQUEST, **settings: Any
 ) -> dict[str, Any]:
-    return build_event(
-        group, request, scheme="http", forwarded_for=forwarded_for, trace_id="Root=1"
-    )
+    headers = RequestHeaders(**settings)
+    return build_event(group, request, scheme="http", settings=headers, trace_id="Root=1")
 
 
 def test_the_event_has_the_last_value_of_each_name() -> None:
@@ -149,6 +149,34 @@ def test_text_that_is_no_utf_8_is_base64() -> None:
 )
 def test_forwarded_addresses(mode: str, expected: str | None) -> None:
     assert event_of(forwarded_for=mode)["headers"].get("x-forwarded-for") == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "mode", "expected"),
+    [
+        ("127.0.0.1", 40_000, "append", "192.0.2.1, 127.0.0.1:40000"),
+        ("::1", 40_000, "append", "192.0.2.1, [::1]:40000"),
+        ("127.0.0.1", 0, "append", "192.0.2.1, 127.0.0.1"),
+        ("127.0.0.1", 40_000, "preserve", "192.0.2.1"),
+    ],
+)
+def test_the_clients_port(address: str, port: int, mode: str, expected: str) -> None:
+    request = replace(REQUEST, source_ip=address, source_port=port)
+
+    event = event_of(request=request, forwarded_for=mode, with_port=True)
+
+    assert event["headers"]["x-forwarded-for"] == expected
+
+
+def test_invalid_names_of_headers_are_left_out_when_asked_to() -> None:
+    headers = [("X_Under", "1"), ("X.Dot", "2"), ("X-Dash", "3"), ("x9", "4")]
+    request = replace(REQUEST, headers=headers)
+
+    kept = event_of(request=request, drops_invalid=True)["headers"]
+
+    assert kept.items() >= {("x-dash", "3"), ("x9", "4")}
+    assert not kept.keys() & {"x_under", "x.dot"}
+    assert event_of(request=request)["headers"].keys() >= {"x_under", "x.dot"}
 
 
 @pytest.mark.parametrize(

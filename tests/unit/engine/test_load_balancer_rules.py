@@ -208,7 +208,9 @@ def listener(*rules: tuple[str, list[dict[str, Any]], str]) -> Listener:
             "balancer": "b",
             "port": 8081,
             "protocol": "HTTP",
-            "forwarded_for": "append",
+            "request_headers": {},
+            "added_headers": [],
+            "names_server": True,
             "rules": [
                 {"priority": priority, "conditions": conditions, "actions": action(name)}
                 for priority, conditions, name in rules

@@ -1,12 +1,13 @@
 """The rules of the cache: what is one object, and how long it stays.
 
 AWS topics: CloudFront Developer Guide, "Understand the cache key", "Manage how long content stays
-in the cache (expiration)", and "How CloudFront processes and caches HTTP 4xx and 5xx status codes
-from your origin". Times are in seconds.
+in the cache (expiration)", "Cache content based on cookies", and "How CloudFront processes and
+caches HTTP 4xx and 5xx status codes from your origin". Times are in seconds.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -26,6 +27,8 @@ _KEPT_ERRORS: Final = frozenset({404, 414, 500, 501, 502, 503, 504})
 _ERRORS_WITH_AGE: Final = frozenset({400, 403, 405, 412, 415})
 _ERROR_TTL_S: Final = 10
 _MOST_S: Final = 10**10
+_DIRECTIVE: Final = re.compile(r'\s*([^\s,=]+)\s*(?:=\s*("[^"]*"|[^,]*))?')
+_SET_COOKIE: Final = "set-cookie"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +89,13 @@ def selected_query(raw_query: str, *selections: Selection) -> str:
 
 
 def selected_cookies(request: HttpRequest, *selections: Selection) -> list[str]:
-    """The cookies that one of the selections includes, in the order of the request."""
-    return [
+    """The cookies that one of the selections includes, in the order of their names."""
+    kept = [
         cookie
         for cookie in split_cookies(request)
         if any(selection.includes(cookie.partition("=")[0]) for selection in selections)
     ]
+    return sorted(kept, key=lambda cookie: cookie.partition("=")[0])
 
 
 def normalized_encoding(accepted: str | None, policy: CachePolicy) -> str:
@@ -108,12 +112,25 @@ def normalized_encoding(accepted: str | None, policy: CachePolicy) -> str:
 
 def cache_control(headers: Headers) -> Mapping[str, str]:
     """The directives of ``Cache-Control`` in lower case, with their values."""
-    directives = {}
-    for part in values(headers, "cache-control").split(","):
-        name, _, value = part.strip().partition("=")
-        if name:
-            directives[name.lower()] = value.strip('" ')
-    return directives
+    found = _DIRECTIVE.finditer(values(headers, "cache-control"))
+    return {match[1].lower(): (match[2] or "").strip('" ') for match in found}
+
+
+def kept_headers(headers: Headers) -> Headers:
+    """The headers that stay with an object: without cookies if they are not to be cached."""
+    if _keeps_no_cookies(cache_control(headers)):
+        return [(name, value) for name, value in headers if name.lower() != _SET_COOKIE]
+    return headers
+
+
+def _keeps_no_cookies(directives: Mapping[str, str]) -> bool:
+    """Whether there is ``no-cache="Set-Cookie"``, which is about the cookies alone."""
+    return directives.get("no-cache", "").lower() == _SET_COOKIE
+
+
+def _is_not_for_the_cache(directives: Mapping[str, str]) -> bool:
+    forbidden = directives.keys() & {"no-store", "no-cache", "private"}
+    return bool(forbidden - ({"no-cache"} if _keeps_no_cookies(directives) else set()))
 
 
 def lifetime(headers: Headers, policy: CachePolicy, now: float) -> float:
@@ -124,7 +141,7 @@ def lifetime(headers: Headers, policy: CachePolicy, now: float) -> float:
         now: Seconds since 1970.
     """
     directives = cache_control(headers)
-    if directives.keys() & {"no-store", "no-cache", "private"}:
+    if _is_not_for_the_cache(directives):
         return policy.min_ttl
     asked = _asked(directives, headers, now)
     if asked is None:
@@ -144,7 +161,7 @@ def error_lifetime(status: int, headers: Headers, page: ErrorPage | None, now: f
     if page is None and not is_kept:
         return 0
     minimum = page.ttl_s if page else _ERROR_TTL_S
-    if directives.keys() & {"no-store", "no-cache", "private"}:
+    if _is_not_for_the_cache(directives):
         return minimum
     return max(minimum, asked or 0)
 

@@ -274,6 +274,11 @@ class Behavior:
     response_headers: Document
     functions: dict[str, EdgeFunction]
 
+    @property
+    def forwards_cookies(self) -> bool:
+        """Whether origins get cookies; without them no viewer gets those that an origin sets."""
+        return (self.cache.cookies.kind, self.origin_request.cookies.kind) != (NONE, NONE)
+
     @classmethod
     def from_document(cls, document: Document, policies: Document) -> Behavior:
         """From a ``CacheBehavior``, and the policies that it may name."""

@@ -273,15 +273,15 @@ def _response(result: Mapping[str, Any], point: str, before: HttpResponse | None
     ):
         raise InvalidResultError("The statusDescription field must be text.")
     headers = _headers(result.get("headers"), point, before.headers if before else None)
-    body = before.body if before else b""
+    body, rest = (before.body, before.stream) if before else (b"", None)
     if (given := result.get("body")) is not None:
-        body = _decoded(given, result.get("bodyEncoding", "text"))
+        body, rest = _decoded(given, result.get("bodyEncoding", "text")), None
         size = len(body) + sum(len(k) + len(v) + 4 for k, v in headers)
         if size > _limit(point):
             raise InvalidResultError(
                 f"The response has {size} bytes, and {point} may have {_limit(point)}."
             )
-    return HttpResponse(int(text), headers, body, reason=description or None)
+    return HttpResponse(int(text), headers, body, rest, description or None)
 
 
 def _decoded(body: object, encoding: object) -> bytes:

@@ -60,6 +60,10 @@ _DEVICES: Final = (
 )
 
 
+#: What CloudFront signs requests to function URLs with; it does not look at bodies.
+_BODY_HASH: Final = "x-amz-content-sha256"
+
+
 def new_cf_id() -> str:
     """An ``X-Amz-Cf-Id``: 56 characters."""
     return secrets.token_urlsafe(40) + "=="
@@ -109,6 +113,9 @@ def build_request(
     for name, value in request.headers:
         if _is_forwarded(name.lower(), behavior, request.method, keeps=keeps):
             headers.append((name, value))
+    signs = origin.access == "control" and not origin.is_s3
+    if signs and (digest := request.header(_BODY_HASH)) is not None:
+        headers = [*((k, v) for k, v in headers if k.lower() != _BODY_HASH), (_BODY_HASH, digest)]
     if cookies := selected_cookies(request, policy.cookies, more.cookies):
         headers.append(("Cookie", "; ".join(cookies)))
     names = {name.lower() for name, _ in headers}

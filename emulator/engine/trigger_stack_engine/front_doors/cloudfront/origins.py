@@ -1,34 +1,39 @@
 """Sends requests to origins: buckets, the other front doors, and servers of this machine.
 
-AWS topics: CloudFront Developer Guide, "Use various origins with CloudFront distributions" and
-"HTTP 502 status code (Bad Gateway)". Nothing is sent to another machine.
+AWS topics: CloudFront Developer Guide, "Use various origins with CloudFront distributions",
+"Restrict access to an AWS Lambda function URL origin" and "HTTP 502 status code (Bad Gateway)".
+Nothing is sent to another machine.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 import ipaddress
 import json
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from http.cookiejar import DefaultCookiePolicy
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 from trigger_stack_engine.front_doors.cloudfront.distribution import Distribution, Origin
 from trigger_stack_engine.front_doors.cloudfront.responses import EdgeError
 from trigger_stack_engine.front_doors.core.message import Headers, HttpRequest, HttpResponse
 from trigger_stack_engine.front_doors.core.responses import FRAMING
+from trigger_stack_engine.front_doors.core.sent_headers import received_headers, sent_headers
 from trigger_stack_engine.front_doors.core.time_limit import TimeLimit
 
 LOG = logging.getLogger(__name__)
 
 #: A larger response is not taken: it would not fit beside others.
 MAX_RESPONSE_BYTES: Final = 48 * 1024 * 1024
+_PART_BYTES: Final = 1024 * 1024
 _NOT_RETURNED: Final = FRAMING | {"date", "proxy-connection", "te", "trailer", "upgrade"}
 _SUFFIX: Final = r"(?:amazonaws\.com(?:\.cn)?|localhost\.localstack\.cloud)"
 _BUCKET: Final = re.compile(
@@ -42,9 +47,19 @@ _FUNCTION_URL: Final = re.compile(r"[a-z0-9-]+\.lambda-url\..+")
 _BALANCER: Final = re.compile(
     r"(?:internal-|dualstack\.)?(?P<name>.+)-\d+\.[a-z0-9-]+\.elb\.amazonaws\.com"
 )
+#: With which CloudFront says for whom it asks a function URL; a viewer cannot.
+_SIGNING: Final = frozenset(
+    {
+        *("authorization", "x-amz-date", "x-amz-security-token", "x-amz-source-account"),
+        "x-amz-source-arn",
+    }
+)
+_NO_BODY: Final = hashlib.sha256().hexdigest()
 _FORBIDDEN: Final = json.dumps({"message": "Forbidden"}).encode()
 
 type Answer = Callable[[HttpRequest], Awaitable[HttpResponse | None]]
+#: The same, on behalf of the distribution of an ARN if there is one.
+type AnswerFor = Callable[[HttpRequest, str | None], Awaitable[HttpResponse | None]]
 type AnswerNamed = Callable[[str, HttpRequest], Awaitable[HttpResponse | None]]
 #: Has LocalStack's S3 answer: what is asked (see ``Origins``), and the request.
 type AskBucket = Callable[[dict[str, Any], HttpRequest], Awaitable[HttpResponse]]
@@ -61,24 +76,21 @@ class Origins:
     """
 
     def __init__(
-        self, api: Answer, function_url: Answer, balancer: AnswerNamed, bucket: AskBucket
+        self, api: Answer, function_url: AnswerFor, balancer: AnswerNamed, bucket: AskBucket
     ) -> None:
         self._api = api
         self._function_url = function_url
         self._balancer = balancer
         self._bucket = bucket
         self._limit = TimeLimit()
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers.clear()
-        # Else what a server sets for one client would be sent for the next one.
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.mount("http://", HTTPAdapter(pool_maxsize=32))
+        # No session: that would send what a server sets for one client for the next one, and take
+        # the body of a redirect, which is the viewer's.
+        self._servers = HTTPAdapter(pool_maxsize=32)
 
     async def fetch(
         self, distribution: Distribution, origin: Origin, request: HttpRequest
     ) -> HttpResponse:
-        """An origin's response, its body whole.
+        """An origin's response, its body whole, or as much as came of it.
 
         Args:
             request: As the origin gets it; its path begins with ``OriginPath``.
@@ -105,7 +117,6 @@ class Origins:
         if origin.is_s3 or _WEBSITE.fullmatch(name) or _BUCKET.fullmatch(name):
             response = await self._from_bucket(distribution, origin, name, request)
         elif _API.fullmatch(name) or _FUNCTION_URL.fullmatch(name):
-            answer = self._api if _API.fullmatch(name) else self._function_url
             host = (request.header("host") or "").partition(":")[0].lower()
             if host != name:
                 LOG.warning(
@@ -115,7 +126,13 @@ class Origins:
                 )
                 headers = [("Content-Type", "application/json")]
                 return HttpResponse(403, headers, _FORBIDDEN)
-            response = await answer(request)
+            if _API.fullmatch(name):
+                response = await self._api(request)
+            elif origin.access == "control":
+                signed = _signed(distribution, request)
+                response = await self._function_url(signed, distribution.arn)
+            else:
+                response = await self._function_url(request, None)
         elif match := _BALANCER.fullmatch(name):
             response = await self._balancer(match["name"], request)
         elif is_local(name):
@@ -129,8 +146,7 @@ class Origins:
         if response is None:
             raise _unreachable(origin, "there is no such API, function URL or load balancer here")
         if response.stream is not None:
-            response.body += await _collected(origin, response.stream)
-            response.stream = None
+            await _collect(origin, response, response.stream)
         return response
 
     async def _from_bucket(
@@ -165,24 +181,17 @@ class Origins:
         target = f"http://{address}:{number}{request.raw_path}"
         if request.raw_query:
             target += f"?{request.raw_query}"
-        headers: dict[str, bytes] = {}
-        for key, value in request.headers:
-            headers[key] = _as_bytes(value)
+        prepared = requests.Request(request.method, target, data=request.body or None).prepare()
+        prepared.headers = sent_headers(request.headers, prepared.headers)
         problem: Exception | None = None
         for _ in range(origin.attempts):
             try:
-                with self._session.request(
-                    request.method,
-                    target,
-                    headers=headers,
-                    data=request.body or None,
-                    timeout=(origin.connect_timeout_s, origin.read_timeout_s),
-                    allow_redirects=False,
+                with self._servers.send(
+                    prepared,
                     stream=True,
+                    timeout=(origin.connect_timeout_s, origin.read_timeout_s),
                 ) as answer:
-                    body = answer.raw.read(MAX_RESPONSE_BYTES + 1, decode_content=False)
-                    found = list(answer.raw.headers.items())
-                    status = answer.status_code
+                    return _read(origin, answer)
             except requests.Timeout:
                 raise EdgeError(
                     504, f"The origin {origin.domain} did not answer in time."
@@ -195,9 +204,6 @@ class Origins:
                 ):
                     continue
                 break
-            if len(body) > MAX_RESPONSE_BYTES:
-                raise _too_large(origin)
-            return HttpResponse(status, found, body)
         LOG.warning("CloudFront: the origin %s does not answer: %s", origin.domain, problem)
         raise _unreachable(origin, "nothing answers there")
 
@@ -212,19 +218,67 @@ def is_local(name: str) -> bool:
         return False
 
 
-async def _collected(origin: Origin, stream: AsyncIterator[bytes]) -> bytes:
-    parts, size = [], 0
+def _read(origin: Origin, answer: requests.Response) -> HttpResponse:
+    """A server's response with all that comes of its body.
+
+    Raises:
+        EdgeError: It is too large.
+    """
+    body, rest = bytearray(), None
+    try:
+        while part := answer.raw.read(_PART_BYTES, decode_content=False):
+            body += part
+            if len(body) > MAX_RESPONSE_BYTES:
+                raise _too_large(origin)
+    except (HTTPError, OSError, ValueError) as error:
+        rest = _broken_off(origin, error)
+    headers = received_headers(answer.raw.headers.items())
+    return HttpResponse(answer.status_code, headers, bytes(body), rest)
+
+
+async def _collect(origin: Origin, response: HttpResponse, stream: AsyncIterator[bytes]) -> None:
+    """Put what comes of a streamed body into the response.
+
+    Raises:
+        EdgeError: It is too large.
+    """
+    body, response.stream = bytearray(response.body), None
     try:
         async for part in stream:
-            parts.append(part)
-            size += len(part)
-            if size > MAX_RESPONSE_BYTES:
+            body += part
+            if len(body) > MAX_RESPONSE_BYTES:
                 break
     except Exception as error:
-        raise _unreachable(origin, f"its response broke off: {error}") from None
-    if size > MAX_RESPONSE_BYTES:
+        response.stream = _broken_off(origin, error)
+    if len(body) > MAX_RESPONSE_BYTES:
         raise _too_large(origin)
-    return b"".join(parts)
+    response.body = bytes(body)
+
+
+class BrokenOffError(Exception):
+    """A response ended before its end."""
+
+
+class _BrokenOff:
+    """What follows of a body whose end did not come: the viewer's connection ends, too.
+
+    Such a response is not kept (CloudFront Developer Guide, "Dropped TCP connections").
+    """
+
+    def __init__(self, problem: str) -> None:
+        self._problem = problem
+
+    def __aiter__(self) -> _BrokenOff:
+        return self
+
+    async def __anext__(self) -> bytes:
+        raise BrokenOffError(self._problem)
+
+
+def _broken_off(origin: Origin, error: Exception) -> _BrokenOff:
+    problem = f"the response of the origin {origin.domain} broke off: {error}"
+    LOG.warning("CloudFront: %s", problem)
+    return _BrokenOff(problem)
 
 
 def _unreachable(origin: Origin, why: str) -> EdgeError:
@@ -251,8 +305,14 @@ def with_custom_headers(origin: Origin, request: HttpRequest) -> HttpRequest:
     )
 
 
-def _as_bytes(value: str) -> bytes:
-    try:
-        return value.encode("latin-1")
-    except UnicodeEncodeError:
-        return value.encode()
+def _signed(distribution: Distribution, request: HttpRequest) -> HttpRequest:
+    """A request as CloudFront signs it: the hash of the body is the viewer's to say."""
+    headers = [(name, value) for name, value in request.headers if name.lower() not in _SIGNING]
+    if request.header("x-amz-content-sha256") is None:
+        headers.append(("X-Amz-Content-Sha256", _NO_BODY))
+    headers += [
+        ("X-Amz-Date", datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")),
+        ("X-Amz-Source-Account", distribution.account),
+        ("X-Amz-Source-Arn", distribution.arn),
+    ]
+    return dataclasses.replace(request, headers=headers)

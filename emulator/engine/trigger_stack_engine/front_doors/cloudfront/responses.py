@@ -101,7 +101,7 @@ def _is_not_after(left: str, right: str) -> bool:
 
 def for_viewer(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """A whole object as the viewer asked for it: not modified, a part, or all of it."""
-    if request.method not in ("GET", "HEAD") or response.status != 200:
+    if request.method not in ("GET", "HEAD") or response.status != 200 or response.stream:
         return response
     if is_not_modified(request, response.headers):
         headers = without(response.headers, "content-type", "content-encoding", "content-range")

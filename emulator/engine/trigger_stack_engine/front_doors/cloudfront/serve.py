@@ -1,8 +1,9 @@
 """From a viewer's request to its response: behaviours, functions, cache and origins.
 
-AWS topics: CloudFront Developer Guide, "Cache behavior settings", "Lambda@Edge trigger events",
-"Generate custom error responses", "Optimize high availability with CloudFront origin failover" and
-"Simultaneous requests for the same object (request collapsing)".
+AWS topics: CloudFront Developer Guide, "Cache behavior settings", "Cache content based on cookies",
+"Lambda@Edge trigger events", "Restrictions on all edge functions", "Generate custom error
+responses", "Optimize high availability with CloudFront origin failover" and "Simultaneous requests
+for the same object (request collapsing)".
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from trigger_stack_engine.clock import Clock
 from trigger_stack_engine.front_doors.cloudfront.caching import (
     cache_key,
     error_lifetime,
+    kept_headers,
     lifetime,
 )
 from trigger_stack_engine.front_doors.cloudfront.distribution import (
@@ -138,7 +140,7 @@ class Edge:
         request = made.request
         response, result = await self._object_or_page(visit, behavior, request)
         keeps = may_keep(behavior, request)
-        if response.status >= 400:
+        if response.status >= 400 or result == ERROR:  # also with a page in its place
             headers = apply_policy(behavior.response_headers, request, response.headers, result)
             response.headers = headers
             return response, result
@@ -171,8 +173,8 @@ class Edge:
         except EdgeError:
             return response, result
         if other.status >= 400:
-            return response, result
-        return HttpResponse(page.status, other.headers, other.body), ERROR
+            return other, ERROR
+        return HttpResponse(page.status, other.headers, other.body, other.stream), ERROR
 
     # -- the cache ------------------------------------------------------------------------------
 
@@ -231,10 +233,13 @@ class Edge:
             if response.status >= 500 and old is not None and not fetch.outdated:
                 old.fresh_s = now - old.stored_at + fresh_s  # then the origin is asked again
                 return _from_entry(old, now), HIT
+        if response.stream is not None:  # it broke off, and is not kept
+            return response, MISS if response.status < 400 else ERROR
         if behavior.compress and "gzip" in fetch.key.encoding:
             response = compressed(response)
         if fresh_s > 0 and response.status not in (206, 304):
-            kept = Entry(response.status, list(response.headers), response.body, now, fresh_s)
+            headers = kept_headers(response.headers)
+            kept = Entry(response.status, list(headers), response.body, now, fresh_s)
             self._store.put(fetch, kept)
         return response, MISS if response.status < 400 else ERROR
 
@@ -245,10 +250,11 @@ class Edge:
         news = without(response.headers, "content-encoding", "content-type", "etag", "age")
         names = {name.lower() for name, _ in news}
         headers = [*without(old.headers, *names), *news]
-        entry = Entry(old.status, headers, old.body, now, lifetime(headers, behavior.cache, now))
-        if entry.fresh_s > 0:
-            self._store.put(fetch, entry)
-        return _from_entry(entry, now)
+        fresh_s = lifetime(headers, behavior.cache, now)
+        if fresh_s > 0:
+            kept = Entry(old.status, kept_headers(headers), old.body, now, fresh_s)
+            self._store.put(fetch, kept)
+        return _from_entry(Entry(old.status, headers, old.body, now, fresh_s), now)
 
     # -- origins --------------------------------------------------------------------------------
 
@@ -292,11 +298,11 @@ class Edge:
             distribution, behavior, ORIGIN_REQUEST, built, cf_id, origin
         )
         if made.response is not None:
-            return made.response
+            return _as_forwarded(behavior, made.response)
         assert made.origin is not None
         sent = with_custom_headers(made.origin, made.request)
         response = await self._origins.fetch(distribution, made.origin, sent)
-        return await self._functions.on_response(
+        response = await self._functions.on_response(
             distribution,
             behavior,
             ORIGIN_RESPONSE,
@@ -305,6 +311,7 @@ class Edge:
             cf_id,
             made.origin,
         )
+        return _as_forwarded(behavior, response)
 
 
 def _check(distribution: Distribution, request: HttpRequest) -> None:
@@ -335,6 +342,13 @@ def _to_https(behavior: Behavior, request: HttpRequest) -> tuple[HttpResponse, s
     location = f"https://{request.header('host') or 'localhost'}{request.raw_path}{query}"
     status = 301 if request.method in ("GET", "HEAD") else 307
     return HttpResponse(status, [("Server", "CloudFront"), ("Location", location)]), REDIRECT
+
+
+def _as_forwarded(behavior: Behavior, response: HttpResponse) -> HttpResponse:
+    """The response, without the cookies that it sets if its request had none of the viewer's."""
+    if not behavior.forwards_cookies:
+        response.headers = without(response.headers, "set-cookie")
+    return response
 
 
 def _from_entry(entry: Entry, now: float) -> HttpResponse:

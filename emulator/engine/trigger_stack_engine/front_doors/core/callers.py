@@ -17,15 +17,50 @@ type FindKey = Callable[[str], Awaitable[dict[str, str] | None]]
 
 
 class SignatureError(Exception):
-    """A request is not signed, or not as it is; the text says why, for the log."""
+    """A request is not signed, or not as it is.
+
+    Args:
+        problem: Why, for the log.
+        answer: Why, as AWS tells the client; ``None``: the signature does not match.
+
+    Attributes:
+        answer: Why, as AWS tells the client.
+        kind: Value of ``x-amzn-ErrorType``.
+    """
+
+    answer = (
+        "The request signature we calculated does not match the signature you provided. Check your"
+        " AWS Secret Access Key and signing method. Consult the service documentation for details."
+    )
+    kind = "InvalidSignatureException"
+
+    def __init__(self, problem: str, answer: str | None = None) -> None:
+        super().__init__(problem)
+        if answer is not None:
+            self.answer = answer
 
 
 class UnsignedError(SignatureError):
     """A request is not signed at all."""
 
+    answer = "Missing Authentication Token"
+    kind = "MissingAuthenticationTokenException"
+
+
+class IncompleteSignatureError(SignatureError):
+    """The ``Authorization`` header is no signature; the text is that for the client."""
+
+    kind = "IncompleteSignatureException"
+
+    def __init__(self, answer: str) -> None:
+        super().__init__("the Authorization header is no AWS4-HMAC-SHA256 signature", answer)
+
 
 class UnknownKeyError(SignatureError):
     """A request names an access key that does not exist."""
+
+    answer = "The security token included in the request is invalid."
+    kind = "UnrecognizedClientException"
 
 
 @dataclass(frozen=True, slots=True)

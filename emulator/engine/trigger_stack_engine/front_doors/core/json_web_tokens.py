@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,13 +26,25 @@ _KEPT_S: Final = 7200.0
 _AGAIN_S: Final = 5.0
 _REQUEST_S: Final = 1.5
 _MOST_BYTES: Final = 150_000
+_MOST_CHARACTERS: Final = 300
+_DOTS: Final = 2
+#: For PyJWT: the audience is checked here, and API Gateway reads neither ``sub`` nor ``jti``.
+_UNCHECKED: Final = {"verify_aud": False, "verify_sub": False, "verify_jti": False}
 #: A signature takes longer to check than a function takes to be called: once for some time will do.
 _VERIFIED_S: Final = 30.0
 _MOST_VERIFIED: Final = 1000
 
 
 class TokenError(Exception):
-    """A token does not hold; the text says why, without a quotation mark."""
+    """A token does not hold; the text says why, and fits between the quotation marks of a header.
+
+    Args:
+        problem: What is wrong. It may hold parts of the token.
+    """
+
+    def __init__(self, problem: str) -> None:
+        fit = re.sub(r"[^ -~]", " ", problem[:_MOST_CHARACTERS])
+        super().__init__(fit.replace('"', "'"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +133,8 @@ class JsonWebTokens:
         # Imported here: only an API with a JWT authorizer needs it.
         import jwt
 
+        if token.count(".") != _DOTS:
+            raise TokenError("token contains an invalid number of segments")
         try:
             header = jwt.get_unverified_header(token)
         except jwt.PyJWTError:
@@ -127,7 +142,7 @@ class JsonWebTokens:
         if header.get("alg") not in _ALGORITHMS:
             raise TokenError("the token is not signed with an RSA algorithm")
         key = await self._key(issuer, str(header.get("kid")))
-        options: Any = {"verify_aud": False, "require": ["exp"], **UNCHECKED}
+        options: Any = {**_UNCHECKED, "require": ["exp"], **UNCHECKED}
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
@@ -137,11 +152,11 @@ class JsonWebTokens:
                 options=options,
             )
         except jwt.InvalidIssuerError:
-            raise TokenError("the issuer is another one") from None
+            raise TokenError("issuer does not match") from None
         except jwt.InvalidSignatureError:
             raise TokenError("the signature does not belong to the token") from None
         except jwt.PyJWTError as error:
-            raise _refused(error) from None
+            raise TokenError(str(error)) from None
         if len(self._verified) >= _MOST_VERIFIED:
             self._verified.clear()
         keys = self._known[issuer]
@@ -157,7 +172,7 @@ class JsonWebTokens:
         except jwt.ExpiredSignatureError:
             raise TokenError("the token has expired") from None
         except jwt.PyJWTError as error:
-            raise _refused(error) from None
+            raise TokenError(str(error)) from None
 
     async def _key(self, issuer: str, key_id: str) -> Any:
         loaded_at, keys = self._known.get(issuer, (float("-inf"), {}))
@@ -166,7 +181,7 @@ class JsonWebTokens:
             keys = await asyncio.to_thread(self._load, issuer)
             self._known[issuer] = (self._clock(), keys)
         if key_id not in keys:
-            raise TokenError(f"the issuer has no key {key_id[:100]}".replace('"', "'"))
+            raise TokenError(f"the issuer has no key {key_id[:100]}")
         return keys[key_id]
 
     def _load(self, issuer: str) -> dict[str, Any]:
@@ -182,14 +197,15 @@ class JsonWebTokens:
                 discovered = _fetch(f"{base}/.well-known/openid-configuration")
                 document = _fetch(str(discovered["jwks_uri"]))
             keys = jwt.PyJWKSet.from_dict(document)
+            bound = {str(one.get("kid")) for one in document["keys"] if one.get("alg")}
         except (OSError, ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError) as error:
-            problem = f"the keys of the issuer cannot be read: {error}"
-            raise TokenError(problem[:300].replace('"', "'").replace("\n", " ")) from None
-        return {str(key.key_id): key for key in keys.keys}
-
-
-def _refused(error: Exception) -> TokenError:
-    return TokenError(str(error).replace('"', "'"))
+            raise TokenError(f"the keys of the issuer cannot be read: {error}") from None
+        # PyJWT binds an RSA key that names no algorithm to RS256; it is for each of them.
+        return {
+            str(key.key_id): key if str(key.key_id) in bound else key.key
+            for key in keys.keys
+            if key.key_type == "RSA"
+        }
 
 
 def _fetch(url: str) -> Any:
@@ -205,6 +221,6 @@ def _fetch(url: str) -> Any:
 
 def _check_audience(claims: dict[str, Any], audience: list[str]) -> None:
     named = claims.get("aud", claims.get("client_id"))
-    given = set(named) if isinstance(named, list) else {named}
-    if not given & set(audience):
-        raise TokenError("the audience is another one")
+    given = named if isinstance(named, list) else [named]
+    if not any(one in audience for one in given):
+        raise TokenError("the token does not have a valid audience")

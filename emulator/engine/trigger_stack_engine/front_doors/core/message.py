@@ -30,6 +30,7 @@ class HttpRequest(_ByName):
         source_ip: Address of the TCP peer.
         port: Port the request came in on.
         sent_path: The path as it was sent and signed, when ``raw_path`` is only a part of it.
+        source_port: Port of the TCP peer; 0: nobody knows.
     """
 
     method: str
@@ -42,6 +43,7 @@ class HttpRequest(_ByName):
     port: int = 80
     protocol: str = "HTTP/1.1"
     sent_path: str = ""
+    source_port: int = 0
 
     def knows(self, values: dict[str, str]) -> None:
         """Take over the first value of each header by its name in lower case."""

@@ -1,4 +1,4 @@
-"""The headers of a request to another server, each as often as it is there.
+"""The headers of a request to another server and of its response, each as often as it is there.
 
 ``requests`` has a dictionary for them, in which a name is there once; urllib3, which sends them,
 has one in which it can be there several times.
@@ -11,6 +11,8 @@ from typing import Any
 
 from urllib3 import HTTPHeaderDict
 from urllib3.util import SKIP_HEADER
+
+from trigger_stack_engine.front_doors.core.message import Headers
 
 
 def sent_headers(headers: Iterable[tuple[str, str]], of_the_body: Mapping[str, str]) -> Any:
@@ -38,3 +40,15 @@ def _as_sent(value: str) -> str:
     except UnicodeEncodeError:
         return value.encode().decode("latin-1")
     return value
+
+
+def received_headers(headers: Iterable[tuple[str, str]]) -> Headers:
+    """The headers of a server's response as text; ``http.client`` takes each byte for a letter."""
+    return [(name, _as_text(value)) for name, value in headers]
+
+
+def _as_text(value: str) -> str:
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value

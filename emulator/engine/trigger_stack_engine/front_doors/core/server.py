@@ -117,6 +117,7 @@ class _Connection(RequestParser, asyncio.Protocol):
         self._transport: Any = None
         self._body = bytearray()
         self._peer = "127.0.0.1"
+        self._peer_port = 0
         self._port = 0
         self._requests: collections.deque[tuple[HttpRequest, bool]] = collections.deque()
         self._task: asyncio.Task[None] | None = None  # from the first request on
@@ -136,7 +137,7 @@ class _Connection(RequestParser, asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         own = transport.get_extra_info("sockname")
         if peer:
-            self._peer = peer[0]
+            self._peer, self._peer_port = peer[:2]
         if own:
             self._port = own[1]
 
@@ -180,6 +181,7 @@ class _Connection(RequestParser, asyncio.Protocol):
             source_ip=self._peer,
             port=self._port,
             protocol=f"HTTP/{version}",
+            source_port=self._peer_port,
         )
         request.knows(self.values)
         self._body.clear()

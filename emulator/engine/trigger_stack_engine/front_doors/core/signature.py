@@ -3,7 +3,8 @@
 AWS topic: AWS Identity and Access Management User Guide, "AWS Signature Version 4 for API
 requests" and "Authentication methods"; a signature in the ``Authorization`` header counts for five
 minutes before and after its time, one in the query string (a presigned URL) for as long as its
-``X-Amz-Expires`` says. botocore computes it.
+``X-Amz-Expires`` says. botocore computes it. CloudFront Developer Guide, "Restrict access to an AWS
+Lambda function URL origin": Lambda takes no unsigned bodies.
 """
 
 from __future__ import annotations
@@ -23,6 +24,14 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from trigger_stack_engine.front_doors.core.authorization_header import (
+    ALGORITHM,
+    NAMES,
+    SCOPE,
+    SIGNATURE,
+    incomplete,
+    parse,
+)
 from trigger_stack_engine.front_doors.core.callers import (
     SignatureError,
     UnknownKeyError,
@@ -31,16 +40,8 @@ from trigger_stack_engine.front_doors.core.callers import (
 from trigger_stack_engine.front_doors.core.encoding import parse_query
 from trigger_stack_engine.front_doors.core.message import HttpError, HttpRequest
 
-_ALGORITHM: Final = "AWS4-HMAC-SHA256"
-_SCOPE: Final = r"([^/,\s]+)/(\d{8})/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request"
-_NAMES: Final = r"([a-z0-9;-]+)"
-_SIGNATURE: Final = r"([0-9a-f]{64})"
-_AUTHORIZATION: Final = re.compile(
-    rf"{_ALGORITHM} +Credential={_SCOPE}, *SignedHeaders={_NAMES}, *Signature={_SIGNATURE}",
-    re.ASCII,
-)
-#: The same of a presigned URL, its parameters joined by spaces.
-_PRESIGNED: Final = re.compile(rf"{_ALGORITHM} {_SCOPE} {_NAMES} {_SIGNATURE}", re.ASCII)
+#: The parameters of a presigned URL, joined by spaces.
+_PRESIGNED: Final = re.compile(rf"{ALGORITHM} {SCOPE} {NAMES} {SIGNATURE}", re.ASCII)
 _PRESIGNED_NAMES: Final = (
     "X-Amz-Algorithm",
     "X-Amz-Credential",
@@ -49,6 +50,7 @@ _PRESIGNED_NAMES: Final = (
 )
 _IN_QUERY: Final = "X-Amz-Signature="
 _VALID_S: Final = 300.0
+_UNSIGNED: Final = "UNSIGNED-PAYLOAD"
 _MOST_EXPIRES_S: Final = 604_800
 
 
@@ -100,8 +102,7 @@ def check(
     """
     claim = _claim(request)
     if (claim.region, claim.service) != (region, service):
-        scope = f"{claim.region}/{claim.service}"
-        raise SignatureError(f"it is signed for {scope} and not for {region}/{service}")
+        raise _of_another_scope(claim, region, service)
     _check_time(claim, now())
     if "host" not in claim.signed:
         raise SignatureError("the host is not signed")
@@ -130,10 +131,11 @@ def _claim(request: HttpRequest) -> _Claim:
         return _presigned(request)
     if header is None:
         raise UnsignedError("the request is not signed")
-    match = _AUTHORIZATION.fullmatch(header.strip())
-    if match is None:
-        raise SignatureError("the Authorization header is no AWS4-HMAC-SHA256 signature")
-    access_key, date, region, service, names, signature = match.groups()
+    given = parse(header)
+    if given is None:
+        problem = "the Authorization header is no AWS4-HMAC-SHA256 signature"
+        raise incomplete(request) or SignatureError(problem)
+    access_key, date, region, service, names, signature = given
     return _Claim(
         access_key=access_key,
         date=date,
@@ -173,6 +175,14 @@ def _presigned(request: HttpRequest) -> _Claim:
     )
 
 
+def _of_another_scope(claim: _Claim, region: str, service: str) -> SignatureError:
+    answer = "" if claim.region == region else "Credential should be scoped to a valid region. "
+    if claim.service != service:
+        answer += f"Credential should be scoped to correct service: '{service}'. "
+    scope = f"{claim.region}/{claim.service}"
+    return SignatureError(f"it is signed for {scope} and not for {region}/{service}", answer)
+
+
 def _check_time(claim: _Claim, now: float) -> None:
     timestamp = claim.timestamp
     try:
@@ -188,15 +198,29 @@ def _check_time(claim: _Claim, now: float) -> None:
         lasts_s = int(claim.expires_s)
         if not 1 <= lasts_s <= _MOST_EXPIRES_S:
             raise SignatureError("X-Amz-Expires is not between one second and one week")
-    if not signed_at - _VALID_S <= now <= signed_at + lasts_s:
-        raise SignatureError(f"it was signed at {timestamp}, too long before or after now")
+    problem = f"it was signed at {timestamp}, too long before or after now"
+    if now < signed_at - _VALID_S:
+        late = f"{_written(now + _VALID_S)} ({_written(now)} + 5 min.)"
+        answer = f"Signature not yet current: {timestamp} is still later than {late}"
+        raise SignatureError(problem, answer)
+    if now > signed_at + lasts_s:
+        early = f"{_written(now - _VALID_S)} ({_written(now)} - 5 min.)"
+        answer = f"Signature expired: {timestamp} is now earlier than {early}"
+        raise SignatureError(problem, None if claim.expires_s is not None else answer)
+
+
+def _written(seconds: float) -> str:
+    """A time as ``X-Amz-Date`` has it."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))
 
 
 def _signature(request: HttpRequest, claim: _Claim, secret: str) -> str:
     digest = hashlib.sha256(request.body).hexdigest()
     claimed = claim.payload_hash
-    if claimed not in (None, digest, "UNSIGNED-PAYLOAD"):
+    if claimed not in (None, digest, _UNSIGNED):
         raise SignatureError("X-Amz-Content-SHA256 is not that of the body")
+    if claimed == _UNSIGNED and claim.service == "lambda":
+        raise SignatureError("Lambda does not take an unsigned body")
     parts = request.raw_query.split("&") if request.raw_query else []
     if claim.expires_s is not None:
         parts = [part for part in parts if not part.startswith(_IN_QUERY)]

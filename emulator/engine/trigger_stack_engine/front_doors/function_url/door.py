@@ -1,12 +1,14 @@
 """Every function URL: from a request to its response.
 
 AWS topics: AWS Lambda Developer Guide, "Creating and managing Lambda function URLs", "Control
-access to Lambda function URLs" and "Lambda quotas". Nobody retries: the caller sees the error.
+access to Lambda function URLs" and "Lambda quotas"; CloudFront Developer Guide, "Restrict access to
+an AWS Lambda function URL origin". Nobody retries: the caller sees the error.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 import random
@@ -18,7 +20,13 @@ from typing import Any, Final
 from trigger_stack_engine.environments.execution import Invocation, Result
 from trigger_stack_engine.environments.response_stream import ResponseStream
 from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings, refusal
-from trigger_stack_engine.front_doors.core.callers import Caller, Callers, SignatureError
+from trigger_stack_engine.front_doors.core.callers import (
+    Caller,
+    Callers,
+    IncompleteSignatureError,
+    SignatureError,
+    UnsignedError,
+)
 from trigger_stack_engine.front_doors.core.cors import apply_cors, is_preflight, preflight_response
 from trigger_stack_engine.front_doors.core.event_parts import new_trace_id
 from trigger_stack_engine.front_doors.core.message import (
@@ -53,6 +61,14 @@ LOG = logging.getLogger(__name__)
 MAX_EVENT_BYTES: Final = 6 * 1024 * 1024
 #: What a policy must allow; both since November 2026 for every URL.
 _ACTIONS: Final = ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction")
+_CLOUDFRONT: Final = "cloudfront.amazonaws.com"
+#: Who signs the requests of distributions with an origin access control, in every account.
+_DISTRIBUTION: Final = Caller(
+    access_key="ASIAORIGINACCESS0000",
+    account="856369053181",
+    arn="arn:aws:sts::856369053181:assumed-role/OriginAccessControlRole/OriginAccessSession",
+    user_id="AROA4OY4SXX6VEIZRJRCJ:OriginAccessSession",
+)
 
 
 class FunctionUrls:
@@ -80,16 +96,24 @@ class FunctionUrls:
         self._urls = {url.function: url for url in reversed(urls)}
         self._urls |= {url.url_id: url for url in urls}
 
-    async def answer(self, request: HttpRequest) -> HttpResponse | None:
-        """The response, or ``None`` when the request is for no function URL."""
+    async def answer(
+        self, request: HttpRequest, distribution: str | None = None
+    ) -> HttpResponse | None:
+        """The response, or ``None`` when the request is for no function URL.
+
+        Args:
+            request: The request.
+            distribution: ARN of the CloudFront distribution that signs it by its origin access
+                control; ``None``: the request is its client's.
+        """
         found = locate(request.header("host") or "", request.raw_path)
         if found is None:
             return None
         url_id, path = found
-        return await self._answer(self._urls.get(url_id), request, path)
+        return await self._answer(self._urls.get(url_id), request, path, distribution)
 
     async def _answer(
-        self, url: FunctionUrl | None, request: HttpRequest, path: str
+        self, url: FunctionUrl | None, request: HttpRequest, path: str, distribution: str | None
     ) -> HttpResponse:
         request_id = str(uuid.UUID(int=random.getrandbits(128), version=4))
         trace_id = request.header("x-amzn-trace-id") or new_trace_id()
@@ -109,7 +133,8 @@ class FunctionUrls:
             response.status = 200
         else:
             try:
-                response = await self._invoke(url, request, path, request_id, trace_id)
+                caller = await self._caller(url, request, distribution)
+                response = await self._invoke(url, request, path, request_id, trace_id, caller)
             except _RefusedError as error:
                 response = error.response
             except HttpError as error:
@@ -120,9 +145,14 @@ class FunctionUrls:
         return response
 
     async def _invoke(
-        self, url: FunctionUrl, request: HttpRequest, path: str, request_id: str, trace_id: str
+        self,
+        url: FunctionUrl,
+        request: HttpRequest,
+        path: str,
+        request_id: str,
+        trace_id: str,
+        caller: Caller | None,
     ) -> HttpResponse:
-        caller = await self._caller(url, request)
         event = build_event(
             url,
             request,
@@ -175,52 +205,70 @@ class FunctionUrls:
         while (part := await stream.parts.get()) is not None:
             begin += part
             if stream.content_type != HEAD_AND_BODY or END_OF_HEAD in begin:
-                reply = parse_stream(begin)
+                reply = parse_stream(stream.content_type, begin)
                 rest = _rest(stream, task)
                 return HttpResponse(reply.status, reply.headers, reply.body, rest)
         result = await task
         if result.is_error:
             raise _bad_gateway()
-        reply = parse_stream(result.payload)
+        reply = parse_stream(stream.content_type, result.payload)
         return HttpResponse(reply.status, reply.headers, reply.body)
 
     # -- who may ------------------------------------------------------------------------------
 
-    async def _caller(self, url: FunctionUrl, request: HttpRequest) -> Caller | None:
+    async def _caller(
+        self, url: FunctionUrl, request: HttpRequest, distribution: str | None
+    ) -> Caller | None:
         """Who signed the request; ``None`` when nobody has to.
 
         Raises:
             _RefusedError: It may not invoke the function.
         """
-        if url.auth_type == AWS_IAM:
-            caller = await self._signer(url, request)
-            if caller.account == url.account:
-                return caller
-            principals = caller.principals
-        else:
-            caller, principals = None, []
-        settings = self._synchronous.invoker.settings.get(url.arn)
-        statements = settings.policies.get(url.qualifier or "$LATEST", []) if settings else []
+        caller, principals, who = None, [], "everybody"
         keys = {
             "lambda:functionurlauthtype": url.auth_type,
             "lambda:invokedviafunctionurl": "true",
         }
+        if url.auth_type == AWS_IAM and distribution is not None:
+            _check_body(url, request)
+            caller, principals, who = _DISTRIBUTION, [_CLOUDFRONT], distribution
+            account = distribution.split(":")[4]
+            keys |= {"aws:sourcearn": distribution, "aws:sourceaccount": account}
+        elif url.auth_type == AWS_IAM:
+            caller = await self._signer(url, request)
+            if caller.account == url.account:
+                return caller
+            principals, who = caller.principals, caller.arn
+        self._check_policy(url, principals, keys, who)
+        return caller
+
+    def _check_policy(
+        self, url: FunctionUrl, principals: list[str], keys: dict[str, str], who: str
+    ) -> None:
+        """Whether the function's policy lets somebody invoke it by its URL.
+
+        Raises:
+            _RefusedError: It does not.
+        """
+        settings = self._synchronous.invoker.settings.get(url.arn)
+        statements = settings.policies.get(url.qualifier or "$LATEST", []) if settings else []
         for action in _ACTIONS:
             if not allows(statements, action=action.lower(), principals=principals, keys=keys):
                 LOG.warning(
                     "function URL %s: the resource-based policy of %s does not allow %s for %s"
                     " (lambda add-permission)",
-                    *(url.url_id, url.invoked_arn, action, caller.arn if caller else "everybody"),
+                    *(url.url_id, url.invoked_arn, action, who),
                 )
                 raise _forbidden()
-        return caller
 
     async def _signer(self, url: FunctionUrl, request: HttpRequest) -> Caller:
         try:
             return await self._callers.signer(request, "lambda", url.region)
         except SignatureError as error:
             LOG.warning("function URL %s: %s", url.url_id, error)
-            raise _forbidden() from None
+            if isinstance(error, UnsignedError | IncompleteSignatureError):
+                raise _forbidden() from None
+            raise _badly_signed(error) from None
 
 
 async def _rest(stream: ResponseStream, task: asyncio.Task[Result]) -> AsyncIterator[bytes]:
@@ -250,6 +298,26 @@ def _forbidden() -> _RefusedError:
     text = "Forbidden. For troubleshooting Function URL authorization issues, see: "
     page = "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
     return _RefusedError(403, text + page, "AccessDeniedException")
+
+
+def _check_body(url: FunctionUrl, request: HttpRequest) -> None:
+    """Whether CloudFront signed the body: it takes the hash that the viewer sends.
+
+    Raises:
+        _RefusedError: It is another one, or there is none.
+    """
+    if request.header("x-amz-content-sha256") == hashlib.sha256(request.body).hexdigest():
+        return
+    problem = "CloudFront signs a body by the viewer's header x-amz-content-sha256: it is missing"
+    LOG.warning("function URL %s: %s, or not that of the body", url.url_id, problem)
+    raise _badly_signed(SignatureError(problem))
+
+
+def _badly_signed(error: SignatureError) -> _RefusedError:
+    """Who signs has AWS's reason, from the part that all services share: ``message`` is small."""
+    refused = _RefusedError(403, None, error.kind)
+    refused.response.body = json.dumps({"message": error.answer}).encode()
+    return refused
 
 
 def _bad_gateway() -> _RefusedError:

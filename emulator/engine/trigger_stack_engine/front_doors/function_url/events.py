@@ -37,6 +37,7 @@ from trigger_stack_engine.json_text import load_json
 END_OF_HEAD = b"\0" * 8
 #: The type of a streamed response that begins with a head.
 HEAD_AND_BODY = "application/vnd.awslambda.http-integration-response"
+_UNKNOWN = "application/octet-stream"
 _REPLACED = frozenset(
     {"x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}
 )
@@ -166,15 +167,24 @@ def parse_result(payload: bytes) -> Reply:
     return Reply(head.status, head.headers, _parse_body(result))
 
 
-def parse_stream(payload: bytes) -> Reply:
-    """The response for a streamed result: its head ends with eight NULs; there may be none.
+def parse_stream(content_type: str, payload: bytes) -> Reply:
+    """The response for a streamed result: with ``HEAD_AND_BODY`` eight NULs end its head.
+
+    Without a head the response has the type that the function gave its stream
+    (``responseStream.setContentType``): NULs are a part of the body then.
+
+    Args:
+        content_type: Of the stream, as the runtime sends it.
+        payload: What has come of it, the whole head at least.
 
     Raises:
         MalformedResultError: The head describes no response.
     """
+    if content_type != HEAD_AND_BODY:
+        return Reply(200, [("content-type", content_type or _UNKNOWN)], payload)
     head, separator, body = payload.partition(END_OF_HEAD)
     if not separator:
-        return Reply(200, [("content-type", "application/octet-stream")], payload)
+        return Reply(200, [("content-type", _UNKNOWN)], payload)
     try:
         described = load_json(head)
     except (ValueError, RecursionError):

@@ -1,6 +1,7 @@
 """Authorizers of HTTP APIs: who may call a route.
 
-AWS topics: API Gateway Developer Guide, "Control access to HTTP APIs with JWT authorizers" and
+AWS topics: API Gateway Developer Guide, "Control access to HTTP APIs with JWT authorizers",
+"Troubleshooting issues with HTTP API JWT authorizers" (the header ``www-authenticate``) and
 "Control access to HTTP APIs with AWS Lambda authorizers". A request that names nobody is 401, one
 that may not is 403, and an authorizer that cannot decide is 500.
 """
@@ -103,7 +104,8 @@ class Authorizers:
         (source,) = authorizer["IdentitySource"]
         value = _select(source, call)
         if not value:
-            raise _unauthorized("")
+            raise _without_token()
+        expected = " ".join(scopes)
         token = value[7:] if value[:7].lower() == "bearer " else value
         settings = authorizer["JwtConfiguration"]
         try:
@@ -112,13 +114,11 @@ class Authorizers:
             )
         except TokenError as error:
             LOG.warning("JWT authorizer %s: %s", authorizer["Name"], error)
-            raise _unauthorized(f'error="invalid_token" error_description="{error}"') from None
+            raise _with_problem(401, expected, "invalid_token", str(error)) from None
         granted = _scopes(claims)
         if scopes and not set(scopes) & set(granted):
-            missing = (
-                'error="insufficient_scope" error_description="the token does not have a scope"'
-            )
-            raise _with_challenge(403, "Forbidden", missing)
+            problem = f"expected scopes: [{expected}]"
+            raise _with_problem(403, expected, "insufficient_scope", problem)
         texts = {name: _as_text(claim) for name, claim in claims.items()}
         return {"jwt": {"claims": texts, "scopes": granted or None}}
 
@@ -128,7 +128,7 @@ class Authorizers:
         sources = authorizer.get("IdentitySource") or []
         identity = [_select(source, call) for source in sources]
         if not all(identity):
-            raise _unauthorized("")
+            raise HttpError(401, "Unauthorized")
         lasts_s = authorizer.get("AuthorizerResultTtlInSeconds", 300 if sources else 0)
         key = (authorizer["AuthorizerId"], authorizer["AuthorizerUri"], call.stage, *identity)
         known = self._cache.get(key) if lasts_s else None
@@ -234,20 +234,27 @@ def _scopes(claims: Mapping[str, Any]) -> list[str]:
 
 
 def _as_text(claim: Any) -> str:
-    """A claim as API Gateway hands it on: text."""
+    """A claim as API Gateway hands it on: text, arrays and objects as Go prints them."""
     if isinstance(claim, bool):
         return "true" if claim else "false"
     if isinstance(claim, list):
         return f"[{' '.join(_as_text(one) for one in claim)}]"
+    if isinstance(claim, dict):
+        pairs = (f"{name}:{_as_text(claim[name])}" for name in sorted(claim))
+        return f"map[{' '.join(pairs)}]"
     return claim if isinstance(claim, str) else dump_json(claim).decode()
 
 
-def _unauthorized(problem: str) -> HttpError:
-    return _with_challenge(401, "Unauthorized", problem)
+def _without_token() -> HttpError:
+    error = HttpError(401, "Unauthorized", "missing: token not provided")
+    error.response.headers.append(("www-authenticate", "Bearer"))
+    return error
 
 
-def _with_challenge(status: int, message: str, problem: str) -> HttpError:
-    error = HttpError(status, message)
-    if problem:
-        error.response.headers.append(("www-authenticate", f'Bearer scope="" {problem}'))
+def _with_problem(status: int, scopes: str, kind: str, problem: str) -> HttpError:
+    """A refusal that says why: to the client in a header, and in ``$context.authorizer.error``."""
+    message = "Unauthorized" if status == 401 else "Forbidden"
+    error = HttpError(status, message, f"{kind}: {problem}")
+    challenge = f'Bearer scope="{scopes}" error="{kind}" error_description="{problem}"'
+    error.response.headers.append(("www-authenticate", challenge))
     return error

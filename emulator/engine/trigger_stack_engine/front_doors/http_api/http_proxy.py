@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
-from http.cookiejar import DefaultCookiePolicy
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -21,7 +20,7 @@ from trigger_stack_engine.front_doors.core.message import (
     service_unavailable,
 )
 from trigger_stack_engine.front_doors.core.routing import Match
-from trigger_stack_engine.front_doors.core.sent_headers import sent_headers
+from trigger_stack_engine.front_doors.core.sent_headers import received_headers, sent_headers
 from trigger_stack_engine.front_doors.http_api.parameter_mapping import MappedRequest
 
 LOG = logging.getLogger(__name__)
@@ -37,13 +36,9 @@ class HttpProxy:
     """Forwards requests over pooled connections."""
 
     def __init__(self) -> None:
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers.clear()
-        # Else what a server sets for one client would be sent for the next one.
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=32))
+        # No session: that would send what a server sets for one client for the next one, and read
+        # the address of a redirect, which is the client's.
+        self._servers = HTTPAdapter(pool_maxsize=32)
 
     def forward(
         self, mapped: MappedRequest, match: Match, uri: str, method: str, timeout: float
@@ -61,23 +56,23 @@ class HttpProxy:
             HttpError: 503 when the server does not answer in time, 500 when there is none.
         """
         request = mapped.request
-        prepared = self._session.prepare_request(
-            requests.Request(
+        try:
+            prepared = requests.Request(
                 request.method if method == "ANY" else method,
                 target_url(uri, match, request.raw_query, mapped.path),
                 data=request.body,
-            )
-        )
-        prepared.headers = sent_headers(_headers(mapped), prepared.headers)
-        try:
-            answer = self._session.send(prepared, timeout=timeout, allow_redirects=False)
+            ).prepare()
+            prepared.headers = sent_headers(_headers(mapped), prepared.headers)
+            answer = self._servers.send(prepared, timeout=timeout)
+            content = answer.content
         except requests.Timeout:
             raise service_unavailable("Endpoint request timed out") from None
         except requests.RequestException as error:
             LOG.warning("HTTP API: %s did not answer: %s", uri, error)
             raise internal_server_error("Internal server error of the endpoint") from None
-        returned = [(k, v) for k, v in answer.raw.headers.items() if k.lower() not in _NOT_RETURNED]
-        return HttpResponse(answer.status_code, returned, answer.content)
+        received = received_headers(answer.raw.headers.items())
+        returned = [(k, v) for k, v in received if k.lower() not in _NOT_RETURNED]
+        return HttpResponse(answer.status_code, returned, content)
 
 
 def _headers(mapped: MappedRequest) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """A listener of a load balancer, and its target groups, as the engine knows them.
 
-AWS topics: Elastic Load Balancing API Reference, "Listener", "Action" and "TargetGroup".
+AWS topics: Elastic Load Balancing API Reference, "Listener", "Action", "TargetGroup",
+"LoadBalancerAttribute" and "ListenerAttribute".
 """
 
 from __future__ import annotations
@@ -106,6 +107,21 @@ class TargetGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestHeaders:
+    """What a load balancer does with the headers of a request.
+
+    Attributes:
+        forwarded_for: ``append``, ``preserve`` or ``remove`` addresses of ``X-Forwarded-For``.
+        with_port: Whether the client's port stands behind its address there.
+        drops_invalid: Whether names with anything but letters, digits and ``-`` are left out.
+    """
+
+    forwarded_for: str = APPEND
+    with_port: bool = False
+    drops_invalid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Listener:
     """A listener.
 
@@ -115,7 +131,9 @@ class Listener:
         port: The port of this machine that it is served on.
         protocol: ``HTTP`` or ``HTTPS``: what clients are taken to have used.
         rules: In the order in which they are tried; the default rule is the last.
-        forwarded_for: ``append``, ``preserve`` or ``remove``.
+        headers: What is done with the headers of requests.
+        added_headers: Names and values of headers that responses have without being asked to.
+        names_server: Whether responses say by ``Server`` what sent them.
     """
 
     arn: str
@@ -123,11 +141,18 @@ class Listener:
     port: int
     protocol: str
     rules: tuple[Rule, ...] = field(default=())
-    forwarded_for: str = APPEND
+    headers: RequestHeaders = RequestHeaders()
+    added_headers: tuple[tuple[str, str], ...] = ()
+    names_server: bool = True
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Listener:
-        """From ``{arn, balancer, port, protocol, rules, default_actions, forwarded_for}``."""
+        """From a document.
+
+        Args:
+            document: ``{arn, balancer, port, protocol, rules, default_actions, request_headers,
+                added_headers, names_server}``.
+        """
         rules = [Rule.from_document(rule) for rule in document["rules"]]
         rules.sort(key=lambda rule: rule.priority)
         rules.append(Rule.default(document["default_actions"]))
@@ -137,7 +162,9 @@ class Listener:
             port=document["port"],
             protocol=document["protocol"],
             rules=tuple(rules),
-            forwarded_for=document["forwarded_for"],
+            headers=RequestHeaders(**document["request_headers"]),
+            added_headers=tuple((name, value) for name, value in document["added_headers"]),
+            names_server=document["names_server"],
         )
 
     @property

@@ -37,6 +37,7 @@ from trigger_stack_engine.front_doors.load_balancer.health import (
 )
 from trigger_stack_engine.front_doors.load_balancer.responses import (
     fixed_response,
+    listener_headers,
     page,
     redirect,
 )
@@ -159,6 +160,11 @@ class LoadBalancers:
         listener = self._listeners.get(listener_arn)
         if listener is None:
             return page(503)  # its port is open, its rules are on their way
+        response = await self._answer(listener, request)
+        response.headers = listener_headers(listener, response.headers)
+        return response
+
+    async def _answer(self, listener: Listener, request: HttpRequest) -> HttpResponse:
         if reason := self._refusal(listener, request):
             return HttpResponse(
                 403, [("content-type", "text/plain; charset=utf-8")], reason.encode()
@@ -223,7 +229,7 @@ class LoadBalancers:
             group,
             request,
             scheme=listener.scheme,
-            forwarded_for=listener.forwarded_for,
+            settings=listener.headers,
             trace_id=trace_id,
         )
         origin = Origin("HTTP request", f"load balancer {listener.balancer}")

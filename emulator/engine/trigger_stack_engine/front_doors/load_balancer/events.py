@@ -1,7 +1,8 @@
 """The event a function gets from a load balancer, and the response that its result becomes.
 
-AWS topic: User Guide for Application Load Balancers, "Use Lambda functions as targets". Neither
-the path nor query parameters are percent-decoded.
+AWS topics: User Guide for Application Load Balancers, "Use Lambda functions as targets", "Load
+balancer attributes" and "HTTP headers and Application Load Balancers". Neither the path nor query
+parameters are percent-decoded.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ from trigger_stack_engine.front_doors.core.message import (
     HttpResponse,
 )
 from trigger_stack_engine.front_doors.core.responses import FRAMING, parse_header
-from trigger_stack_engine.front_doors.load_balancer.balancer import APPEND, TargetGroup
+from trigger_stack_engine.front_doors.load_balancer.balancer import (
+    APPEND,
+    RequestHeaders,
+    TargetGroup,
+)
 from trigger_stack_engine.front_doors.load_balancer.responses import SERVER, reason_of
 from trigger_stack_engine.front_doors.load_balancer.rules import raw_parameters
 from trigger_stack_engine.json_text import load_json
@@ -32,6 +37,7 @@ _REPLACED: Final = frozenset(
     {"x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}
 )
 _DROPPED: Final = (HOP_BY_HOP | _REPLACED) - {"connection"}  # which functions get to see
+_VALID_NAME: Final = re.compile(r"[-A-Za-z0-9]+")
 _DESCRIPTION: Final = re.compile(r"[0-9]{3}(?: ([^\r\n\0]*))?", re.ASCII)
 
 
@@ -48,7 +54,12 @@ def trace_header(sent: str | None) -> str:
 
 
 def build_event(
-    group: TargetGroup, request: HttpRequest, *, scheme: str, forwarded_for: str, trace_id: str
+    group: TargetGroup,
+    request: HttpRequest,
+    *,
+    scheme: str,
+    settings: RequestHeaders,
+    trace_id: str,
 ) -> dict[str, Any]:
     """The event of a request.
 
@@ -56,15 +67,19 @@ def build_event(
         group: Where it is forwarded to.
         request: The request.
         scheme: ``http`` or ``https``: the protocol of the listener.
-        forwarded_for: ``append``, ``preserve`` or ``remove``.
+        settings: What is done with its headers.
         trace_id: ``X-Amzn-Trace-Id``.
     """
-    headers = [(k.lower(), v) for k, v in request.headers if k.lower() not in _DROPPED]
+    headers = [
+        (k.lower(), v)
+        for k, v in request.headers
+        if k.lower() not in _DROPPED and (not settings.drops_invalid or _VALID_NAME.fullmatch(k))
+    ]
     headers.append(("x-amzn-trace-id", trace_id))
-    if forwarded_for != "remove":
+    if settings.forwarded_for != "remove":
         hops = [v for k, v in request.headers if k.lower() == "x-forwarded-for"]
-        if forwarded_for == APPEND:
-            hops.append(request.source_ip)
+        if settings.forwarded_for == APPEND:
+            hops.append(_address(request, with_port=settings.with_port))
         headers += [("x-forwarded-for", ", ".join(hops))] if hops else []
     headers.append(("x-forwarded-port", str(request.port)))
     headers.append(("x-forwarded-proto", scheme))
@@ -73,6 +88,14 @@ def build_event(
     return _event(
         group, request.method, request.raw_path, parameters, headers, body, is_base64_encoded
     )
+
+
+def _address(request: HttpRequest, *, with_port: bool) -> str:
+    """The client's address as ``X-Forwarded-For`` has it."""
+    address = request.source_ip
+    if not with_port or not request.source_port:
+        return address
+    return f"{f'[{address}]' if ':' in address else address}:{request.source_port}"
 
 
 def build_health_check(group: TargetGroup) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The responses that a load balancer makes by itself.
 
 AWS topics: User Guide for Application Load Balancers, "Troubleshoot your Application Load
-Balancers", "Fixed-response actions" and "Redirect actions".
+Balancers", "Fixed-response actions", "Redirect actions" and "HTTP header modification".
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from typing import Any, Final
 
 from trigger_stack_engine.front_doors.core.message import Headers, HttpRequest, HttpResponse
+from trigger_stack_engine.front_doors.load_balancer.balancer import Listener
 
 SERVER: Final = ("server", "awselb/2.0")
 _KEYWORD: Final = re.compile(r"#\{(protocol|host|port|path|query)\}")
@@ -45,6 +46,13 @@ def page(status: int) -> HttpResponse:
     )
     headers = [SERVER, ("content-type", "text/html")]
     return HttpResponse(status, headers, body.encode(), reason=reason_of(status))
+
+
+def listener_headers(listener: Listener, headers: Headers) -> Headers:
+    """The headers of a response as the attributes of its listener want them."""
+    kept = headers if listener.names_server else [one for one in headers if one != SERVER]
+    names = {name.lower() for name, _ in kept}
+    return [*kept, *(one for one in listener.added_headers if one[0].lower() not in names)]
 
 
 def fixed_response(configuration: dict[str, Any]) -> HttpResponse:

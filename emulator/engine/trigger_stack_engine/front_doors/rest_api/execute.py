@@ -26,10 +26,10 @@ from trigger_stack_engine.front_doors.core.access_logs import (
     Write,
     error_variables,
 )
+from trigger_stack_engine.front_doors.core.authorization_header import incomplete
 from trigger_stack_engine.front_doors.core.callers import (
     Callers,
     SignatureError,
-    UnknownKeyError,
     UnsignedError,
 )
 from trigger_stack_engine.front_doors.core.encoding import parse_query, percent_decode
@@ -225,14 +225,9 @@ class DataPlane:
             caller = await self._callers.signer(call.request, "execute-api", call.api.region)
         except UnsignedError:
             raise GatewayError("MISSING_AUTHENTICATION_TOKEN") from None
-        except UnknownKeyError:
-            text = "The security token included in the request is invalid."
-            raise GatewayError(
-                "INVALID_SIGNATURE", text, error_type="UnrecognizedClientException"
-            ) from None
         except SignatureError as error:
             LOG.warning("REST API %s: %s", call.api.api_id, error)
-            raise GatewayError("INVALID_SIGNATURE") from None
+            raise GatewayError("INVALID_SIGNATURE", error.answer, error_type=error.kind) from None
         call.context.caller = caller
         if caller.account == call.api.account:
             return
@@ -352,7 +347,10 @@ class _Call:
         """The method that serves the request, also in the context."""
         found = self.deployment.match(self.request.method, self.context.path)
         if found is None:
-            raise GatewayError("MISSING_AUTHENTICATION_TOKEN")
+            kind = "MISSING_AUTHENTICATION_TOKEN"
+            if (error := incomplete(self.request)) is not None:
+                raise GatewayError(kind, error.answer, error_type=error.kind)
+            raise GatewayError(kind)
         self.context.method, self.context.path_parameters = found
         return found[0]
 

@@ -21,6 +21,7 @@ from werkzeug.datastructures import Headers
 
 from trigger_stack.services.cloudfront.bucket_access import Asker, may
 from trigger_stack_engine.front_doors.cloudfront.origins import MAX_RESPONSE_BYTES
+from trigger_stack_engine.front_doors.core.sent_headers import received_headers
 from trigger_stack_engine.wire import Header, Message, RemoteError
 
 LOG = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ def _ask(header: Header, body: bytes) -> tuple[int, list[list[str]], bytes]:
     )
     response = Response()
     get_current_runtime().components.gateway.process(request, response)
-    found = [[name, value] for name, value in response.headers.items()]
+    found = [[name, value] for name, value in received_headers(response.headers.items())]
     found = [one for one in found if one[0].lower() not in ("server", "x-localstack")]
     found.append(["Server", "AmazonS3"])
     try:

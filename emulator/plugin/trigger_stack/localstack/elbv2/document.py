@@ -9,6 +9,7 @@ Test: ``tests/engine/test_load_balancer.py::test_the_address_leads_to_the_listen
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -27,6 +28,11 @@ from trigger_stack_engine.front_doors.load_balancer.balancer import APPEND, LAMB
 
 MULTI_VALUE = "lambda.multi_value_headers.enabled"
 _FORWARDED_FOR = "routing.http.xff_header_processing.mode"
+_CLIENT_PORT = "routing.http.xff_client_port.enabled"
+_DROPS_INVALID = "routing.http.drop_invalid_header_fields.enabled"
+_NAMES_SERVER = "routing.http.response.server.enabled"
+#: ``routing.http.response.x_frame_options.header_value`` adds ``X-Frame-Options``.
+_ADDED = re.compile(r"routing\.http\.response\.([a-z_]+)\.header_value")
 APPLICATION = "application"
 
 
@@ -135,15 +141,28 @@ def _listener(balancer: FakeLoadBalancer, listener: FakeListener, port: int) -> 
             for rule in list(listener._non_default_rules.values())
         ],
         "default_actions": [action.data for action in listener.default_actions],
-        "forwarded_for": balancer.attrs.get(_FORWARDED_FOR, APPEND),
+        "request_headers": {
+            "forwarded_for": balancer.attrs.get(_FORWARDED_FOR, APPEND),
+            "with_port": _is_on(balancer.attrs, _CLIENT_PORT),
+            "drops_invalid": _is_on(balancer.attrs, _DROPS_INVALID),
+        },
+        "added_headers": list(_added_headers(listener.attributes)),
+        "names_server": _is_on(listener.attributes, _NAMES_SERVER, default="true"),
     }
+
+
+def _added_headers(attributes: dict[str, str]) -> Iterator[tuple[str, str]]:
+    for name, value in attributes.items():
+        match = _ADDED.fullmatch(name)
+        if match is not None and value and value.isascii() and value.isprintable():
+            yield match[1].replace("_", "-").title(), value
 
 
 def _target_group(group: FakeTargetGroup) -> dict[str, Any]:
     return {
         "arn": group.arn,
         "target_type": group.target_type,
-        "multi_value_headers": str(group.attributes.get(MULTI_VALUE)).lower() == "true",
+        "multi_value_headers": _is_on(group.attributes, MULTI_VALUE),
         "targets": list(group.targets),
         "health": {
             "enabled": group.target_type == LAMBDA and str(group.health_check_enabled) == "True",
@@ -155,3 +174,7 @@ def _target_group(group: FakeTargetGroup) -> dict[str, Any]:
             "codes": (getattr(group, "matcher", None) or {}).get("HttpCode") or "200",
         },
     }
+
+
+def _is_on(attributes: dict[str, Any], name: str, *, default: str = "false") -> bool:
+    return str(attributes.get(name) or default).lower() == "true"

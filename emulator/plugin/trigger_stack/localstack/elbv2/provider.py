@@ -36,6 +36,7 @@ from moto.elbv2.models import (
 
 from trigger_stack.engine.supervisor import EngineUnavailableError
 from trigger_stack.localstack.aws_service import as_aws_error
+from trigger_stack.localstack.elbv2 import limits
 from trigger_stack.localstack.elbv2.document import APPLICATION, MULTI_VALUE, Document
 from trigger_stack.localstack.lambda_engine.control_plane import control_plane
 from trigger_stack.localstack.lambda_engine.versions import describe_function, find_function
@@ -184,6 +185,7 @@ class LoadBalancing:
         if balancer is None or balancer.type != APPLICATION:
             return call_moto(context)
         check_actions(request.get("DefaultActions") or [])
+        limits.check_actions(request.get("DefaultActions") or [])
         _check_port(balancer, request.get("Port"))
         answer = call_moto(context)
         arn = answer["Listeners"][0]["ListenerArn"]
@@ -225,6 +227,7 @@ class LoadBalancing:
         backend = _backend(context)
         if actions := request.get("DefaultActions"):
             check_actions(actions)
+            limits.check_actions(actions)
         balancer, listener = _find_listener(backend, request["ListenerArn"])
         if balancer and listener and request.get("Port") not in (None, int(listener.port)):
             _check_port(balancer, request["Port"])
@@ -235,15 +238,21 @@ class LoadBalancing:
     def create_rule(self, context: RequestContext, request: Any) -> Any:
         """Nothing is taken that would not be served."""
         _check_rule(request)
+        limits.check_conditions(request.get("Conditions") or [])
+        limits.check_priority(int(request["Priority"]))
         check_actions(request.get("Actions") or [])
+        limits.check_actions(request.get("Actions") or [])
         return call_moto(context)
 
     def modify_rule(self, context: RequestContext, request: Any) -> Any:
         """Not the default one."""
         _check_not_default(context, request["RuleArn"], "modified")
         _check_rule(request)
+        if conditions := request.get("Conditions"):
+            limits.check_conditions(conditions)
         if actions := request.get("Actions"):
             check_actions(actions)
+            limits.check_actions(actions)
         return call_moto(context)
 
     def delete_rule(self, context: RequestContext, request: Any) -> Any:
@@ -262,7 +271,8 @@ class LoadBalancing:
         backend = _backend(context)
         wanted = {one["RuleArn"]: int(one["Priority"]) for one in request["RulePriorities"]}
         found = {}
-        for arn in wanted:
+        for arn, priority in wanted.items():
+            limits.check_priority(priority)
             _check_not_default(context, arn, "modified")
             found[arn] = backend.describe_rules(listener_arn=None, rule_arns=[arn])[0]
         for listener_arn in {rule.listener_arn for rule in found.values()}:
