@@ -66,6 +66,7 @@ class Backend(BaseHTTPRequestHandler):
         self.send_header("Set-Cookie", "b=2; Expires=Wed, 21 Oct 2026 07:28:00 GMT")
         self.send_header("X-Two", "1")
         self.send_header("X-Two", "2")
+        self.send_header("X-Name", "Acmé".encode().decode("latin-1"))  # UTF-8
         if self.path == "/redirect":
             self.send_header("Location", "/elsewhere")
         self.send_header("Content-Length", str(len(content)))
@@ -206,6 +207,7 @@ def test_an_http_proxy_sends_and_returns_each_header_as_often_as_it_came(
         "b=2; Expires=Wed, 21 Oct 2026 07:28:00 GMT",
     ]
     assert answer.headers.get_all("x-two") == ["1", "2"]
+    assert answer.headers["x-name"].encode("latin-1").decode() == "Acmé"
     assert [value for name, value in sent if name == "x-m"] == ["1", "2"]
     agents = [value for name, value in sent if name == "user-agent"]
     assert agents == [f"AmazonAPIGateway_{api.api_id}"]

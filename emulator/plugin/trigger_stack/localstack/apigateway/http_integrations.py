@@ -26,7 +26,7 @@ from localstack.services.apigateway.next_gen.execute_api.gateway_response import
 from localstack.services.apigateway.next_gen.execute_api.handlers import IntegrationHandler
 from werkzeug.datastructures import Headers
 
-from trigger_stack_engine.front_doors.core.sent_headers import sent_headers
+from trigger_stack_engine.front_doors.core.sent_headers import received_headers, sent_headers
 
 LOG = logging.getLogger(__name__)
 
@@ -95,5 +95,5 @@ def _call(context: Any) -> EndpointResponse:
     return EndpointResponse(
         body=content,
         status_code=answer.status_code,
-        headers=Headers(list(answer.raw.headers.items())),
+        headers=Headers(received_headers(answer.raw.headers.items())),
     )
