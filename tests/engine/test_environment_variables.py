@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.engine.lambda_stack import PYTHON, Stack
 from tests.engine.test_isolation import LINUX_ROOT
@@ -88,3 +89,23 @@ def test_a_segmentation_fault_is_named(stack: Stack) -> None:
     assert reply.value["errorType"] == "Runtime.ExitError"
     assert reply.value["errorMessage"].endswith("signal: segmentation fault")
     assert "OutOfMemory" not in reply.tail
+
+
+def test_a_variable_that_lambda_sets_itself_is_refused(stack: Stack) -> None:
+    name = stack.create(PRINT, Environment={"Variables": {"AWS_REGIONS": "not reserved"}})
+    wanted = {"Variables": {"AWS_REGION": "eu-west-1", "OWN": "1", "_HANDLER": "x.y"}}
+
+    for call in (
+        lambda: stack.create(PRINT, Environment=wanted),
+        lambda: stack.client("lambda").update_function_configuration(
+            FunctionName=name, Environment=wanted
+        ),
+    ):
+        with pytest.raises(ClientError) as refused:
+            call()
+        assert refused.value.response["Error"]["Code"] == "InvalidParameterValueException"
+        assert refused.value.response["Error"]["Message"] == (
+            "Lambda was unable to configure your environment variables because the environment"
+            " variables you have provided contains reserved keys that are currently not supported"
+            " for modification. Reserved keys used in this request: AWS_REGION, _HANDLER"
+        )

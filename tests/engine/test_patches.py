@@ -224,3 +224,7 @@ def test_localstack_still_cannot_stop_a_version_that_never_started() -> None:
         original(LambdaService, "stop_version")(service, "arn")
     with pytest.raises(ValueError, match="cannot be updated if an old one is not running"):
         original(LambdaService, "update_version")(service, Version())
+
+
+def test_localstack_still_takes_reserved_environment_variables() -> None:
+    original(LambdaProvider, "_verify_env_variables")({"AWS_REGION": "eu-west-1"})

@@ -1,8 +1,9 @@
 """The changes of LocalStack's Lambda service that the engine cannot do without.
 
 What: ``LambdaService.invoke`` checks state, payload and client context first; the version manager
-is replaced (see ``versions.py``); a bucket is accepted as the destination of failures; the state of
-a version is set with the function's lock held; routes and a response handler are added.
+is replaced (see ``versions.py``); a bucket is accepted as the destination of failures, and no
+environment variable that Lambda sets itself; the state of a version is set with the function's lock
+held; routes and a response handler are added.
 Why: LocalStack takes a payload of any size and any content, its router of Function URLs passes the
 client context ``{}``, which is no Base64, and of a function that cannot run it says no reason. A
 function that is tagged while an update ends can stay ``InProgress`` for ever. One that cannot run
@@ -21,6 +22,7 @@ from functools import wraps
 from typing import Any
 
 from localstack.aws.api.lambda_ import (
+    InvalidParameterValueException,
     InvalidRequestContentException,
     InvocationType,
     ResourceConflictException,
@@ -60,6 +62,17 @@ def _replace(owner: type, name: str, make: Callable[[Any], Callable[..., Any]]) 
     setattr(owner, name, replacement)
 
 
+#: Lambda sets these itself.
+_RESERVED = frozenset(
+    (
+        *("_HANDLER", "_X_AMZN_TRACE_ID", "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
+        *("AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
+        *("AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION"),
+        *("AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME"),
+        *("AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API", "AWS_REGION"),
+        *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT"),
+    )
+)
 MAX_REQUEST_BYTES = 6 * 1024 * 1024
 MAX_ASYNC_REQUEST_BYTES = 1024 * 1024
 
@@ -104,6 +117,28 @@ def _with_buckets(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(self, store, function_name, known)
 
     return validate
+
+
+def _unreserved(original: Callable[..., Any]) -> Callable[..., Any]:
+    """The check of environment variables, which looks at their names, too.
+
+    AWS topic: Lambda Developer Guide, "Working with Lambda environment variables", "Defined runtime
+    environment variables": reserved variables cannot be set.
+    """
+
+    def verify(self: Any, env_vars: dict[str, str]) -> None:
+        del self
+        if reserved := sorted(_RESERVED & env_vars.keys()):
+            raise InvalidParameterValueException(
+                "Lambda was unable to configure your environment variables because the environment"
+                " variables you have provided contains reserved keys that are currently not"
+                " supported for modification. Reserved keys used in this request:"
+                f" {', '.join(reserved)}",
+                Type="User",
+            )
+        original(env_vars)
+
+    return verify
 
 
 def _locked(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -188,6 +223,7 @@ def apply() -> None:
     _replace(LambdaService, "stop_version", _stopped)
     _replace(LambdaService, "update_version", _updated)
     _replace(LambdaProvider, "_validate_destination_config", _with_buckets)
+    _replace(LambdaProvider, "_verify_env_variables", _unreserved)
     function_urls.install()
     queue_mappings.install()
     stream_mappings.install()
