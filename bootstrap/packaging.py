@@ -88,7 +88,7 @@ def _flags() -> int:
 
 
 def _in_order(patterns: Iterable[str]) -> list[str]:
-    ordered = list(patterns)
+    ordered = [re.sub(r"^(!?)(?:\./)+", r"\1", pattern) for pattern in patterns]
     return ordered if ordered[:1] == ["!**"] else ["**", *_LEFT_OUT, *ordered]
 
 

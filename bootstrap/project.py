@@ -73,15 +73,20 @@ def is_own(file: Path) -> bool:
     return file.parent.resolve() == Path.cwd().resolve()
 
 
-def environment(file: Path) -> dict[str, str]:
+def environment(file: Path, stage: str) -> dict[str, str]:
     """What ``${env:NAME}`` sees: the shell's values, then the project's ``.env``, then ours.
 
-    The project's own ``.env`` sets nothing for the stack itself: its ports stay what they are.
+    The framework (guide, "Environment variables") reads ``.env.<stage>`` in place of ``.env``
+    where there is one. None of the two sets anything for the stack itself: its ports stay what
+    they are.
 
     Raises:
         WrongUseError: a line of it cannot be understood.
     """
-    if is_own(file):  # it has been read
-        return dict(os.environ)
+    own, of_stage = file.parent / ".env", file.parent / f".env.{stage}"
+    if not of_stage.is_file():
+        if is_own(file):  # it has been read
+            return dict(os.environ)
+        of_stage = own
     shell = {k: v for k, v in os.environ.items() if k not in dotenv.loaded}
-    return {**os.environ, **dotenv.read(file.parent / ".env", shell), **shell}
+    return {**os.environ, **dotenv.read(of_stage, shell), **shell}

@@ -59,13 +59,22 @@ class Template:
             DefinitionError: the logical id is taken, or a CloudFormation function is written
                 wrongly.
         """
-        if resource.logical_id in self.resources:
-            self.document.fail(
-                f"{resource.logical_id} is defined twice: rename one.", *resource.path
-            )
+        if other := self.resources.get(resource.logical_id):
+            self._refuse_second(resource, other)
         if problem := function_problem(resource.properties):
             self.fail(resource, problem)
         self.resources[resource.logical_id] = resource
+
+    def _refuse_second(self, resource: Resource, other: Resource) -> NoReturn:
+        path = resource.path
+        if len(path) > 2 and path[:3] == other.path[:3] and path[0] == "functions":
+            self.document.fail(
+                f"functions.{path[1]}: the trigger on line {self.document.line(other.path)} has the"
+                f" same source, and both would make {resource.logical_id}: one would take the"
+                " other's place. Remove one of them, or give it another function.",
+                *path,
+            )
+        self.document.fail(f"{resource.logical_id} is defined twice: rename one.", *path)
 
     def fail(self, resource: Resource, message: str) -> NoReturn:
         """Refuse a resource.

@@ -15,6 +15,7 @@ from bootstrap.checks import (
     failures,
     logs,
     mail,
+    mappings,
     names,
     partial_failures,
     pipes,
@@ -25,6 +26,7 @@ from bootstrap.checks import (
     streams,
     structure,
     suppressions,
+    topics,
     user_pools,
 )
 from bootstrap.checks.findings import Finding, Hit, Place, Rule, Severity
@@ -35,7 +37,7 @@ from bootstrap.template import Resource, Template
 
 _THEMES = (
     *(queues, failures, rules, buckets, distributions, policies, routes, user_pools),
-    *(streams, pipes, logs, partial_failures, names, mail),
+    *(streams, pipes, logs, topics, mappings, partial_failures, names, mail),
 )
 #: Every rule, by id, in the order of the ids.
 RULES: dict[str, Rule] = {

@@ -116,6 +116,15 @@ def loop(view: View) -> Iterator[Hit]:
             break
 
 
+@rule("TS405", Severity.WARNING, mend="Give the bucket a VersioningConfiguration, or take Delete.")
+def no_delete_markers(view: View) -> Iterator[Hit]:
+    """Only a bucket with versions has delete markers, so no deletion fires it."""
+    for one in _notifications(view):
+        versions = one.bucket.properties.get("VersioningConfiguration")
+        if one.event == "s3:ObjectRemoved:DeleteMarkerCreated" and not versions:
+            yield Hit(f"The bucket {view.name(one.bucket)} has no versions.", one.at)
+
+
 def _writes_to(view: View, function: Resource, call: Call, bucket: Resource) -> bool:
     """Whether the call certainly writes to the bucket: by name, or to the one of its event."""
     node = call.argument("Bucket")

@@ -6,11 +6,15 @@ AWS Lambda, "How Lambda handles errors and retries with asynchronous invocation"
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from bootstrap.checks.findings import Hit, Severity, rule
 from bootstrap.checks.view import (
+    FUNCTION,
     INVOKE_CONFIG,
+    LOG_FILTER,
+    SCHEDULE,
     SUBSCRIPTION,
     View,
     arn_type,
@@ -52,6 +56,10 @@ def no_dead_letter_queue_of_target(view: View) -> Iterator[Hit]:
                 f"The target {name} of the rule {view.name(target.rule)} has no dead-letter queue.",
                 target.at,
             )
+    for schedule in view.of(SCHEDULE):
+        if not within(schedule.properties, "Target", "DeadLetterConfig", "Arn"):
+            what = f"The schedule {schedule.logical_id} has no dead-letter queue."
+            yield Hit(what, view.at(schedule, "Target"))
 
 
 @rule("TS203", Severity.WARNING, mend="Give the subscription a redrivePolicy with a queue.")
@@ -114,6 +122,67 @@ def unused_destination(view: View) -> Iterator[Hit]:
                 "asynchronously.",
                 view.at(config, "DestinationConfig", "OnFailure"),
             )
+
+
+@rule("TS207", Severity.WARNING, mend="Send results to a queue, or to a function with none.")
+def results_in_a_circle(view: View) -> Iterator[Hit]:
+    """A result comes back to who sent it, round and round, and is lost when Lambda stops it."""
+    following: dict[str, dict[str, Resource]] = {}
+    for config in view.of(INVOKE_CONFIG):
+        function = view.function(config.properties["FunctionName"])
+        for name in ("OnFailure", "OnSuccess"):
+            value = within(config.properties, "DestinationConfig", name, "Destination")
+            after = view.function(value)
+            if function is not None and after is not None:
+                following.setdefault(function.logical_id, {})[name] = after
+    for config in view.of(INVOKE_CONFIG):
+        function = view.function(config.properties["FunctionName"])
+        for name, after in following.get(function.logical_id if function else "", {}).items():
+            assert function is not None
+            way = _way(following, after, function)
+            if way is not None:
+                names = " → ".join(own_name(one) for one in (function, *way))
+                yield Hit(f"{names}.", view.at(config, "DestinationConfig", name))
+
+
+def _way(
+    following: dict[str, dict[str, Resource]], start: Resource, end: Resource
+) -> list[Resource] | None:
+    """The functions from one to another, by destinations, both included; None: there is no way."""
+    ways, seen = [[start]], {start.logical_id}
+    for way in ways:
+        if way[-1] is end:
+            return way
+        for after in following.get(way[-1].logical_id, {}).values():
+            if after.logical_id not in seen:
+                seen.add(after.logical_id)
+                ways.append([*way, after])
+    return None
+
+
+#: ``${<function>.Arn}:<version or alias>``.
+_QUALIFIED = re.compile(r"\$\{([A-Za-z0-9]+)\.Arn\}:([\w$-]+)")
+
+
+@rule("TS208", Severity.ERROR, mend="Use the function's own ARN, without a version or alias.")
+def no_such_alias(view: View) -> Iterator[Hit]:
+    """The function has no such version or alias, so every invocation is refused."""
+    places = [(target.body.get("Arn"), target.at) for target in view.targets]
+    places += [(m.resource.properties["FunctionName"], view.at(m.resource)) for m in view.mappings]
+    for one in view.of(SUBSCRIPTION):
+        places.append((one.properties["Endpoint"], view.at(one, "Endpoint")))
+    for one in view.of(SCHEDULE):
+        places.append((within(one.properties, "Target", "Arn"), view.at(one, "Target")))
+    for one in view.of(LOG_FILTER):
+        places.append((one.properties["DestinationArn"], view.at(one, "DestinationArn")))
+    for value, at in places:
+        found = _QUALIFIED.fullmatch(view.text(value) or "")
+        function = view.resources.get(found[1]) if found else None
+        if found is None or function is None or function.type != FUNCTION:
+            continue
+        versions = found[2].isdecimal() and view.of("AWS::Lambda::Version")
+        if found[2] != "$LATEST" and not versions:
+            yield Hit(f"{own_name(function)} has no version or alias “{found[2]}”.", at)
 
 
 def _invokes_unknown(view: View, function: Resource) -> bool:

@@ -6,18 +6,25 @@ EventBridge, "Amazon EventBridge event patterns" and "Comparison operators".
 from __future__ import annotations
 
 import ipaddress
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from bootstrap.checks.view import within
 from bootstrap.definition.document import KeyPath
+from bootstrap.definition.scalars import as_text
+from bootstrap.services.shapes import is_function
 
 #: The keys that every event has at its top level (EventBridge, "Event structure").
 EVENT_KEYS = frozenset(
     ("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")
 )
 _TOP = EVENT_KEYS | {"replay-name", "$or"}
+_TEXTS = EVENT_KEYS - {"resources", "detail"}
 _COMPARISONS = ("=", "<", "<=", ">", ">=")
 _MAX_DEPTH = 40
+#: CloudFormation's functions that make a list.
+_LISTS = ("Fn::GetAZs", "Fn::Split")
 _OPERATORS = (
     "prefix",
     "suffix",
@@ -48,7 +55,10 @@ def refused(pattern: Any, path: KeyPath = ()) -> Iterator[Problem]:
         return
     for key, value in pattern.items():
         here = (*path, key)
-        if key == "$or" and isinstance(value, list):
+        if is_function(value):
+            if next(iter(value)) not in _LISTS:
+                yield Problem(f"The value of {key} must stand in a list.", here)
+        elif key == "$or" and isinstance(value, list):
             if len(value) < 2:
                 yield Problem("$or takes a list of two patterns or more.", here)
             for index, option in enumerate(value):
@@ -75,10 +85,14 @@ def _values(key: str, values: list[Any], path: KeyPath) -> Iterator[Problem]:
         if isinstance(value, list):
             yield Problem(f"The list of {key} has a list in it.", here)
         elif isinstance(value, dict):
+            if is_function(value):  # a text, known when the resource is made
+                continue
             if len(value) != 1:
                 yield Problem(f"A comparison of {key} needs exactly one operator.", here)
                 continue
             ((operator, operand),) = value.items()
+            if is_function(operand) and operator in _OPERATORS:
+                continue
             if what := _operator(str(operator), operand):
                 yield Problem(f"{key}: {what}", (*here, operator))
 
@@ -130,26 +144,68 @@ def _numeric(operand: list[Any]) -> str | None:
     return None
 
 
-def unknown_keys(pattern: Any) -> Iterator[Problem]:
-    """Keys at the top level that no event has: the pattern can never match."""
+def unknown_keys(
+    pattern: Any, known: frozenset[str] = _TOP, what: str = "event"
+) -> Iterator[Problem]:
+    """Keys at the top level that no event has: the pattern can never match.
+
+    Args:
+        known: the keys that there are.
+        what: what has them.
+    """
     if not isinstance(pattern, dict):
         return
     for key, value in pattern.items():
         if key == "$or" and isinstance(value, list):
             for index, option in enumerate(value):
-                for problem in unknown_keys(option):
+                for problem in unknown_keys(option, known, what):
                     yield Problem(problem.what, ("$or", index, *problem.path))
-        elif key not in _TOP:
+        elif key not in known:
             plain = str(key).lower().replace("_", "").replace("-", "")
-            meant = next((k for k in _TOP if k.replace("-", "") == plain), None)
+            meant = next((k for k in sorted(known) if k.lower().replace("-", "") == plain), None)
             hint = f" Write {meant}." if meant else ""
-            if isinstance(value, list) and any(_absent(one) for one in value):
+            if may_be_absent(value):
                 continue
-            yield Problem(f"No event has “{key}” at its top level.{hint}", (key,))
+            yield Problem(f"No {what} has “{key}” at its top level.{hint}", (key,))
 
 
-def _absent(value: Any) -> bool:
-    return isinstance(value, dict) and value.get("exists") is False
+def may_be_absent(value: Any) -> bool:
+    """Whether a pattern's values take a field that is not there."""
+    if isinstance(value, dict):
+        return all(may_be_absent(one) for one in value.values())
+    return isinstance(value, list) and any(within(one, "exists") is False for one in value)
+
+
+def unequal_kinds(pattern: Any) -> Iterator[Problem]:
+    """Numbers where every event has text: they are not equal to it."""
+    for leaf in leaves(pattern):
+        name = leaf.field[0] if len(leaf.field) == 1 else ""
+        numbers = [one for one in leaf.values if isinstance(one, int | float)]
+        if name in _TEXTS and numbers and len(numbers) == len(leaf.values):
+            quoted = ", ".join(f"'{as_text(one)}'" for one in numbers)
+            yield Problem(f"The {name} of an event is text: [{quoted}].", leaf.path)
+
+
+def empty_ranges(pattern: Any) -> Iterator[Problem]:
+    """Ranges of numbers that no number is in."""
+    for leaf in leaves(pattern):
+        if leaf.values and all(_is_empty(within(one, "numeric")) for one in leaf.values):
+            name = leaf.field[-1]
+            yield Problem(f"No number is in the range of {name}.", leaf.path)
+
+
+def _is_empty(numeric: Any) -> bool:
+    if not isinstance(numeric, list) or _numeric(numeric) or len(numeric) != 4:
+        return False
+    low, high = -math.inf, math.inf
+    ends = []
+    for comparison, number in zip(numeric[::2], numeric[1::2], strict=True):
+        ends += [number] if comparison in ("<", ">") else []
+        if comparison.startswith((">", "=")):
+            low = max(low, number)
+        if comparison.startswith(("<", "=")):
+            high = min(high, number)
+    return low > high or (low == high and low in ends)
 
 
 def leaves(pattern: Any, path: KeyPath = (), field: KeyPath = ()) -> Iterator[Leaf]:
@@ -160,7 +216,7 @@ def leaves(pattern: Any, path: KeyPath = (), field: KeyPath = ()) -> Iterator[Le
         if key == "$or" and isinstance(value, list):
             for index, option in enumerate(value):
                 yield from leaves(option, (*path, key, index), field)
-        elif isinstance(value, dict):
+        elif isinstance(value, dict) and not is_function(value):
             yield from leaves(value, (*path, key), (*field, key))
         elif isinstance(value, list):
             yield Leaf((*field, key), value, (*path, key))

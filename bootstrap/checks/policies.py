@@ -14,12 +14,23 @@ from typing import Any
 from bootstrap.checks.aws_calls import aws_calls
 from bootstrap.checks.findings import Hit, Severity, rule
 from bootstrap.checks.view import (
+    BUCKET,
+    BUS,
+    FUNCTION,
+    LOG_FILTER,
     PERMISSION,
+    PIPE,
     QUEUE,
     QUEUE_POLICY,
+    ROLE,
+    RULE,
+    SCHEDULE,
+    STREAM,
     SUBSCRIPTION,
+    TABLE,
     TOPIC,
     TOPIC_POLICY,
+    Invocation,
     View,
     entries,
     mappings_in,
@@ -30,7 +41,7 @@ from bootstrap.checks.view import (
 from bootstrap.definition.document import KeyPath
 from bootstrap.template import Resource
 
-_REGIONAL = re.compile(r"logs\.(\$\{AWS::Region\}|[a-z0-9-]+)\.amazonaws\.com")
+_REGIONAL = re.compile(r"logs\.[a-z0-9-]+\.amazonaws\.com")
 _SNS, _EVENTS = "sns.amazonaws.com", "events.amazonaws.com"
 #: Services whose actions, lists left out, are allowed for single resources.
 _NAMED = ("dynamodb:", "events:", "kinesis:", "lambda:", "s3:", "sns:", "sqs:")
@@ -64,14 +75,67 @@ def allows_action(statement: dict[str, Any], action: str) -> bool:
     )
 
 
-def _may(view: View, receiver: Resource, action: str, principal: str) -> bool:
+def _may(
+    view: View, receiver: Resource, action: str, principal: str, sender: Resource | None
+) -> bool:
+    """Whether a service may send to a queue or topic, as far as that is certain.
+
+    Args:
+        sender: the resource that it sends for.
+    """
     kind, key = (QUEUE_POLICY, "Queues") if receiver.type == QUEUE else (TOPIC_POLICY, "Topics")
     return any(
         grants(statement, action, principal)
+        and _is_about(view, statement, receiver)
+        and _may_come_from(view, statement, sender)
         for policy in view.of(kind)
         if any(view.target(value) is receiver for value in entries(policy.properties[key]))
         for statement in _statements(policy.properties["PolicyDocument"])
     )
+
+
+def _is_about(view: View, statement: dict[str, Any], receiver: Resource) -> bool:
+    """Whether a statement may be about a resource: not when it names others alone."""
+    given = entries(statement.get("Resource"))
+    named = [view.target(one) for one in given]
+    return not given or any(one in (None, receiver) for one in named)
+
+
+#: The operators with which a condition asks for one certain source.
+_EQUALS = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
+
+
+def _may_come_from(view: View, statement: dict[str, Any], sender: Resource | None) -> bool:
+    """Whether the conditions of a statement may hold for a sender."""
+    conditions = statement.get("Condition")
+    for operator in _EQUALS:
+        keys = within(conditions, operator)
+        for key, value in keys.items() if isinstance(keys, dict) else ():
+            if str(key).lower() != "aws:sourcearn" or sender is None:
+                continue
+            if not any(may_be(view, source, sender) for source in entries(value)):
+                return False
+    return True
+
+
+def may_be(view: View, arn: Any, sender: Resource) -> bool:
+    """Whether an ARN may be a resource's: False when it certainly is another's."""
+    text = view.text(arn)
+    if text is None or "*" in text or "?" in text:
+        return True
+    found = view.target(arn)
+    if found is not None:
+        return found is sender
+    name, parts = view.name(sender), text.split(":", 5)
+    if "${" in text or len(parts) < 6 or name is None or "${" in name:
+        return True
+    if sender.type == RULE:
+        bus = view.bus(sender.properties.get("EventBusName"))
+        own = view.resources.get(bus)
+        bus = (own is not None and view.name(own)) or bus
+        path = f"rule/{name}" if bus == "default" else f"rule/{bus}/{name}"
+        return "${" in bus or parts[5] == path
+    return re.split("[:/]", text)[-1] == name
 
 
 @rule(
@@ -83,20 +147,23 @@ def queue_refuses(view: View) -> Iterator[Hit]:
     """The queue refuses what the service sends: without a policy no message arrives."""
     for subscription in view.of(SUBSCRIPTION):
         queue = view.target(subscription.properties["Endpoint"])
-        if queue is not None and queue.type == QUEUE and not _may(view, queue, _SEND, _SNS):
+        topic = view.target(subscription.properties["TopicArn"])
+        if queue is not None and queue.type == QUEUE and not _may(view, queue, _SEND, _SNS, topic):
             what = f"SNS may not send to {queue.logical_id}."
             yield Hit(what, view.at(subscription, "Endpoint"))
     for topic in view.of(TOPIC):
         for index, body in enumerate(mappings_in(topic.properties.get("Subscription"))):
             queue = view.target(body.get("Endpoint"))
-            if queue is not None and queue.type == QUEUE and not _may(view, queue, _SEND, _SNS):
+            if queue is None or queue.type != QUEUE:
+                continue
+            if not _may(view, queue, _SEND, _SNS, topic):
                 at = view.at(topic, "Subscription", index, "Endpoint")
                 yield Hit(f"SNS may not send to {queue.logical_id}.", at)
     for target in view.targets:
         queue = target.to
         if queue is None or queue.type != QUEUE or "RoleArn" in target.body:
             continue
-        if not _may(view, queue, _SEND, _EVENTS):
+        if not _may(view, queue, _SEND, _EVENTS, target.rule):
             at = view.at(target.rule, "Targets", target.index, "Arn")
             yield Hit(f"EventBridge may not send to {queue.logical_id}.", at)
 
@@ -110,13 +177,15 @@ def dead_letters_refused(view: View) -> Iterator[Hit]:
     """The dead-letter queue refuses the service's messages, and what failed is dropped."""
     for target in view.targets:
         queue = view.target(within(target.body, "DeadLetterConfig", "Arn"))
-        if queue is not None and queue.type == QUEUE and not _may(view, queue, _SEND, _EVENTS):
+        if queue is None or queue.type != QUEUE:
+            continue
+        if not _may(view, queue, _SEND, _EVENTS, target.rule):
             at = view.at(target.rule, "Targets", target.index, "DeadLetterConfig")
             yield Hit(f"EventBridge may not send to {queue.logical_id}.", at)
     for subscription in view.of(SUBSCRIPTION):
         value = within(subscription.properties, "RedrivePolicy", "deadLetterTargetArn")
-        queue = view.target(value)
-        if queue is not None and queue.type == QUEUE and not _may(view, queue, _SEND, _SNS):
+        queue, topic = view.target(value), view.target(subscription.properties["TopicArn"])
+        if queue is not None and queue.type == QUEUE and not _may(view, queue, _SEND, _SNS, topic):
             at = view.at(subscription, "RedrivePolicy", "deadLetterTargetArn")
             yield Hit(f"SNS may not send to {queue.logical_id}.", at)
 
@@ -130,7 +199,9 @@ def topic_refuses(view: View) -> Iterator[Hit]:
     """The topic refuses what EventBridge publishes: without a policy no message arrives."""
     for target in view.targets:
         topic = target.to
-        if topic is not None and topic.type == TOPIC and not _may(view, topic, _PUBLISH, _EVENTS):
+        if topic is None or topic.type != TOPIC:
+            continue
+        if not _may(view, topic, _PUBLISH, _EVENTS, target.rule):
             at = view.at(target.rule, "Targets", target.index, "Arn")
             yield Hit(f"EventBridge may not publish to {topic.logical_id}.", at)
 
@@ -148,11 +219,27 @@ def function_refuses(view: View) -> Iterator[Hit]:
         allowed = any(
             view.function(permission.properties["FunctionName"]) is invocation.function
             and _principal(view, permission) in (invocation.principal, "*")
+            and str(permission.properties["Action"]).lower() in _INVOKES
+            and _is_for(view, permission, invocation)
             for permission in view.of(PERMISSION)
         )
         if not allowed:
             who = f"{invocation.principal} may not invoke {own_name(invocation.function)}"
             yield Hit(f"{who}.", invocation.at)
+
+
+#: The actions that let a function be invoked.
+_INVOKES = ("lambda:invokefunction", "lambda:*", "*")
+
+
+def _is_for(view: View, permission: Resource, invocation: Invocation) -> bool:
+    """Whether a permission may be for what invokes: not when its source is certainly another."""
+    source, sender = permission.properties.get("SourceArn"), invocation.sender
+    if sender.type == SUBSCRIPTION:
+        topic = view.target(sender.properties["TopicArn"])
+        return source is None or topic is None or may_be(view, source, topic)
+    known = sender.type in (RULE, TOPIC, BUCKET)
+    return source is None or not known or may_be(view, source, sender)
 
 
 def _principal(view: View, permission: Resource) -> str | None:
@@ -185,6 +272,15 @@ def wildcard(view: View) -> Iterator[Hit]:
             yield Hit(f"The execution role may {narrow[0]} on everything.", (*path, "Resource"))
 
 
+#: Where a file says that functions have a role, or policies, that are not described in it.
+_ROLES_ELSEWHERE: set[KeyPath] = {
+    ("provider", "role"),
+    ("provider", "iamManagedPolicies"),
+    ("provider", "iam", "role"),
+    ("provider", "iam", "role", "managedPolicies"),
+}
+
+
 @rule("TS506", Severity.WARNING, mend="Add the action to provider.iam.role.statements.")
 def not_allowed(view: View) -> Iterator[Hit]:
     """AWS refuses the call with AccessDenied, and whatever the function was at work on fails."""
@@ -195,8 +291,13 @@ def not_allowed(view: View) -> Iterator[Hit]:
         for statement in _statements(policy.get("PolicyDocument"))
         if statement.get("Effect") == "Allow"
     ]
+    elsewhere = {note.path for note in view.document.notes}
+    if elsewhere & _ROLES_ELSEWHERE:
+        return
     seen = set()
     for function in view.functions:
+        if any((*function.path, key) in elsewhere for key in ("role", "iamRoleStatements")):
+            continue
         for found in aws_calls(view.sources, view.sources.code(function)):
             call, action = found.call, found.action
             if action is None or (call.place, action) in seen:
@@ -226,3 +327,124 @@ def second_policy(view: View) -> Iterator[Hit]:
                 if other is not policy:
                     what = f"{policy.logical_id} and {other.logical_id} are policies of"
                     yield Hit(f"{what} {owner.logical_id}.", policy.path)
+
+
+@rule("TS508", Severity.WARNING, mend="Take a key whose policy lets the service use it.")
+def encrypted_for_itself(view: View) -> Iterator[Hit]:
+    """No AWS service may use the key alias/aws/sqs, so the queue gets nothing from it."""
+    for receiver, at, who in _receivers(view):
+        key = receiver.properties.get("KmsMasterKeyId")
+        if isinstance(key, str) and key.endswith("alias/aws/sqs"):
+            what = f"{who} cannot send to {receiver.logical_id}, which AWS's own key encrypts."
+            yield Hit(what, at)
+
+
+def _receivers(view: View) -> Iterator[tuple[Resource, KeyPath, str]]:
+    """Every queue that a service sends to as itself, in no role: where, and which service."""
+    places: list[tuple[Any, KeyPath, str]] = []
+    for target in view.targets:
+        if "RoleArn" not in target.body:
+            at = view.at(target.rule, "Targets", target.index, "Arn")
+            places.append((target.body.get("Arn"), at, "EventBridge"))
+        letters = within(target.body, "DeadLetterConfig", "Arn")
+        at = view.at(target.rule, "Targets", target.index, "DeadLetterConfig")
+        places.append((letters, at, "EventBridge"))
+    for one in view.of(SUBSCRIPTION):
+        places.append((one.properties["Endpoint"], view.at(one, "Endpoint"), "SNS"))
+        letters = within(one.properties, "RedrivePolicy", "deadLetterTargetArn")
+        places.append((letters, view.at(one, "RedrivePolicy", "deadLetterTargetArn"), "SNS"))
+    for topic in view.of(TOPIC):
+        for index, body in enumerate(mappings_in(topic.properties.get("Subscription"))):
+            at = view.at(topic, "Subscription", index, "Endpoint")
+            places.append((body.get("Endpoint"), at, "SNS"))
+    for value, at, who in places:
+        queue = view.target(value)
+        if queue is not None and queue.type == QUEUE:
+            yield queue, at, who
+
+
+def _users(view: View) -> Iterator[tuple[Resource, KeyPath, str, list[tuple[Any, str]]]]:
+    """Every role that a service assumes: where it is given, the service, and what it does in it.
+
+    What it does: the resource, and ``target`` or ``source``.
+    """
+    for schedule in view.of(SCHEDULE):
+        target = within(schedule.properties, "Target")
+        role = view.target(within(target, "RoleArn"))
+        at, does = view.at(schedule, "Target", "RoleArn"), [(within(target, "Arn"), "target")]
+        if role is not None and role.type == ROLE:
+            yield role, at, "scheduler.amazonaws.com", does
+    for pipe in view.of(PIPE):
+        role = view.target(pipe.properties["RoleArn"])
+        does = [(pipe.properties["Source"], "source"), (pipe.properties["Target"], "target")]
+        if role is not None and role.type == ROLE:
+            yield role, view.at(pipe, "RoleArn"), "pipes.amazonaws.com", does
+    for target in view.targets:
+        role = view.target(target.body.get("RoleArn"))
+        at = view.at(target.rule, "Targets", target.index, "RoleArn")
+        if role is not None and role.type == ROLE:
+            yield role, at, "events.amazonaws.com", [(target.body.get("Arn"), "target")]
+    for one in view.of(LOG_FILTER):
+        role = view.target(one.properties.get("RoleArn"))
+        if role is not None and role.type == ROLE:
+            does = [(one.properties["DestinationArn"], "target")]
+            yield role, view.at(one, "RoleArn"), "logs.amazonaws.com", does
+
+
+@rule("TS509", Severity.ERROR, mend="Name the service in AssumeRolePolicyDocument of the role.")
+def role_of_another(view: View) -> Iterator[Hit]:
+    """The service cannot assume the role, so it is refused, or never sends anything."""
+    for role, at, service, _ in _users(view):
+        document = role.properties.get("AssumeRolePolicyDocument")
+        if isinstance(document, dict) and not any(
+            _may_assume(view, one, service) for one in _statements(document)
+        ):
+            yield Hit(f"{service} may not assume {role.logical_id}.", at)
+
+
+def _may_assume(view: View, statement: dict[str, Any], service: str) -> bool:
+    named = statement.get("Principal")
+    names = [view.text(name) for name in entries(within(named, "Service"))]
+    regional = any(name and _REGIONAL.sub("logs.amazonaws.com", name) == service for name in names)
+    return statement.get("Effect") == "Allow" and (
+        regional or grants(statement, "sts:AssumeRole", service)
+    )
+
+
+#: What a service does with a source or target in its role: one of the actions is enough.
+_IN_ROLE = {
+    ("target", FUNCTION): ("lambda:InvokeFunction",),
+    ("target", QUEUE): (_SEND,),
+    ("target", TOPIC): (_PUBLISH,),
+    ("target", BUS): ("events:PutEvents",),
+    ("target", STREAM): ("kinesis:PutRecord", "kinesis:PutRecords"),
+    ("source", QUEUE): ("sqs:ReceiveMessage",),
+    ("source", STREAM): ("kinesis:GetRecords",),
+    ("source", TABLE): ("dynamodb:GetRecords",),
+}
+
+
+@rule("TS510", Severity.WARNING, mend="Allow the action on the resource in a policy of the role.")
+def role_is_not_enough(view: View) -> Iterator[Hit]:
+    """The role does not let the service do it: nothing is read, or nothing arrives."""
+    for role, at, service, does in _users(view):
+        if role.properties.get("ManagedPolicyArns") or role.path[:1] != ("resources",):
+            continue
+        statements = [
+            statement
+            for policy in mappings_in(role.properties.get("Policies"))
+            for statement in _statements(policy.get("PolicyDocument"))
+            if statement.get("Effect") == "Allow"
+        ]
+        for value, part in does:
+            resource = view.target(value)
+            actions = _IN_ROLE.get((part, resource.type)) if resource is not None else None
+            if resource is None or actions is None:
+                continue
+            if not any(
+                allows_action(statement, action) and _is_about(view, statement, resource)
+                for statement in statements
+                for action in actions
+            ):
+                what = f"In {role.logical_id}, {service} may not {actions[0]} on"
+                yield Hit(f"{what} {resource.logical_id}.", at)

@@ -11,11 +11,15 @@ from collections.abc import Iterator
 from bootstrap.checks.findings import Hit, Severity, rule
 from bootstrap.checks.view import (
     INVOKE_CONFIG,
+    PIPE,
     QUEUE,
     RULE,
+    SCHEDULE,
     SUBSCRIPTION,
     Mapping,
     View,
+    arn_type,
+    entries,
     own_name,
     whole,
     within,
@@ -97,6 +101,14 @@ def failures_come_back(view: View) -> Iterator[Hit]:
                 f"{own_name(mapping.function)} reads {name}, where its own failures land.",
                 view.at(mapping.resource, "EventSourceArn"),
             )
+    for queue in view.of(QUEUE):
+        way = [queue]
+        while (following := _dead_letter(view, way[-1])) is not None and following not in way:
+            way.append(following)
+        if following is queue and len(way) > 1:
+            names = " → ".join(one.logical_id for one in (*way, queue))
+            at = view.at(queue, "RedrivePolicy", "deadLetterTargetArn")
+            yield Hit(f"The dead letters go in a circle: {names}.", at)
 
 
 @rule(
@@ -137,6 +149,14 @@ def mixed_kinds(view: View) -> Iterator[Hit]:
                 f"{queue.logical_id} is {kind}, its dead-letter queue {letters.logical_id} is not.",
                 view.at(queue, "RedrivePolicy", "deadLetterTargetArn"),
             )
+    for one in view.of(SUBSCRIPTION):
+        topic = view.target(one.properties["TopicArn"])
+        letters = view.target(within(one.properties, "RedrivePolicy", "deadLetterTargetArn"))
+        if topic is None or letters is None or letters.type != QUEUE:
+            continue
+        if (topic.properties.get("FifoTopic") in (True, "true")) != _fifo(letters):
+            what = f"{letters.logical_id} and the topic {topic.logical_id} are not of one kind."
+            yield Hit(what, view.at(one, "RedrivePolicy", "deadLetterTargetArn"))
     for place, value in _failure_places(view):
         letters = view.target(value)
         if letters is not None and letters.type == QUEUE and _fifo(letters):
@@ -149,9 +169,15 @@ def _failure_places(view: View) -> Iterator[tuple[KeyPath, object]]:
     for config in view.of(INVOKE_CONFIG):
         value = within(config.properties, "DestinationConfig", "OnFailure", "Destination")
         yield view.at(config, "DestinationConfig", "OnFailure"), value
+    for function in view.functions:
+        value = within(function.properties, "DeadLetterConfig", "TargetArn")
+        yield view.at(function, "DeadLetterConfig"), value
     for target in view.targets:
         value = within(target.body, "DeadLetterConfig", "Arn")
         yield view.at(target.rule, "Targets", target.index, "DeadLetterConfig"), value
+    for schedule in view.of(SCHEDULE):
+        value = within(schedule.properties, "Target", "DeadLetterConfig", "Arn")
+        yield view.at(schedule, "Target", "DeadLetterConfig"), value
     for mapping in view.mappings:
         value = within(mapping.resource.properties, "DestinationConfig", "OnFailure", "Destination")
         yield view.at(mapping.resource, "DestinationConfig", "OnFailure"), value
@@ -169,8 +195,11 @@ def foreign_dead_letter_queue(view: View) -> Iterator[Hit]:
         value = within(owner.properties, "RedrivePolicy", "deadLetterTargetArn")
         places.append((view.at(owner, "RedrivePolicy", "deadLetterTargetArn"), value))
     for place, value in places:
+        text = view.text(value) or ""
         if isinstance(value, str):
             yield Hit(f"The place for failures is the literal “{value}”.", place)
+        elif arn_type(text) == QUEUE and "${" not in text and view.target(value) is None:
+            yield Hit(f"Nothing here makes the place for failures, {text}.", place)
 
 
 @rule("TS107", Severity.WARNING, mend="Set maxReceiveCount to 3 or more; AWS recommends 5.")
@@ -354,6 +383,12 @@ def throttled_pollers(view: View) -> Iterator[Hit]:
                 f"{own_name(function)} reads a queue with a reservedConcurrency of {reserved}.",
                 view.at(function, "ReservedConcurrentExecutions"),
             )
+        elif reserved and most and most > reserved:
+            yield Hit(
+                f"{most} pollers may invoke {own_name(function)}, which has a reservedConcurrency"
+                f" of {reserved}.",
+                view.at(mapping.resource, "ScalingConfig"),
+            )
 
 
 @rule("TS117", Severity.WARNING, mend="Remove enabled: false, or the trigger.")
@@ -365,3 +400,88 @@ def disabled(view: View) -> Iterator[Hit]:
     for resource in view.of(RULE):
         if resource.properties.get("State") == "DISABLED":
             yield Hit("The rule is switched off.", view.at(resource, "State"))
+    for schedule in view.of(SCHEDULE):
+        if schedule.properties.get("State") == "DISABLED":
+            yield Hit("The schedule is switched off.", view.at(schedule, "State"))
+    for pipe in view.of(PIPE):
+        if pipe.properties.get("DesiredState") == "STOPPED":
+            yield Hit("The pipe is switched off.", view.at(pipe, "DesiredState"))
+
+
+@rule(
+    "TS118",
+    Severity.ERROR,
+    mend="Refer to a queue of this file with !GetAtt <queue>.Arn.",
+)
+def no_dead_letter_queue(view: View) -> Iterator[Hit]:
+    """SQS takes only a queue of the same account and region, by its ARN, for dead letters."""
+    for queue in view.of(QUEUE):
+        value = within(queue.properties, "RedrivePolicy", "deadLetterTargetArn")
+        at = view.at(queue, "RedrivePolicy", "deadLetterTargetArn")
+        own, text = _dead_letter(view, queue), view.text(value) or ""
+        parts = text.split(":")
+        if own is not None and own.type != QUEUE:
+            yield Hit(f"{own.logical_id} is no queue.", at)
+        elif own is not None and text == f"${{{own.logical_id}}}":
+            yield Hit(f"!Ref {own.logical_id} is the queue's URL, not its ARN.", at)
+        elif own is None and "${" not in text and len(parts) == 6:
+            if arn_type(text) != QUEUE:
+                yield Hit(f"{text} is no queue.", at)
+            elif view.region and parts[3] != view.region:
+                yield Hit(f"{text} is in another region.", at)
+
+
+@rule("TS121", Severity.ERROR, mend="Set batchSize to 10 or less, without maximumBatchingWindow.")
+def batches_of_fifo(view: View) -> Iterator[Hit]:
+    """Lambda takes 10 messages at most from a FIFO queue, and waits for no more of them."""
+    for mapping in view.queue_mappings:
+        if mapping.source is None or not _fifo(mapping.source):
+            continue
+        properties, name = mapping.resource.properties, mapping.source.logical_id
+        size = whole(properties.get("BatchSize"), 10) or 0
+        if size > 10:
+            at = view.at(mapping.resource, "BatchSize")
+            yield Hit(f"{name} is a FIFO queue, and batchSize is {size}.", at)
+        if whole(properties.get("MaximumBatchingWindowInSeconds"), 0):
+            at = view.at(mapping.resource, "MaximumBatchingWindowInSeconds")
+            yield Hit(f"{name} is a FIFO queue, and the event has a batching window.", at)
+
+
+@rule("TS120", Severity.ERROR, mend="Name the queue in RedriveAllowPolicy, or remove that.")
+def not_let_in(view: View) -> Iterator[Hit]:
+    """SQS refuses a dead-letter queue whose RedriveAllowPolicy leaves the source out."""
+    for queue in view.of(QUEUE):
+        letters = _dead_letter(view, queue)
+        allowed = letters.properties.get("RedriveAllowPolicy") if letters is not None else None
+        permission = within(allowed, "redrivePermission")
+        sources = [view.target(one) for one in entries(within(allowed, "sourceQueueArns"))]
+        known = queue in sources or None in sources
+        if permission == "denyAll" or (permission == "byQueue" and not known):
+            assert letters is not None
+            what = f"{letters.logical_id} takes no dead letters of {queue.logical_id}."
+            yield Hit(what, view.at(queue, "RedrivePolicy", "deadLetterTargetArn"))
+
+
+@rule(
+    "TS119",
+    Severity.WARNING,
+    mend="Set MessageRetentionPeriod to more than maxReceiveCount times VisibilityTimeout.",
+)
+def expires_before_it_is_dead(view: View) -> Iterator[Hit]:
+    """A message that always fails expires before it has been received often enough to be dead."""
+    for queue in view.of(QUEUE):
+        properties = queue.properties
+        kept = whole(properties.get("MessageRetentionPeriod"), _DAYS_4)
+        hidden = whole(properties.get("VisibilityTimeout"), 30)
+        count = whole(within(properties, "RedrivePolicy", "maxReceiveCount"), 10)
+        delay = whole(properties.get("DelaySeconds"), 0)
+        if kept is None or hidden is None or count is None or delay is None:
+            continue
+        if "RedrivePolicy" not in properties:
+            count = 0
+        if kept <= delay + count * hidden:
+            yield Hit(
+                f"{queue.logical_id} keeps messages for {kept} s; {delay} s + {count} * {hidden} s"
+                f" = {delay + count * hidden} s pass before the last receive has ended.",
+                view.at(queue, "MessageRetentionPeriod"),
+            )

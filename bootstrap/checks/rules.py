@@ -19,7 +19,9 @@ from bootstrap.checks.view import (
     FUNCTION,
     MAPPING,
     PIPE,
+    QUEUE,
     RULE,
+    SCHEDULE,
     View,
     mappings_in,
     texts,
@@ -61,12 +63,17 @@ def refused_pattern(view: View) -> Iterator[Hit]:
                 yield Hit(problem.what, (*at, *problem.path))
 
 
-@rule("TS302", Severity.ERROR, mend="Use a key of the event, or move the condition below detail.")
+@rule(
+    "TS302",
+    Severity.ERROR,
+    mend="Use a key and a value that an event has; own fields are below detail.",
+)
 def unknown_key(view: View) -> Iterator[Hit]:
     """The pattern can never match, so the rule never fires."""
     for resource, pattern in _patterns(view):
-        for problem in patterns.unknown_keys(pattern):
-            yield Hit(problem.what, view.at(resource, "EventPattern", *problem.path))
+        for find in (patterns.unknown_keys, patterns.unequal_kinds, patterns.empty_ranges):
+            for problem in find(pattern):
+                yield Hit(problem.what, view.at(resource, "EventPattern", *problem.path))
 
 
 @rule("TS303", Severity.WARNING, mend="Ask for a field in the object that is always there.")
@@ -144,17 +151,32 @@ def mistyped_bus(view: View) -> Iterator[Hit]:
     names = {view.name(bus) or "": bus for bus in view.of(BUS)}
     real = [name for name, bus in names.items() if bus.path[:1] == ("resources",)]
     for resource in view.of(RULE):
-        given = resource.properties.get("EventBusName")
-        if not isinstance(given, str) or given in ("default", *real) or given.startswith("arn:"):
+        given = view.text(resource.properties.get("EventBusName"))
+        if given is None or "${" in given or given.startswith("arn:"):
+            continue
+        if given in ("default", *real):
             continue
         at = view.at(resource, "EventBusName")
         if str(view.written(at)).startswith("arn:"):
             continue  # another account's, or another service's
-        similar = difflib.get_close_matches(given[:256], real, 1, _SIMILAR)
-        if similar:
-            yield Hit(f"“{given}” is not the bus {similar[0]}.", at)
+        if similar := _meant(view, given, real):
+            yield Hit(f"“{given}” is not the bus {similar}.", at)
         elif given not in names:
             yield Hit(f"There is no bus “{given}” here.", at)
+
+
+def _meant(view: View, given: str, real: list[str]) -> str | None:
+    """The bus that a name may mean: with a slip, or with the name of another stage in it."""
+    if similar := difflib.get_close_matches(given[:256], real, 1, _SIMILAR):
+        return similar[0]
+    parts = given.split("-")
+    for name in real:
+        pairs = list(zip(parts, name.split("-"), strict=False))
+        different = [pair for pair in pairs if pair[0] != pair[1]]
+        same_length = len(parts) == len(name.split("-"))
+        if same_length and len(different) == 1 and view.template.stage in different[0]:
+            return name
+    return None
 
 
 @rule("TS307", Severity.ERROR, mend="Add the variable to inputPathsMap, or correct its name.")
@@ -219,3 +241,52 @@ def aws_events(view: View) -> Iterator[Hit]:
         if all(isinstance(value, str) and value.startswith("aws.") for value in values):
             at = view.at(resource, "EventPattern", "source")
             yield Hit("The rule waits on a bus of its own for events of AWS services.", at)
+
+
+@rule("TS310", Severity.WARNING, mend="Take the name of the bus from !Ref, in the environment.")
+def published_to_nowhere(view: View) -> Iterator[Hit]:
+    """PutEvents accepts an event for a bus that is not there, and drops it."""
+    names = {view.name(bus) or "": bus for bus in view.of(BUS)}
+    for entry in published(view):
+        given = entry.bus
+        if given is None or entry.call is None or "${" in given or given in view.resources:
+            continue
+        if given not in ("default", *names) and (similar := _meant(view, given, list(names))):
+            what = f"The code publishes to “{given}”, which is not the bus {similar}."
+            yield Hit(what, entry.call.place)
+
+
+@rule(
+    "TS311",
+    Severity.ERROR,
+    mend="Set MessageGroupId of SqsParameters, and of the queue ContentBasedDeduplication.",
+)
+def fifo_without_group(view: View) -> Iterator[Hit]:
+    """A FIFO queue takes what has a group, and an id that it makes from the content itself."""
+    places: list[tuple[Any, KeyPath, Resource, Resource]] = [
+        (one.body, ("Targets", one.index), one.rule, one.to)
+        for one in view.targets
+        if one.to is not None
+    ]
+    for schedule in view.of(SCHEDULE):
+        body = schedule.properties["Target"]
+        found = view.target(within(body, "Arn"))
+        if found is not None:
+            places.append((body, ("Target",), schedule, found))
+    for body, keys, owner, queue in places:
+        if queue.type != QUEUE or queue.properties.get("FifoQueue") not in (True, "true"):
+            continue
+        if not within(body, "SqsParameters", "MessageGroupId"):
+            what = f"The target {queue.logical_id} is a FIFO queue and gets no MessageGroupId."
+            yield Hit(what, view.at(owner, *keys, "Arn"))
+        elif queue.properties.get("ContentBasedDeduplication") not in (True, "true"):
+            what = f"The target {queue.logical_id} has no ContentBasedDeduplication."
+            yield Hit(what, view.at(owner, *keys, "Arn"))
+
+
+@rule("TS312", Severity.WARNING, mend="Give the rule a target, or remove it.")
+def rule_without_targets(view: View) -> Iterator[Hit]:
+    """A rule without targets matches events, and nothing gets them."""
+    for resource in view.of(RULE):
+        if not resource.properties.get("Targets"):
+            yield Hit(f"The rule {resource.logical_id} has no targets.", view.at(resource))

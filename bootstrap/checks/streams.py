@@ -59,6 +59,15 @@ def discarded_records(view: View) -> Iterator[Hit]:
             )
 
 
+@rule("TS703", Severity.WARNING, mend="Set startingPosition: TRIM_HORIZON, or AT_TIMESTAMP.")
+def starts_late(view: View) -> Iterator[Hit]:
+    """With LATEST, records that come while the mapping is made or changed are missed."""
+    for mapping in view.mappings:
+        if mapping.resource.properties.get("StartingPosition") == "LATEST":
+            name = own_name(mapping.function) if mapping.function else mapping.resource.logical_id
+            yield Hit(f"{name} starts at LATEST.", view.at(mapping.resource, "StartingPosition"))
+
+
 @rule("TS711", Severity.WARNING, mend="Write a time that is still to come.")
 def past(view: View) -> Iterator[Hit]:
     """The schedule has no time left at which it would fire."""
@@ -67,6 +76,12 @@ def past(view: View) -> Iterator[Hit]:
         if isinstance(expression, str) and never_again(expression, datetime.now(UTC)):
             what = f"“{expression}” will never be due."
             yield Hit(what, view.at(resource, "ScheduleExpression"))
+    for schedule in view.of(_SCHEDULE):
+        start, end = (_moment(schedule.properties.get(name)) for name in ("StartDate", "EndDate"))
+        if end is not None and end < datetime.now(UTC):
+            yield Hit(f"The schedule ended at {end:%Y-%m-%d %H:%M}.", view.at(schedule, "EndDate"))
+        elif start is not None and end is not None and end <= start:
+            yield Hit("The schedule ends before it begins.", view.at(schedule, "EndDate"))
 
 
 @rule("TS712", Severity.ERROR, mend="Write a name of the IANA database, such as Europe/Berlin.")
@@ -77,6 +92,15 @@ def unknown_time_zone(view: View) -> Iterator[Hit]:
         if isinstance(name, str) and not known_time_zone(name):
             at = view.at(resource, "ScheduleExpressionTimezone")
             yield Hit(f"There is no time zone “{name}”.", at)
+
+
+def _moment(value: object) -> datetime | None:
+    """A date of a schedule, which is UTC when it says nothing else; None for none."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 def _schedules(view: View) -> list[Resource]:
@@ -117,8 +141,10 @@ def never_again(expression: str, now: datetime) -> bool:
         return False
     if (years, max(months)) < (now.year, now.month):
         return True
-    days = re.fullmatch(r"\d{1,2}", fields[2])
-    return bool(days) and all(int(fields[2]) > _MONTH_LENGTHS[month - 1] for month in months)
+    if not re.fullmatch(r"\d{1,2}(-\d{1,2})?(,\d{1,2}(-\d{1,2})?)*", fields[2]):
+        return False
+    first = min(int(part.partition("-")[0]) for part in fields[2].split(","))
+    return all(first > _MONTH_LENGTHS[month - 1] for month in months)
 
 
 def _highest(text: str, last: int) -> int | None:

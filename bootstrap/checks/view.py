@@ -63,6 +63,12 @@ _ARN_TYPES = {
     "arn:*:s3": BUCKET,
 }
 _SUB = re.compile(r"\$\{([^}!]+)\}")
+#: The account that everything here is in.
+ACCOUNT = "000000000000"
+SCHEDULE = "AWS::Scheduler::Schedule"
+ROLE = "AWS::IAM::Role"
+STREAM = "AWS::Kinesis::Stream"
+TABLE = "AWS::DynamoDB::Table"
 
 
 @dataclass(frozen=True)
@@ -184,11 +190,23 @@ class View:
         self.document: Document = template.document
         self.resources = resources
         self.sources = sources
+        self._pseudo = {
+            "AWS::AccountId": ACCOUNT,
+            "AWS::Partition": "aws",
+            "AWS::Region": template.region,
+            "AWS::StackName": f"{template.service}-{template.stage}",
+            "AWS::URLSuffix": "amazonaws.com",
+        }
         self._named = {
             (resource.type, name): resource
             for resource in resources.values()
             if (name := self.name(resource)) is not None
         }
+
+    @cached_property
+    def region(self) -> str | None:
+        """The region that the file says; None when a deploy may be told another."""
+        return self.template.region if self.written(("provider", "region")) else None
 
     # --- Resources
 
@@ -214,15 +232,14 @@ class View:
         ((key, inner),) = value.items()
         match key, inner:
             case "Ref", str():
-                return f"${{{inner}}}"
+                return self._pseudo.get(inner, f"${{{inner}}}")
             case "Fn::GetAtt", [str(identity), str(attribute)]:
                 return f"${{{identity}.{attribute}}}"
             case "Fn::Sub", str():
-                return inner
+                return _SUB.sub(lambda m: self._pseudo.get(m[1], m[0]), inner)
             case "Fn::Sub", [str(form), dict(extra)]:
-                return _SUB.sub(
-                    lambda m: self.text(extra[m[1]]) or m[0] if m[1] in extra else m[0], form
-                )
+                own = {name: self.text(given) for name, given in extra.items()}
+                return _SUB.sub(lambda m: own.get(m[1]) or self._pseudo.get(m[1], m[0]), form)
             case "Fn::Join", [str(separator), list(parts)]:
                 given = [self.text(part) for part in parts]
                 return None if None in given else separator.join(map(str, given))
@@ -239,7 +256,7 @@ class View:
         if kind is None:
             return None
         region = text.split(":")[3:4]
-        if region and region[0] not in ("", self.template.region, "${AWS::Region}"):
+        if region and region[0] not in ("", self.template.region):
             return None
         name = text.split(":", 5)[-1].removeprefix("function:").removeprefix("event-bus/")
         if kind == "AWS::DynamoDB::Table":
@@ -337,6 +354,10 @@ class View:
             if function and action.kind == "LambdaAction" and not action.waits:
                 yield Invocation(function, action.rule, action.at, "ses.amazonaws.com")
 
+        for schedule in self.of(SCHEDULE):
+            if function := self.function(within(schedule.properties, "Target", "Arn")):
+                # In the role that the schedule has.
+                yield Invocation(function, schedule, self.at(schedule, "Target"), None)
         yield from self._invocations_by_pipes_and_logs()
         yield from self._invocations_by_code()
 
@@ -451,6 +472,7 @@ class View:
                 config
                 for config in self.of(INVOKE_CONFIG)
                 if self.function(config.properties["FunctionName"]) is function
+                and config.properties.get("Qualifier") == "$LATEST"
             ),
             None,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from bootstrap import project
@@ -9,7 +10,7 @@ from bootstrap.definition.compile import compile_template
 from bootstrap.definition.conditions import evaluate
 from bootstrap.definition.document import load_document
 from bootstrap.definition.normalise import normalise
-from bootstrap.definition.variables import resolve_variables
+from bootstrap.definition.variables import resolve_variables, stage_of
 from bootstrap.template import Template
 
 
@@ -21,7 +22,7 @@ def load_template(file: Path, stage: str | None = None) -> Template:
     """
     document = load_document(file)
     options = {"stage": stage} if stage else {}
-    environment = project.environment(file)
+    environment = project.environment(file, stage_of(document, os.environ, options))
     resolve_variables(document, environment=environment, options=options, collect=True)
     normalise(document)
     evaluate(document)

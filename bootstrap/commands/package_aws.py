@@ -48,7 +48,7 @@ def run(file: Path, stage: str) -> None:
         done = subprocess.run(
             [str(OSLS.absolute()), "package", *options],
             cwd=file.parent,
-            env=_environment(file, address),
+            env=_environment(file, template.stage, address),
             check=False,
         )
     if done.returncode:
@@ -64,11 +64,11 @@ def run(file: Path, stage: str) -> None:
     )
 
 
-def _environment(file: Path, address: str) -> dict[str, str]:
+def _environment(file: Path, stage: str, address: str) -> dict[str, str]:
     """Nothing of the machine's AWS set-up, and no way to a real endpoint."""
-    given = {k: v for k, v in project.environment(file).items() if not k.startswith("AWS_")}
+    given = project.environment(file, stage)
     return {
-        **given,
+        **{name: value for name, value in given.items() if not name.startswith("AWS_")},
         "AWS_ENDPOINT_URL": address,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",

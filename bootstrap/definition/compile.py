@@ -88,11 +88,10 @@ def _compile_export(name: str, body: Any, template: Template) -> None:
 def _compile_triggers(service: Service, template: Template) -> None:
     document = template.document
     for trigger in list(service.triggers):
-        before = len(document.problems)
         with document.collecting():
             trigger.type.check(trigger, service, document)
-        if len(document.problems) > before:  # nothing can be made of it
-            service.triggers.remove(trigger)
+            continue
+        service.triggers.remove(trigger)  # nothing can be made of it
     for event_type in EVENT_TYPES.values():
         triggers = [trigger for trigger in service.triggers if trigger.type is event_type]
         with document.collecting():
@@ -236,8 +235,8 @@ def _compile_function(
         "Role": {"Fn::GetAtt": [naming.ROLE_ID, "Arn"]},
     }
     variables = {**provider.environment, **function.environment}
-    if variables:
-        properties["Environment"] = {"Variables": variables}
+    if given := {name: value for name, value in variables.items() if value is not None}:
+        properties["Environment"] = {"Variables": given}
     if function.description:
         properties["Description"] = function.description
     if "layers" in function.model_fields_set:
@@ -366,7 +365,7 @@ def _compile_invoke_config(key: str, function: Function, template: Template) -> 
 
 
 def _compile_resources(service: Service, template: Template) -> None:
-    allowed = {"Type", "Properties", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy"}
+    allowed = {"Type", "Properties", "DependsOn", *_LEFT_ALONE}
     for logical_id, body in service.resources.Resources.items():
         path = ("resources", "Resources", logical_id)
         for key in body:
@@ -390,7 +389,9 @@ def _compile_resource(
     template: Template,
 ) -> None:
     made = template.resources.get(logical_id)
-    kind, properties = body.get("Type", made and made.type), body.get("Properties", {})
+    kind, properties = body.get("Type", made and made.type), body.get("Properties")
+    here = (*path, "Properties")
+    properties = {} if properties is None else _without_null(properties, here, template.document)
     if not isinstance(kind, str) or not isinstance(properties, dict):
         template.document.fail(
             f"{logical_id} needs a Type (text) and Properties (a mapping).", *path
@@ -417,13 +418,30 @@ def _compile_resource(
     template.add(Resource(logical_id, kind, named, path, tuple(depends)))
 
 
+def _without_null(node: Any, path: KeyPath, document: Document) -> Any:
+    """Properties without those that are ``null``, as the framework leaves them out.
+
+    A pattern is left as it is: without a key it would match more.
+    """
+    if isinstance(node, list):
+        return [_without_null(item, (*path, i), document) for i, item in enumerate(node)]
+    if not isinstance(node, dict):
+        return node
+    for key in [key for key, value in node.items() if value is None]:
+        document.note("is nothing: it is left out, as by the framework", *path, key)
+    return {
+        key: value if key == "EventPattern" else _without_null(value, (*path, key), document)
+        for key, value in node.items()
+        if value is not None
+    }
+
+
 def _converted(kind: str, properties: dict[str, Any]) -> dict[str, Any]:
     known = RESOURCE_TYPES.get(kind)
     return known.converted(properties) if known else properties
 
 
-#: What ``extensions`` may change beside ``Properties`` and ``DependsOn``, and what the bootstrap
-#: leaves to CloudFormation.
+#: Attributes of a resource beside its properties that the bootstrap leaves to CloudFormation.
 _LEFT_ALONE = (
     *("CreationPolicy", "DeletionPolicy", "Metadata", "UpdatePolicy", "UpdateReplacePolicy"),
 )

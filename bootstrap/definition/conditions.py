@@ -1,19 +1,26 @@
 """CloudFormation's conditions, mappings and parameters, worked out before anything is created.
 
-AWS CloudFormation User Guide, "Condition functions", "Mappings" and "Parameters": what they depend
-on (parameters' defaults, region, account, stage) is known here. What is left after it are
-references to resources, which :mod:`bootstrap.template` resolves.
+AWS CloudFormation User Guide, "Condition functions", "Mappings", "Parameters" and "Fn::FindInMap
+enhancements": what they depend on (parameters' defaults, region, account, stage) is known here.
+What is left after it are references to resources, which :mod:`bootstrap.template` resolves.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from bootstrap.definition.document import Document, KeyPath
+from bootstrap.definition.scalars import as_text
+from bootstrap.definition.variable_sources import MISSING, SourceError, parameter
+from bootstrap.template import function_problem, resolve
 
 _ACCOUNT: Final = "000000000000"
 _NO_VALUE: Final = object()
 _MAX_DEPTH: Final = 64
+_SUB: Final = re.compile(r"\$\{([A-Za-z0-9]+)\}")
+#: Types of parameters whose default is the name of a parameter of the Parameter Store.
+_STORED: Final = "AWS::SSM::Parameter::Value<"
 
 
 def evaluate(document: Document) -> None:
@@ -27,6 +34,7 @@ def evaluate(document: Document) -> None:
     resources = document.data.get("resources")
     resources = resources if isinstance(resources, dict) else {}
     evaluator = _Evaluator(document, resources)
+    _drop_functions(document, evaluator)
     for name in ("provider", "functions"):
         part = document.data.get(name)
         if isinstance(part, dict):
@@ -41,7 +49,8 @@ def evaluate(document: Document) -> None:
                 evaluator.under_way.clear()
                 document.unknown.add((name, key))
         elif name in document.data:
-            document.data[name] = evaluator.value(part, (name,))
+            value = evaluator.value(part, (name,))
+            document.data[name] = None if value is _NO_VALUE else value
     for part in ("Resources", "Outputs"):
         bodies = resources.get(part)
         if not isinstance(bodies, dict):
@@ -55,12 +64,27 @@ def evaluate(document: Document) -> None:
                 if not holds:
                     del bodies[logical_id]
                     continue
-                bodies[logical_id] = evaluator.value(body, path)
+                value = evaluator.value(body, path)
+                bodies[logical_id] = {} if value is _NO_VALUE else value
                 continue
             evaluator.under_way.clear()
             document.unknown.add(path)
     for name in ("Parameters", "Mappings", "Conditions"):
         resources.pop(name, None)
+
+
+def _drop_functions(document: Document, evaluator: _Evaluator) -> None:
+    """Take out the functions whose ``condition`` (guide, "Functions") does not hold."""
+    functions = _mapping(document.data.get("functions"))
+    for key, function in list(functions.items()):
+        condition = function.pop("condition", None) if isinstance(function, dict) else None
+        if condition is None:
+            continue
+        path: KeyPath = ("functions", key, "condition")
+        with document.collecting():
+            if not evaluator.condition(condition, path):
+                document.note("does not hold: the function is not made", *path)
+                del functions[key]
 
 
 class _Evaluator:
@@ -99,6 +123,9 @@ class _Evaluator:
                 return self.chosen(argument, (*path, key))
             if key == "Fn::FindInMap":
                 return self.found(argument, (*path, key))
+            if key == "Fn::Sub" and self.parameters:
+                argument = self.substituted(argument, path)
+                node = {key: argument}
         result = {key: self.value(item, (*path, key)) for key, item in node.items()}
         return {key: item for key, item in result.items() if item is not _NO_VALUE}
 
@@ -112,9 +139,12 @@ class _Evaluator:
         if not isinstance(argument, list) or len(argument) not in (3, 4):
             self.document.fail("Fn::FindInMap takes [<map>, <key>, <second key>].", *path)
         names = [self.known(part, path) for part in argument[:3]]
+        default = argument[3] if len(argument) == 4 else None
         node: Any = self.mappings
         for name in names:
             if not isinstance(node, dict) or name not in node:
+                if isinstance(default, dict) and "DefaultValue" in default:
+                    return self.value(default["DefaultValue"], path)
                 known = ", ".join(map(str, node)) if isinstance(node, dict) and node else "none"
                 self.document.fail(
                     f"Fn::FindInMap: {'.'.join(names)}: there is no {name}. There is: {known}.",
@@ -123,26 +153,66 @@ class _Evaluator:
             node = node[name]
         return node
 
+    def substituted(self, argument: Any, path: KeyPath) -> Any:
+        """What ``Fn::Sub`` takes, with parameters' values in its text."""
+        text, *more = argument if isinstance(argument, list) else [argument]
+        own = more[0] if more and isinstance(more[0], dict) else {}
+        if not isinstance(text, str):
+            return argument
+
+        def value(match: re.Match[str]) -> str:
+            name = match[1]
+            if name in own or name not in self.parameters:
+                return match[0]
+            return as_text(self.parameter(name, path))
+
+        text = _SUB.sub(value, text)
+        return [text, *more] if isinstance(argument, list) else text
+
     def parameter(self, name: str, path: KeyPath) -> Any:
         body = _mapping(self.parameters[name])
         if "Default" not in body:
             self.document.fail(
                 f"the parameter {name} has no Default, and nothing gives it a value.", *path
             )
-        default = body["Default"]
-        is_list = str(body.get("Type", "")).startswith(("List<", "CommaDelimited"))
-        return str(default).split(",") if is_list else default
+        default, kind = body["Default"], str(body.get("Type", ""))
+        if kind.startswith(_STORED):
+            default = self.stored(name, str(default), path)
+            kind = kind.removeprefix(_STORED)
+        if isinstance(default, list) or not kind.startswith(("List<", "CommaDelimited")):
+            return default
+        return [part.strip() for part in str(default).split(",")]
+
+    def stored(self, name: str, default: str, path: KeyPath) -> Any:
+        """The value that a parameter has in the Parameter Store of the running stack."""
+        try:
+            value = parameter(self.pseudo["AWS::Region"], default)
+        except SourceError as error:
+            self.document.fail(f"the parameter {name}: {error}.", *path)
+        if value is MISSING:
+            self.document.fail(
+                f"the parameter {name} is of the Parameter Store, and the running stack has no"
+                f" {default}. Put it there: awslocal ssm put-parameter --name {default} --type"
+                " String --value <value>",
+                *path,
+            )
+        return value
 
     def known(self, node: Any, path: KeyPath) -> str:
         """A text that must be known before anything is created."""
         value = self.value(node, path)
-        if isinstance(value, dict) and str(value.get("Ref")) in self.pseudo:
-            return self.pseudo[str(value["Ref"])]
+        if isinstance(value, dict):
+            if problem := function_problem(value):
+                self.document.fail(problem, *path)
+            try:
+                value = resolve(value, {}, self.pseudo)
+            except LookupError:
+                value = _NO_VALUE
         if isinstance(value, dict | list) or value is _NO_VALUE:
             self.document.fail(
                 "must not depend on a resource: conditions are decided first.", *path
             )
-        return "true" if value is True else "false" if value is False else str(value)
+        return as_text(value)
 
     def condition(self, node: Any, path: KeyPath) -> bool:
         """Whether a condition holds.

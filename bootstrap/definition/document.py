@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from bootstrap.definition import scalars
 from bootstrap.definition.yaml_nodes import (
     MAX_DEPTH,
     TAGS,
@@ -257,17 +258,20 @@ class _Values:
             return self.mapping(node, path, depth)
         if isinstance(node, SequenceNode):
             for index, item in enumerate(node.value):
-                self.document.lines[(*path, index)] = item.start_mark.line + 1
-                self.document.columns[(*path, index)] = item.start_mark.column + 1
+                self.remember(item, (*path, index))
             return [self.value(v, (*path, i), depth + 1) for i, v in enumerate(node.value)]
         assert isinstance(node, ScalarNode)
         return self.scalar(node, path)
 
+    def remember(self, node: Node, path: KeyPath) -> None:
+        """Where a key or an item stands."""
+        self.document.lines[path] = node.start_mark.line + 1
+        self.document.columns[path] = node.start_mark.column + 1
+
     def mapping(self, node: MappingNode, path: KeyPath, depth: int) -> dict[str, Any]:
         items = dict(self.items(node, path, depth))
         for name, (key, _) in items.items():
-            self.document.lines[(*path, name)] = key.start_mark.line + 1
-            self.document.columns[(*path, name)] = key.start_mark.column + 1
+            self.remember(key, (*path, name))
         return {k: self.value(v, (*path, k), depth + 1) for k, (_, v) in items.items()}
 
     def items(
@@ -278,24 +282,25 @@ class _Values:
         own = [(key, v) for key, v in node.value if key.tag != f"{TAGS}merge"]
         if depth > MAX_DEPTH:
             self.document.fail("is nested too deeply (a merge of itself?).", *path)
-        for source in merged:
+        for source in reversed(merged):  # of several, the first counts, as in a list of them
             sources = source.value if isinstance(source, SequenceNode) else [source]
             for mapping in reversed(sources):
                 if not isinstance(mapping, MappingNode):
-                    self.document.lines[(*path, "<<")] = source.start_mark.line + 1
+                    self.remember(source, (*path, "<<"))
                     self.document.fail("“<<” takes a mapping, or a list of them.", *path, "<<")
                 yield from self.items(mapping, path, depth + 1)
         seen: dict[str, int] = {}
         for key, value in own:
             line = key.start_mark.line + 1
             if not isinstance(key, ScalarNode) or key.tag.startswith("!"):
-                self.document.lines[(*path, "?")] = line
+                self.remember(key, (*path, "?"))
                 self.document.fail("a key must be plain text.", *path, "?")
             name = str(key.value)
             if name in seen:
-                self.document.lines[(*path, name)] = line
+                self.remember(key, (*path, name))
                 self.document.fail(
-                    f"the key “{name}” stands here twice; the first is on line {seen[name]}.",
+                    f"the key “{name}” stands here twice; the first is on line {seen[name]}."
+                    " Remove one.",
                     *path,
                     name,
                 )
@@ -314,17 +319,26 @@ class _Values:
             if kind == "int":
                 number = whole(node.value)
                 if number.bit_length() <= _MAX_BITS:
-                    return number
+                    return self.number(node, number, path)
             if kind == "float":
                 decimal = fraction(node.value)
                 if math.isfinite(decimal):
-                    return decimal
+                    return scalars.number(decimal)
         except (ValueError, OverflowError, KeyError):
             pass
         self.document.fail(
             f"{_short(node.value)} cannot be read as {kind}. Write text in quotes.", *path
         )
         return None
+
+    def number(self, node: ScalarNode, written: int, path: KeyPath) -> int | float:
+        """A whole number; one that JavaScript cannot have is read as the framework reads it."""
+        read = scalars.number(written)
+        if read != written:
+            text = scalars.as_text(read)
+            said = f"{_short(node.value)} is read as {text}, as the framework does: write quotes"
+            self.document.note(said, *path)
+        return read
 
     def intrinsic(self, node: Node, path: KeyPath, depth: int) -> Any:
         tag = node.tag

@@ -20,6 +20,7 @@ from bootstrap.definition.events import EVENT_TYPES
 from bootstrap.definition.events.base import Trigger
 from bootstrap.definition.parsing import Model, Reference, parse
 from bootstrap.definition.samples import Samples
+from bootstrap.definition.scalars import as_text
 from bootstrap.errors import DefinitionError, did_you_mean
 from bootstrap.services.api_models import enumeration
 
@@ -61,12 +62,11 @@ def known_runtimes() -> tuple[str, ...]:
 
 
 def _scalar_to_text(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else value
+    return as_text(value) if isinstance(value, bool | int | float) else value
 
 
-EnvironmentValue = Annotated[str | dict[str, Any], BeforeValidator(_scalar_to_text)]
+#: ``null`` takes a variable of ``provider.environment`` away from one function.
+EnvironmentValue = Annotated[str | dict[str, Any] | None, BeforeValidator(_scalar_to_text)]
 
 
 class Package(Model):
@@ -212,12 +212,23 @@ if TYPE_CHECKING:
     _FunctionWithTriggers = _Function
 else:
     _FunctionWithTriggers = create_model(
-        "_FunctionWithTriggers", __base__=_Function, **dict.fromkeys(_BESIDE_EVENTS, (Any, None))
+        "_FunctionWithTriggers",
+        __base__=_Function,
+        **dict.fromkeys(_BESIDE_EVENTS, (Any, None)),
+        **{
+            key: (event_type.function_settings | None, None)
+            for key, event_type in EVENT_TYPES.items()
+            if event_type.function_settings is not None
+        },
     )
 
 
 class Function(_FunctionWithTriggers):
-    """A function, with the triggers that stand beside its events."""
+    """A function, with the triggers that stand beside its events, and settings of others."""
+
+    def setting(self, key: str) -> Any:
+        """What the function sets for its triggers of a type, under the type's key; or None."""
+        return getattr(self, key)
 
     def written(self, key: str, document: Document) -> Iterator[tuple[KeyPath, int, Any]]:
         """Every trigger as it is written: path with its type's key, place, and body.
@@ -230,7 +241,9 @@ class Function(_FunctionWithTriggers):
                 kind, body = _event(key, index, event, document)
                 yield (*path, kind), index, body
         for kind in _BESIDE_EVENTS:
-            if (body := getattr(self, kind)) not in (None, False):
+            body = getattr(self, kind)
+            body = {"true": True, "false": False}.get(body, body) if isinstance(body, str) else body
+            if body not in (None, False):
                 yield ("functions", key, kind), 0, body
 
 

@@ -61,7 +61,7 @@ _FUNCTION: Final = {
     **dict.fromkeys(
         (
             *("versionFunction", "disableLogs", "runtimeManagement", "snapStart", "dependsOn"),
-            *("condition", "logs", "provisionedConcurrency", "logDataProtectionPolicy"),
+            *("logs", "provisionedConcurrency", "logDataProtectionPolicy"),
         ),
         _DEPLOY,
     ),
@@ -72,6 +72,11 @@ _API_GATEWAY: Final = {
         ("metrics", "stage", "websocketApiId", "websocketApiRouteSelectionExpression"), _DEPLOY
     ),
 }
+_LAYER: Final = dict.fromkeys(("licenseInfo", "allowedAccounts", "retain"), _DEPLOY)
+_EXECUTION: Final = dict.fromkeys(
+    ("level", "fullExecutionData", "role"), "has no effect here: there are no execution logs"
+)
+_LOGS: Final = dict.fromkeys(("lambda", "websocket", "frameworkLambda"), _DEPLOY)
 _PACKAGE: Final = {"excludeDevDependencies": _ELSEWHERE, "path": _DEPLOY}
 _ROLE_KEYS: Final = (
     *("name", "path", "managedPolicies", "permissionsBoundary", "permissionBoundary", "tags"),
@@ -117,13 +122,16 @@ def normalise(document: Document) -> None:
         data["service"] = data["service"]["name"]
     for name in ("functions", "resources"):
         if isinstance(data.get(name), list):
-            data[name] = _merged(data[name])
+            data[name] = _merged(document, data[name], (name,))
     for name in ("functions", "layers", "custom", "resources"):
         if name in data and data[name] is None:
             del data[name]
     constructs.expand(document)
     _provider(document, data.get("provider"))
     _package(document, data.get("package"), ("package",))
+    layers = data.get("layers")
+    for key, layer in layers.items() if isinstance(layers, dict) else ():
+        _note_and_drop(document, layer, ("layers", key), _LAYER)
     _functions(document, data)
     _resources(document, data.get("resources"))
 
@@ -142,7 +150,7 @@ def _plugins(document: Document) -> None:
     plugins = document.data.pop("plugins", None)
     if isinstance(plugins, dict):
         plugins = plugins.get("modules")
-    for index, plugin in enumerate(plugins if isinstance(plugins, list) else []):
+    for index, plugin in enumerate(_as_list(plugins)):
         name = str(plugin)
         document.plugins.append(name)
         if name in (requirements.PLUGIN, requirements.WSGI_PLUGIN):  # what it does is done here
@@ -156,17 +164,35 @@ def _plugins(document: Document) -> None:
         )
 
 
-def _merged(parts: list[Any]) -> Any:
+def _merged(document: Document, parts: list[Any], path: KeyPath) -> Any:
     """A list of mappings as one; what is not a mapping is left for the model to refuse."""
-    if not all(isinstance(part, dict) for part in parts):
+    if not all(isinstance(part, dict | None) for part in parts):
         return parts
     result: dict[str, Any] = {}
     for part in parts:
-        for key, value in part.items():
-            known = result.get(key)
-            both = isinstance(known, dict) and isinstance(value, dict)
-            result[key] = {**known, **value} if both else value  # type: ignore[dict-item]  # see both
+        result = _both(result, part or {})
+    length = len(path)
+    for places in (document.lines, document.columns):
+        for place, where in list(places.items()):
+            is_in_a_part = len(place) > length + 1 and isinstance(place[length], int)
+            if is_in_a_part and place[:length] == path:
+                places[(*path, *place[length + 1 :])] = where
     return result
+
+
+def _both(one: Any, other: Any) -> Any:
+    """Two values of one key: mappings are merged, lists item by item, and else the other counts."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {
+            key: _both(one[key], other[key])
+            if key in one and key in other
+            else {**one, **other}[key]
+            for key in {**one, **other}
+        }
+    if isinstance(one, list) and isinstance(other, list):
+        common = [_both(a, b) for a, b in zip(one, other, strict=False)]
+        return [*common, *one[len(common) :], *other[len(common) :]]
+    return other
 
 
 def _provider(document: Document, provider: Any) -> None:
@@ -183,6 +209,10 @@ def _provider(document: Document, provider: Any) -> None:
     _of_the_api(document, provider)
     _note_and_drop(document, provider, path, _PROVIDER)
     _note_and_drop(document, provider.get("apiGateway"), (*path, "apiGateway"), _API_GATEWAY)
+    logs = provider.get("logs")
+    _note_and_drop(document, logs, (*path, "logs"), _LOGS)
+    if isinstance(logs, dict):
+        _note_and_drop(document, logs.get("restApi"), (*path, "logs", "restApi"), _EXECUTION)
     iam = provider.get("iam")
     if isinstance(iam, dict):
         _note_and_drop(document, iam, (*path, "iam"), {"deploymentRole": _DEPLOY})
@@ -241,9 +271,12 @@ def _functions(document: Document, data: dict[str, Any]) -> None:
     provider = data.get("provider")
     layers = provider.pop("layers", None) if isinstance(provider, dict) else None
     for key, function in list(functions.items()):
+        path = ("functions", key)
+        if function is None:
+            document.note("is left out, as by the framework: it says nothing", *path)
+            del functions[key]
         if not isinstance(function, dict):
             continue
-        path = ("functions", key)
         if "image" in function:
             del functions[key]
             with document.collecting():
@@ -267,9 +300,12 @@ def _resources(document: Document, resources: Any) -> None:
         return
     for name in ("Resources", "Outputs"):
         if isinstance(resources.get(name), list):
-            resources[name] = _merged(resources[name])
+            resources[name] = _merged(document, resources[name], ("resources", name))
         if name in resources and resources[name] is None:
             del resources[name]
+    bodies = resources.get("Resources")
+    if isinstance(bodies, dict):  # one that is nothing is refused later: it needs a type
+        resources["Resources"] = {k: {} if body is None else body for k, body in bodies.items()}
     said = "is not read: CloudFormation's own"
     keys = ("AWSTemplateFormatVersion", "Description", "Metadata", "Transform")
     for key in keys:

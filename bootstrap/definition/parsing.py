@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bootstrap.definition.document import Document, KeyPath
+from bootstrap.definition.scalars import as_text
 from bootstrap.errors import DefinitionError, DefinitionErrors, did_you_mean
 
 _LONGEST = 100
@@ -44,53 +45,114 @@ def parse[M: BaseModel](
     """Check ``data``, found at ``path``, against ``model``.
 
     Args:
-        convert: a text that says a number or a truth value is one where nothing else fits, as the
-            framework's schemas have it (ajv, ``coerceTypes``). Plugins get their settings as is.
+        convert: a text that says a number or a truth value is one where nothing else fits, a
+            number is text, a value alone is a list, and ``null`` is left out, as the framework's
+            schemas have it (ajv, ``coerceTypes: array``). Plugins get their settings as is.
 
     Raises:
         DefinitionErrors: everything wrong, each with its line.
     """
     try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        if not convert:
+            raise DefinitionErrors(_problems(error, data, model, document, path)) from None
+    left_out: list[KeyPath] = []
+    try:
+        made = _converted(model, data, _SCALARS, left_out)
+    except ValidationError as error:
+        try:
+            made = _converted(model, data, _SCALARS | _LISTS, left_out := [])
+        except ValidationError:  # what was written says more than a list that was made of it
+            raise DefinitionErrors(_problems(error, data, model, document, path)) from None
+    for keys in left_out:
+        document.note("is nothing: it is left out, as by the framework", *path, *keys)
+    return made
+
+
+def _converted[M: BaseModel](
+    model: type[M], data: Any, by_error: _Conversions, left_out: list[KeyPath]
+) -> M:
+    """What ``data`` means.
+
+    Args:
+        left_out: gets the keys of what is ``null``.
+
+    Raises:
+        ValidationError: what is wrong in spite of that.
+    """
+    data = copy.deepcopy(data)
+    for _ in range(_MOST_CONVERSIONS):
         try:
             return model.model_validate(data)
         except ValidationError as error:
-            converted = copy.deepcopy(data)
-            if not convert or not _convert(converted, error):
+            if not _convert(data, error, by_error, left_out):
                 raise
-            return model.model_validate(converted)
-    except ValidationError as error:
-        raise DefinitionErrors(_problems(error, data, model, document, path)) from None
+    return model.model_validate(data)
 
 
-#: What a text may say where pydantic wants another type, by the type of its error.
-_CONVERTED: dict[str, Callable[[str], Any]] = {
-    "bool_type": {"true": True, "false": False}.get,
-    "int_type": lambda text: int(text) if re.fullmatch(r"-?[0-9]{1,19}", text) else None,
-    "float_type": lambda t: float(t) if re.fullmatch(r"-?[0-9]{1,19}(\.[0-9]{1,19})?", t) else None,
+#: A value alone becomes a list, and then what is in it text.
+_MOST_CONVERSIONS = 3
+
+
+def _boolean(value: str | float) -> bool | None:
+    return {"true": True, "false": False, 0: False, 1: True}.get(value)
+
+
+def _whole(value: str | float) -> int | None:
+    return int(value) if re.fullmatch(r"-?[0-9]{1,19}", str(value)) else None
+
+
+def _fraction(value: str | float) -> float | None:
+    return float(value) if re.fullmatch(r"-?[0-9]{1,19}(\.[0-9]{1,19})?", str(value)) else None
+
+
+#: What a text, a number or a truth value is where pydantic wants another type, by the type of its
+#: error; None where it is nothing.
+type _Conversions = dict[str, Callable[[Any], Any]]
+_SCALARS: _Conversions = {
+    "bool_type": _boolean,
+    "int_type": _whole,
+    "float_type": _fraction,
+    "string_type": as_text,
 }
+_LISTS: _Conversions = {"list_type": lambda value: [value]}
 
 
-def _convert(data: Any, error: ValidationError) -> bool:
-    """Put what a text says in its place, wherever that is wanted; whether there was any."""
+def _convert(
+    data: Any, error: ValidationError, by_error: _Conversions, left_out: list[KeyPath]
+) -> bool:
+    """Put what is meant in the place of what is written, as far as that is known.
+
+    Returns:
+        Whether there was any.
+    """
     any_ = False
     for problem in error.errors(include_url=False, include_context=False):
-        kind, text = problem["type"], problem["input"]
-        meant = _CONVERTED[kind](text) if kind in _CONVERTED and isinstance(text, str) else None
-        place = _place_of(data, problem["loc"]) if meant is not None else None
-        if place is not None:
-            owner, key = place
+        kind, given = problem["type"], problem["input"]
+        place = _place_of(data, problem["loc"])
+        if place is None or place[0][place[1]] is not given:
+            continue
+        owner, key = place
+        if given is None and isinstance(owner, dict):
+            left_out.append(_keys(data, problem))
+            del owner[key]
+            any_ = True
+            continue
+        known = kind in by_error and isinstance(given, str | bool | int | float)
+        if known and (meant := by_error[kind](given)) is not None:
             owner[key] = meant
             any_ = True
     return any_
 
 
 def _place_of(data: Any, location: tuple[str | int, ...]) -> tuple[Any, str | int] | None:
-    """The container and the key of a text; a location names the members of unions, too."""
+    """The container and the key of a value; a location names the members of unions, too."""
     place: tuple[Any, str | int] | None = None
     for part in location:
         if _has(data, part):
             place, data = (data, part), data[part]
-    return place if isinstance(data, str) else None
+    return place
 
 
 def _has(data: Any, part: str | int) -> bool:

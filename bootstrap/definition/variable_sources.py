@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bootstrap.definition.document import load_value
+from bootstrap.definition.scalars import number
 from bootstrap.errors import DefinitionError
 
 MISSING: Final = object()
@@ -56,7 +57,7 @@ def read_file(root: Path, name: str) -> Any:
         raise SourceError(f"{path.name} cannot be read: {error}") from None
     if path.suffix == ".json":
         try:
-            return json.loads(text)
+            return json.loads(text, parse_float=lambda digits: number(float(digits)))
         except (ValueError, RecursionError) as error:
             raise SourceError(f"{path.name} is not valid JSON: {error}") from None
     if path.suffix in (".yml", ".yaml"):

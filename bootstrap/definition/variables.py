@@ -15,6 +15,7 @@ from typing import Any
 
 from bootstrap.definition.constructs import output
 from bootstrap.definition.document import Document, KeyPath
+from bootstrap.definition.scalars import as_text, number
 from bootstrap.definition.variable_sources import (
     MISSING,
     SourceError,
@@ -74,6 +75,14 @@ def resolve_variables(
     document.data = resolver.walk(document.data, (), collect=True)
     if not collect:
         document.refuse()
+
+
+def stage_of(document: Document, environment: Mapping[str, str], options: Mapping[str, str]) -> str:
+    """The stage, as far as it can be told before ``.env`` of the stage is read."""
+    try:
+        return _Resolver(document, environment, options).stage(("provider", "stage"), 0)
+    except DefinitionError:  # which resolve_variables says
+        return "dev"
 
 
 def _drop_other_stages(document: Document, resolver: _Resolver) -> None:
@@ -160,7 +169,7 @@ class _Resolver:
                 return value
             if value is None or isinstance(value, dict | list):
                 self.document.fail(f"{variable.text} is not text, but stands inside text.", *path)
-            pieces.append(_as_text(value))
+            pieces.append(as_text(value))
             position = start + len(variable.text)
             if sum(map(len, pieces)) > _MAX_TEXT:
                 self.document.fail(f"the text grows beyond {_MAX_TEXT} characters.", *path)
@@ -357,21 +366,12 @@ class _Resolver:
         if re.fullmatch(r"-?\d{1,300}", text):
             return int(text)
         if re.fullmatch(r"-?\d{1,300}\.\d{1,300}", text):
-            return float(text)
+            return number(float(text))
         raise self.document.error(
             f"{_short(variable.text)}: the default “{_short(text)}” is neither a number nor text "
             f"in quotes. Write '{_short(text)}', or a source such as self:custom.name.",
             *path,
         )
-
-
-def _as_text(value: Any) -> str:
-    """As the framework writes it, which is JavaScript's way."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
-        return str(int(value))
-    return str(value)
 
 
 def _short(text: str, limit: int = 120) -> str:

@@ -89,6 +89,8 @@ def _marked(text: str, error: MarkedYAMLError) -> MistakeError:
     if what.startswith("found character that") and mark.line < len(lines):
         which = lines[mark.line][mark.column : mark.column + 1]
         what = what.replace("character", f"character {which!r}", 1)
+    if "\\t" in what or "tab character" in what:
+        what += ". Indent with spaces"
     return MistakeError(what, mark.line + 1, mark.column + 1)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from bootstrap.definition.events import (
     alb,
     cloud_front,
+    cloudwatch_event,
     cloudwatch_log,
     cognito_user_pool,
     event_bridge,
@@ -41,6 +42,7 @@ EVENT_TYPES: dict[str, EventType[Any]] = {
         schedule.Schedule(),
         cognito_user_pool.CognitoUserPool(),
         cloudwatch_log.CloudwatchLog(),
+        cloudwatch_event.CloudwatchEvent(),
     )
 }
 

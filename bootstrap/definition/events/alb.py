@@ -26,6 +26,8 @@ from bootstrap.template import Resource
 if TYPE_CHECKING:
     from bootstrap.definition.model import Service
 
+#: Elastic Load Balancing, "Condition types for listener rules": the comparison sees case.
+_METHOD = re.compile(r"[A-Z_-]{1,40}")
 _PRINCIPAL = "elasticloadbalancing.amazonaws.com"
 _LISTENER_ARN = re.compile(
     r"arn:[^:]+:elasticloadbalancing:[^:]+:\d{12}:listener/app/[^/]+/(\w+)/.+"
@@ -139,6 +141,13 @@ class Alb(EventType[AlbEvent]):
                 f"functions.{trigger.key}: a rule needs a condition, for example path: /orders/*.",
                 *(*path, "conditions"),
             )
+        for method in _as_list(event.conditions.method):
+            if not _METHOD.fullmatch(method):
+                document.fail(
+                    f"functions.{trigger.key}: no request has the method “{method}”: methods are"
+                    " in capital letters.",
+                    *(*path, "conditions", "method"),
+                )
         others = [
             other
             for other in service.triggers

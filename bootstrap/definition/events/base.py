@@ -83,6 +83,8 @@ class EventType[E: Model](ABC):
         model: the shape of one event, in the long form.
         provider_settings: what may be set for all triggers of this type: keys of ``provider:``,
             each with its shape and default.
+        function_settings: what a function may set for its triggers of this type, under the type's
+            key beside its events; None when it may set nothing.
         failures: where events end that could not be processed, first the place that is asked
             first. Empty when whoever sends an event gets the error as the answer.
     """
@@ -91,6 +93,7 @@ class EventType[E: Model](ABC):
     beside_events: ClassVar[bool] = False
     model: ClassVar[type[Model]]
     provider_settings: ClassVar[Mapping[str, tuple[Any, Any]]] = {}
+    function_settings: ClassVar[type[Model] | None] = None
     failures: ClassVar[tuple[FailurePath, ...]]
 
     @abstractmethod

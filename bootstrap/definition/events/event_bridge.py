@@ -50,7 +50,12 @@ class InputTransformer(Model):
     """The event that a target gets: a template, and paths that fill its variables."""
 
     inputTemplate: str = Field(min_length=1, max_length=8192)
-    inputPathsMap: dict[str, str] = {}
+    inputPathsMap: dict[str, str] | None = None
+
+    def properties(self) -> dict[str, Any]:
+        """``InputTransformer`` of a target."""
+        paths = {} if self.inputPathsMap is None else {"InputPathsMap": self.inputPathsMap}
+        return {"InputTemplate": self.inputTemplate, **paths}
 
 
 class EventBridgeEvent(Model):
@@ -109,6 +114,10 @@ class _Undelivered(FailurePath):
             raise RuntimeError(answer.text)
 
 
+#: The failure path of every event type that is a rule with a target.
+UNDELIVERED = _Undelivered()
+
+
 class EventBridgeSettings(Model):
     """``provider.eventBridge``."""
 
@@ -124,7 +133,7 @@ class EventBridge(EventType[EventBridgeEvent]):
     provider_settings: ClassVar = {
         "eventBridge": (EventBridgeSettings, EventBridgeSettings.model_construct())
     }
-    failures = (_Undelivered(), ASYNCHRONOUS_INVOCATION)
+    failures = (UNDELIVERED, ASYNCHRONOUS_INVOCATION)
 
     def long_form(self, body: Any) -> Any:
         """There is no short form."""
@@ -135,8 +144,8 @@ class EventBridge(EventType[EventBridgeEvent]):
         self, trigger: Trigger[EventBridgeEvent], service: Service, document: Document
     ) -> None:
         event, path, name = trigger.event, trigger.path, f"functions.{trigger.key}"
-        if (event.pattern is None) == (event.schedule is None):
-            document.fail(f"{name}: eventBridge needs either a pattern or a schedule.", *path)
+        if event.pattern is None and event.schedule is None:
+            document.fail(f"{name}: eventBridge needs a pattern, a schedule, or both.", *path)
         if event.schedule is not None and (problem := schedule_problem(event.schedule)):
             sentence = f"{name}: the schedule “{event.schedule}” {problem}."
             document.fail(sentence, *path, "schedule")
@@ -202,15 +211,27 @@ class EventBridge(EventType[EventBridgeEvent]):
         event, rule = trigger.event, _rule_name(trigger)
         if event.schedule:
             return Example(f"schedule {event.schedule}", f"make fire-schedule RULE={rule}")
-        entry = _entry(event, service, rule)
-        if entry is None:
-            document = shlex.quote(json.dumps(_document(event, service)))
-            invoke = f"lambda invoke --function-name {trigger.function} --invocation-type Event"
-            command = f"{awslocal(settings)} {invoke} --payload {document} /dev/stdout"
-            return Example(f"bus rule {rule}", command)
-        entries = shlex.quote(json.dumps([entry]))
-        command = f"{awslocal(settings)} events put-events --entries {entries}"
+        return example_of_pattern(event, trigger.function, rule, service, settings)
+
+
+def example_of_pattern(
+    event: EventBridgeEvent, function: str, rule: str, service: Service, settings: Settings
+) -> Example:
+    """How to fire a rule with a pattern.
+
+    Args:
+        function: the name of its target.
+        rule: its name.
+    """
+    entry = _entry(event, service, rule)
+    if entry is None:
+        document = shlex.quote(json.dumps(_document(event, service)))
+        invoke = f"lambda invoke --function-name {function} --invocation-type Event"
+        command = f"{awslocal(settings)} {invoke} --payload {document} /dev/stdout"
         return Example(f"bus rule {rule}", command)
+    entries = shlex.quote(json.dumps([entry]))
+    command = f"{awslocal(settings)} events put-events --entries {entries}"
+    return Example(f"bus rule {rule}", command)
 
 
 def _entry(event: EventBridgeEvent, service: Service, rule: str) -> dict[str, str] | None:
@@ -298,10 +319,7 @@ def _target(trigger: Trigger[EventBridgeEvent]) -> dict[str, Any]:
     if event.inputPath is not None:
         target["InputPath"] = event.inputPath
     if event.inputTransformer is not None:
-        target["InputTransformer"] = {
-            "InputTemplate": event.inputTransformer.inputTemplate,
-            "InputPathsMap": event.inputTransformer.inputPathsMap,
-        }
+        target["InputTransformer"] = event.inputTransformer.properties()
     if event.retryPolicy is not None:
         given = {
             "MaximumEventAgeInSeconds": event.retryPolicy.maximumEventAge,

@@ -64,6 +64,14 @@ class HttpApiSettings(Model):
     payload: Literal["1.0", "2.0"] = "2.0"
     cors: bool | HttpApiCors = False
     authorizers: dict[str, HttpApiAuthorizer] = {}
+    metrics: bool | None = None
+    useProviderTags: bool | None = None
+
+
+class HttpApiFunctionSettings(Model):
+    """``httpApi`` of a function: what it gets, whatever route it is for."""
+
+    payload: Literal["1.0", "2.0"] | None = None
 
 
 class HttpApiRouteAuthorizer(Model):
@@ -88,6 +96,7 @@ class HttpApi(EventType[HttpApiEvent]):
     key = "httpApi"
     model = HttpApiEvent
     provider_settings: ClassVar = {"httpApi": (HttpApiSettings, HttpApiSettings.model_construct())}
+    function_settings: ClassVar = HttpApiFunctionSettings
     failures = ()  # whoever sent the request gets the error
 
     def long_form(self, body: Any) -> Any:
@@ -151,11 +160,13 @@ class HttpApi(EventType[HttpApiEvent]):
         if not triggers:
             return
         settings: HttpApiSettings = service.provider.setting("httpApi")
+        for name in sorted(settings.model_fields_set & {"metrics", "useProviderTags"}):
+            document.note("only matters for a deploy to AWS", "provider", self.key, name)
         yield from _api(settings, service)
         for name, authorizer in settings.authorizers.items():
             yield from _authorizer(name, authorizer, service, document)
         for trigger in _first_of_each_function(triggers):
-            yield _integration(trigger, settings)
+            yield _integration(trigger, service)
         for trigger in triggers:
             yield _route(trigger, settings)
 
@@ -241,12 +252,14 @@ def _integration_id(trigger: Trigger[HttpApiEvent]) -> str:
     return f"HttpApiIntegration{naming.normalized(trigger.key)}"
 
 
-def _integration(trigger: Trigger[HttpApiEvent], settings: HttpApiSettings) -> Resource:
+def _integration(trigger: Trigger[HttpApiEvent], service: Service) -> Resource:
+    own = service.functions[trigger.key].setting(HttpApi.key)
+    payload = (own and own.payload) or service.provider.setting(HttpApi.key).payload
     properties = {
         "ApiId": {"Ref": API_ID},
         "IntegrationType": "AWS_PROXY",
         "IntegrationUri": trigger.function_arn,
-        "PayloadFormatVersion": settings.payload,
+        "PayloadFormatVersion": payload,
         "TimeoutInMillis": 30000,
     }
     kind = "AWS::ApiGatewayV2::Integration"

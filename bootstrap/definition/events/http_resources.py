@@ -323,8 +323,8 @@ def _cors_headers(settings: Sequence[HttpCors], methods: list[str], origin: str)
 
 
 def _choose_origin(origins: list[str]) -> str:
-    """The template that lets an origin through when there are several."""
-    if len(origins) < 2:
+    """The template that lets an origin through that one of ``origins`` matches."""
+    if not origins:
         return ""
     patterns = [origin.replace(".", "[.]").replace("*", ".+") for origin in origins]
     matches = " || ".join(f'$origin.matches("{pattern}")' for pattern in patterns)

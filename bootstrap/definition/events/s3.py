@@ -63,10 +63,36 @@ def known_s3_events() -> tuple[str, ...]:
 
 
 class S3Bucket(Model):
-    """``provider.s3.<key>``: settings of a bucket that events refer to by its key."""
+    """``provider.s3.<key>``: a bucket that events refer to by its key.
 
-    name: str
-    versioningConfiguration: dict[str, Any] | None = None
+    All but ``name`` are properties of ``AWS::S3::Bucket``, with a small letter at their beginning.
+    """
+
+    name: str | None = None
+    accelerateConfiguration: Any = None
+    accessControl: Any = None
+    analyticsConfigurations: Any = None
+    bucketEncryption: Any = None
+    corsConfiguration: Any = None
+    intelligentTieringConfigurations: Any = None
+    inventoryConfigurations: Any = None
+    lifecycleConfiguration: Any = None
+    loggingConfiguration: Any = None
+    metricsConfigurations: Any = None
+    notificationConfiguration: dict[str, Any] | None = None
+    objectLockConfiguration: Any = None
+    objectLockEnabled: Any = None
+    ownershipControls: Any = None
+    publicAccessBlockConfiguration: Any = None
+    replicationConfiguration: Any = None
+    tags: Any = None
+    versioningConfiguration: Any = None
+    websiteConfiguration: Any = None
+
+    def properties(self) -> dict[str, Any]:
+        """The properties of the bucket, notifications left out."""
+        given = self.model_dump(exclude_none=True, exclude={"name", "notificationConfiguration"})
+        return {f"{key[0].upper()}{key[1:]}": value for key, value in given.items()}
 
 
 EXISTING = "Custom::S3"
@@ -170,8 +196,11 @@ class S3(EventType[S3Event]):
             if own:
                 notifications = [_notification(trigger) for trigger in own]
                 properties["NotificationConfiguration"] = {"LambdaConfigurations": notifications}
-            if key in settings and settings[key].versioningConfiguration:
-                properties["VersioningConfiguration"] = settings[key].versioningConfiguration
+            if key in settings:
+                properties |= settings[key].properties()
+                if more := settings[key].notificationConfiguration:
+                    _refuse_lambda_configurations(more, key, document)
+                    properties["NotificationConfiguration"] |= more
             permissions = tuple(dict.fromkeys(map(_permission_id, own)))
             yield Resource(naming.bucket_id(key), "AWS::S3::Bucket", properties, path, permissions)
         yield from _existing(triggers, service)
@@ -202,7 +231,17 @@ class S3(EventType[S3Event]):
 
     def _bucket_name(self, key: str, service: Service) -> str:
         settings = self._buckets(service).get(key)
-        return settings.name if settings else key
+        return (settings and settings.name) or key
+
+
+def _refuse_lambda_configurations(more: dict[str, Any], key: str, document: Document) -> None:
+    name = "LambdaConfigurations"
+    if name in more:
+        document.fail(
+            f"provider.s3.{key}.notificationConfiguration.{name} takes the place of the s3 events:"
+            " none of them would fire. Write s3 events instead.",
+            *("provider", "s3", key, "notificationConfiguration", name),
+        )
 
 
 def _check_one_bucket(

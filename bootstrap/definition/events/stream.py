@@ -243,7 +243,7 @@ class Stream(EventType[StreamEvent]):
             path = (*trigger.path, "consumer")
             fail(f"{where}a stream of a table has no consumers: remove this key.", *path)
         if isinstance(event.consumer, str) and not is_arn(event.consumer):
-            fail(f"{where}“{event.consumer}” is no ARN.", *trigger.path, "consumer")
+            fail(f"{where}consumer: “{event.consumer}” is no ARN.", *trigger.path, "consumer")
         age = event.maximumRecordAgeInSeconds
         if age is not None and age != -1 and age < 60:
             path = (*trigger.path, "maximumRecordAgeInSeconds")

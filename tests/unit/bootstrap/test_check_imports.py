@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,7 +42,10 @@ PATTERNS = st.lists(
 @example("a/b", "./a/b")
 @example("a/b", "a//b")
 def test_a_pattern_picks_what_wcmatch_says(name: str, pattern: str) -> None:
-    assert picks(name, ["!**", pattern]) is bool(glob.globmatch(name, pattern, flags=FLAGS))
+    # The framework's globby, unlike wcmatch, takes “./a” for “a”.
+    plain = re.sub(r"^(\./)+", "", pattern)
+
+    assert picks(name, ["!**", pattern]) is bool(glob.globmatch(name, plain, flags=FLAGS))
 
 
 @pytest.mark.parametrize(("service", "shape"), [("lambda", "Runtime"), ("s3", "Event")])

@@ -241,6 +241,90 @@ def receipt_rule(
     )
 
 
+def schedule_resource(more: str = "", *, target: str = "", to: str = "!GetAtt Q.Arn") -> str:
+    """A schedule of EventBridge Scheduler, with a dead-letter queue."""
+    return (
+        "Sc:\n  Type: AWS::Scheduler::Schedule\n  Properties:\n    Name: sc\n"
+        "    ScheduleExpression: rate(1 day)\n    FlexibleTimeWindow: { Mode: 'OFF' }\n"
+        f"{_at(4, more)}    Target:\n      Arn: {to}\n"
+        "      RoleArn: arn:aws:iam::000000000000:role/r\n"
+        f"{_at(6, target or 'DeadLetterConfig: { Arn: !GetAtt D.Arn }')}"
+    )
+
+
+def role(service: str, action: str, resource: str = "'*'") -> str:
+    """A role that a service assumes."""
+    return (
+        "Ro:\n  Type: AWS::IAM::Role\n  Properties:\n    RoleName: ro\n"
+        "    AssumeRolePolicyDocument:\n      Statement:\n"
+        "        - Effect: Allow\n          Action: sts:AssumeRole\n"
+        f"          Principal: {{ Service: {service} }}\n"
+        "    Policies:\n      - PolicyName: p\n        PolicyDocument:\n          Statement:\n"
+        f"            - {{ Effect: Allow, Action: '{action}', Resource: {resource} }}\n"
+    )
+
+
+def letters_of(policy: str) -> str:
+    """A dead-letter queue that says whose."""
+    return DLQ.replace("QueueName: d,", f"QueueName: d, RedriveAllowPolicy: {{ {policy} }},")
+
+
+def in_role(mark: str = "") -> str:
+    return schedule_resource(target="DeadLetterConfig: { Arn: !GetAtt D.Arn }").replace(
+        "RoleArn: arn:aws:iam::000000000000:role/r", f"RoleArn: !GetAtt Ro.Arn{mark}"
+    )
+
+
+def table(more: str = "") -> str:
+    return (
+        "Tb:\n  Type: AWS::DynamoDB::Table\n  Properties:\n    TableName: tb\n"
+        "    BillingMode: PAY_PER_REQUEST\n"
+        "    KeySchema: [{ AttributeName: id, KeyType: HASH }]\n"
+        f"    AttributeDefinitions: [{{ AttributeName: id, AttributeType: S }}]\n{_at(4, more)}"
+    )
+
+
+def view_type(kind: str) -> str:
+    return table(f"StreamSpecification: {{ StreamViewType: {kind} }}")
+
+
+def on_table(more: str = "", arn: str = "!GetAtt Tb.StreamArn") -> str:
+    return f"events:\n  - stream:\n      type: dynamodb\n      arn: {arn}\n{_at(6, more)}"
+
+
+def filtered(pattern: str) -> str:
+    return f"filterPatterns:\n  - {pattern}"
+
+
+def subscribed(*more: str, endpoint: str = "!GetAtt Q.Arn", protocol: str = "sqs") -> str:
+    lines = "".join(f"    {line}\n" for line in more)
+    return (
+        "Sub:\n  Type: AWS::SNS::Subscription\n  Properties:\n    TopicArn: !Ref T\n"
+        f"    Protocol: {protocol}\n    Endpoint: {endpoint}\n{lines}"
+    )
+
+
+def conditioned(name: str, source: str) -> str:
+    """A policy of a queue for EventBridge, for one rule."""
+    condition = f"Condition: {{ ArnEquals: {{ 'aws:SourceArn': {source} }} }}"
+    return f"{queue_policy(name, 'events.amazonaws.com')}          {condition}\n"
+
+
+def permission(more: str = "", action: str = "lambda:InvokeFunction") -> str:
+    return (
+        "Permission:\n  Type: AWS::Lambda::Permission\n  Properties:\n"
+        f"    FunctionName: !Ref GreetLambdaFunction\n    Action: {action}\n"
+        f"    Principal: events.amazonaws.com\n{_at(4, more)}"
+    )
+
+
+TO_GREET = "!GetAtt GreetLambdaFunction.Arn"
+#: What rules invoke is at the line of the target.
+FIRES_GREET = rule("source: [shop]", bus="", target=TO_GREET).replace("Id: one", "Id: one  # here")
+FIFO = f"F: {{ {QUEUE}{{ QueueName: f.fifo, FifoQueue: true }} }}\n"
+DEDUPLICATED = FIFO.replace("FifoQueue: true", "FifoQueue: true, ContentBasedDeduplication: true")
+
+
 #: By rule: what breaks it, and what is close to that and does not.
 CASES: dict[str, list[tuple[Case, Case]]] = {
     "TS002": [
@@ -279,6 +363,17 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
     "TS103": [
         (
             Case(
+                resources="A:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: a\n"
+                "    RedrivePolicy:\n      deadLetterTargetArn: !GetAtt B.Arn  # here\n"
+                "      maxReceiveCount: 5\nB:\n  Type: AWS::SQS::Queue\n  Properties:\n"
+                "    QueueName: b\n    RedrivePolicy:\n"
+                "      deadLetterTargetArn: !Sub 'arn:aws:sqs:${AWS::Region}:000000000000:a'"
+                "  # here\n      maxReceiveCount: 5\n"
+            ),
+            Case(resources=QD),
+        ),
+        (
+            Case(
                 "events:\n  - sqs: { arn: !GetAtt Q.Arn }\n"
                 "  - sqs:\n      arn: !GetAtt D.Arn  # here",
                 QD,
@@ -308,6 +403,32 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
     "TS105": [
         (
             Case(
+                resources=QD
+                + FIFO
+                + TOPIC
+                + subscribed("RedrivePolicy:", "  deadLetterTargetArn: !GetAtt F.Arn  # here")
+            ),
+            Case(
+                resources=QD
+                + FIFO
+                + TOPIC.replace("TopicName: t", "TopicName: t.fifo, FifoTopic: true")
+                + subscribed("RedrivePolicy:", "  deadLetterTargetArn: !GetAtt F.Arn")
+            ),
+        ),
+        (
+            Case("events: [{ s3: papers }]\nonError: !GetAtt F.Arn  # here", FIFO),
+            Case("events: [{ s3: papers }]\nonError: !GetAtt D.Arn", DLQ),
+        ),
+        (
+            Case(
+                resources=QD
+                + FIFO
+                + schedule_resource(target="DeadLetterConfig: { Arn: !GetAtt F.Arn }  # here")
+            ),
+            Case(resources=QD + schedule_resource()),
+        ),
+        (
+            Case(
                 resources="Q:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: q.fifo\n"
                 "    FifoQueue: true\n    RedrivePolicy:\n"
                 "      deadLetterTargetArn: !GetAtt D.Arn  # here\n" + DLQ
@@ -331,6 +452,20 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
         ),
     ],
     "TS106": [
+        (
+            Case(
+                resources="Q:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: q\n"
+                "    RedrivePolicy:\n      maxReceiveCount: 5\n"
+                "      deadLetterTargetArn: !Sub 'arn:aws:sqs:${AWS::Region}:${AWS::AccountId}:e'"
+                "  # here\n"
+            ),
+            Case(
+                resources="Q:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: q\n"
+                "    RedrivePolicy:\n      maxReceiveCount: 5\n"
+                "      deadLetterTargetArn: !Sub 'arn:aws:sqs:${AWS::Region}:${AWS::AccountId}:d'\n"
+                + DLQ
+            ),
+        ),
         (
             Case(
                 "events: [{ s3: papers }]\ndestinations:\n"
@@ -432,6 +567,22 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
     ],
     "TS116": [
         (
+            Case(
+                "reservedConcurrency: 10\nevents:\n  - sqs:\n      arn: !GetAtt Q.Arn\n"
+                "      functionResponseType: ReportBatchItemFailures\n"
+                "      maximumConcurrency: 11  # here",
+                QD,
+                REPORTS,
+            ),
+            Case(
+                "reservedConcurrency: 10\nevents:\n  - sqs:\n      arn: !GetAtt Q.Arn\n"
+                "      functionResponseType: ReportBatchItemFailures\n"
+                "      maximumConcurrency: 10",
+                QD,
+                REPORTS,
+            ),
+        ),
+        (
             Case(f"reservedConcurrency: 4  # here\n{ON_Q}", QD, REPORTS),
             Case(f"reservedConcurrency: 5\n{ON_Q}", QD, REPORTS),
         ),
@@ -447,6 +598,14 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
     ],
     "TS117": [
         (
+            Case(resources=QD + schedule_resource("State: DISABLED  # here")),
+            Case(resources=QD + schedule_resource("State: ENABLED")),
+        ),
+        (
+            Case(resources=QD + pipe("!GetAtt Q.Arn", "") + "    DesiredState: STOPPED  # here\n"),
+            Case(resources=QD + pipe("!GetAtt Q.Arn", "")),
+        ),
+        (
             Case("events:\n  - sqs:\n      arn: !GetAtt Q.Arn\n      enabled: false  # here", QD),
             Case(ON_Q, QD),
         ),
@@ -456,6 +615,102 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
                 "      enabled: false  # here"
             ),
             Case(schedule("rate(1 hour)")),
+        ),
+    ],
+    "TS118": [
+        (
+            Case(
+                resources="Q:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: q\n"
+                "    RedrivePolicy:\n      deadLetterTargetArn: !Ref D  # here\n" + DLQ
+            ),
+            Case(resources=QD),
+        ),
+        (
+            Case(
+                resources="Q:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: q\n"
+                "    RedrivePolicy:\n      deadLetterTargetArn: !Ref T  # here\n" + TOPIC
+            ),
+            Case(resources=QD + TOPIC),
+        ),
+        (
+            Case(
+                resources="Q:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: q\n"
+                "    RedrivePolicy:\n"
+                "      deadLetterTargetArn: arn:aws:sqs:eu-west-1:000000000000:d  # here\n",
+                provider="region: us-east-1",
+            ),
+            Case(
+                resources="Q:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: q\n"
+                "    RedrivePolicy:\n"
+                "      deadLetterTargetArn: arn:aws:sqs:us-east-1:000000000000:d\n"
+            ),
+        ),
+    ],
+    "TS119": [
+        (
+            Case(
+                resources="Q:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: q\n"
+                f"    VisibilityTimeout: 900\n    {REDRIVE}\n"
+                "    MessageRetentionPeriod: 4500  # here\n" + DLQ
+            ),
+            Case(
+                resources="Q:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: q\n"
+                f"    VisibilityTimeout: 900\n    {REDRIVE}\n"
+                "    MessageRetentionPeriod: 4501\n" + DLQ
+            ),
+        ),
+        (
+            Case(
+                resources="Q:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: q\n"
+                "    DelaySeconds: 900\n    MessageRetentionPeriod: 600  # here\n"
+            ),
+            Case(
+                resources="Q:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: q\n"
+                "    DelaySeconds: 900\n    MessageRetentionPeriod: 6000\n"
+            ),
+        ),
+    ],
+    "TS120": [
+        (
+            Case(
+                resources="Q:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: q\n"
+                "    RedrivePolicy:\n      maxReceiveCount: 5\n"
+                "      deadLetterTargetArn: !GetAtt D.Arn  # here\n"
+                + letters_of("redrivePermission: denyAll")
+            ),
+            Case(resources=Q + letters_of("redrivePermission: allowAll")),
+        ),
+        (
+            Case(
+                resources="Q:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: q\n"
+                "    RedrivePolicy:\n      maxReceiveCount: 5\n"
+                "      deadLetterTargetArn: !GetAtt D.Arn  # here\nO: { Type: AWS::SQS::Queue }\n"
+                + letters_of("redrivePermission: byQueue, sourceQueueArns: [!GetAtt O.Arn]")
+            ),
+            Case(
+                resources=Q
+                + letters_of("redrivePermission: byQueue, sourceQueueArns: [!GetAtt Q.Arn]")
+            ),
+        ),
+    ],
+    "TS121": [
+        (
+            Case(
+                "events:\n  - sqs:\n      arn: !GetAtt F.Arn\n      batchSize: 11  # here\n"
+                "      maximumBatchingWindow: 1  # here\n",
+                FIFO,
+            ),
+            Case("events:\n  - sqs:\n      arn: !GetAtt F.Arn\n      batchSize: 10\n", FIFO),
+        ),
+        (
+            Case(
+                "events:\n  - sqs:\n      arn: !GetAtt F.Arn\n"
+                "      maximumBatchingWindow: 1  # here\n",
+                FIFO,
+            ),
+            Case(
+                "events:\n  - sqs:\n      arn: !GetAtt Q.Arn\n      maximumBatchingWindow: 1\n", QD
+            ),
         ),
     ],
     "TS201": [
@@ -475,6 +730,13 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
         ),
     ],
     "TS202": [
+        (
+            Case(
+                resources=QD
+                + schedule_resource(target="RetryPolicy: {}").replace("Target:", "Target:  # here")
+            ),
+            Case(resources=QD + schedule_resource()),
+        ),
         (
             Case("events:\n  - eventBridge:  # here\n      schedule: rate(1 hour)"),
             Case(schedule("rate(1 hour)") + "      deadLetterQueueArn: !GetAtt D.Arn", DLQ),
@@ -533,6 +795,62 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
             ),
         ),
     ],
+    "TS207": [
+        (
+            Case(
+                "events: [{ s3: papers }]\ndestinations:\n  onFailure: other  # here\n",
+                more="other:\n  handler: app.handler\n  destinations:\n"
+                "    onSuccess: greet  # here\n",
+            ),
+            Case(
+                "events: [{ s3: papers }]\ndestinations:\n  onSuccess: other\n  onFailure: third\n",
+                more="other: { handler: app.handler, destinations: { onFailure: third } }\n"
+                "third: { handler: app.handler }",
+            ),
+        ),
+        (
+            Case("events: [{ s3: papers }]\ndestinations:\n  onFailure: greet  # here\n"),
+            Case(
+                "events: [{ s3: papers }]\ndestinations:\n  onFailure: other\n",
+                more="other: { handler: app.handler }",
+            ),
+        ),
+        (
+            Case(
+                "events: [{ s3: papers }]\ndestinations:\n  onFailure: other  # here\n",
+                more="other:\n  handler: app.handler\n  destinations:\n"
+                "    onFailure: greet  # here\n",
+            ),
+            Case(
+                "events: [{ s3: papers }]\ndestinations:\n  onFailure: other\n",
+                DLQ,
+                more=f"other:\n  handler: app.handler\n  {TO_D}",
+            ),
+        ),
+    ],
+    "TS208": [
+        (
+            Case(
+                resources=permission()
+                + FIRES_GREET.replace(TO_GREET, "!Sub '${GreetLambdaFunction.Arn}:live'")
+            ),
+            Case(
+                resources=permission()
+                + FIRES_GREET.replace(
+                    TO_GREET, "!Sub '${GreetLambdaFunction.Arn}:$LATEST'"
+                ).replace("  # here", "")
+            ),
+        ),
+        (
+            Case(
+                resources=QD
+                + schedule_resource(to="!Sub '${GreetLambdaFunction.Arn}:live'").replace(
+                    "Target:", "Target:  # here"
+                )
+            ),
+            Case(resources=QD + schedule_resource(to=TO_GREET)),
+        ),
+    ],
     "TS301": [
         (
             Case(pattern_of_greet("pattern:\n  source: shop  # here"), BUS),
@@ -565,6 +883,22 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
         ),
     ],
     "TS302": [
+        (
+            Case(pattern_of_greet("pattern:\n  account: [1234]  # here", "default")),
+            Case(pattern_of_greet("pattern:\n  account: ['1234']", "default")),
+        ),
+        (
+            Case(
+                pattern_of_greet(
+                    "pattern:\n  detail:\n    n: [{ numeric: ['>', 5, '<', 5] }]  # here", "default"
+                )
+            ),
+            Case(
+                pattern_of_greet(
+                    "pattern:\n  detail:\n    n: [{ numeric: ['>=', 5, '<=', 5] }]", "default"
+                )
+            ),
+        ),
         (
             Case(pattern_of_greet("pattern:\n  detailType: [Sold]  # here"), BUS),
             Case(
@@ -615,6 +949,16 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
     "TS306": [
         (
             Case(
+                pattern_of_greet("pattern: { source: [shop] }", "shop-events-dev  # here"),
+                "Bus: { Type: AWS::Events::EventBus, Properties: { Name: shop-events-test } }\n",
+            ),
+            Case(
+                pattern_of_greet("pattern: { source: [shop] }", "shop-events-all"),
+                "Bus: { Type: AWS::Events::EventBus, Properties: { Name: shop-events-own } }\n",
+            ),
+        ),
+        (
+            Case(
                 "events:\n  - eventBridge:\n      eventBus: shop-bsu  # here\n"
                 "      pattern: { source: [shop] }",
                 BUS,
@@ -663,6 +1007,75 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
         (
             Case(pattern_of_greet("pattern:\n  source: [aws.s3]  # here"), BUS),
             Case(pattern_of_greet("pattern: { source: [aws.s3] }", "default"), BUS),
+        ),
+    ],
+    "TS310": [
+        (
+            Case(
+                ENV.replace("!Ref Bus", "shop-buss"),
+                BUS,
+                publishing(OURS).replace("}])", "}])  # here"),
+            ),
+            Case(ENV, BUS, publishing(OURS)),
+        ),
+        (
+            Case(
+                ENV.replace("!Ref Bus", "shop-bus-prod"),
+                BUS.replace("shop-bus", "shop-bus-test"),
+                publishing(OURS).replace("}])", "}])  # here"),
+            ),
+            Case(ENV.replace("!Ref Bus", "their-events"), BUS, publishing(OURS)),
+        ),
+    ],
+    "TS311": [
+        (
+            Case(
+                resources=DEDUPLICATED
+                + queue_policy("F", "events.amazonaws.com")
+                + rule("source: [shop]", bus="", target="!GetAtt F.Arn  # here")
+            ),
+            Case(
+                resources=DEDUPLICATED
+                + queue_policy("F", "events.amazonaws.com")
+                + rule("source: [shop]", bus="", target="!GetAtt F.Arn")
+                + "        SqsParameters: { MessageGroupId: g }\n"
+            ),
+        ),
+        (
+            Case(
+                resources=QD
+                + FIFO
+                + schedule_resource(
+                    to="!GetAtt F.Arn  # here", target="SqsParameters: { MessageGroupId: g }"
+                )
+            ),
+            Case(
+                resources=QD
+                + DEDUPLICATED
+                + schedule_resource(
+                    to="!GetAtt F.Arn", target="SqsParameters: { MessageGroupId: g }"
+                )
+            ),
+        ),
+    ],
+    "TS312": [
+        (
+            Case(
+                resources="R:  # here\n  Type: AWS::Events::Rule\n"
+                "  Properties: { Name: r, EventPattern: { source: [shop] } }\n"
+            ),
+            Case(schedule("rate(1 hour)")),
+        ),
+        (
+            Case(
+                resources="R:  # here\n  Type: AWS::Events::Rule\n"
+                "  Properties: { Name: r, EventPattern: { source: [shop] }, Targets: [] }\n"
+            ),
+            Case(
+                resources=QD
+                + queue_policy("Q", "events.amazonaws.com")
+                + rule("source: [shop]", bus="")
+            ),
         ),
     ],
     "TS401": [
@@ -717,7 +1130,48 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
             Case("events:\n" + notified(), code=writing("'others'", "'copy'")),
         ),
     ],
+    "TS405": [
+        (
+            Case(
+                "events:\n  - s3:  # here\n      bucket: papers\n"
+                "      event: s3:ObjectRemoved:DeleteMarkerCreated\n"
+            ),
+            Case("events:\n  - s3:\n      bucket: papers\n      event: s3:ObjectRemoved:Delete\n"),
+        ),
+        (
+            Case(
+                "events:\n  - s3:  # here\n      bucket: papers\n"
+                "      event: s3:ObjectRemoved:DeleteMarkerCreated\n",
+                provider="s3: { papers: { name: papers-of-ours } }",
+            ),
+            Case(
+                "events:\n  - s3:\n      bucket: papers\n"
+                "      event: s3:ObjectRemoved:DeleteMarkerCreated\n",
+                provider="s3: { papers: { versioningConfiguration: { Status: Enabled } } }",
+            ),
+        ),
+    ],
     "TS501": [
+        (
+            Case(
+                resources=QD
+                + conditioned("Q", "'arn:aws:events:us-east-1:000000000000:rule/s'")
+                + rule("source: [shop]", bus="", target="!GetAtt Q.Arn  # here")
+            ),
+            Case(
+                resources=QD
+                + conditioned("Q", "'arn:aws:events:us-east-1:000000000000:rule/r'")
+                + rule("source: [shop]", bus="")
+            ),
+        ),
+        (
+            Case(
+                resources=QD
+                + queue_policy("Q", "events.amazonaws.com").replace('"*"', "!GetAtt D.Arn")
+                + rule("source: [shop]", bus="", target="!GetAtt Q.Arn  # here")
+            ),
+            Case(resources=QD + conditioned("Q", "!GetAtt R.Arn") + rule("source: [shop]", bus="")),
+        ),
         (
             Case(resources=QD + TOPIC + SUBSCRIPTION),
             Case(resources=QD + TOPIC + SUBSCRIPTION + queue_policy("Q", "sns.amazonaws.com")),
@@ -758,6 +1212,34 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
         ),
     ],
     "TS504": [
+        (
+            Case(
+                resources=permission("SourceArn: 'arn:aws:events:us-east-1:000000000000:rule/s'")
+                + FIRES_GREET
+            ),
+            Case(
+                resources=permission("SourceArn: 'arn:aws:events:us-east-1:000000000000:rule/r'")
+                + FIRES_GREET.replace("  # here", "")
+            ),
+        ),
+        (
+            Case(resources=permission(action="lambda:GetFunction") + FIRES_GREET),
+            Case(resources=permission(action="'lambda:*'") + FIRES_GREET.replace("  # here", "")),
+        ),
+        (
+            Case(
+                resources=BUS
+                + permission("SourceArn: 'arn:aws:events:us-east-1:000000000000:rule/r'")
+                + FIRES_GREET.replace("Name: r", "Name: r\n    EventBusName: !Ref Bus")
+            ),
+            Case(
+                resources=BUS
+                + permission("SourceArn: 'arn:aws:events:us-east-1:000000000000:rule/shop-bus/r'")
+                + FIRES_GREET.replace("Name: r", "Name: r\n    EventBusName: !Ref Bus").replace(
+                    "  # here", ""
+                )
+            ),
+        ),
         (
             Case(
                 resources=BUS + "R:\n  Type: AWS::Events::Rule\n  Properties:\n    Name: r\n"
@@ -808,6 +1290,85 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
                 "    Queues: [!Ref D]\n    PolicyDocument: { Statement: [] }\n"
             ),
             Case(resources=DLQ + queue_policy("D", "events.amazonaws.com")),
+        ),
+    ],
+    "TS508": [
+        (
+            Case(
+                resources=QD.replace(
+                    "QueueName: q,", "QueueName: q, KmsMasterKeyId: alias/aws/sqs,"
+                )
+                + queue_policy("Q", "events.amazonaws.com")
+                + rule("source: [shop]", bus="", target="!GetAtt Q.Arn  # here")
+            ),
+            Case(
+                resources=QD.replace("QueueName: q,", "QueueName: q, SqsManagedSseEnabled: true,")
+                + queue_policy("Q", "events.amazonaws.com")
+                + rule("source: [shop]", bus="")
+            ),
+        ),
+        (
+            Case(
+                resources=QD.replace(
+                    "QueueName: q,", "QueueName: q, KmsMasterKeyId: alias/aws/sqs,"
+                )
+                + TOPIC
+                + queue_policy("Q", "sns.amazonaws.com")
+                + subscribed(endpoint="!GetAtt Q.Arn  # here")
+            ),
+            Case(
+                resources=QD.replace("QueueName: q,", "QueueName: q, KmsMasterKeyId: alias/ours,")
+                + TOPIC
+                + queue_policy("Q", "sns.amazonaws.com")
+                + subscribed()
+            ),
+        ),
+    ],
+    "TS509": [
+        (
+            Case(
+                resources=QD + role("lambda.amazonaws.com", "sqs:SendMessage") + in_role("  # here")
+            ),
+            Case(resources=QD + role("scheduler.amazonaws.com", "sqs:SendMessage") + in_role()),
+        ),
+        (
+            Case(
+                resources=QD
+                + role("scheduler.amazonaws.com", "*")
+                + pipe("!GetAtt Q.Arn", "").replace(
+                    "RoleArn: arn:aws:iam::000000000000:role/r",
+                    "RoleArn: !GetAtt Ro.Arn  # here",
+                )
+            ),
+            Case(
+                resources=QD
+                + role("!Sub 'pipes.${AWS::URLSuffix}'", "*")
+                + pipe("!GetAtt Q.Arn", "").replace(
+                    "arn:aws:iam::000000000000:role/r", "!GetAtt Ro.Arn"
+                )
+            ),
+        ),
+    ],
+    "TS510": [
+        (
+            Case(
+                resources=QD
+                + role("scheduler.amazonaws.com", "sqs:ReceiveMessage")
+                + in_role("  # here")
+            ),
+            Case(resources=QD + role("scheduler.amazonaws.com", "sqs:*") + in_role()),
+        ),
+        (
+            Case(
+                resources=QD
+                + role("scheduler.amazonaws.com", "sqs:SendMessage", "!GetAtt D.Arn")
+                + in_role("  # here")
+            ),
+            Case(
+                resources=QD
+                + role("scheduler.amazonaws.com", "sqs:SendMessage", "!GetAtt Q.Arn")
+                + in_role()
+            ),
         ),
     ],
     "TS601": [
@@ -911,7 +1472,39 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
             ),
         ),
     ],
+    "TS703": [
+        (
+            Case(on_stream("startingPosition: LATEST  # here"), STREAM),
+            Case(on_stream("startingPosition: TRIM_HORIZON"), STREAM),
+        ),
+        (
+            Case(on_table("startingPosition: LATEST  # here"), view_type("NEW_IMAGE")),
+            Case(on_table(), view_type("NEW_IMAGE")),
+        ),
+    ],
     "TS711": [
+        (
+            Case("events:\n  - eventBridge:\n      schedule: cron(0 0 30-31 FEB ? *)  # here"),
+            Case(schedule("cron(0 0 29-31 FEB ? *)")),
+        ),
+        (
+            Case(resources=QD + schedule_resource("EndDate: '2020-01-01T00:00:00Z'  # here")),
+            Case(resources=QD + schedule_resource("EndDate: '2120-01-01T00:00:00Z'")),
+        ),
+        (
+            Case(
+                resources=QD
+                + schedule_resource(
+                    "StartDate: '2120-01-02T00:00:00Z'\nEndDate: '2120-01-01T00:00:00Z'  # here"
+                )
+            ),
+            Case(
+                resources=QD
+                + schedule_resource(
+                    "StartDate: '2120-01-01T00:00:00Z'\nEndDate: '2120-01-02T00:00:00Z'"
+                )
+            ),
+        ),
         (
             Case("events:\n  - eventBridge:\n      schedule: cron(0 0 1 1 ? 2020)  # here"),
             Case(schedule("cron(0 0 1 1 ? 2020-2150)")),
@@ -919,6 +1512,221 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
         (
             Case("events:\n  - eventBridge:\n      schedule: cron(0 0 30 2 ? *)  # here"),
             Case(schedule("cron(0 0 29 2 ? *)")),
+        ),
+    ],
+    "TS741": [
+        (
+            Case(
+                resources=QD
+                + TOPIC
+                + queue_policy("Q", "sns.amazonaws.com")
+                + subscribed("FilterPolicy:", "  order: { kind: [a] }  # here")
+            ),
+            Case(
+                resources=QD
+                + TOPIC
+                + queue_policy("Q", "sns.amazonaws.com")
+                + subscribed(
+                    "FilterPolicyScope: MessageBody", "FilterPolicy:", "  order: { kind: [a] }"
+                )
+            ),
+        ),
+        (
+            Case(
+                resources=QD
+                + TOPIC
+                + queue_policy("Q", "sns.amazonaws.com")
+                + subscribed("FilterPolicy:", "  kind: a  # here", "  other: []  # here")
+            ),
+            Case(
+                resources=QD
+                + TOPIC
+                + queue_policy("Q", "sns.amazonaws.com")
+                + subscribed("FilterPolicy:", "  kind: [a]")
+            ),
+        ),
+    ],
+    "TS742": [
+        (
+            Case(
+                resources=TOPIC
+                + subscribed(
+                    "RawMessageDelivery: true  # here", endpoint=TO_GREET, protocol="lambda"
+                )
+            ),
+            Case(
+                resources=TOPIC
+                + subscribed("RawMessageDelivery: false", endpoint=TO_GREET, protocol="lambda")
+            ),
+        ),
+        (
+            Case(
+                resources=TOPIC
+                + subscribed(
+                    "RawMessageDelivery: 'true'  # here", endpoint=TO_GREET, protocol="lambda"
+                )
+            ),
+            Case(resources=QD + TOPIC + subscribed("RawMessageDelivery: true")),
+        ),
+    ],
+    "TS743": [
+        (
+            Case(
+                resources=TOPIC.replace("TopicName: t", "TopicName: t.fifo, FifoTopic: true")
+                + subscribed(endpoint=f"{TO_GREET}  # here", protocol="lambda")
+            ),
+            Case(resources=TOPIC + subscribed(endpoint=TO_GREET, protocol="lambda")),
+        ),
+        (
+            Case(resources=FIFO + TOPIC + subscribed(endpoint="!GetAtt F.Arn  # here")),
+            Case(
+                resources=FIFO
+                + TOPIC.replace("TopicName: t", "TopicName: t.fifo, FifoTopic: true")
+                + subscribed(endpoint="!GetAtt F.Arn")
+            ),
+        ),
+        (
+            Case(
+                resources=FIFO + "T:\n  Type: AWS::SNS::Topic\n  Properties:\n    TopicName: t\n"
+                "    Subscription:\n      - Protocol: sqs\n"
+                "        Endpoint: !GetAtt F.Arn  # here\n"
+            ),
+            Case(resources=QD + TOPIC + subscribed()),
+        ),
+    ],
+    "TS744": [
+        (
+            Case(resources=QD + TOPIC + subscribed(endpoint="!Ref Q  # here")),
+            Case(resources=QD + TOPIC + subscribed()),
+        ),
+        (
+            Case(resources=TOPIC + subscribed(endpoint=f"{TO_GREET}  # here")),
+            Case(resources=TOPIC + subscribed(endpoint=TO_GREET, protocol="lambda")),
+        ),
+    ],
+    "TS745": [
+        (
+            Case(
+                "events:\n  - sqs:\n      arn: !GetAtt Q.Arn\n      filterPatterns:  # here\n"
+                "        - { body: { kind: [sold] } }",
+                QD + TOPIC + subscribed(),
+            ),
+            Case(
+                "events:\n  - sqs:\n      arn: !GetAtt Q.Arn\n      filterPatterns:\n"
+                "        - { body: { kind: [sold] } }",
+                QD + TOPIC + subscribed("RawMessageDelivery: true"),
+            ),
+        ),
+        (
+            Case(
+                "events:\n  - sqs:\n      arn: !GetAtt Q.Arn\n      filterPatterns:  # here\n"
+                "        - { body: { kind: [{ exists: true }] } }",
+                QD + TOPIC + subscribed(),
+            ),
+            Case(
+                "events:\n  - sqs:\n      arn: !GetAtt Q.Arn\n      filterPatterns:\n"
+                "        - { body: { Message: [{ prefix: a }], kind: [{ exists: false }] } }",
+                QD + TOPIC + subscribed(),
+            ),
+        ),
+    ],
+    "TS761": [
+        (
+            Case(
+                "events:\n  - sqs:\n      arn: !GetAtt Q.Arn\n      filterPatterns:\n"
+                "        - Body: { kind: [sold] }  # here",
+                QD,
+            ),
+            Case(
+                "events:\n  - sqs:\n      arn: !GetAtt Q.Arn\n      filterPatterns:\n"
+                "        - body: { kind: [sold] }",
+                QD,
+            ),
+        ),
+        (
+            Case(on_stream(filtered("kind: [sold]  # here")), STREAM),
+            Case(on_stream(filtered("data: { kind: [sold] }\n    partitionKey: [a]")), STREAM),
+        ),
+        (
+            Case(on_table(filtered("eventName: [CREATE]  # here")), view_type("NEW_IMAGE")),
+            Case(on_table(filtered("eventName: [INSERT, CREATE]")), view_type("NEW_IMAGE")),
+        ),
+        (
+            Case(
+                on_table(filtered("dynamodb:\n      OldImage: { a: { S: [x] } }  # here")),
+                view_type("NEW_IMAGE"),
+            ),
+            Case(
+                on_table(filtered("dynamodb: { OldImage: { a: { S: [{ exists: false }] } } }")),
+                view_type("NEW_IMAGE"),
+            ),
+        ),
+        (
+            Case(
+                on_table(filtered("dynamodb:\n      NewImage:\n        a: [x]  # here")),
+                view_type("NEW_IMAGE"),
+            ),
+            Case(
+                on_table(filtered("dynamodb: { NewImage: { a: { M: { b: { S: [x] } } } } }")),
+                view_type("NEW_IMAGE"),
+            ),
+        ),
+    ],
+    "TS762": [
+        (
+            Case(on_table(arn="!GetAtt Tb.StreamArn  # here"), table()),
+            Case(on_table(), view_type("NEW_IMAGE")),
+        ),
+        (
+            Case(on_table(arn="!GetAtt Tb.Arn  # here"), view_type("NEW_IMAGE")),
+            Case(on_table(), view_type("KEYS_ONLY")),
+        ),
+    ],
+    "TS763": [
+        (
+            Case(
+                on_table(arn="!GetAtt Tb.StreamArn  # here"),
+                view_type("KEYS_ONLY"),
+                "def handler(event, context):\n"
+                "    return [one['dynamodb']['NewImage'] for one in event['Records']]\n",
+            ),
+            Case(
+                on_table(),
+                view_type("NEW_AND_OLD_IMAGES"),
+                "def handler(event, context):\n"
+                "    return [one['dynamodb']['NewImage'] for one in event['Records']]\n",
+            ),
+        ),
+        (
+            Case(
+                on_table(arn="!GetAtt Tb.StreamArn  # here"),
+                view_type("NEW_IMAGE"),
+                "def handler(event, context):\n"
+                "    return [one['dynamodb'].get('OldImage') for one in event['Records']]\n",
+            ),
+            Case(on_table(), view_type("KEYS_ONLY")),
+        ),
+    ],
+    "TS764": [
+        (
+            Case(
+                "events:\n  - sqs:\n      arn: arn:aws:sqs:eu-west-1:000000000000:q  # here\n",
+                provider="region: us-east-1",
+            ),
+            # A deploy may be told the region.
+            Case("events:\n  - sqs:\n      arn: arn:aws:sqs:eu-west-1:000000000000:q\n"),
+        ),
+        (
+            Case(
+                "events:\n  - stream:\n"
+                "      arn: !Sub 'arn:aws:kinesis:eu-west-1:${AWS::AccountId}:stream/s'  # here\n"
+                "      type: kinesis\n",
+                provider="region: us-east-1",
+            ),
+            Case(
+                "events:\n  - stream:\n      type: kinesis\n"
+                "      arn: !Sub 'arn:aws:kinesis:${AWS::Region}:${AWS::AccountId}:stream/s'\n"
+            ),
         ),
     ],
     "TS801": [

@@ -26,8 +26,8 @@ def of_type(template: Template, kind: str) -> list[dict[str, Any]]:
     ("event", "said"),
     [
         ("- kafka: {topic: x}", "the event type “kafka” is not supported here. Supported: "
-                                "alb, cloudFront, cloudwatchLog, cognitoUserPool, eventBridge, "
-                                "http, httpApi, s3, schedule, sns, sqs, stream."),
+                                "alb, cloudFront, cloudwatchEvent, cloudwatchLog, cognitoUserPool, "
+                                "eventBridge, http, httpApi, s3, schedule, sns, sqs, stream."),
         ("- {s3: a-bucket, sqs: x}", "must have exactly one event type; it has s3, sqs"),
         ("- {}", "must have exactly one event type; it has none"),
         ("- s3", "functions.greet.events.0.s3: input should be a valid dictionary"),
@@ -88,7 +88,7 @@ def test_two_routes_of_one_function_share_an_integration_and_a_permission(
 def test_the_same_route_twice(refused_events: Refuse) -> None:
     error = refused_events("- httpApi: GET /a/{x}\n- httpApi: get /a/{x}")
 
-    assert "HttpApiRouteGetAXVar is defined twice" in error.message
+    assert "both would make HttpApiRouteGetAXVar" in error.message
     assert error.line == 11
 
 
@@ -337,8 +337,7 @@ def test_names_beyond_64_characters_are_cut_and_stay_apart(project: Project) -> 
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("{}", "needs either a pattern or a schedule"),
-        ("{pattern: {source: [a]}, schedule: rate(1 day)}", "needs either a pattern or a schedule"),
+        ("{}", "needs a pattern, a schedule, or both"),
         ("{schedule: rate(1 days)}", "the schedule “rate(1 days)” needs the unit “day” with 1"),
         ("{schedule: rate(1 day), eventBus: x}", "schedules run on the default bus only"),
         ("{schedule: rate(1 day), input: {a: 1}, inputPath: $.x}", "use one of input, inputPath"),

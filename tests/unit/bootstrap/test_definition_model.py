@@ -13,8 +13,7 @@ from conftest import FUNCTION, PROVIDER, Project
         ("provider2: x\n", 6, "provider2: is not supported here"),
         ("package:\n  exclude_: [a]\n", 7, "package.exclude_: is not supported here. Supported: "
                                           "individually, patterns, artifact."),
-        ("package:\n  patterns: all\n", 7, "package.patterns: input should be a valid list "
-                                           "(found 'all')."),
+        ("package:\n  patterns: {a: b}\n", 7, "package.patterns: input should be a valid list."),
         ("functions:\n  greet:\n    timeout: 3\n", 7, "functions.greet.handler: is required."),
         ("functions:\n  greet:\n    handler: app.handler\n    timeout: 901\n", 9,
          "functions.greet.timeout: input should be less than or equal to 900 (found 901)."),

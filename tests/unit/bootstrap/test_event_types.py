@@ -33,6 +33,7 @@ SHORTEST = {
         " priority: 1, conditions: {path: /}}"
     ),
     "cloudFront": "{eventType: viewer-request, origin: 's3://papers.s3.amazonaws.com'}",
+    "cloudwatchEvent": "{event: {source: [aws.ec2]}}",
     "cloudwatchLog": "/aws/lambda/orders",
     "cognitoUserPool": "{pool: people, trigger: PreSignUp}",
     "eventBridge": "{schedule: rate(1 hour)}",
@@ -181,9 +182,9 @@ def test_a_type_can_be_a_key_of_the_function(with_address: Any, project: Project
         ("    address: {port: 1}\n", "functions.greet.address.port: is not supported here. "
                                      "Supported: cors."),
         ("    events: [{address: true}]\n", "the event type “address” is not supported here. "
-                                            "Supported: alb, cloudFront, cloudwatchLog, "
-                                            "cognitoUserPool, eventBridge, http, httpApi, s3, "
-                                            "schedule, sns, sqs, stream."),
+                                            "Supported: alb, cloudFront, cloudwatchEvent, "
+                                            "cloudwatchLog, cognitoUserPool, eventBridge, "
+                                            "http, httpApi, s3, schedule, sns, sqs, stream."),
     ],
 )  # fmt: skip
 def test_a_key_of_the_function_is_checked(

@@ -50,8 +50,8 @@ CASES = {
         "VisibilityTimeout must be 0 to 43200, not 43201."),
     "a number for a queue's name": (
         "AWS::SQS::Queue", "QueueName: 3\n", 1, "QueueName must be text, not “3”; write"),
-    "nothing for a queue's name": (
-        "AWS::SQS::Queue", "QueueName:\n", 1, "QueueName must be text, not nothing"),
+    "a list for a queue's name": (
+        "AWS::SQS::Queue", "QueueName: [a]\n", 1, "QueueName must be text, not a list"),
     "text for queues": (
         "AWS::SQS::QueuePolicy", "PolicyDocument: {}\nQueues: orders\n", 2,
         "Queues must be a list, not “orders”."),
