@@ -2,9 +2,13 @@
 
 The bootstrap imports no LocalStack, and runs where there is none. LocalStack's copies are those of
 AWS's registry at the time of its release; what is older or otherwise than AWS is in ``LOOSENED``.
+Types that LocalStack has no schema of are in ``scripts/aws_schemas/``, without their descriptions:
+copied from cfn-lint, which publishes AWS's registry (MIT-0, "MIT No Attribution").
 
-    python scripts/aws_schemas.py           writes bootstrap/services/aws_schemas.json
-    python scripts/aws_schemas.py --check   says whether it is what would be written
+    python scripts/aws_schemas.py                 writes bootstrap/services/aws_schemas.json
+    python scripts/aws_schemas.py --check         says whether it is what would be written
+    python scripts/aws_schemas.py --take FOLDER   copies the types that scripts/aws_schemas/ has
+        from cfn-lint, installed there: uv pip install --no-deps --target FOLDER cfn-lint
 """
 
 from __future__ import annotations
@@ -22,6 +26,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bootstrap.services import RESOURCE_TYPES
 from bootstrap.services.aws_schemas import FILE
+
+#: Schemas of types that LocalStack has none of, and where in cfn-lint's package they come from.
+OTHERS = Path(__file__).with_suffix("")
+_REGISTRY = "cfnlint/data/schemas"
 
 #: Six parts with colons between them.
 _ARN = "^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+"
@@ -65,9 +73,55 @@ LOOSENED: dict[str, tuple[Any, str]] = {
         "the pattern is older than some partitions, whose regions it does not know",
     ),
 }
+_TAGS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"Key": {"type": "string"}, "Value": {"type": "string"}},
+        "required": ["Key", "Value"],
+    },
+}
 #: Properties that AWS has and the copy does not have yet.
 ADDED: dict[str, dict[str, Any]] = {
+    "AWS::CloudWatch::Alarm": {"Tags": _TAGS},
+    "AWS::CloudWatch::CompositeAlarm": {"Tags": _TAGS},
     "AWS::Lambda::Permission": {"InvokedViaFunctionUrl": {"type": "boolean"}},
+}
+#: Names of properties that AWS has and the copy does not have yet, for what is said of them.
+NEWER: dict[str, tuple[str, ...]] = {
+    "AWS::ApiGateway::RestApi": ("EndpointAccessMode", "SecurityPolicy"),
+    "AWS::CloudWatch::Alarm": (
+        *("ActionConfiguration", "EvaluationCriteria", "EvaluationInterval", "EvaluationWindow"),
+        "WarmUpConfiguration",
+    ),
+    "AWS::CloudWatch::CompositeAlarm": ("ActionConfiguration",),
+    "AWS::DynamoDB::Table": (
+        *("OnDemandThroughput", "ResourcePolicy", "VectorIndexes", "WarmThroughput"),
+    ),
+    "AWS::Events::EventBus": ("DeadLetterConfig", "Description", "KmsKeyIdentifier", "LogConfig"),
+    "AWS::Events::Rule": ("Tags",),
+    "AWS::Kinesis::Stream": (
+        *("DesiredShardLevelMetrics", "MaxRecordSizeInKiB", "RecordDistributionStrategy"),
+        "WarmThroughputMiBps",
+    ),
+    "AWS::Kinesis::StreamConsumer": ("Tags",),
+    "AWS::Lambda::EventSourceMapping": (
+        *("KmsKeyArn", "LoggingConfig", "MetricsConfig", "ProvisionedPollerConfig", "Tags"),
+    ),
+    "AWS::Lambda::Version": ("FunctionScalingConfig", "RuntimePolicy"),
+    "AWS::Logs::LogGroup": (
+        *("BearerTokenAuthenticationEnabled", "DeletionProtectionEnabled", "FieldIndexPolicies"),
+        *("LogGroupClass", "ResourcePolicyDocument"),
+    ),
+    "AWS::Logs::SubscriptionFilter": (
+        *("ApplyOnTransformedLogs", "EmitSystemFields", "FieldSelectionCriteria"),
+    ),
+    "AWS::S3::Bucket": ("BucketNamePrefix", "BucketNamespace"),
+    "AWS::SES::EmailIdentity": ("Tags",),
+    "AWS::SNS::Topic": (
+        *("ArchivePolicy", "DeliveryStatusLogging", "FifoThroughputScope", "MaximumMessageSize"),
+    ),
 }
 #: Keywords that say something about a value.
 _KEPT = (
@@ -81,9 +135,46 @@ _LEFT = (
     *("relationshipRef", "$comment", "arrayType"),
 )
 _NAMES = ("properties", "patternProperties")
+#: What is taken of a whole schema.
+_TAKEN = ("definitions", "properties", "readOnlyProperties", "required", "typeName")
 
 
 def sources() -> Iterator[dict[str, Any]]:
+    """Every schema that LocalStack ships, and those of other types."""
+    yield from localstacks()
+    for file in sorted(OTHERS.glob("*.json")):
+        yield json.loads(file.read_text(encoding="utf-8"))
+
+
+def take(folder: Path) -> None:
+    """Copy schemas from cfn-lint: those of the types that there is a file for.
+
+    Args:
+        folder: Where cfn-lint is installed.
+    """
+    wanted = {file.stem.replace("-", "::"): file for file in OTHERS.glob("*.json")}
+    for source in sorted((folder / _REGISTRY / "resources").glob("*.json")):
+        schema = json.loads(source.read_text(encoding="utf-8"))
+        if file := wanted.get(schema["typeName"]):
+            kept = {key: schema[key] for key in _TAKEN if key in schema}
+            text = json.dumps(_undescribed(kept), indent=1, sort_keys=True)
+            file.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _undescribed(value: Any) -> Any:
+    """A schema without the texts that explain it."""
+    if isinstance(value, list):
+        return [_undescribed(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _undescribed(one)
+        for key, one in value.items()
+        if not (key in ("description", "$comment") and isinstance(one, str))
+    }
+
+
+def localstacks() -> Iterator[dict[str, Any]]:
     """Every schema that LocalStack ships."""
     found = importlib.util.find_spec("localstack")  # found, not imported
     for root in (found and found.submodule_search_locations) or ():
@@ -109,7 +200,7 @@ def reduced(kind: str, schema: dict[str, Any]) -> dict[str, Any]:
                 definitions[name] = _plain(schema["definitions"][name])
                 todo.append(definitions[name])
     result = {
-        "names": sorted(given),
+        "names": sorted({*given, *NEWER.get(kind, ())}),
         "readOnly": sorted(
             pointer.removeprefix("/properties/")
             for pointer in schema.get("readOnlyProperties", ())
@@ -139,8 +230,19 @@ def _plain(schema: Any) -> Any:
         if key in _NAMES
         else _plain(schema[key])
         for key in _KEPT
-        if key in schema and (key == "additionalProperties" or schema[key] is not False)
+        if key in schema
+        and (key == "additionalProperties" or schema[key] is not False)
+        and (key != "pattern" or _is_readable(schema[key]))
     }
+
+
+def _is_readable(pattern: Any) -> bool:
+    """Whether Python reads a regular expression: AWS's may have classes that Python lacks."""
+    try:
+        re.compile(str(pattern))
+    except re.error:
+        return False
+    return True
 
 
 def _put(schema: Any, path: list[str], instead: Any) -> None:
@@ -160,7 +262,7 @@ def content() -> str:
         if schema["typeName"] in RESOURCE_TYPES
     }
     version = importlib.metadata.version("localstack-core")
-    source = f"localstack-core {version}: *.schema.json, copied by scripts/aws_schemas.py"
+    source = f"localstack-core {version} and scripts/aws_schemas/, by scripts/aws_schemas.py"
     lines = ",\n".join(
         f"{json.dumps(kind)}:{json.dumps(types[kind], separators=(',', ':'))}"
         for kind in sorted(types)
@@ -170,6 +272,8 @@ def content() -> str:
 
 def main() -> int:
     """Write the file, or compare it."""
+    if "--take" in sys.argv[1:]:
+        take(Path(sys.argv[-1]))
     wanted = content()
     if "--check" in sys.argv[1:]:
         if FILE.read_text(encoding="utf-8") == wanted:

@@ -1,10 +1,10 @@
-"""Amazon DynamoDB: tables, their indexes, streams and time to live."""
+"""Amazon DynamoDB: tables with their indexes, streams, time to live and recovery."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from bootstrap.services import shapes
+from bootstrap.services import shapes, tags
 from bootstrap.services.base import (
     Context,
     Key,
@@ -28,6 +28,7 @@ _TABLE_KEYS = (
     "ProvisionedThroughput",
     "Tags",
 )
+_RECOVERY = "PointInTimeRecoverySpecification"
 _CAPACITY = ("ReadCapacityUnits", "WriteCapacityUnits")
 
 
@@ -54,23 +55,52 @@ def _table(context: Context, logical_id: str, properties: Properties) -> tuple[O
         changes.append(_time_to_live(dynamodb, name, properties.get("TimeToLiveSpecification")))
         table = dynamodb.describe_table(TableName=name)["Table"]
         changes.append(_tags(dynamodb, table["TableArn"], properties.get("Tags", [])))
+    changes += [
+        _protection(dynamodb, properties, table),
+        _recovery(dynamodb, name, properties.get(_RECOVERY, {}), new=existing is None),
+    ]
     attributes = {"Arn": table["TableArn"]}
     if table.get("LatestStreamArn"):
         attributes["StreamArn"] = table["LatestStreamArn"]
     return outcome_of(existing is None, *changes), Physical(name, attributes)
 
 
-def _tags(dynamodb: Any, arn: str, given: list[dict[str, str]]) -> bool:
-    wanted = {tag["Key"]: tag["Value"] for tag in given}
-    listed = dynamodb.list_tags_of_resource(ResourceArn=arn).get("Tags", [])
-    current = {tag["Key"]: tag["Value"] for tag in listed}
-    stale = sorted(current.keys() - wanted.keys())
-    if stale:
-        dynamodb.untag_resource(ResourceArn=arn, TagKeys=stale)
-    new = [{"Key": k, "Value": v} for k, v in wanted.items() if current.get(k) != v]
-    if new:
-        dynamodb.tag_resource(ResourceArn=arn, Tags=new)
-    return bool(stale or new)
+def _tags(dynamodb: Any, arn: str, given: tags.Tags) -> bool:
+    place = {"ResourceArn": arn}
+    return tags.ensure(
+        tags.named(given),
+        tags.named(dynamodb.list_tags_of_resource(**place).get("Tags", [])),
+        lambda some: dynamodb.tag_resource(**place, Tags=tags.listed(some)),
+        lambda keys: dynamodb.untag_resource(**place, TagKeys=keys),
+    )
+
+
+def _recovery(dynamodb: Any, table: str, wanted: dict[str, Any], *, new: bool) -> bool:
+    """Point-in-time recovery: off, unless it is described."""
+    on = bool(wanted.get("PointInTimeRecoveryEnabled"))
+    if new and not on:
+        return False
+    answer = {} if new else dynamodb.describe_continuous_backups(TableName=table)
+    described = answer.get("ContinuousBackupsDescription", {})
+    current = described.get("PointInTimeRecoveryDescription", {})
+    is_on = current.get("PointInTimeRecoveryStatus") == "ENABLED"
+    days = wanted.get("RecoveryPeriodInDays")
+    if is_on == on and (not on or days in (None, current.get("RecoveryPeriodInDays"))):
+        return False
+    settings = {
+        "PointInTimeRecoveryEnabled": on,
+        **({"RecoveryPeriodInDays": days} if days else {}),
+    }
+    dynamodb.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification=settings)
+    return True
+
+
+def _protection(dynamodb: Any, wanted: Properties, table: dict[str, Any]) -> bool:
+    protected = bool(wanted.get("DeletionProtectionEnabled"))
+    if protected == bool(table.get("DeletionProtectionEnabled")):
+        return False
+    _update(dynamodb, wanted["TableName"], DeletionProtectionEnabled=protected)
+    return True
 
 
 @until_true(60)
@@ -260,7 +290,9 @@ RESOURCE_TYPES = {
             "KeySchema": _KEY_SCHEMA,
         },
         {
-            **shapes.all_as_aws("Tags", "TimeToLiveSpecification"),
+            **shapes.all_as_aws(
+                "DeletionProtectionEnabled", _RECOVERY, "Tags", "TimeToLiveSpecification"
+            ),
             "BillingMode": shapes.one_of("PAY_PER_REQUEST", "PROVISIONED"),
             "GlobalSecondaryIndexes": shapes.list_of(_INDEX),
             "LocalSecondaryIndexes": shapes.list_of(_INDEX),

@@ -1,11 +1,11 @@
-"""Amazon CloudWatch Logs: log groups and subscription filters."""
+"""Amazon CloudWatch Logs: log groups, subscription filters and metric filters."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from bootstrap.definition import naming
-from bootstrap.services import shapes
+from bootstrap.services import shapes, tags
 from bootstrap.services.base import (
     Context,
     Key,
@@ -33,8 +33,19 @@ def _log_group(
         logs.put_retention_policy(logGroupName=name, retentionInDays=int(days))
     elif changed:
         logs.delete_retention_policy(logGroupName=name)
-    arn = f"arn:aws:logs:{context.settings.region}:{context.account}:log-group:{name}:*"
-    return outcome_of(existing is None, changed), Physical(name, {"Arn": arn})
+    arn = f"arn:aws:logs:{context.settings.region}:{context.account}:log-group:{name}"
+    tagged = _tags(logs, arn, properties.get("Tags", []), new=existing is None)
+    return outcome_of(existing is None, changed, tagged), Physical(name, {"Arn": f"{arn}:*"})
+
+
+def _tags(logs: Any, arn: str, given: tags.Tags, *, new: bool) -> bool:
+    place = {"resourceArn": arn}
+    return tags.ensure(
+        tags.named(given),
+        {} if new else logs.list_tags_for_resource(**place).get("tags", {}),
+        lambda some: logs.tag_resource(**place, tags=some),
+        lambda keys: logs.untag_resource(**place, tagKeys=keys),
+    )
 
 
 def _find(logs: Any, name: str) -> dict[str, Any] | None:
@@ -87,11 +98,52 @@ def _remove_filter(context: Context, key: Key) -> bool:
     return gone(lambda: context.client("logs").delete_subscription_filter(**names), _GONE)
 
 
+def _metric_filter(
+    context: Context, logical_id: str, properties: Properties
+) -> tuple[Outcome, Physical]:
+    logs, group = context.client("logs"), properties["LogGroupName"]
+    name = properties.get("FilterName") or naming.generated(context.service, logical_id)
+    existing = _find_metric_filter(logs, group, name)
+    wanted = {
+        "filterName": name,
+        "logGroupName": group,
+        "filterPattern": properties["FilterPattern"],
+        "metricTransformations": [_transformation(one) for one in properties[_TRANSFORMATIONS]],
+    }
+    different = existing is None or wanted != {key: existing.get(key) for key in wanted}
+    if different:
+        logs.put_metric_filter(**wanted)
+    return outcome_of(existing is None, different), Physical(name, {})
+
+
+def _transformation(given: Properties) -> dict[str, Any]:
+    """As the API has it: names begin with a small letter, dimensions are a mapping."""
+    made = {f"{key[0].lower()}{key[1:]}": value for key, value in given.items()}
+    if "dimensions" in made:
+        made["dimensions"] = {one["Key"]: one["Value"] for one in made["dimensions"]}
+    return made
+
+
+def _find_metric_filter(logs: Any, group: str, name: str) -> dict[str, Any] | None:
+    answer = found(
+        lambda: logs.describe_metric_filters(logGroupName=group, filterNamePrefix=name), _GONE
+    )
+    filters = (answer or {}).get("metricFilters", [])
+    return next((one for one in filters if one["filterName"] == name), None)
+
+
+def _remove_metric_filter(context: Context, key: Key) -> bool:
+    names = {"logGroupName": key["LogGroupName"], "filterName": key["FilterName"]}
+    return gone(lambda: context.client("logs").delete_metric_filter(**names), _GONE)
+
+
+_TRANSFORMATIONS = "MetricTransformations"
+
 RESOURCE_TYPES = {
     "AWS::Logs::LogGroup": ResourceType(
         _log_group,
         {},
-        shapes.all_as_aws("LogGroupName", "RetentionInDays"),
+        shapes.all_as_aws("LogGroupName", "RetentionInDays", "Tags"),
         exists=_exists,
         delete_with="logs delete-log-group --log-group-name {Ref}",
         holds_data=False,  # as CloudFormation has it: a function's log goes with the function
@@ -102,5 +154,12 @@ RESOURCE_TYPES = {
         shapes.all_as_aws("Distribution", "FilterName", "RoleArn"),
         keys=_filter_keys,
         remove=_remove_filter,
+    ),
+    "AWS::Logs::MetricFilter": ResourceType(
+        _metric_filter,
+        shapes.all_as_aws("FilterPattern", "LogGroupName", _TRANSFORMATIONS),
+        shapes.all_as_aws("FilterName"),
+        keys=_filter_keys,
+        remove=_remove_metric_filter,
     ),
 }

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bootstrap.services import lambda_, shapes
+from bootstrap.services import lambda_, lifecycle, shapes
 from bootstrap.services.base import (
     Context,
     Key,
@@ -48,7 +48,7 @@ def _bucket(context: Context, logical_id: str, properties: Properties) -> tuple[
     changed = [
         _versioning(s3, name, properties.get("VersioningConfiguration", {}).get("Status")),
         _notifications(s3, name, properties.get("NotificationConfiguration", {})),
-        *(_configuration(s3, name, one, properties) for one in _CONFIGURATIONS),
+        *(_configuration(s3, name, one, properties, new=missing) for one in _CONFIGURATIONS),
     ]
     return outcome_of(missing, *changed), physical
 
@@ -64,6 +64,8 @@ class _Configuration:
         to_api: CloudFormation's value to the API's.
         shown: what ``get`` returns, without what is not the configuration.
         missing: the error when there is none.
+        own: what ``shown`` makes of what a new bucket has without being told.
+        remove: name of the operation that takes it away, where that is not ``delete_<name>``.
     """
 
     property: str
@@ -72,6 +74,8 @@ class _Configuration:
     to_api: Callable[[Any], Any]
     shown: Callable[[dict[str, Any]], Any]
     missing: str
+    own: Any = None
+    remove: str = ""
 
 
 def _cors(value: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +103,42 @@ def _part(name: str) -> Callable[[dict[str, Any]], Any]:
     return lambda answer: answer.get(name)
 
 
+def _encryption(value: dict[str, Any]) -> dict[str, Any]:
+    by_default = "ServerSideEncryptionByDefault"
+    return {
+        "Rules": [
+            {(f"Apply{key}" if key == by_default else key): entry for key, entry in rule.items()}
+            for rule in value["ServerSideEncryptionConfiguration"]
+        ]
+    }
+
+
 _CONFIGURATIONS = (
+    _Configuration(
+        property="BucketEncryption",
+        operation="bucket_encryption",
+        argument="ServerSideEncryptionConfiguration",
+        to_api=_encryption,
+        shown=_part("ServerSideEncryptionConfiguration"),
+        missing="ServerSideEncryptionConfigurationNotFoundError",
+        own={
+            "Rules": [
+                {
+                    "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"},
+                    "BucketKeyEnabled": False,
+                }
+            ]
+        },
+    ),
+    _Configuration(
+        property="LifecycleConfiguration",
+        operation="bucket_lifecycle_configuration",
+        argument="LifecycleConfiguration",
+        to_api=lifecycle.to_api,
+        shown=lambda answer: {"Rules": answer.get("Rules")},
+        missing="NoSuchLifecycleConfiguration",
+        remove="delete_bucket_lifecycle",
+    ),
     _Configuration(
         property="CorsConfiguration",
         operation="bucket_cors",
@@ -123,6 +162,7 @@ _CONFIGURATIONS = (
         to_api=dict,
         shown=_part("OwnershipControls"),
         missing="OwnershipControlsNotFoundError",
+        own={"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
     ),
     _Configuration(
         property="PublicAccessBlockConfiguration",
@@ -131,6 +171,13 @@ _CONFIGURATIONS = (
         to_api=dict,
         shown=_part("PublicAccessBlockConfiguration"),
         missing="NoSuchPublicAccessBlockConfiguration",
+        own=dict.fromkeys(
+            (
+                *("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls"),
+                "RestrictPublicBuckets",
+            ),
+            True,
+        ),
     ),
     _Configuration(
         property="Tags",
@@ -143,15 +190,28 @@ _CONFIGURATIONS = (
 )
 
 
-def _configuration(s3: Any, bucket: str, one: _Configuration, properties: Properties) -> bool:
-    if one.property not in properties:
-        return False  # what is not described stays as it is: S3 has defaults of its own
-    wanted = one.to_api(properties[one.property])
+def _configuration(
+    s3: Any, bucket: str, one: _Configuration, properties: Properties, *, new: bool
+) -> bool:
+    if one.property not in properties and new:
+        return False
     get = getattr(s3, f"get_{one.operation}")
     current = found(lambda: get(Bucket=bucket), one.missing)
-    if current is not None and subset(wanted, one.shown(current)):
+    shown = None if current is None else one.shown(current)
+    if one.property not in properties:
+        return _unset(s3, bucket, one, shown)
+    wanted = one.to_api(properties[one.property])
+    if shown is not None and subset(wanted, shown):
         return False
     getattr(s3, f"put_{one.operation}")(Bucket=bucket, **{one.argument: wanted})
+    return True
+
+
+def _unset(s3: Any, bucket: str, one: _Configuration, shown: Any) -> bool:
+    """Take away what is no longer described, unless every bucket has it from the beginning."""
+    if not shown or shown == one.own or not any(shown.values()):
+        return False
+    getattr(s3, one.remove or f"delete_{one.operation}")(Bucket=bucket)
     return True
 
 
@@ -379,7 +439,9 @@ RESOURCE_TYPES = {
         shapes.all_as_aws("BucketName"),
         {
             **shapes.all_as_aws(
+                "BucketEncryption",
                 "CorsConfiguration",
+                "LifecycleConfiguration",
                 "OwnershipControls",
                 "PublicAccessBlockConfiguration",
                 "Tags",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bootstrap.definition import naming
-from bootstrap.services import shapes
+from bootstrap.services import shapes, tags
 from bootstrap.services.base import (
     Context,
     Key,
@@ -40,8 +40,17 @@ def _group(context: Context, logical_id: str, properties: Properties) -> tuple[O
     existing = found(lambda: scheduler.get_schedule_group(Name=name), _GONE)
     if existing is None:
         arn = scheduler.create_schedule_group(Name=name)["ScheduleGroupArn"]
-        return Outcome.CREATED, Physical(name, {"Arn": arn})
-    return Outcome.UNCHANGED, Physical(name, {"Arn": existing["Arn"]})
+    else:
+        arn = existing["Arn"]
+    place = {"ResourceArn": arn}
+    listed = scheduler.list_tags_for_resource(**place).get("Tags", []) if existing else []
+    tagged = tags.ensure(
+        tags.named(properties.get("Tags", [])),
+        tags.named(listed),
+        lambda some: scheduler.tag_resource(**place, Tags=tags.listed(some)),
+        lambda keys: scheduler.untag_resource(**place, TagKeys=keys),
+    )
+    return outcome_of(existing is None, tagged), Physical(name, {"Arn": arn})
 
 
 def _group_exists(context: Context, key: Key) -> bool:
@@ -129,7 +138,7 @@ RESOURCE_TYPES = {
     "AWS::Scheduler::ScheduleGroup": ResourceType(
         _group,
         {},
-        shapes.all_as_aws("Name"),
+        shapes.all_as_aws("Name", "Tags"),
         exists=_group_exists,
         delete_with="scheduler delete-schedule-group --name {Ref}",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bootstrap.services import shapes
+from bootstrap.services import shapes, tags
 from bootstrap.services.base import (
     Context,
     Key,
@@ -25,12 +25,18 @@ _TOPIC_ATTRIBUTES = (
     "DisplayName",
     "FifoThroughputScope",
     "FifoTopic",
+    "KmsMasterKeyId",
+    "SignatureVersion",
+    "TracingConfig",
 )
 #: What an attribute goes back to when the definition no longer sets it.
 _TOPIC_DEFAULTS = {
     "ContentBasedDeduplication": "false",
     "DisplayName": "",
     "FifoThroughputScope": "Topic",
+    "KmsMasterKeyId": "",
+    "SignatureVersion": "1",
+    "TracingConfig": "PassThrough",
 }
 _SUBSCRIPTION_ATTRIBUTES = {
     **shapes.all_as_aws("FilterPolicy", "RawMessageDelivery"),
@@ -75,11 +81,24 @@ def _topic(context: Context, logical_id: str, properties: Properties) -> tuple[O
             if existing.get(key, default) != value:
                 sns.set_topic_attributes(TopicArn=arn, AttributeName=key, AttributeValue=value)
                 changed = True
+    tagged = _tags(sns, arn, properties.get("Tags", []), new=existing is None)
+    changed = changed or tagged
     for subscription in properties.get("Subscription", []):
         outcome, _ = _subscription(context, logical_id, {"TopicArn": arn, **subscription})
         changed = changed or outcome is not Outcome.UNCHANGED
     return outcome_of(existing is None, changed), Physical(
         arn, {"TopicArn": arn, "TopicName": name}
+    )
+
+
+def _tags(sns: Any, arn: str, given: tags.Tags, *, new: bool) -> bool:
+    place = {"ResourceArn": arn}
+    current = [] if new else sns.list_tags_for_resource(**place).get("Tags", [])
+    return tags.ensure(
+        tags.named(given),
+        tags.named(current),
+        lambda some: sns.tag_resource(**place, Tags=tags.listed(some)),
+        lambda keys: sns.untag_resource(**place, TagKeys=keys),
     )
 
 
@@ -169,7 +188,12 @@ RESOURCE_TYPES = {
         _topic,
         shapes.all_as_aws("TopicName"),
         {
-            **shapes.all_as_aws("ContentBasedDeduplication", "DisplayName", "FifoTopic"),
+            **shapes.all_as_aws(
+                *("ContentBasedDeduplication", "DisplayName", "FifoTopic", "KmsMasterKeyId"),
+                "Tags",
+            ),
+            "SignatureVersion": shapes.one_of("1", "2"),
+            "TracingConfig": shapes.one_of("Active", "PassThrough"),
             # Newer than the schema.
             "FifoThroughputScope": shapes.one_of("Topic", "MessageGroup"),
             "Subscription": shapes.list_of(

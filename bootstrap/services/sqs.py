@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bootstrap.services import shapes
+from bootstrap.services import shapes, tags
 from bootstrap.services.base import (
     Context,
     Key,
@@ -20,8 +20,10 @@ from bootstrap.template import Physical
 
 _ATTRIBUTES = {
     **shapes.all_as_aws(
-        "FifoQueue", "ContentBasedDeduplication", "KmsMasterKeyId", "SqsManagedSseEnabled"
+        *("FifoQueue", "ContentBasedDeduplication", "KmsMasterKeyId", "RedriveAllowPolicy"),
+        "SqsManagedSseEnabled",
     ),
+    "KmsDataKeyReusePeriodSeconds": shapes.number(60, 86_400),
     "VisibilityTimeout": shapes.number(0, 43_200),
     "MessageRetentionPeriod": shapes.number(60, 1_209_600),
     "ReceiveMessageWaitTimeSeconds": shapes.number(0, 20),
@@ -36,10 +38,12 @@ _DEFAULTS = {
     "DeduplicationScope": "queue",
     "DelaySeconds": "0",
     "FifoThroughputLimit": "perQueue",
+    "KmsDataKeyReusePeriodSeconds": "300",
     "KmsMasterKeyId": "",
     "MaximumMessageSize": "1048576",
     "MessageRetentionPeriod": "345600",
     "ReceiveMessageWaitTimeSeconds": "0",
+    "RedriveAllowPolicy": "",
     "RedrivePolicy": "",
     "SqsManagedSseEnabled": "true",
     "VisibilityTimeout": "30",
@@ -74,14 +78,25 @@ def _queue(context: Context, logical_id: str, properties: Properties) -> tuple[O
         different = {k: v for k, v in wanted.items() if not _same(k, v, actual.get(k))}
         if different:
             sqs.set_queue_attributes(QueueUrl=url, Attributes=different)
+    tagged = _tags(sqs, url, properties.get("Tags", []), new=existing is None)
     arn = f"arn:aws:sqs:{context.settings.region}:{context.account}:{name}"
-    return outcome_of(existing is None, bool(different)), Physical(
+    return outcome_of(existing is None, bool(different), tagged), Physical(
         url, {"Arn": arn, "QueueName": name, "QueueUrl": url}
     )
 
 
+def _tags(sqs: Any, url: str, given: tags.Tags, *, new: bool) -> bool:
+    current = {} if new else sqs.list_queue_tags(QueueUrl=url).get("Tags", {})
+    return tags.ensure(
+        tags.named(given),
+        current,
+        lambda some: sqs.tag_queue(QueueUrl=url, Tags=some),
+        lambda keys: sqs.untag_queue(QueueUrl=url, TagKeys=keys),
+    )
+
+
 def _same(key: str, wanted: str, actual: str | None) -> bool:
-    if key == "RedrivePolicy":
+    if key in ("RedriveAllowPolicy", "RedrivePolicy"):
         current = json.loads(actual) if actual else {}
         if "maxReceiveCount" in current:
             current["maxReceiveCount"] = int(current["maxReceiveCount"])
@@ -141,6 +156,7 @@ RESOURCE_TYPES = {
         shapes.all_as_aws("QueueName"),
         {
             **_ATTRIBUTES,
+            **shapes.all_as_aws("Tags"),
             "RedrivePolicy": shapes.mapping(
                 {"deadLetterTargetArn": shapes.text},
                 {"maxReceiveCount": shapes.number(1, 1000)},

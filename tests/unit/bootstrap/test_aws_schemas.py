@@ -35,6 +35,30 @@ def test_the_file_is_what_localstacks_schemas_come_to() -> None:
     assert aws_schemas.FILE.read_text() == script().content(), "run: make schemas"
 
 
+def test_schemas_that_localstack_has_not_are_copied_without_their_descriptions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, registry = script(), tmp_path / "cfnlint/data/schemas/resources"
+    registry.mkdir(parents=True)
+    text = {"type": "string", "description": "a text", "$comment": "none"}
+    for name in ("A", "B"):
+        properties = {"description": text, "Name": text}
+        schema = {"typeName": f"AWS::X::{name}", "properties": properties, "handlers": {}}
+        (registry / f"{name}.json").write_text(json.dumps(schema))
+    file = tmp_path / "AWS-X-A.json"
+    file.write_text("{}")
+    monkeypatch.setattr(module, "OTHERS", tmp_path)
+
+    module.take(tmp_path)
+
+    plain = {"type": "string"}
+    assert json.loads(file.read_text()) == {
+        "typeName": "AWS::X::A",
+        "properties": {"description": plain, "Name": plain},
+    }
+    assert not (tmp_path / "AWS-X-B.json").exists()
+
+
 def test_what_is_loosened_has_a_reason_and_is_not_as_aws_has_it() -> None:
     """The script fails when a place is gone, or already so in the schema."""
     for place, (_, reason) in script().LOOSENED.items():
@@ -216,7 +240,6 @@ SAID = """\
 16:9 Orders (AWS::SQS::Queue): Arn is set by AWS and cannot be given. Remove it.
 17:9 Orders (AWS::SQS::Queue): the property FifoQueu is not known to AWS. Supported: ContentBased
 18:66 Orders (AWS::SQS::Queue): RedrivePolicy.maxReceiveCnt is not supported here. Supported: dea
-19:9 Orders (AWS::SQS::Queue): the property Tags is not supported here. Supported: ContentBasedDe
 23:9 Nightly (AWS::Events::Rule): State must be ENABLED or DISABLED, not “ENABLE”. Did you mean “
 24:9 Nightly (AWS::Events::Rule): ScheduleExpression must be text, not “5”; write text in quotes.
 26:49 Nightly (AWS::Events::Rule): Targets.0.KinesisParameters.PartitionKeyPth is not known to AW

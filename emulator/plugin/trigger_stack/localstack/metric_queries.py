@@ -155,5 +155,8 @@ def cloudwatch() -> Service:
     """LocalStack's provider, whose metrics are told apart by their dimensions."""
     from localstack.services.cloudwatch.provider_v2 import CloudwatchProvider
 
+    from trigger_stack.localstack import alarms
+
     install()
+    alarms.install()
     return Service.for_provider(CloudwatchProvider())

@@ -101,6 +101,63 @@ def _pipe(client: Any, model: Model) -> None:
         time.sleep(0.1)
 
 
+def _metric_filter(model: Model) -> Model:
+    """The API's names begin with a small letter, and its dimensions are a mapping."""
+    made = []
+    for one in model.get("MetricTransformations") or []:
+        transformation = {f"{key[0].lower()}{key[1:]}": value for key, value in one.items()}
+        if "dimensions" in transformation:
+            dimensions = {each["Key"]: each["Value"] for each in transformation["dimensions"]}
+            transformation["dimensions"] = dimensions
+        if "defaultValue" in transformation:
+            transformation["defaultValue"] = float(transformation["defaultValue"])
+        made.append(transformation)
+    return model | {"MetricTransformations": made}
+
+
+def _archive_parameters(model: Model) -> Model:
+    """The source has another name in the API; without a pattern each event is archived."""
+    rest = {name: value for name, value in model.items() if name != "SourceArn"}
+    return rest | {"EventSourceArn": model["SourceArn"], "EventPattern": _pattern(model)}
+
+
+def _archive_update(model: Model) -> Model:
+    """What is gone has a value that says so."""
+    settings = {"Description": "", "RetentionDays": 0} | _archive_parameters(model)
+    return {name: value for name, value in settings.items() if name != "EventSourceArn"}
+
+
+def _pattern(model: Model) -> str:
+    pattern = model.get("EventPattern") or ""
+    return pattern if isinstance(pattern, str) else json.dumps(pattern)
+
+
+def _archive(client: Any, model: Model) -> None:
+    """Have the rule of an archive match its pattern: LocalStack's ``UpdateArchive`` does not."""
+    name = f"Events-Archive-{model['ArchiveName']}"
+    pattern = json.loads(_pattern(model) or "{}") | {"replay-name": [{"exists": False}]}
+    bus = model["SourceArn"].rpartition("/")[2]
+    client.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(pattern))
+
+
+def _user_parameters(model: Model) -> Model:
+    """The attributes of a user, each with its name and value alone."""
+    attributes = model.get("UserAttributes") or []
+    return model | {
+        "UserAttributes": [{"Name": a["Name"], "Value": a["Value"]} for a in attributes]
+    }
+
+
+def _receipt_rule(model: Model) -> Model:
+    """A rule has its name inside, and may have none in a template."""
+    rule = {"Name": model["RuleName"], **model["Rule"]}
+    return {name: value for name, value in model.items() if name != "RuleName"} | {"Rule": rule}
+
+
+def _name_of_receipt_rule(client: Any, model: Model) -> None:
+    model["RuleName"] = model["Rule"].get("Name") or model["RuleName"]
+
+
 RESOURCE_TYPES = (
     ResourceType(
         name="AWS::ApiGateway::Authorizer",
@@ -218,6 +275,44 @@ RESOURCE_TYPES = (
         longest_name=128,
     ),
     ResourceType(
+        name="AWS::Cognito::UserPoolGroup",
+        service="cognito_idp",
+        create="create_group",
+        delete="delete_group",
+        update="update_group",
+        reference="GroupName",
+        identity={"UserPoolId": "UserPoolId", "GroupName": "GroupName"},
+        create_only=("UserPoolId", "GroupName"),
+        named="GroupName",
+        longest_name=128,
+    ),
+    ResourceType(
+        name="AWS::Cognito::UserPoolUser",
+        service="cognito_idp",
+        create="admin_create_user",
+        delete="admin_delete_user",
+        update=None,
+        reference="Username",
+        identity={"UserPoolId": "UserPoolId", "Username": "Username"},
+        create_only=(
+            *("ClientMetadata", "DesiredDeliveryMediums", "ForceAliasCreation", "MessageAction"),
+            *("UserAttributes", "UserPoolId", "Username", "ValidationData"),
+        ),
+        named="Username",
+        longest_name=128,
+        prepare=_user_parameters,
+    ),
+    ResourceType(
+        name="AWS::Cognito::UserPoolUserToGroupAttachment",
+        service="cognito_idp",
+        create="admin_add_user_to_group",
+        delete="admin_remove_user_from_group",
+        update=None,
+        reference="Username",
+        identity={"UserPoolId": "UserPoolId", "GroupName": "GroupName", "Username": "Username"},
+        create_only=("UserPoolId", "GroupName", "Username"),
+    ),
+    ResourceType(
         name="AWS::ElasticLoadBalancingV2::LoadBalancer",
         service="elbv2",
         create="create_load_balancer",
@@ -277,6 +372,35 @@ RESOURCE_TYPES = (
         create_only=("ListenerArn", "Priority"),
     ),
     ResourceType(
+        name="AWS::Events::Archive",
+        service="events",
+        create="create_archive",
+        delete="delete_archive",
+        update="update_archive",
+        reference="ArchiveName",
+        identity={"ArchiveName": "ArchiveName"},
+        results={"Arn": "ArchiveArn"},
+        create_only=("ArchiveName", "SourceArn"),
+        named="ArchiveName",
+        longest_name=48,
+        prepare=_archive_parameters,
+        prepare_update=_archive_update,
+        after=_archive,
+    ),
+    ResourceType(
+        name="AWS::Logs::MetricFilter",
+        service="logs",
+        create="put_metric_filter",
+        delete="delete_metric_filter",
+        update="put_metric_filter",
+        reference="FilterName",
+        identity={"logGroupName": "LogGroupName", "filterName": "FilterName"},
+        create_only=("FilterName", "LogGroupName"),
+        named="FilterName",
+        longest_name=512,
+        prepare=_metric_filter,
+    ),
+    ResourceType(
         name="AWS::Pipes::Pipe",
         service="pipes",
         create="create_pipe",
@@ -289,5 +413,29 @@ RESOURCE_TYPES = (
         named="Name",
         prepare_update=_pipe_update,
         after=_pipe,
+    ),
+    ResourceType(
+        name="AWS::SES::ReceiptRule",
+        service="ses",
+        create="create_receipt_rule",
+        delete="delete_receipt_rule",
+        update="update_receipt_rule",
+        reference="RuleName",
+        identity={"RuleSetName": "RuleSetName", "RuleName": "RuleName"},
+        create_only=("RuleSetName", "After"),
+        named="RuleName",
+        prepare=_receipt_rule,
+        after=_name_of_receipt_rule,
+    ),
+    ResourceType(
+        name="AWS::SES::ReceiptRuleSet",
+        service="ses",
+        create="create_receipt_rule_set",
+        delete="delete_receipt_rule_set",
+        update=None,
+        reference="RuleSetName",
+        identity={"RuleSetName": "RuleSetName"},
+        create_only=("RuleSetName",),
+        named="RuleSetName",
     ),
 )  # fmt: skip

@@ -4,13 +4,17 @@ What: wraps ``ResourceProviderExecutor.execute_action`` for changes. Types whose
 change a resource are changed here, as far as a trigger may depend on them; others fail.
 Why: more than 70 of LocalStack's types have no update, buckets, rules, tables, function URLs and
 stages of REST APIs among them. LocalStack then says UPDATE_COMPLETE and changes nothing: a
-notification that is added to a bucket would never fire.
+notification that is added to a bucket would never fire. A role's own policies, and a method's
+authorizer and responses, stay what they were, too; with another trust policy a role is deleted, and
+one of another name is made. A rule or an alarm without a name is made a second time, and the first
+goes on to fire.
 Until: LocalStack's providers update, or say that they cannot.
 Test: ``tests/unit/plugin/test_cloudformation_patches.py``.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 from collections.abc import Callable
@@ -24,6 +28,8 @@ from localstack.services.cloudformation.resource_provider import (
     ResourceRequest,
     convert_payload,
 )
+
+from trigger_stack.localstack.cloudformation import functions, gateways, roles, tables
 
 type Model = dict[str, Any]
 #: Changes a resource; its arguments are the clients of services, and the properties before and
@@ -49,6 +55,8 @@ def _execute(
     before = dict(request.previous_state or {})
     try:
         try:
+            if request.resource_type in _INSTEAD:
+                return change(provider, request)
             return provider.update(request)
         except NotImplementedError:
             return change(provider, request)
@@ -70,18 +78,24 @@ def change(provider: ResourceProvider[Any], request: ResourceRequest[Any]) -> Pr
     kind = request.resource_type
     before, after = dict(request.previous_state or {}), dict(request.desired_state)
     changed = {name for name in after if after[name] != before.get(name)}
+    if kind in _MADE_ANEW:
+        _MADE_ANEW[kind](request.aws_client_factory, before)
+        request.desired_state = copy.deepcopy(after)  # a provider takes from it what it has put
+        provider.create(request)
+        model = kept(provider, before, after) | after
+        return ProgressEvent(status=OperationStatus.SUCCESS, resource_model=model)
     if kind in _PUT_AGAIN:
-        request.desired_state = _kept(provider, before, after) | after
+        request.desired_state = kept(provider, before, after) | _rule_name(kind, before) | after
         event = provider.create(request)
         _PUT_AGAIN[kind](request.aws_client_factory, before, event.resource_model or {})
         return event
-    kept = _kept(provider, before, after)
+    own = kept(provider, before, after)
     if kind in _CHANGES:
-        model = kept | after  # without what the template has no longer
+        model = own | after  # without what the template has no longer
         _CHANGES[kind](request.aws_client_factory, before, model)
         return ProgressEvent(status=OperationStatus.SUCCESS, resource_model=model)
     changed |= {
-        name for name in before.keys() - after.keys() - kept.keys() if not name.endswith(_GENERATED)
+        name for name in before.keys() - after.keys() - own.keys() if not name.endswith(_GENERATED)
     }
     if changed != {"Tags"}:
         raise ValueError(
@@ -97,11 +111,24 @@ def change_what_providers_do_not() -> None:
     ResourceProviderExecutor.execute_action = _execute  # type: ignore[assignment]  # a patch
 
 
-def _kept(provider: ResourceProvider[Any], before: Model, after: Model) -> Model:
-    """What a resource has beside the properties of its template: its names and attributes."""
+def _rule_name(kind: str, before: Model) -> Model:
+    """The name that a rule got when it was made: else another rule would be made."""
+    return {"Name": before["Id"].rpartition("|")[2]} if kind == "AWS::Events::Rule" else {}
+
+
+def kept(provider: ResourceProvider[Any], before: Model, after: Model) -> Model:
+    """What a resource has beside the properties of its template: its names and attributes.
+
+    Args:
+        provider: Of its type.
+        before: What it was.
+        after: What the template has.
+    """
     paths = [
         *provider.SCHEMA.get("primaryIdentifier", ()),
         *provider.SCHEMA.get("readOnlyProperties", ()),
+        # A name that the template does not have; when it has another, the resource is replaced.
+        *provider.SCHEMA.get("createOnlyProperties", ()),
     ]
     names = {path.rpartition("/")[2] for path in paths} | {"Id", "Name"}
     return {name: before[name] for name in names if name in before and name not in after}
@@ -149,107 +176,15 @@ _PUT_AGAIN: dict[str, Change] = {
 }
 
 
+#: Types that cannot be put a second time, each with what makes room.
+_MADE_ANEW: dict[str, Callable[[Any, Model], None]] = {
+    "AWS::ApiGateway::Method": gateways.delete_method,
+}
+#: Types whose provider changes a part, and says that it has changed all.
+_INSTEAD = frozenset({"AWS::ApiGateway::Method", "AWS::ApiGateway::UsagePlan", "AWS::IAM::Role"})
+
+
 # --- Types with an operation for a change
-
-
-def _patches(before: Model, model: Model, paths: dict[str, str]) -> list[dict[str, str]]:
-    """Patch operations of API Gateway for properties with one value."""
-    return [
-        {"op": "replace", "path": path, "value": _text(model[name])}
-        for name, path in paths.items()
-        if name in model and model[name] != before.get(name)
-    ]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return json.dumps(value) if isinstance(value, dict) else str(value)
-
-
-def _stage(clients: Any, before: Model, model: Model) -> None:
-    patches = _patches(
-        before,
-        model,
-        {
-            "DeploymentId": "/deploymentId",
-            "Description": "/description",
-            "TracingEnabled": "/tracingEnabled",
-        },
-    )
-    variables, old = model.get("Variables") or {}, before.get("Variables") or {}
-    patches += [
-        {"op": "replace", "path": f"/variables/{name}", "value": value}
-        for name, value in variables.items()
-        if value != old.get(name)
-    ]
-    patches += [{"op": "remove", "path": f"/variables/{name}"} for name in old.keys() - variables]
-    if model.get("AccessLogSetting") != before.get("AccessLogSetting"):
-        patches += [
-            {
-                "op": "replace",
-                "path": f"/accessLogSettings/{name[0].lower()}{name[1:]}",
-                "value": value,
-            }
-            for name, value in (model.get("AccessLogSetting") or {}).items()
-        ]
-    clients.apigateway.update_stage(
-        restApiId=model["RestApiId"], stageName=model["StageName"], patchOperations=patches
-    )
-
-
-def _rest_api(clients: Any, before: Model, model: Model) -> None:
-    if model.get("Body") != before.get("Body"):
-        clients.apigateway.put_rest_api(
-            restApiId=model["RestApiId"],
-            mode="overwrite" if model.get("Mode") != "merge" else "merge",
-            body=json.dumps(model["Body"]),
-        )
-    patches = _patches(
-        before,
-        model,
-        {"Name": "/name", "Description": "/description", "Policy": "/policy"},
-    )
-    if patches:
-        clients.apigateway.update_rest_api(restApiId=model["RestApiId"], patchOperations=patches)
-
-
-def _table(clients: Any, before: Model, model: Model) -> None:
-    name = model["TableName"]
-    changes: list[Model] = []
-    whole: Model = {
-        key: model[key]
-        for key in ("BillingMode", "ProvisionedThroughput", "DeletionProtectionEnabled")
-        if key in model and model[key] != before.get(key)
-    }
-    if model.get("StreamSpecification") != before.get("StreamSpecification"):
-        wanted = model.get("StreamSpecification")
-        enabled = {"StreamEnabled": True, **wanted} if wanted else {"StreamEnabled": False}
-        whole["StreamSpecification"] = enabled
-    if whole:
-        changes.append(whole)
-    indexes = {one["IndexName"]: one for one in model.get("GlobalSecondaryIndexes") or []}
-    old = {one["IndexName"]: one for one in before.get("GlobalSecondaryIndexes") or []}
-    changes += [
-        {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": gone}}]}
-        for gone in old.keys() - indexes
-    ]
-    changes += [
-        {
-            "AttributeDefinitions": model["AttributeDefinitions"],
-            "GlobalSecondaryIndexUpdates": [{"Create": indexes[new]}],
-        }
-        for new in indexes.keys() - old
-    ]
-    for one in changes:  # AWS takes one change of an index at a time
-        clients.dynamodb.update_table(TableName=name, **one)
-        clients.dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig=_WAIT)
-    lives = model.get("TimeToLiveSpecification")
-    if lives and lives != before.get("TimeToLiveSpecification"):
-        clients.dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=lives)
-    made = clients.dynamodb.describe_table(TableName=name)["Table"]
-    if made.get("LatestStreamArn"):
-        model["StreamArn"] = made["LatestStreamArn"]
 
 
 def set_stream(clients: Any, before: Model, model: Model) -> None:
@@ -272,37 +207,6 @@ def set_stream(clients: Any, before: Model, model: Model) -> None:
         operation(StreamName=name, RetentionPeriodHours=hours)
 
 
-def _function_url(clients: Any, before: Model, model: Model) -> None:
-    settings: Model = {
-        key: model[key] for key in ("AuthType", "Cors", "InvokeMode") if key in model
-    }
-    if model.get("Qualifier"):
-        settings["Qualifier"] = model["Qualifier"]
-    clients.lambda_.update_function_url_config(FunctionName=model["TargetFunctionArn"], **settings)
-
-
-def _alias(clients: Any, before: Model, model: Model) -> None:
-    place = {"FunctionName": model["FunctionName"]}
-    weights = (model.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or []
-    routing = {one["FunctionVersion"]: float(one["FunctionWeight"]) for one in weights}
-    clients.lambda_.update_alias(
-        **place,
-        Name=model["Name"],
-        FunctionVersion=model["FunctionVersion"],
-        Description=model.get("Description") or "",
-        RoutingConfig={"AdditionalVersionWeights": routing},
-    )
-    wanted, old = (one.get("ProvisionedConcurrencyConfig") for one in (model, before))
-    if wanted and wanted != old:
-        clients.lambda_.put_provisioned_concurrency_config(
-            **place,
-            Qualifier=model["Name"],
-            ProvisionedConcurrentExecutions=int(wanted["ProvisionedConcurrentExecutions"]),
-        )
-    elif old and not wanted:
-        clients.lambda_.delete_provisioned_concurrency_config(**place, Qualifier=model["Name"])
-
-
 def set_retention(clients: Any, before: Model, model: Model) -> None:
     """How long a log group keeps its events; without ``RetentionInDays`` forever."""
     name, days = model["LogGroupName"], model.get("RetentionInDays")
@@ -318,6 +222,20 @@ def _schedule(clients: Any, before: Model, model: Model) -> None:
         "ScheduleExpression", "ScheduleExpressionTimezone", "StartDate", "State", "Target",
     )  # fmt: skip
     clients.scheduler.update_schedule(**{name: model[name] for name in names if name in model})
+
+
+def _connection(clients: Any, before: Model, model: Model) -> None:
+    names = ("Name", "Description", "AuthorizationType", "AuthParameters")
+    clients.events.update_connection(**{name: model[name] for name in names if name in model})
+
+
+def _api_destination(clients: Any, before: Model, model: Model) -> None:
+    names = (
+        *("Name", "Description", "ConnectionArn", "HttpMethod", "InvocationEndpoint"),
+        "InvocationRateLimitPerSecond",
+    )
+    settings = {name: model[name] for name in names if name in model}
+    clients.events.update_api_destination(**settings)
 
 
 def _secret(clients: Any, before: Model, model: Model) -> None:
@@ -336,7 +254,7 @@ def _nested_stack(clients: Any, before: Model, model: Model) -> None:
         StackName=model["Id"],
         TemplateURL=model["TemplateURL"],
         Parameters=[
-            {"ParameterKey": key, "ParameterValue": _text(value)}
+            {"ParameterKey": key, "ParameterValue": gateways.text(value)}
             for key, value in (model.get("Parameters") or {}).items()
         ],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
@@ -348,15 +266,23 @@ def _nested_stack(clients: Any, before: Model, model: Model) -> None:
 
 
 _CHANGES: dict[str, Change] = {
-    "AWS::ApiGateway::RestApi": _rest_api,
-    "AWS::ApiGateway::Stage": _stage,
+    "AWS::ApiGateway::RestApi": gateways.change_api,
+    "AWS::ApiGateway::Stage": gateways.change_stage,
+    "AWS::ApiGateway::UsagePlan": gateways.change_usage_plan,
     "AWS::CloudFormation::Stack": _nested_stack,
-    "AWS::DynamoDB::Table": _table,
+    "AWS::DynamoDB::GlobalTable": tables.change_global_table,
+    "AWS::DynamoDB::Table": tables.change_table,
+    "AWS::Events::ApiDestination": _api_destination,
+    "AWS::Events::Connection": _connection,
+    "AWS::Events::EventBus": _nothing_left,
     "AWS::IAM::ManagedPolicy": _managed_policy,
+    "AWS::IAM::Role": roles.change_role,
     "AWS::Kinesis::Stream": set_stream,
-    "AWS::Lambda::Alias": _alias,
-    "AWS::Lambda::Url": _function_url,
+    "AWS::Lambda::Alias": functions.change_alias,
+    "AWS::Lambda::CodeSigningConfig": functions.change_signing,
+    "AWS::Lambda::Url": functions.change_url,
     "AWS::Logs::LogGroup": set_retention,
     "AWS::Scheduler::Schedule": _schedule,
+    "AWS::Scheduler::ScheduleGroup": _nothing_left,
     "AWS::SecretsManager::Secret": _secret,
 }
