@@ -153,9 +153,10 @@ def _subscription(
     for key, default in _SUBSCRIPTION_DEFAULTS.items():
         value = wanted.get(key, default)
         if not _same(value, actual.get(key) or default):
-            sns.set_subscription_attributes(
-                SubscriptionArn=existing, AttributeName=key, AttributeValue=value
-            )
+            # SNS takes no empty redrive policy: without a value there is none any longer.
+            unset = key == "RedrivePolicy" and value == default
+            given = {} if unset else {"AttributeValue": value}
+            sns.set_subscription_attributes(SubscriptionArn=existing, AttributeName=key, **given)
             changed = True
     return outcome_of(False, changed), Physical(existing)
 

@@ -342,12 +342,12 @@ def test_settings_of_a_function_and_what_belongs_to_it(stack: Stack, stacks: Sta
         made["Properties"] |= settings
         name = {"Ref": "Function"}
         trusted = {"SigningProfileVersionArns": [profile.format(signer)]}
+        second = resource("Lambda::Version", FunctionName=name, Description="second")
         return {
             "Function": made,
             "Signing": resource("Lambda::CodeSigningConfig", AllowedPublishers=trusted),
             "First": resource("Lambda::Version", FunctionName=name, Description="first"),
-            "Second": resource("Lambda::Version", FunctionName=name, Description="second")
-            | {"DependsOn": "First"},
+            **({"Second": second} if alias else {}),
             "Alias": resource(
                 "Lambda::Alias",
                 FunctionName=name,
@@ -367,7 +367,6 @@ def test_settings_of_a_function_and_what_belongs_to_it(stack: Stack, stacks: Sta
 
     names = {"Name": {"Ref": "Function"}, "Signing": {"Ref": "Signing"}}
     other = {"Fn::GetAtt": ["Second", "Version"]}
-    weights = [{"FunctionVersion": other, "FunctionWeight": 0.25}]
     full = {
         "CodeSigningConfigArn": {"Ref": "Signing"},
         "LoggingConfig": {"LogFormat": "JSON", "ApplicationLogLevel": "DEBUG"},
@@ -381,7 +380,7 @@ def test_settings_of_a_function_and_what_belongs_to_it(stack: Stack, stacks: Sta
         resources(
             full,
             {"Cors": cors, "InvokeMode": "RESPONSE_STREAM"},
-            {"RoutingConfig": {"AdditionalVersionWeights": weights}},
+            {},
             "one",
         ),
         **names,
@@ -415,25 +414,27 @@ def test_settings_of_a_function_and_what_belongs_to_it(stack: Stack, stacks: Sta
     assert found() == {
         "signed": made["Signing"], "signers": signers("one"), "loop": "Allow",
         "snap": "PublishedVersions", "log": "JSON", "trace": "Active", "tags": "a",
-        "url": ("RESPONSE_STREAM", ["https://shop.example"]), "weights": [0.25], "age": 60,
+        "url": ("RESPONSE_STREAM", ["https://shop.example"]), "weights": [], "age": 60,
     }  # fmt: skip
 
-    changed = full | {"Tags": tag("b")}
-    more = [weights[0] | {"FunctionWeight": "0.5"}]
-    stacks.deploy(
-        resources(
-            changed,
-            {"Cors": cors | {"AllowOrigins": ["*"]}},
-            {"RoutingConfig": {"AdditionalVersionWeights": more}},
-            "two",
-        ),
-        **names,
-    )
-    assert found() == {
-        "signed": made["Signing"], "signers": signers("two"), "loop": "Allow",
-        "snap": "PublishedVersions", "log": "JSON", "trace": "Active", "tags": "b",
-        "url": ("BUFFERED", ["*"]), "weights": [0.5], "age": 60,
-    }  # fmt: skip
+    # Without a change there is no second version.
+    changed = full | {"Tags": tag("b"), "Description": "changed"}
+    for weight in (0.25, "0.5"):
+        weights = [{"FunctionVersion": other, "FunctionWeight": weight}]
+        stacks.deploy(
+            resources(
+                changed,
+                {"Cors": cors | {"AllowOrigins": ["*"]}},
+                {"RoutingConfig": {"AdditionalVersionWeights": weights}},
+                "two",
+            ),
+            **names,
+        )
+        assert found() == {
+            "signed": made["Signing"], "signers": signers("two"), "loop": "Allow",
+            "snap": "PublishedVersions", "log": "JSON", "trace": "Active", "tags": "b",
+            "url": ("BUFFERED", ["*"]), "weights": [float(weight)], "age": 60,
+        }  # fmt: skip
 
     assert stacks.deploy(resources({}, {}, {}, "two"), **names) == made
     assert found() == {

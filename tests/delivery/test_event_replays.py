@@ -132,3 +132,18 @@ def test_a_replay_of_an_archive_that_is_not_there_leaves_no_replay(bus: Bus) -> 
 
     with pytest.raises(bus.events.exceptions.ResourceNotFoundException):
         bus.events.describe_replay(ReplayName=name)
+
+
+def test_an_archive_keeps_what_its_new_pattern_matches(bus: Bus) -> None:
+    bus.put("kept")
+    bus.archived(1)
+    pattern = json.dumps({"source": ["other"]})
+    bus.events.update_archive(ArchiveName=bus.name, EventPattern=pattern)
+    bus.put("kept", "other", "kept")
+
+    bus.archived(2)
+    bus.replay()
+
+    events = bus.received("one", 6)
+    replayed = [event["source"] for event in events if "replay-name" in event]
+    assert sorted(replayed) == ["kept", "other"]

@@ -218,6 +218,35 @@ def test_an_endpoint_that_is_gone_ends_in_the_dead_letter_queue(
     assert (row["state"], row["place"], row["function"]) == ("dead-letter", dlq, gone)
 
 
+def test_a_redrive_policy_is_unset_without_a_value(
+    stack: Stack, topic: Callable[..., str], queue: Callable[..., tuple[str, str]]
+) -> None:
+    """As Terraform's provider does; SNS takes no empty policy."""
+    sns, arn, (_, dlq) = stack.client("sns"), topic(), queue()
+    policy = json.dumps({"deadLetterTargetArn": dlq})
+    made = sns.subscribe(
+        TopicArn=arn,
+        Protocol="sqs",
+        Endpoint=dlq,
+        Attributes={"RedrivePolicy": policy},
+        ReturnSubscriptionArn=True,
+    )["SubscriptionArn"]
+    place = {"SubscriptionArn": made, "AttributeName": "RedrivePolicy"}
+
+    for empty in ("", "{}"):
+        with pytest.raises(sns.exceptions.InvalidParameterException):
+            sns.set_subscription_attributes(**place, AttributeValue=empty)
+    sns.set_subscription_attributes(**place)
+
+    left = sns.get_subscription_attributes(SubscriptionArn=made)["Attributes"]
+    assert "RedrivePolicy" not in left
+    with pytest.raises(sns.exceptions.NotFoundException):
+        sns.set_subscription_attributes(
+            SubscriptionArn=f"{arn}:00000000-0000-0000-0000-000000000000",
+            AttributeName="RedrivePolicy",
+        )
+
+
 @pytest.mark.parametrize("raw", [False, True], ids=["envelope", "raw"])
 def test_a_letter_goes_back_to_its_own_subscription(
     stack: Stack,

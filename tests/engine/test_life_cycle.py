@@ -125,6 +125,38 @@ def test_versions_and_aliases(stack: Stack) -> None:
     assert eventually(lambda: stack.invoke(name, Qualifier="live").value) == ["one", version]
 
 
+def test_the_weights_of_an_alias_change(stack: Stack) -> None:
+    name = stack.create("def handler(e, c): return c.function_version")
+    client = stack.client("lambda")
+    first = client.publish_version(FunctionName=name)["Version"]
+    client.update_function_configuration(FunctionName=name, Description="other")
+    stack.wait_ready(name)
+    second = client.publish_version(FunctionName=name)["Version"]
+    alias = {"FunctionName": name, "Name": "live"}
+    client.create_alias(**alias, FunctionVersion=first)
+
+    def weights(**each: float) -> dict[str, float]:
+        routing = {"AdditionalVersionWeights": {key[1:]: value for key, value in each.items()}}
+        updated = client.update_alias(**alias, RoutingConfig=routing)
+        return dict(updated.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}))
+
+    def seen() -> set[str]:
+        with ThreadPoolExecutor(4) as pool:
+            return set(pool.map(lambda _: stack.invoke(name, Qualifier="live").value, range(40)))
+
+    assert weights(**{f"v{second}": 0.5}) == {second: 0.5}
+    assert eventually(lambda: seen() == {first, second})
+    for wrong, why in (
+        ({f"v{first}": 0.5}, "already included"),
+        ({"v9": 0.5}, "not found"),
+        ({f"v{second}": 0.5, "v9": 0.1}, "cannot be greater than 1"),
+    ):
+        with pytest.raises(ClientError, match=why):
+            weights(**wrong)
+    assert weights() == {}
+    assert eventually(lambda: seen() == {first})
+
+
 def test_reserved_concurrency_throttles(stack: Stack) -> None:
     name = stack.create(WHO)
     client = stack.client("lambda")

@@ -5,6 +5,7 @@ They call LocalStack's own code, with the patches taken off.
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -228,3 +229,9 @@ def test_localstack_still_cannot_stop_a_version_that_never_started() -> None:
 
 def test_localstack_still_takes_reserved_environment_variables() -> None:
     original(LambdaProvider, "_verify_env_variables")({"AWS_REGION": "eu-west-1"})
+
+
+def test_localstack_still_updates_an_alias_without_the_version_of_its_weights() -> None:
+    source = inspect.getsource(original(LambdaProvider, "update_alias"))
+
+    assert "_create_routing_config_model(routing_config_dict)" in source

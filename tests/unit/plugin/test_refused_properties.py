@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 from localstack.services.cloudformation.resource_provider import ResourceProviderExecutor
-from localstack.services.lambda_.provider import LambdaProvider
 
 from trigger_stack.localstack.cloudformation import properties
 from trigger_stack.localstack.cloudformation.buckets import lifecycle_rule
 from trigger_stack.localstack.cloudformation.conversions import converted
-from trigger_stack.localstack.cloudformation.functions import let_aliases_get_weights
 from trigger_stack.localstack.cloudformation.gateways import method_patches, replaced
 from trigger_stack.localstack.cloudformation.tags import changes
 
@@ -173,13 +171,3 @@ def test_tags_that_are_new_and_gone() -> None:
 
 def test_localstack_still_looks_at_no_property_that_it_does_not_set() -> None:
     assert "additionalProperties" not in inspect.getsource(ResourceProviderExecutor)
-
-
-def test_localstack_still_updates_an_alias_without_the_version_of_its_weights() -> None:
-    source = inspect.getsource(LambdaProvider.update_alias)
-    assert "_create_routing_config_model(routing_config_dict)" in source
-    let_aliases_get_weights()
-    model: Any = LambdaProvider._create_routing_config_model
-    assert model(None, {"1": 0.5}).version_weights == {"1": 0.5}
-    with pytest.raises(Exception, match="cannot be greater than 1"):
-        model(None, {"1": 0.5, "2": 0.1})

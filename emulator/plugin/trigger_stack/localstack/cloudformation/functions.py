@@ -1,12 +1,9 @@
 """Settings of functions, aliases and permissions that LocalStack's types leave out.
 
-What: operations of Lambda, and a replacement of ``LambdaProvider._create_routing_config_model``,
-which is made when the first alias of a stack gets weights.
-Why: LocalStack's ``UpdateAlias`` calls it without the version that the weights are for, and ends in
-an internal error whenever there are weights.
-Until: LocalStack passes the version.
-Test: ``tests/unit/plugin/test_refused_properties.py``; for the settings:
-``tests/delivery/test_cloudformation_properties.py``.
+What: no patch; operations of Lambda.
+Why: what LocalStack's types leave out would be ignored without a word.
+Until: LocalStack's types have these settings.
+Test: ``tests/delivery/test_cloudformation_properties.py``.
 
 AWS topics: AWS CloudFormation Template Reference Guide, "AWS::Lambda::Function" and the types
 beside it; AWS Lambda API Reference.
@@ -14,7 +11,6 @@ beside it; AWS Lambda API Reference.
 
 from __future__ import annotations
 
-from functools import wraps
 from typing import Any
 
 from trigger_stack.localstack.cloudformation import tags
@@ -94,8 +90,6 @@ def change_alias(clients: Any, before: Model, model: Model) -> None:
     place = {"FunctionName": model["FunctionName"]}
     weights = (model.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or []
     routing = {one["FunctionVersion"]: float(one["FunctionWeight"]) for one in weights}
-    if routing:
-        let_aliases_get_weights()
     clients.lambda_.update_alias(
         **place,
         Name=model["Name"],
@@ -137,26 +131,3 @@ def change_signing(clients: Any, before: Model, model: Model) -> None:
         AllowedPublishers=model["AllowedPublishers"],
         CodeSigningPolicies=model.get("CodeSigningPolicies") or untrusted,
     )
-
-
-def let_aliases_get_weights() -> None:
-    """Patch LocalStack. Idempotent."""
-    from localstack.aws.api.lambda_ import InvalidParameterValueException
-    from localstack.services.lambda_.invocation.lambda_models import AliasRoutingConfig
-    from localstack.services.lambda_.provider import LambdaProvider
-
-    original = LambdaProvider._create_routing_config_model
-    if hasattr(original, "__wrapped__"):
-        return
-
-    @wraps(original)
-    def routing(self: Any, routing_config_dict: dict[str, float], version: Any = None) -> Any:
-        if version is not None:
-            return original(self, routing_config_dict, version)
-        if len(routing_config_dict) > 1:
-            raise InvalidParameterValueException(
-                "Number of items in AdditionalVersionWeights cannot be greater than 1", Type="User"
-            )
-        return AliasRoutingConfig(version_weights=routing_config_dict)
-
-    LambdaProvider._create_routing_config_model = routing  # type: ignore[assignment, method-assign]  # a patch

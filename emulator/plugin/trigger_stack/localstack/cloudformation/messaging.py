@@ -1,9 +1,8 @@
 """Settings of topics, buses, streams and log groups that LocalStack's types leave out.
 
-What: operations of the services, and a look into LocalStack's store of subscriptions.
-Why: the dead-letter queue of a subscription goes with ``SetSubscriptionAttributes`` without a value
-on AWS, and LocalStack fails without one.
-Until: LocalStack takes no value for an attribute that is to go.
+What: no patch; operations of the services.
+Why: what LocalStack's types leave out would be ignored without a word.
+Until: LocalStack's types have these settings.
 Test: ``tests/delivery/test_cloudformation_properties.py``.
 
 AWS topics: AWS CloudFormation Template Reference Guide, "AWS::SNS::Topic", "AWS::Events::EventBus";
@@ -71,12 +70,8 @@ def change_subscription(clients: Any, before: Model, model: Model) -> None:
     """No dead-letter queue, when the template has none any more."""
     if not before.get("RedrivePolicy") or model.get("RedrivePolicy"):
         return
-    from localstack.services.sns.models import sns_stores
-
-    arn = model["Id"]
-    _, _, _, region, account, *_ = arn.split(":")
-    subscription: Any = sns_stores[account][region].subscriptions.get(arn) or {}
-    subscription.pop("RedrivePolicy", None)
+    place = {"SubscriptionArn": model["Id"], "AttributeName": "RedrivePolicy"}
+    clients.sns.set_subscription_attributes(**place)
 
 
 def set_bus(clients: Any, before: Model, model: Model) -> None:

@@ -132,14 +132,6 @@ def _pattern(model: Model) -> str:
     return pattern if isinstance(pattern, str) else json.dumps(pattern)
 
 
-def _archive(client: Any, model: Model) -> None:
-    """Have the rule of an archive match its pattern: LocalStack's ``UpdateArchive`` does not."""
-    name = f"Events-Archive-{model['ArchiveName']}"
-    pattern = json.loads(_pattern(model) or "{}") | {"replay-name": [{"exists": False}]}
-    bus = model["SourceArn"].rpartition("/")[2]
-    client.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(pattern))
-
-
 def _user_parameters(model: Model) -> Model:
     """The attributes of a user, each with its name and value alone."""
     attributes = model.get("UserAttributes") or []
@@ -385,7 +377,6 @@ RESOURCE_TYPES = (
         longest_name=48,
         prepare=_archive_parameters,
         prepare_update=_archive_update,
-        after=_archive,
     ),
     ResourceType(
         name="AWS::Logs::MetricFilter",

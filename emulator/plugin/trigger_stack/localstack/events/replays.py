@@ -1,9 +1,10 @@
-"""``StartReplay`` delivers the events of an archive.
+"""``StartReplay`` delivers the events of an archive, and an archive's new pattern counts.
 
-What: ``EventsProvider.start_replay``.
+What: ``EventsProvider.start_replay``; ``ArchiveService.update`` puts the archive's rule again.
 Why: LocalStack compares times with texts and fails, but has stored the replay: a client that tries
 again reads that it exists. It would send the events to every rule, whatever ``FilterArns``
-names, compare minutes only, and answer after the last event.
+names, compare minutes only, and answer after the last event. ``UpdateArchive`` with a pattern
+changes what is described, and not what is archived.
 Until: LocalStack's ``StartReplay`` works with events that came by ``PutEvents``.
 Test: ``tests/unit/plugin/test_replays.py::test_localstack_still_cannot_replay``.
 
@@ -25,6 +26,7 @@ from localstack.aws.api.events import (
     ResourceAlreadyExistsException,
     StartReplayResponse,
 )
+from localstack.services.events.archive import ArchiveService
 from localstack.services.events.models import ValidationException
 from localstack.services.events.provider import EventsProvider
 from localstack.services.events.utils import extract_event_bus_name, format_event, re_format_event
@@ -46,11 +48,23 @@ def choose(events: list[dict[str, Any]], start: datetime, end: datetime) -> list
     return sorted(within, key=lambda event: as_time(event["time"]))
 
 
+def _update_with_rule(original: Any) -> Any:
+    @functools.wraps(original)
+    def update(self: Any, description: Any, event_pattern: Any, retention_days: Any) -> None:
+        original(self, description, event_pattern, retention_days)
+        if event_pattern is not None:
+            self._create_archive_rule()
+
+    return update
+
+
 def install() -> None:
-    """Replace LocalStack's ``start_replay``. Idempotent."""
+    """Replace LocalStack's ``start_replay`` and ``update``. Idempotent."""
     original = EventsProvider.start_replay
     if getattr(original, "_trigger_stack", False):
         return
+    archive: Any = ArchiveService
+    archive.update = _update_with_rule(archive.update)
 
     @functools.wraps(original)
     def start_replay(

@@ -2,12 +2,13 @@
 
 What: ``LambdaService.invoke`` checks state, payload and client context first; the version manager
 is replaced (see ``versions.py``); a bucket is accepted as the destination of failures, and no
-environment variable that Lambda sets itself; the state of a version is set with the function's lock
-held; routes and a response handler are added.
+environment variable that Lambda sets itself; ``UpdateAlias`` takes weights; the state of a version
+is set with the function's lock held; routes and a response handler are added.
 Why: LocalStack takes a payload of any size and any content, its router of Function URLs passes the
 client context ``{}``, which is no Base64, and of a function that cannot run it says no reason. A
 function that is tagged while an update ends can stay ``InProgress`` for ever. One that cannot run
-can neither be updated nor deleted.
+can neither be updated nor deleted. ``UpdateAlias`` checks weights without the version that they are
+for, and ends in an internal error.
 Until: LocalStack enforces Lambda's quotas, refuses what is not JSON and names the reason.
 Test: ``tests/engine/test_patches.py``, with a test for each that fails when LocalStack does it.
 """
@@ -32,9 +33,13 @@ from localstack.aws.handlers import run_custom_response_handlers
 from localstack.runtime.shutdown import ON_AFTER_SERVICE_SHUTDOWN_HANDLERS
 from localstack.services.edge import ROUTER
 from localstack.services.lambda_.invocation import lambda_service
-from localstack.services.lambda_.invocation.lambda_models import RequestEntityTooLargeException
+from localstack.services.lambda_.invocation.lambda_models import (
+    AliasRoutingConfig,
+    RequestEntityTooLargeException,
+)
 from localstack.services.lambda_.invocation.lambda_service import LambdaService
 from localstack.services.lambda_.provider import LambdaProvider
+from localstack.services.lambda_.provider_utils import get_function_version
 
 from trigger_stack.localstack.function_urls import control_plane as function_urls
 from trigger_stack.localstack.lambda_engine import code_urls, packages, source
@@ -141,6 +146,42 @@ def _unreserved(original: Callable[..., Any]) -> Callable[..., Any]:
     return verify
 
 
+def _later(original: Callable[..., Any]) -> Callable[..., Any]:
+    """The check of weights, which ``UpdateAlias`` leaves to ``_with_checked_weights``."""
+
+    def routing(self: Any, weights: dict[str, float], version: Any = None) -> Any:
+        if version is None:
+            return AliasRoutingConfig(version_weights=dict(weights))
+        return original(self, weights, version)
+
+    return routing
+
+
+def _with_checked_weights(original: Callable[..., Any]) -> Callable[..., Any]:
+    """``LambdaService.update_alias``; an alias whose weights are refused stays as it was."""
+    check = LambdaProvider._create_routing_config_model
+    check = getattr(check, _MARK, check)
+
+    def update_alias(self: Any, old_alias: Any, new_alias: Any, function: Any) -> Any:
+        routing = new_alias.routing_configuration
+        if routing is not None:
+            place = function.latest().id
+            try:
+                version = get_function_version(
+                    function.function_name,
+                    new_alias.function_version,
+                    account_id=place.account,
+                    region=place.region,
+                )
+                check(None, routing.version_weights, version)  # type: ignore[arg-type]  # it looks at no provider
+            except BaseException:
+                function.aliases[old_alias.name] = old_alias
+                raise
+        return original(self, old_alias=old_alias, new_alias=new_alias, function=function)
+
+    return update_alias
+
+
 def _locked(original: Callable[..., Any]) -> Callable[..., Any]:
     """Others read, change and store a version while they hold the lock of its function."""
 
@@ -224,6 +265,8 @@ def apply() -> None:
     _replace(LambdaService, "update_version", _updated)
     _replace(LambdaProvider, "_validate_destination_config", _with_buckets)
     _replace(LambdaProvider, "_verify_env_variables", _unreserved)
+    _replace(LambdaProvider, "_create_routing_config_model", _later)
+    _replace(LambdaService, "update_alias", _with_checked_weights)
     function_urls.install()
     queue_mappings.install()
     stream_mappings.install()

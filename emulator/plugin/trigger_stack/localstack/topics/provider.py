@@ -2,8 +2,10 @@
 
 What: a provider ``sns:retried`` (LocalStack's extension point ``localstack.aws.provider``), the
 default: its own provider with the publishers of ``publishers.py``, the dispatcher of
-``dispatch.py`` and the filters of ``filter_policies.py``. ``PublishBatch`` refuses empty messages.
-Why: see there. LocalStack accepts an empty message of a batch, and no queue takes it.
+``dispatch.py`` and the filters of ``filter_policies.py``. ``PublishBatch`` refuses empty messages;
+``SetSubscriptionAttributes`` without a value unsets a redrive policy.
+Why: see there. LocalStack accepts an empty message of a batch, and no queue takes it. It cannot
+unset a redrive policy: it answers with an internal error.
 Until: see there.
 Test: ``tests/delivery/test_topics.py``, ``tests/delivery/test_topic_filters.py``.
 """
@@ -67,6 +69,25 @@ def sns() -> Service:
                 raise InvalidParameterException("Invalid parameter: Empty message")  # as Publish
             return super().publish_batch(
                 context, topic_arn, publish_batch_request_entries, **kwargs
+            )
+
+        def set_subscription_attributes(
+            self,
+            context: Any,
+            subscription_arn: str,
+            attribute_name: str,
+            attribute_value: Any = None,
+            **kwargs: Any,
+        ) -> None:
+            if attribute_name == "RedrivePolicy" and attribute_value is None:
+                # With a value, also an empty one, SNS wants a policy.
+                store = self.get_store(account_id=context.account_id, region=context.region)
+                found: Any = store.subscriptions.get(subscription_arn)
+                if found:
+                    found.pop("RedrivePolicy", None)
+                    return
+            super().set_subscription_attributes(
+                context, subscription_arn, attribute_name, attribute_value, **kwargs
             )
 
     return Service.for_provider(Topics())
