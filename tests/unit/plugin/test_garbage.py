@@ -10,10 +10,10 @@ import localstack
 
 CHECK = """
 import gc, os, threading, time
-from trigger_stack.localstack import garbage, preload, serve
+from trigger_stack.localstack import garbage, preload
 
 os.environ["PRELOAD_SERVICES"] = "no-such-service"
-serve.garbage.rest()
+garbage.rest()
 assert not gc.isenabled()
 preload.preload_services()
 for thread in threading.enumerate():
