@@ -151,10 +151,15 @@ def test_a_failed_event_is_in_the_journal_with_its_way(aws, settings, brand_id, 
     request_id = record["requestContext"]["requestId"]
 
     url = f"{settings.endpoint_url}/_trigger_stack/events/{request_id}"
-    found = eventually(lambda: requests.get(url, timeout=30).json())
 
-    (event,) = [row for row in found["events"] if row["id"] == request_id]
-    assert event["state"] == "destination"
+    def ended() -> tuple[Any, Any]:
+        """The journal hears of a letter after its queue has it."""
+        found = requests.get(url, timeout=30).json()
+        (event,) = [row for row in found["events"] if row["id"] == request_id]
+        assert event["state"] == "destination", event
+        return found, event
+
+    found, event = eventually(ended)
     assert event["place"].endswith(":regenerate-palette-dlq")
     attempts = [row["outcome"] for row in found["attempts"] if row["event"] == request_id]
     assert attempts == ["function error"] * 3
