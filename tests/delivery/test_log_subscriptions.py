@@ -179,8 +179,14 @@ def test_an_invocation_that_fails_ends_at_the_on_failure_destination(
     assert document is not None
     assert document["requestContext"]["approximateInvokeCount"] == 2
     assert "awslogs" in document["requestPayload"]
-    (row,) = journal.find(source=group.name)
-    assert row["state"] == "destination"
+
+    def ended() -> bool:
+        """The journal hears of a letter after its queue has it."""
+        (row,) = journal.find(source=group.name)
+        assert row["state"] == "destination", row
+        return True
+
+    eventually(ended)
     group.wait_for(function, "poison")
 
 

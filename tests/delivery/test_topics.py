@@ -214,8 +214,14 @@ def test_an_endpoint_that_is_gone_ends_in_the_dead_letter_queue(
     (body,) = bodies(stack, url, 1)
 
     assert json.loads(body)["Message"] == "hello"
-    (row,) = eventually(lambda: journal(stack, source=arn))
-    assert (row["state"], row["place"], row["function"]) == ("dead-letter", dlq, gone)
+
+    def ended() -> bool:
+        """The journal hears of a letter after its queue has it."""
+        (row,) = journal(stack, source=arn)
+        assert (row["state"], row["place"], row["function"]) == ("dead-letter", dlq, gone), row
+        return True
+
+    eventually(ended)
 
 
 def test_a_redrive_policy_is_unset_without_a_value(
