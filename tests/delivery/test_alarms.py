@@ -20,6 +20,7 @@ from bootstrap.services.base import Context, Outcome
 from bootstrap.settings import Settings
 from tests.delivery.stacks import PRINT, Stacks, function
 from tests.engine.lambda_stack import PYTHON, ROLE, Stack
+from tests.support.journal import Journal
 from tests.support.waiting import eventually
 
 FAILS = """
@@ -171,7 +172,7 @@ ALARM: dict[str, Any] = {
 }
 
 
-def test_each_action_is_taken_and_a_function_is_tried_again(stack: Stack) -> None:
+def test_each_action_is_taken_and_a_function_is_tried_again(stack: Stack, journal: Journal) -> None:
     """The first action fails, the second invokes an alias; the failed event has its place."""
     functions, queues = stack.client("lambda"), stack.client("sqs")
     name = stack.create("def handler(event, context): raise ValueError(event['alarmArn'])")
@@ -202,6 +203,8 @@ def test_each_action_is_taken_and_a_function_is_tried_again(stack: Stack) -> Non
     assert record["requestContext"]["approximateInvokeCount"] == 2
     assert record["requestContext"]["functionArn"] == alias["AliasArn"]
     assert record["requestPayload"]["alarmData"]["state"]["value"] == "ALARM"
+    (lost,) = eventually(lambda: journal.find(function=gone, text=alarm))
+    assert (lost["state"], lost["source"].rpartition(":")[2]) == ("lost", alarm)
     cloudwatch.delete_alarms(AlarmNames=[alarm])
 
 

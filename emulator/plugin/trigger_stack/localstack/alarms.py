@@ -17,12 +17,14 @@ API Reference, "PutMetricAlarm": "When you update an existing alarm, its state i
 from __future__ import annotations
 
 import functools
-import logging
+import json
 from typing import Any
 
 from localstack.aws.connect import connect_to
 
-LOG = logging.getLogger(__name__)
+from trigger_stack.delivery.core.outcome import Outcome
+from trigger_stack.localstack.lambda_engine.outcomes import record
+
 #: What of an alarm is no setting of its.
 _STATE = (
     "StateReason",
@@ -40,8 +42,9 @@ class _Topics:
         self._client = client
 
     def publish(self, **message: Any) -> None:
-        """Publish, or say in the log why not."""
-        _take(lambda: self._client.publish(**message), message.get("TopicArn"))
+        """Publish, or have the journal say why not."""
+        target = str(message.get("TopicArn"))
+        _take(lambda: self._client.publish(**message), target, str(message.get("Message")))
 
 
 class _Functions:
@@ -52,7 +55,10 @@ class _Functions:
 
     def invoke(self, **call: Any) -> None:
         """Hand the event over: Lambda tries again, and has a place for failures."""
-        _take(lambda: self._client.invoke(InvocationType="Event", **call), call.get("FunctionName"))
+        payload = call.get("Payload") or ""
+        text = payload if isinstance(payload, str) else bytes(payload).decode(errors="replace")
+        target = str(call.get("FunctionName"))
+        _take(lambda: self._client.invoke(InvocationType="Event", **call), target, text)
 
 
 class _Clients:
@@ -72,11 +78,21 @@ class _Clients:
         return _Functions(self._clients.lambda_)
 
 
-def _take(action: Any, target: Any) -> None:
+def _take(action: Any, target: str, event: str) -> None:
     try:
         action()
     except Exception as error:  # one action's failure costs no other action
-        LOG.warning("the action %s of an alarm was not taken: %s", target, error)
+        why = f"the action of the alarm was not taken: {error}"
+        record(Outcome("action of an alarm", _alarm(event), target, "lost", why, 1, event.encode()))
+
+
+def _alarm(event: str) -> str:
+    """The ARN of the alarm that an event is about."""
+    try:
+        content = json.loads(event)
+        return str(content.get("AlarmArn") or content.get("alarmArn") or "")
+    except (ValueError, AttributeError):
+        return ""
 
 
 def _connect(*arguments: Any, **named: Any) -> Any:
