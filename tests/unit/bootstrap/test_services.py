@@ -18,7 +18,7 @@ from bootstrap.services import RESOURCE_TYPES
 from bootstrap.services.base import Context, Outcome, ReplacementError, same_json, subset
 from bootstrap.services.lambda_ import _same_permission
 from bootstrap.settings import Settings
-from bootstrap.template import Physical
+from tests.unit.bootstrap.by_moto import MotoContext, ensure
 
 CREATED, CHANGED, UNCHANGED = Outcome.CREATED, Outcome.CHANGED, Outcome.UNCHANGED
 DLQ = "arn:aws:sqs:us-east-1:123456789012:dlq"
@@ -95,31 +95,12 @@ def test_same_permission(statement: dict[str, Any], same: bool) -> None:
     assert _same_permission(wanted, as_stored | statement) is same
 
 
-class MotoContext(Context):
-    """Clients for AWS's own addresses, where moto answers."""
-
-    def client(self, name: str) -> Any:
-        return boto3.client(
-            name,
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-
-
 @pytest.fixture
 def context() -> Iterator[Context]:
     # Functions are stored, not run.
     with mock_aws(config={"lambda": {"use_docker": False}, "core": {"service_whitelist": None}}):
         boto3.client("sqs", region_name="us-east-1").create_queue(QueueName="dlq")
         yield MotoContext(Settings(4566, 8080, "us-east-1"), "shop")
-
-
-def ensure(context: Context, kind: str, **properties: Any) -> tuple[Outcome, Physical]:
-    resource_type = RESOURCE_TYPES[kind]
-    properties = resource_type.converted(properties)
-    assert resource_type.problem(properties) is None
-    return resource_type.ensure(context, "Thing", properties)
 
 
 POLICY = {

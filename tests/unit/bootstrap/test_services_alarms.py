@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
@@ -13,6 +12,7 @@ from bootstrap.services import RESOURCE_TYPES
 from bootstrap.services.base import Context, Outcome
 from bootstrap.settings import Settings
 from bootstrap.template import Physical
+from tests.unit.bootstrap.by_moto import MotoContext, ensure
 
 CREATED, CHANGED, UNCHANGED = Outcome.CREATED, Outcome.CHANGED, Outcome.UNCHANGED
 TOPIC = "arn:aws:sns:us-east-1:123456789012:alarms"
@@ -44,29 +44,10 @@ FILTER: dict[str, Any] = {
 }
 
 
-class MotoContext(Context):
-    """Clients for AWS's own addresses, where moto answers."""
-
-    def client(self, name: str) -> Any:
-        return boto3.client(
-            name,
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-
-
 @pytest.fixture
 def context() -> Iterator[Context]:
     with mock_aws():
         yield MotoContext(Settings(4566, 8080, "us-east-1"), "shop")
-
-
-def ensure(context: Context, kind: str, **properties: Any) -> tuple[Outcome, Physical]:
-    resource_type = RESOURCE_TYPES[kind]
-    properties = resource_type.converted(properties)
-    assert resource_type.problem(properties) is None
-    return resource_type.ensure(context, "Thing", properties)
 
 
 def without(properties: dict[str, Any], *names: str) -> dict[str, Any]:

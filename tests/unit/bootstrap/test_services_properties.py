@@ -6,14 +6,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
 from bootstrap.services import RESOURCE_TYPES, lifecycle
 from bootstrap.services.base import Context, Outcome, ReplacementError
 from bootstrap.settings import Settings
-from bootstrap.template import Physical
+from tests.unit.bootstrap.by_moto import MotoContext, ensure
 
 CREATED, CHANGED, UNCHANGED = Outcome.CREATED, Outcome.CHANGED, Outcome.UNCHANGED
 TABLE: dict[str, Any] = {
@@ -29,29 +28,10 @@ RULE = {"Id": "old", "Status": "Enabled", "Prefix": "a/", "ExpirationInDays": 3}
 KEY = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
 
 
-class MotoContext(Context):
-    """Clients for AWS's own addresses, where moto answers."""
-
-    def client(self, name: str) -> Any:
-        return boto3.client(
-            name,
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-
-
 @pytest.fixture
 def context() -> Iterator[Context]:
     with mock_aws():
         yield MotoContext(Settings(4566, 8080, "us-east-1"), "shop")
-
-
-def ensure(context: Context, kind: str, **properties: Any) -> tuple[Outcome, Physical]:
-    resource_type = RESOURCE_TYPES[kind]
-    properties = resource_type.converted(properties)
-    assert resource_type.problem(properties) is None
-    return resource_type.ensure(context, "Thing", properties)
 
 
 def tags(value: str) -> dict[str, Any]:
