@@ -30,7 +30,7 @@ from localstack.runtime import get_current_runtime, hooks
 from localstack.services.edge import ROUTER
 from localstack.services.plugins import SERVICE_PLUGINS
 
-from trigger_stack.localstack import garbage, moto_data, regions, service_models
+from trigger_stack.localstack import garbage, loading, moto_data, regions, service_models
 
 LOG = logging.getLogger(__name__)
 PATH: Final = "/_trigger_stack/preload"
@@ -123,8 +123,9 @@ def preload_services() -> None:
 
     def load() -> None:
         try:
-            moto_data.install()
-            service_models.share_with_moto()
+            with loading.LOCK:
+                moto_data.install()
+                service_models.share_with_moto()
             for name in names:
                 try:
                     SERVICE_PLUGINS.require(name)

@@ -20,12 +20,13 @@ def main() -> None:
     # To compile it takes a fifth of the time until the stack is live (bootstrap/__main__.py).
     sys.dont_write_bytecode = False
     imports.leave_out()
-    from trigger_stack.localstack import garbage, gateway_server, routing, service_models
+    from trigger_stack.localstack import garbage, gateway_server, loading, routing, service_models
 
     garbage.rest()
     gateway_server.make_no_certificate()
     routing.compile_later()
     service_models.read_once()
+    loading.one_after_the_other()
     from localstack.runtime.main import main as localstack
 
     code: object = 0
