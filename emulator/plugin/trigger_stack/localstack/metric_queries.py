@@ -155,8 +155,9 @@ def cloudwatch() -> Service:
     """LocalStack's provider, whose metrics are told apart by their dimensions."""
     from localstack.services.cloudwatch.provider_v2 import CloudwatchProvider
 
-    from trigger_stack.localstack import alarms
+    from trigger_stack.localstack import alarms, metric_store
 
     install()
+    metric_store.install()
     alarms.install()
     return Service.for_provider(CloudwatchProvider())
