@@ -16,14 +16,18 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-_COMMON: Final = (
-    "account_id, region, metric_name, namespace, timestamp, dimensions, unit, storage_resolution"
-)
-_SINGLE: Final = f"INSERT INTO SINGLE_METRICS ({_COMMON}, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_AGGREGATED: Final = (
-    f"INSERT INTO AGGREGATED_METRICS ({_COMMON}, sample_count, sum, min, max)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
+_SINGLE: Final = """
+INSERT INTO SINGLE_METRICS (
+    account_id, region, metric_name, namespace, timestamp, dimensions, unit, storage_resolution,
+    value
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_AGGREGATED: Final = """
+INSERT INTO AGGREGATED_METRICS (
+    account_id, region, metric_name, namespace, timestamp, dimensions, unit, storage_resolution,
+    sample_count, sum, min, max
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
 
 
 def add_metric_data(
