@@ -170,7 +170,7 @@ def test_following_logs(stack: Stack) -> None:
         assert not any("\033[" in line for line in lines), "no colours into a pipe"
     finally:
         following.send_signal(signal.SIGINT)
-        following.wait(10)
+        following.wait(60)
 
     one = tool(stack, "logs", "--no-follow", "--request-id", first.request_id)
     printed = one.communicate(timeout=30)[0].splitlines()

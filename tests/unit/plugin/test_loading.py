@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.machinery
+import importlib.util
+import itertools
 import subprocess
 import sys
 import threading
@@ -19,28 +21,44 @@ from localstack.services.plugins import Service, ServicePluginManager
 from trigger_stack.localstack import loading
 
 #: As ``moto.ec2`` does, the package imports its module; as LocalStack's provider of EC2 does, the
-#: second service imports the module first, while another thread looks for the package.
+#: second service imports the module first, while another thread begins with the package.
 PACKAGE = "import {package}.module"
 FIRST = "import {package}"
-SECOND = "import sys; sys.modules['{package}_meeting'].begun.wait(0.5); import {package}.module"
+SECOND = "import sys; sys.modules['{package}_meeting'].wait(); import {package}.module"
 
 
-class Meeting:
-    """A finder that lets the two imports meet, if they run at once; in turns, it waits in vain."""
+class Meeting(importlib.machinery.SourceFileLoader):
+    """Loads a package, and lets the two imports meet if they run at once; else it waits in vain."""
 
-    def __init__(self, package: str) -> None:
-        self.begun = threading.Event()
-        self._package = package
+    #: How long to wait for the other import.
+    patience_s = 30.0
 
-    def find_spec(self, name: str, *_: Any) -> None:
-        """Looking for the package takes until another thread imports its module."""
-        if name != self._package or self.begun.is_set():
+    def __init__(self, package: str, folder: Path) -> None:
+        super().__init__(package, str(folder / package / "__init__.py"))
+        self._begun = threading.Event()
+
+    def find_spec(self, name: str, *_: Any) -> Any:
+        """The package is loaded by this loader, all else as ever."""
+        if name != self.name:
+            return None
+        return importlib.util.spec_from_file_location(name, self.path, loader=self)
+
+    def create_module(self, spec: Any) -> None:
+        """The import of the package has begun: wait until another thread waits for it."""
+        if self._begun.is_set():  # the other one begins anew with what could not be imported
             return
-        self.begun.set()
-        deadline = time.monotonic() + 0.5
-        locks: Any = vars(importlib._bootstrap)["_module_locks"]  # type: ignore[attr-defined]  # internal
-        while f"{name}.module" not in locks and time.monotonic() < deadline:
+        self._begun.set()
+        deadline = time.monotonic() + self.patience_s
+        blocking: Any = vars(importlib._bootstrap)["_blocking_on"]  # locks by thread
+        while time.monotonic() < deadline:
+            locks = itertools.chain(*(blocking.get(one.ident, ()) for one in threading.enumerate()))
+            if any(lock.name == self.name for lock in locks):
+                return
             time.sleep(0.001)
+
+    def wait(self) -> None:
+        """Until the import of the package has begun."""
+        self._begun.wait(self.patience_s)
 
 
 class Manager(ServicePluginManager):
@@ -58,7 +76,7 @@ class Manager(ServicePluginManager):
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Two services that import one package."""
     package = f"package_{uuid.uuid4().hex[:8]}"
-    meeting: Any = Meeting(package)
+    meeting: Any = Meeting(package, tmp_path)
     monkeypatch.setitem(sys.modules, f"{package}_meeting", meeting)
     monkeypatch.setattr(sys, "meta_path", [meeting, *sys.meta_path])
     (tmp_path / package).mkdir()
@@ -96,6 +114,7 @@ def test_the_patch_loads_one_after_the_other(
 ) -> None:
     patched = loading._unless_loaded(ServicePluginManager.get_service_container)
     monkeypatch.setattr(ServicePluginManager, "get_service_container", patched)
+    monkeypatch.setattr(Meeting, "patience_s", 0.5)
 
     assert load(services) == ["loaded", "loaded"]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -140,6 +142,7 @@ def main() -> None:
         # Of a function that has been deleted the log is still there.
         if arguments.function not in functions and not follower.has_group():
             check_function(arguments.function, functions)
+    interrupted = _interrupted()
     try:
         while True:
             try:
@@ -147,11 +150,26 @@ def main() -> None:
                     print(line(moment, function, message, colours=colours), flush=True)
             except Exception as error:
                 sys.exit(f"LocalStack does not answer at {arguments.endpoint}: {error}")
-            if arguments.no_follow:
+            if arguments.no_follow or interrupted.wait(_EVERY_S):
                 return
-            time.sleep(_EVERY_S)
     except KeyboardInterrupt:
         return
+
+
+def _interrupted() -> threading.Event:
+    """Is set by the first Ctrl-C; a second one does not wait for LocalStack's answer.
+
+    Python drops a ``KeyboardInterrupt`` that is raised while an object is being finalized.
+    """
+    event = threading.Event()
+
+    def interrupt(number: int, frame: Any) -> None:
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    signal.signal(signal.SIGINT, interrupt)
+    return event
 
 
 if __name__ == "__main__":
