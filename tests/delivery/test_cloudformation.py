@@ -729,7 +729,7 @@ def test_what_a_template_has_no_longer_is_unset(stack: Stack, stacks: Stacks) ->
             subscription={"FilterPolicy": {"kind": ["none"]}, "RawMessageDelivery": True},
             function={
                 "ReservedConcurrentExecutions": 3,
-                "Environment": {"Variables": {"A": "b"}},
+                "Environment": {"Variables": {"STAGE": "b"}},
                 "EphemeralStorage": {"Size": 1024},
             },
         ),

@@ -1118,7 +1118,7 @@ def test_functions_that_are_refused(stack: Stack, edge: str, server: Server) -> 
         (f"{plain}:$LATEST", "specific function version"),
         (f"{plain}:live", "specific function version"),
         (f"{plain}:99", "cannot retrieve"),
-        (version(Environment={"Variables": {"A": "b"}}), "environment variables"),
+        (version(Environment={"Variables": {"STAGE": "b"}}), "environment variables"),
         (version(Layers=[layer]), "layer"),
         (version(Timeout=6), "timeout"),
         (version(MemorySize=256), "memory size"),

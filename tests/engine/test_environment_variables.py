@@ -93,7 +93,7 @@ def test_a_segmentation_fault_is_named(stack: Stack) -> None:
 
 def test_a_variable_that_lambda_sets_itself_is_refused(stack: Stack) -> None:
     name = stack.create(PRINT, Environment={"Variables": {"AWS_REGIONS": "not reserved"}})
-    wanted = {"Variables": {"AWS_REGION": "eu-west-1", "OWN": "1", "_HANDLER": "x.y"}}
+    wanted = {"Variables": {"AWS_REGION": "eu-west-1", "OWN": "1", "LAMBDA_TASK_ROOT": "/x"}}
 
     for call in (
         lambda: stack.create(PRINT, Environment=wanted),
@@ -107,5 +107,5 @@ def test_a_variable_that_lambda_sets_itself_is_refused(stack: Stack) -> None:
         assert refused.value.response["Error"]["Message"] == (
             "Lambda was unable to configure your environment variables because the environment"
             " variables you have provided contains reserved keys that are currently not supported"
-            " for modification. Reserved keys used in this request: AWS_REGION, _HANDLER"
+            " for modification. Reserved keys used in this request: AWS_REGION, LAMBDA_TASK_ROOT"
         )

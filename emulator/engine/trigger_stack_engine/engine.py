@@ -25,6 +25,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Sequence
+from datetime import date
 from typing import Any
 
 import psutil
@@ -66,6 +67,7 @@ from trigger_stack_engine.invoke.invoker import (
     NotReadyError,
     RecursiveInvocationError,
 )
+from trigger_stack_engine.invoke.streamed import ResponseStreams
 from trigger_stack_engine.invoke.synchronous import SynchronousInvoker
 from trigger_stack_engine.journal.changes import changes
 from trigger_stack_engine.journal.export import SpanExport, is_wanted
@@ -117,6 +119,7 @@ class Engine:
         self.synchronous = SynchronousInvoker(
             self.invoker, self.recorder if settings.journal_synchronous else None
         )
+        self.streams = ResponseStreams()
         guard = GuardSettings.from_environment()
         self.clock = Clock()
         invoker = FunctionInvoker(self.synchronous)
@@ -262,23 +265,34 @@ class Engine:
         """Have one event handled.
 
         Takes ``{version, arn, request_id, invoked_arn, trace_id, client_context, kind, source,
-        recorded}`` and the payload; returns ``{is_error, logs, version}`` and the result.
+        recorded, streamed}`` and the payload; returns ``{is_error, logs, version}`` and the result,
+        or what ``ResponseStreams.begin`` does.
         """
         pool = self.invoker.pool_of(header["version"], header["arn"])
-        result = await self.synchronous.invoke(
-            pool,
-            Invocation(
-                request_id=header["request_id"],
-                payload=body,
-                invoked_arn=header["invoked_arn"],
-                trace_id=header.get("trace_id"),
-                client_context=header.get("client_context"),
-                recorded=header["recorded"].encode() if "recorded" in header else None,
-            ),
-            Origin(header.get("kind", "invocation"), header.get("source", "Invoke")),
+        invocation = Invocation(
+            request_id=header["request_id"],
+            payload=body,
+            invoked_arn=header["invoked_arn"],
+            trace_id=header.get("trace_id"),
+            client_context=header.get("client_context"),
+            recorded=header["recorded"].encode() if "recorded" in header else None,
         )
+        origin = Origin(header.get("kind", "invocation"), header.get("source", "Invoke"))
+        call = self.synchronous.invoke(pool, invocation, origin)
+        if header.get("streamed"):
+            return await self.streams.begin(invocation, pool.version.qualifier, call)
+        result = await call
         reply = {"is_error": result.is_error, "logs": result.logs, "version": result.version}
         return reply, result.payload
+
+    async def _op_stream(self, header: Header, _: bytes) -> Message:
+        """Read on in a response: ``{stream: request id}``, see ``ResponseStreams.read``."""
+        return await self.streams.read(header["stream"])
+
+    async def _op_drop_stream(self, header: Header, _: bytes) -> Message:
+        """Nobody reads a response any longer: ``{stream: request id}``."""
+        self.streams.drop(header["stream"])
+        return {}, _NOTHING
 
     async def _op_accept(self, header: Header, body: bytes) -> Message:
         """Accept an asynchronous invocation; the reply comes when it is in the journal.
@@ -416,6 +430,14 @@ class Engine:
         """The REST APIs that there are: ``{document: see RestApis.replace}``."""
         self.rest_apis.replace(header["document"])
         return {}, _NOTHING
+
+    async def _op_usage(self, header: Header, _: bytes) -> Message:
+        """What the keys of a usage plan have used: ``{plan, first, last}``, days as YYYY-MM-DD.
+
+        Returns ``{usage}``; see ``UsagePlans.usage``.
+        """
+        first, last = (date.fromisoformat(header[name]) for name in ("first", "last"))
+        return {"usage": self.rest_apis.usage(header["plan"], first, last)}, _NOTHING
 
     async def _op_rest_api(self, header: Header, body: bytes) -> Message:
         """Answer a request for a REST API that came in on LocalStack's port.

@@ -17,7 +17,7 @@ SECRET = "test"  # noqa: S105  public: it protects nothing
 
 
 def find(access_key: str) -> dict[str, str] | None:
-    """``{secret, account, arn, user_id}`` of an access key.
+    """``{secret, account, arn, user_id}`` of an access key, and ``token`` of a role's.
 
     A key that neither IAM nor STS made has the secret ``test``; one of twelve digits names its
     account.
@@ -46,6 +46,7 @@ def find(access_key: str) -> dict[str, str] | None:
                 "account": account,
                 "arn": session.arn,
                 "user_id": session.user_id,
+                "token": session.session_token,
             }
     names_account = len(access_key) == 12 and access_key.isascii() and access_key.isdigit()
     account = access_key if names_account else DEFAULT_AWS_ACCOUNT_ID

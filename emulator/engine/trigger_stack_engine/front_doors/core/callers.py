@@ -57,7 +57,7 @@ class IncompleteSignatureError(SignatureError):
 
 
 class UnknownKeyError(SignatureError):
-    """A request names an access key that does not exist."""
+    """A request names an access key that does not exist, or not with its session token."""
 
     answer = "The security token included in the request is invalid."
     kind = "UnrecognizedClientException"
@@ -108,10 +108,17 @@ class Callers:
             SignatureError: Nobody did, or not for this request.
         """
         # Imported here: botocore is only loaded when a door asks for signatures.
-        from trigger_stack_engine.front_doors.core.signature import access_key_of, check
+        from trigger_stack_engine.front_doors.core.signature import (
+            access_key_of,
+            check,
+            session_token_of,
+        )
 
         access_key = access_key_of(request)
         key = await self._key(access_key)
+        token = key.get("token") if key else None
+        if token is not None and token != session_token_of(request):
+            raise UnknownKeyError(f"the session token of {access_key} is missing or another one")
         check(request, service, region, lambda _: key["secret"] if key else None)
         assert key is not None  # check has refused the request otherwise
         return Caller(access_key, key["account"], key["arn"], key["user_id"])

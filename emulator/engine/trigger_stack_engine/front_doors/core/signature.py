@@ -49,6 +49,7 @@ _PRESIGNED_NAMES: Final = (
     "X-Amz-Signature",
 )
 _IN_QUERY: Final = "X-Amz-Signature="
+_SESSION: Final = "X-Amz-Security-Token"
 _VALID_S: Final = 300.0
 _UNSIGNED: Final = "UNSIGNED-PAYLOAD"
 _MOST_EXPIRES_S: Final = 604_800
@@ -121,6 +122,12 @@ def access_key_of(request: HttpRequest) -> str:
         SignatureError: It is not signed.
     """
     return _claim(request).access_key
+
+
+def session_token_of(request: HttpRequest) -> str | None:
+    """The session token that comes with a temporary access key."""
+    pairs = parse_query(request.raw_query) if _SESSION in request.raw_query else []
+    return dict(pairs).get(_SESSION) or request.header(_SESSION)
 
 
 def _claim(request: HttpRequest) -> _Claim:

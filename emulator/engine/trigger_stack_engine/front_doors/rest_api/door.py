@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings, refusal
@@ -40,6 +41,10 @@ class RestApis:
         self._apis = {api.name: api for api in reversed(apis)}
         self._apis |= {api.api_id: api for api in apis}
         self._data_plane.usage_plans.replace(document["usage_plans"])
+
+    def usage(self, plan_id: str, first: date, last: date) -> dict[str, list[list[int]]]:
+        """What the keys of a usage plan have used; see ``UsagePlans.usage``."""
+        return self._data_plane.usage_plans.usage(plan_id, first, last)
 
     async def answer(self, request: HttpRequest) -> HttpResponse | None:
         """The response, or ``None`` when the request is for no REST API."""

@@ -8,7 +8,7 @@ each key) and a quota for each day, week or month in UTC.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from trigger_stack_engine.front_doors.core.throttles import Throttles
@@ -34,6 +34,7 @@ class UsagePlans:
         self._now = now
         self._plans: list[Resource] = []
         self._used: dict[tuple[str, str], tuple[str, int]] = {}
+        self._days: dict[tuple[str, str], dict[date, int]] = {}
 
     def replace(self, plans: list[Resource]) -> None:
         """Know these plans: ``UsagePlan`` shapes with ``keys``, a list of ``ApiKey`` shapes."""
@@ -80,15 +81,50 @@ class UsagePlans:
         if used > int(quota["limit"]):
             raise GatewayError("QUOTA_EXCEEDED")
         self._used[name] = (period, used)
+        days, today = self._days.setdefault(name, {}), self._now().date()
+        days[today] = days.get(today, 0) + 1
 
     def _period(self, quota: Resource) -> str:
-        today = self._now().date()
-        match quota.get("period"):
-            case "WEEK":
-                today -= timedelta(days=today.weekday())
-            case "MONTH":
-                today = today.replace(day=1)
-        return f"{quota.get('period')} {today}"
+        return f"{quota.get('period')} {_begin(quota, self._now().date())}"
+
+    def usage(self, plan_id: str, first: date, last: date) -> dict[str, list[list[int]]]:
+        """What the keys of a plan with a quota have used.
+
+        Args:
+            plan_id: The plan.
+            first: The first day.
+            last: The last day.
+
+        Returns:
+            By id of a key, for each day: how many requests it made, and how many were left.
+        """
+        plan = next((one for one in self._plans if one["id"] == plan_id), None)
+        quota = (plan or {}).get("quota") or {}
+        if plan is None or quota.get("limit") is None:
+            return {}
+        days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+        return {
+            key["id"]: [
+                _on_day(day, quota, self._days.get((plan_id, key["id"]), {})) for day in days
+            ]
+            for key in plan["keys"]
+        }
+
+
+def _begin(quota: Resource, day: date) -> date:
+    """The first day of the period that a day is in."""
+    match quota.get("period"):
+        case "WEEK":
+            return day - timedelta(days=day.weekday())
+        case "MONTH":
+            return day.replace(day=1)
+    return day
+
+
+def _on_day(day: date, quota: Resource, used: dict[date, int]) -> list[int]:
+    begin = _begin(quota, day)
+    in_period = sum(count for one, count in used.items() if begin <= one <= day)
+    return [used.get(day, 0), max(0, int(quota["limit"]) - in_period)]
 
 
 def _limits(settings: Resource) -> tuple[float, int] | None:

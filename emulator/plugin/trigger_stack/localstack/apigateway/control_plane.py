@@ -35,7 +35,7 @@ from localstack.utils.json import parse_json_or_yaml
 from localstack.utils.strings import to_str
 from moto.apigateway.models import apigateway_backends
 
-from trigger_stack.localstack.apigateway import velocity
+from trigger_stack.localstack.apigateway import operations, velocity
 from trigger_stack.localstack.lambda_engine.control_plane import control_plane
 from trigger_stack.services.apigateway import open_api
 
@@ -64,6 +64,7 @@ def push_changes(chain: Any, context: Any, response: Any) -> None:
     del chain, response
     if context.service is None or context.service.service_name != "apigateway":
         return
+    operations.install()
     velocity.install()  # TestInvokeMethod renders templates, and no request was there before it
     if context.operation is None or not _CHANGES.fullmatch(context.operation.name):
         return

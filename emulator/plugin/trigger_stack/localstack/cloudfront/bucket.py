@@ -2,7 +2,8 @@
 
 What: a request goes through LocalStack's own gateway inside its process, after the bucket's policy
 and access control lists were asked whether the distribution may.
-Why: objects are LocalStack's, and LocalStack asks no policy.
+Why: objects are LocalStack's, and LocalStack asks no policy, and ends in an internal error where
+S3 says that it does not take a method.
 Until: LocalStack enforces bucket policies, and the engine has objects of its own.
 Test: ``tests/engine/test_cloudfront.py::test_a_bucket_must_let_the_distribution_read``.
 """
@@ -25,6 +26,8 @@ from trigger_stack_engine.front_doors.core.sent_headers import received_headers
 from trigger_stack_engine.wire import Header, Message, RemoteError
 
 LOG = logging.getLogger(__name__)
+#: Parameters of the operations that take a POST to an object.
+_POSTED = ("uploads", "uploadId", "select", "restore")
 _EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
 
 
@@ -43,6 +46,8 @@ def answer(header: Header, body: bytes) -> Message:
         RemoteError: The object is too large to be handed over.
     """
     fields, name = header["request"], header["bucket"]
+    if not _is_taken(fields, website=header["website"]):
+        return _not_allowed(fields["method"], website=header["website"])
     bucket = _find(name)
     if bucket is not None:
         asker = _asker(header)
@@ -64,6 +69,33 @@ def answer(header: Header, body: bytes) -> Message:
         )
         return _error(403, "AccessDenied", "Access Denied")
     return {"status": status, "headers": headers}, content
+
+
+def _is_taken(fields: dict[str, Any], *, website: bool) -> bool:
+    """Whether S3 has an operation for the method; LocalStack ends in an internal error if not."""
+    method, path = fields["method"], fields["raw_path"]
+    if website:
+        return method in ("GET", "HEAD", "OPTIONS")
+    if method != "POST" or path == "/":
+        return bool(method != "PATCH")
+    names = {part.partition("=")[0] for part in fields["raw_query"].split("&")}
+    return not names.isdisjoint(_POSTED)
+
+
+def _not_allowed(method: str, *, website: bool) -> Message:
+    message = "The specified method is not allowed against this resource."
+    if website:
+        code = "<li>Code: MethodNotAllowed</li>"
+        text = (
+            "<html>\n<head><title>405 Method Not Allowed</title></head>\n<body>\n"
+            f"<h1>405 Method Not Allowed</h1>\n<ul>\n{code}\n<li>Message: {message}</li>\n"
+            f"<li>Method: {method}</li>\n<li>ResourceType: OBJECT</li>\n</ul>\n<hr/>\n</body>\n"
+            "</html>\n"
+        )
+        headers = [["Content-Type", "text/html; charset=utf-8"], ["Server", "AmazonS3"]]
+        return {"status": 405, "headers": headers}, text.encode()
+    more = f"<Method>{method}</Method><ResourceType>OBJECT</ResourceType>"
+    return _error(405, "MethodNotAllowed", message, more)
 
 
 def _ask(header: Header, body: bytes) -> tuple[int, list[list[str]], bytes]:
@@ -163,10 +195,10 @@ def _is_public(bucket: S3Bucket, key: str) -> bool:
     )
 
 
-def _error(status: int, code: str, message: str) -> Message:
+def _error(status: int, code: str, message: str, more: str = "") -> Message:
     text = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        f"<Error><Code>{code}</Code><Message>{message}</Message>{more}</Error>"
     )
     headers = [["Content-Type", "application/xml"], ["Server", "AmazonS3"]]
     return {"status": status, "headers": headers}, text.encode()

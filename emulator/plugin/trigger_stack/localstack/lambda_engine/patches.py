@@ -1,9 +1,10 @@
 """The changes of LocalStack's Lambda service that the engine cannot do without.
 
 What: ``LambdaService.invoke`` checks state, payload and client context first; the version manager
-is replaced (see ``versions.py``); a bucket is accepted as the destination of failures, and no
-environment variable that Lambda sets itself; ``UpdateAlias`` takes weights; the state of a version
-is set with the function's lock held; routes and a response handler are added.
+is replaced (see ``versions.py``); a bucket is accepted as the destination of failures, no FIFO
+queue or topic as a destination, and no environment variable that Lambda sets itself;
+``UpdateAlias`` takes weights; the state of a version is set with the function's lock held; routes
+and a response handler are added.
 Why: LocalStack takes a payload of any size and any content, its router of Function URLs passes the
 client context ``{}``, which is no Base64, and of a function that cannot run it says no reason. A
 function that is tagged while an update ends can stay ``InProgress`` for ever. One that cannot run
@@ -42,7 +43,13 @@ from localstack.services.lambda_.provider import LambdaProvider
 from localstack.services.lambda_.provider_utils import get_function_version
 
 from trigger_stack.localstack.function_urls import control_plane as function_urls
-from trigger_stack.localstack.lambda_engine import code_urls, packages, source
+from trigger_stack.localstack.lambda_engine import (
+    code_urls,
+    operations,
+    packages,
+    requests,
+    source,
+)
 from trigger_stack.localstack.lambda_engine.control_plane import (
     control_plane,
     push_changed_function,
@@ -54,8 +61,10 @@ from trigger_stack.localstack.lambda_engine.versions import EngineVersionManager
 from trigger_stack.localstack.s3 import notifications as s3_notifications
 from trigger_stack.localstack.sqs import mappings as queue_mappings
 from trigger_stack.localstack.streams import mappings as stream_mappings
+from trigger_stack.services.mapping_checks import invalid_destinations, is_destination
 
 _MARK = "_trigger_stack_original"
+_DESTINATIONS = ("events", "lambda", "sns", "sqs")
 
 
 def _replace(owner: type, name: str, make: Callable[[Any], Callable[..., Any]]) -> None:
@@ -112,11 +121,22 @@ def _checked(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with_buckets(original: Callable[..., Any]) -> Callable[..., Any]:
-    """The check of destinations, which accepts a bucket for failures."""
+    """The check of destinations, which accepts a bucket for failures, and no FIFO queue or topic.
+
+    AWS topic: Lambda Developer Guide, "Capturing records of Lambda asynchronous invocations":
+    standard queues and topics, buckets for failures only.
+    """
 
     def validate(self: Any, store: Any, function_name: str, destination_config: Any) -> Any:
         known = dict(destination_config)
         failure = (known.get("OnFailure") or {}).get("Destination") or ""
+        success = (known.get("OnSuccess") or {}).get("Destination") or ""
+        if (failure and not is_destination(failure, ("s3", *_DESTINATIONS))) or (
+            success and not is_destination(success, _DESTINATIONS)
+        ):
+            raise InvalidParameterValueException(
+                invalid_destinations(success or None, failure or None), Type="User"
+            )
         if failure.startswith("arn:aws:s3:::"):
             del known["OnFailure"]
         return original(self, store, function_name, known)
@@ -273,6 +293,8 @@ def apply() -> None:
     source.install()
     code_urls.install()
     packages.install()
+    requests.install()
+    operations.install()
     s3_notifications.install()
     run_custom_response_handlers.append(push_changed_function)
     ROUTER.add(Routes(control_plane()))

@@ -75,6 +75,17 @@ class ProvisionedEnvironments:
         return futures
 
 
+@dataclasses.dataclass
+class StreamedResult(InvocationResult):
+    """The result of an invocation, or the first part of one that is still being written.
+
+    Attributes:
+        stream: By which name the engine gives the rest; ``None``: this is all.
+    """
+
+    stream: str | None = None
+
+
 class EngineVersionManager(LambdaVersionManager):
     """One state of a function version, run by the engine."""
 
@@ -137,6 +148,8 @@ class EngineVersionManager(LambdaVersionManager):
         }
         if (recorded := _recorded.get()) is not None:
             header["recorded"] = recorded
+        if _streamed.get():
+            header["streamed"] = True
         try:
             reply, payload = control_plane().call(header, invocation.payload)
         except EngineUnavailableError as error:
@@ -149,12 +162,13 @@ class EngineVersionManager(LambdaVersionManager):
             if error.kind == "RecursiveInvocation":
                 raise RecursiveInvocationException(str(error), Type="User") from None
             raise ServiceException(f"Internal error: {error}") from None
-        return InvocationResult(
+        return StreamedResult(
             request_id=invocation.request_id,
             payload=payload,
-            is_error=reply["is_error"],
-            logs=reply["logs"],
+            is_error=reply.get("is_error", False),
+            logs=reply.get("logs", ""),
             executed_version=reply["version"],
+            stream=reply.get("stream"),
         )
 
 
@@ -174,6 +188,20 @@ def recorded_as(payload: bytes) -> Iterator[None]:
         yield
     finally:
         _recorded.reset(token)
+
+
+#: Whether the caller of the invocation that this thread makes reads the response part by part.
+_streamed: ContextVar[bool] = ContextVar("streamed", default=False)
+
+
+@contextmanager
+def streamed() -> Iterator[None]:
+    """Have an invocation return with the first part of its response, see ``StreamedResult``."""
+    token = _streamed.set(True)
+    try:
+        yield
+    finally:
+        _streamed.reset(token)
 
 
 def _origin(user_agent: str | None) -> dict[str, str]:

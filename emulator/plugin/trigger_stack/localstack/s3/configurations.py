@@ -4,7 +4,8 @@ What: ``_matching_filter`` of LocalStack's notifications is replaced, and
 ``NotificationDispatcher.verify_configuration`` looks at the whole first.
 Why: LocalStack compares the prefix and suffix with the key URL-encoded, so ``a+b``, which AWS wants
 for ``a b``, fits no key with a space, and ``é/`` none at all. It takes two notifications for the
-same event and key, and a destination in another region: AWS refuses both.
+same event and key, a destination in another region, and a FIFO queue or topic, which would get
+none: AWS refuses all of them.
 Until: LocalStack decodes prefix and suffix, and refuses what AWS refuses.
 Test: ``tests/delivery/test_s3_events.py``, ``tests/unit/plugin/test_s3_patches.py``. AWS topics:
 Amazon S3 User Guide, "Configuring event notifications using object key name filtering" and "Event
@@ -27,6 +28,8 @@ from trigger_stack.delivery.s3.overlap import Notified, refusal
 _OTHER_REGION = (
     "The notification destination service region is not valid for the bucket location constraint"
 )
+_NOT_VALID = "Unable to validate the following destination configurations"
+_FIFO = "A FIFO queue or topic cannot be the destination of notifications."
 _MARK = "_trigger_stack_original"
 
 
@@ -56,6 +59,8 @@ def _check(dispatcher: Any, configuration: dict[str, Any], region: str | None) -
         # LocalStack says it when this is no ARN at all.
         if region and len(parts) > 5 and parts[3] != region:
             raise InvalidArgument(_OTHER_REGION, ArgumentName=argument, ArgumentValue=arn)
+        if arn.endswith(".fifo"):
+            raise InvalidArgument(_NOT_VALID, ArgumentName=arn, ArgumentValue=_FIFO)
     message = refusal(Notified.of(one) for _, one in given)
     if message:
         raise InvalidArgument(message)

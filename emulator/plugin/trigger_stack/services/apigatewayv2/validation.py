@@ -145,6 +145,11 @@ def check_route(route: Mapping[str, Any], authorizers: Mapping[str, Any]) -> Non
     kind = route.get("AuthorizationType") or "NONE"
     if kind not in ("NONE", "AWS_IAM", "CUSTOM", "JWT"):
         raise BadRequestError(f"Invalid authorization type {kind} specified")
+    if route.get("AuthorizationScopes") and kind != "JWT":
+        raise BadRequestError(
+            "Invalid Route authorization type specified. Authorization Scopes are only valid for"
+            " COGNITO_USER_POOLS and JWT authorization types"
+        )
     if kind in ("NONE", "AWS_IAM"):
         return
     authorizer = authorizers.get(route.get("AuthorizerId") or "")
@@ -155,8 +160,6 @@ def check_route(route: Mapping[str, Any], authorizers: Mapping[str, Any]) -> Non
             f"Authorization type {kind} does not fit an authorizer of type "
             f"{authorizer['AuthorizerType']}"
         )
-    if route.get("AuthorizationScopes") and kind != "JWT":
-        raise BadRequestError("AuthorizationScopes are for authorization type JWT only")
 
 
 def check_authorizer(authorizer: Mapping[str, Any]) -> None:
