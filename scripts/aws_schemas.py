@@ -99,6 +99,10 @@ NEWER: dict[str, tuple[str, ...]] = {
     "AWS::DynamoDB::Table": (
         *("OnDemandThroughput", "ResourcePolicy", "VectorIndexes", "WarmThroughput"),
     ),
+    "AWS::Events::ApiDestination": ("ArnForPolicy",),
+    "AWS::Events::Connection": (
+        *("ArnForPolicy", "InvocationConnectivityParameters", "KmsKeyIdentifier"),
+    ),
     "AWS::Events::EventBus": ("DeadLetterConfig", "Description", "KmsKeyIdentifier", "LogConfig"),
     "AWS::Events::Rule": ("Tags",),
     "AWS::Kinesis::Stream": (
@@ -132,7 +136,7 @@ _KEPT = (
 #: Keywords that say nothing that has to be checked.
 _LEFT = (
     *("default", "description", "examples", "format", "insertionOrder", "title"),
-    *("relationshipRef", "$comment", "arrayType"),
+    *("maxProperties", "minProperties", "relationshipRef", "$comment", "arrayType"),
 )
 _NAMES = ("properties", "patternProperties")
 #: What is taken of a whole schema.

@@ -9,16 +9,29 @@ from typing import Any, NamedTuple
 
 from bootstrap.checks.findings import Hit, Severity, rule
 from bootstrap.checks.sources import Call, environment_name, parameters
-from bootstrap.checks.view import BUCKET, View, mappings_in, notifications, own_name, within
+from bootstrap.checks.view import (
+    BUCKET,
+    QUEUE,
+    QUEUE_POLICY,
+    TOPIC,
+    TOPIC_POLICY,
+    View,
+    entries,
+    mappings_in,
+    notifications,
+    own_name,
+    within,
+)
 from bootstrap.definition.document import KeyPath
-from bootstrap.template import Resource
+from bootstrap.template import Resource, needs
 
 _WRITES = ("put_object", "upload_file", "upload_fileobj", "copy_object")
 
 
 class _Notification(NamedTuple):
+    """A notification of a bucket to a function, a queue or a topic."""
+
     bucket: Resource
-    number: int
     body: dict[str, Any]
     at: KeyPath
 
@@ -47,7 +60,9 @@ class _Notification(NamedTuple):
 def _notifications(view: View) -> Iterator[_Notification]:
     for bucket in view.of(BUCKET):
         for index, body in enumerate(notifications(bucket)):
-            yield _Notification(bucket, index, body, view.notification_at(bucket, index))
+            yield _Notification(bucket, body, view.notification_at(bucket, index))
+        for one in view.told(bucket):
+            yield _Notification(bucket, one.body, one.at)
 
 
 @rule("TS401", Severity.ERROR, mend="Give them prefixes or suffixes that no key can have both of.")
@@ -123,6 +138,38 @@ def no_delete_markers(view: View) -> Iterator[Hit]:
         versions = one.bucket.properties.get("VersioningConfiguration")
         if one.event == "s3:ObjectRemoved:DeleteMarkerCreated" and not versions:
             yield Hit(f"The bucket {view.name(one.bucket)} has no versions.", one.at)
+
+
+@rule(
+    "TS406", Severity.ERROR, mend="Take a standard queue or topic, and let that fill the FIFO one."
+)
+def told_in_order(view: View) -> Iterator[Hit]:
+    """S3 refuses a notification to a FIFO queue or a FIFO topic."""
+    for bucket in view.of(BUCKET):
+        for one in view.told(bucket):
+            to = one.to
+            if to is not None and any(
+                to.properties.get(key) in (True, "true") for key in ("FifoQueue", "FifoTopic")
+            ):
+                yield Hit(f"{to.logical_id} is FIFO.", one.at)
+
+
+@rule("TS407", Severity.WARNING, mend="Name the policy in DependsOn of the bucket.")
+def told_too_early(view: View) -> Iterator[Hit]:
+    """S3 tries out where a notification goes: before the policy is there, the deploy fails."""
+    kinds = {QUEUE: (QUEUE_POLICY, "Queues"), TOPIC: (TOPIC_POLICY, "Topics")}
+    for bucket in view.of(BUCKET):
+        first = needs(bucket)
+        for one in view.told(bucket):
+            kind, key = kinds.get(one.to.type if one.to is not None else "", ("", ""))
+            policies = [
+                policy
+                for policy in view.of(kind)
+                if any(view.target(value) is one.to for value in entries(policy.properties[key]))
+            ]
+            if policies and not any(policy.logical_id in first for policy in policies):
+                what = f"{bucket.logical_id} may be made before {policies[0].logical_id}."
+                yield Hit(what, one.at)
 
 
 def _writes_to(view: View, function: Resource, call: Call, bucket: Resource) -> bool:

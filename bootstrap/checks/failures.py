@@ -16,8 +16,10 @@ from bootstrap.checks.view import (
     LOG_FILTER,
     SCHEDULE,
     SUBSCRIPTION,
+    TOPIC,
     View,
     arn_type,
+    mappings_in,
     own_name,
     whole,
     within,
@@ -52,8 +54,9 @@ def no_dead_letter_queue_of_target(view: View) -> Iterator[Hit]:
     for target in view.targets:
         if not within(target.body, "DeadLetterConfig", "Arn"):
             name = target.body.get("Id")
+            rule_name = view.name(target.rule) or target.rule.logical_id
             yield Hit(
-                f"The target {name} of the rule {view.name(target.rule)} has no dead-letter queue.",
+                f"The target {name} of the rule {rule_name} has no dead-letter queue.",
                 target.at,
             )
     for schedule in view.of(SCHEDULE):
@@ -78,6 +81,11 @@ def no_redrive_policy_of_subscription(view: View) -> Iterator[Hit]:
                 f"The subscription of {own_name(invocation.function)} has no dead-letter queue.",
                 invocation.at,
             )
+    for topic in view.of(TOPIC):
+        for index, body in enumerate(mappings_in(topic.properties.get("Subscription"))):
+            if body.get("Protocol") != "lambda":
+                what = f"The subscription of {body.get('Protocol')} has no dead-letter queue."
+                yield Hit(what, view.at(topic, "Subscription", index))
 
 
 @rule(
@@ -100,6 +108,12 @@ def one_try(view: View) -> Iterator[Hit]:
             yield Hit(
                 "The target has no retries, and no dead-letter queue.", view.at(target.rule, *keys)
             )
+    for schedule in view.of(SCHEDULE):
+        body = schedule.properties["Target"]
+        tries = whole(within(body, "RetryPolicy", "MaximumRetryAttempts"))
+        if tries == 0 and not within(body, "DeadLetterConfig", "Arn"):
+            at = view.at(schedule, "Target", "RetryPolicy", "MaximumRetryAttempts")
+            yield Hit("The schedule has no retries, and no dead-letter queue.", at)
 
 
 @rule(
@@ -181,8 +195,16 @@ def no_such_alias(view: View) -> Iterator[Hit]:
         if found is None or function is None or function.type != FUNCTION:
             continue
         versions = found[2].isdecimal() and view.of("AWS::Lambda::Version")
-        if found[2] != "$LATEST" and not versions:
+        if found[2] != "$LATEST" and not versions and not _is_alias(view, function, found[2]):
             yield Hit(f"{own_name(function)} has no version or alias “{found[2]}”.", at)
+
+
+def _is_alias(view: View, function: Resource, name: str) -> bool:
+    return any(
+        alias.properties["Name"] == name
+        and view.function(alias.properties["FunctionName"]) in (None, function)
+        for alias in view.of("AWS::Lambda::Alias")
+    )
 
 
 def _invokes_unknown(view: View, function: Resource) -> bool:

@@ -45,6 +45,13 @@ _SECRET_NAME = re.compile(
 )
 
 
+_CREDENTIALS = (
+    ("ApiKeyAuthParameters", "ApiKeyValue"),
+    ("BasicAuthParameters", "Password"),
+    ("OAuthParameters", "ClientParameters", "ClientSecret"),
+)
+
+
 def _variables(view: View) -> Iterator[tuple[Resource, str, object, KeyPath]]:
     """Every environment variable of every function; one of the provider's, once."""
     seen = set()
@@ -68,7 +75,21 @@ def secret(view: View) -> Iterator[Hit]:
         if _SECRET_VALUE.search(value):
             yield Hit(f"The value of {name} is a key.", path)
         elif _SECRET_NAME.search(name) and not value.startswith(("arn:", "${")):
-            yield Hit(f"{name} is written here as text.", path)
+            where = "in its environment" if _is_variable(view, path) else "written here"
+            yield Hit(f"{name} is {where} as text.", path)
+    for connection in view.of("AWS::Events::Connection"):
+        parameters = connection.properties["AuthParameters"]
+        for keys in _CREDENTIALS:
+            at = view.at(connection, "AuthParameters", *keys)
+            if isinstance(within(parameters, *keys), str) and not _is_variable(view, at):
+                yield Hit(f"{keys[-1]} is written here as text.", at)
+
+
+def _is_variable(view: View, path: KeyPath) -> bool:
+    """Whether a value is a variable of the file: what it stands for is written elsewhere."""
+    number = view.document.lines.get(view.document.nearest(path), 0)
+    lines = view.document.text.splitlines()
+    return 0 < number <= len(lines) and "${" in lines[number - 1]
 
 
 @rule("TS902", Severity.ERROR, mend="Give it another name.")

@@ -43,6 +43,7 @@ from bootstrap.template import Resource
 
 _REGIONAL = re.compile(r"logs\.[a-z0-9-]+\.amazonaws\.com")
 _SNS, _EVENTS = "sns.amazonaws.com", "events.amazonaws.com"
+_S3, _ALARMS = "s3.amazonaws.com", "cloudwatch.amazonaws.com"
 #: Services whose actions, lists left out, are allowed for single resources.
 _NAMED = ("dynamodb:", "events:", "kinesis:", "lambda:", "s3:", "sns:", "sqs:")
 _SEND, _PUBLISH = "sqs:SendMessage", "sns:Publish"
@@ -166,6 +167,8 @@ def queue_refuses(view: View) -> Iterator[Hit]:
         if not _may(view, queue, _SEND, _EVENTS, target.rule):
             at = view.at(target.rule, "Targets", target.index, "Arn")
             yield Hit(f"EventBridge may not send to {queue.logical_id}.", at)
+    for name, at in _refused_of_buckets(view, QUEUE, _SEND):
+        yield Hit(f"S3 may not send to {name}.", at)
 
 
 @rule(
@@ -193,10 +196,10 @@ def dead_letters_refused(view: View) -> Iterator[Hit]:
 @rule(
     "TS503",
     Severity.ERROR,
-    mend="Allow sns:Publish for events.amazonaws.com in an AWS::SNS::TopicPolicy of the topic.",
+    mend="Allow sns:Publish for the service in an AWS::SNS::TopicPolicy of the topic.",
 )
 def topic_refuses(view: View) -> Iterator[Hit]:
-    """The topic refuses what EventBridge publishes: without a policy no message arrives."""
+    """The topic refuses what the service publishes: without a policy no message arrives."""
     for target in view.targets:
         topic = target.to
         if topic is None or topic.type != TOPIC:
@@ -204,6 +207,39 @@ def topic_refuses(view: View) -> Iterator[Hit]:
         if not _may(view, topic, _PUBLISH, _EVENTS, target.rule):
             at = view.at(target.rule, "Targets", target.index, "Arn")
             yield Hit(f"EventBridge may not publish to {topic.logical_id}.", at)
+    for name, at in _refused_of_buckets(view, TOPIC, _PUBLISH):
+        yield Hit(f"S3 may not publish to {name}.", at)
+
+
+def _refused_of_buckets(view: View, kind: str, action: str) -> Iterator[tuple[str, KeyPath]]:
+    """The queues or topics that refuse what a bucket tells them, each with its place."""
+    for bucket in view.of(BUCKET):
+        for one in view.told(bucket):
+            to = one.to
+            if to is not None and to.type == kind and not _may(view, to, action, _S3, bucket):
+                yield to.logical_id, one.at
+
+
+@rule(
+    "TS511",
+    Severity.WARNING,
+    mend="Allow sns:Publish for cloudwatch.amazonaws.com in the policy of the topic, too.",
+)
+def topic_refuses_alarms(view: View) -> Iterator[Hit]:
+    """A policy takes the place of the one that lets alarms publish, and nobody hears of them."""
+    policies = view.of(TOPIC_POLICY)
+    for alarm, name, index, value in view.alarm_actions:
+        topic = view.target(value)
+        if topic is None or topic.type != TOPIC:
+            continue
+        own = [
+            policy
+            for policy in policies
+            if any(view.target(one) is topic for one in entries(policy.properties["Topics"]))
+        ]
+        if own and not _may(view, topic, _PUBLISH, _ALARMS, None):
+            what = f"CloudWatch may not publish to {topic.logical_id}."
+            yield Hit(what, view.at(alarm, name, index))
 
 
 @rule(
@@ -357,6 +393,8 @@ def _receivers(view: View) -> Iterator[tuple[Resource, KeyPath, str]]:
         for index, body in enumerate(mappings_in(topic.properties.get("Subscription"))):
             at = view.at(topic, "Subscription", index, "Endpoint")
             places.append((body.get("Endpoint"), at, "SNS"))
+    for bucket in view.of(BUCKET):
+        places += [(one.body.get("Queue"), one.at, "S3") for one in view.told(bucket)]
     for value, at, who in places:
         queue = view.target(value)
         if queue is not None and queue.type == QUEUE:

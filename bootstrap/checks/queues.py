@@ -406,6 +406,9 @@ def disabled(view: View) -> Iterator[Hit]:
     for pipe in view.of(PIPE):
         if pipe.properties.get("DesiredState") == "STOPPED":
             yield Hit("The pipe is switched off.", view.at(pipe, "DesiredState"))
+    for alarm in {one.logical_id: one for one, _, _, _ in view.alarm_actions}.values():
+        if alarm.properties.get("ActionsEnabled") in (False, "false"):
+            yield Hit("The actions are switched off.", view.at(alarm, "ActionsEnabled"))
 
 
 @rule(

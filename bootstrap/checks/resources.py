@@ -19,11 +19,18 @@ def check_resource(template: Template, resource: Resource) -> None:
     if kind is None:
         template.document.fail(
             f"{resource.logical_id} ({resource.type}): the resource type is not supported here. "
-            f"Supported: {', '.join(sorted(RESOURCE_TYPES))}."
+            f"Supported: {_supported(resource.type)}."
             f"{did_you_mean(resource.type, RESOURCE_TYPES)}",
             *(*resource.path, "Type"),
         )
     check_properties(template, resource, kind, resource.properties)
+
+
+def _supported(kind: str) -> str:
+    """The types of the same service; of another one, the services."""
+    service = kind.rpartition("::")[0]
+    same = [name for name in RESOURCE_TYPES if name.rpartition("::")[0] == service]
+    return ", ".join(sorted(same or {f"{name.rpartition('::')[0]}::…" for name in RESOURCE_TYPES}))
 
 
 def check_properties(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from bootstrap.checks.findings import Hit, Severity, rule
-from bootstrap.checks.view import View, own_name, within
+from bootstrap.checks.view import PERMISSION, View, is_event, own_name, within
 from bootstrap.template import Resource
 
 _HTTP_API_SECONDS = 30
@@ -37,6 +37,7 @@ def longer_than_the_api_waits(view: View) -> Iterator[Hit]:
     places += [
         (within(method.properties, "Integration", "Uri"), _REST_API_SECONDS)
         for method in view.of("AWS::ApiGateway::Method")
+        if not is_event(method)
     ]
     for uri, limit in places:
         function = _integrated(view, uri)
@@ -95,3 +96,27 @@ def shadowed(view: View) -> Iterator[Hit]:
             line = view.document.line(before.path)
             what = f"“{part}” stands at the same place as the variable on line {line}."
             yield Hit(what, view.at(resource, "PathPart"))
+
+
+@rule(
+    "TS604",
+    Severity.ERROR,
+    mend="Add an AWS::Lambda::Permission for lambda:InvokeFunctionUrl with the Principal '*'.",
+)
+def refusing_url(view: View) -> Iterator[Hit]:
+    """The address answers 403 to everybody: without a permission nobody may use it."""
+    for url in view.of("AWS::Lambda::Url"):
+        function = view.function(url.properties["TargetFunctionArn"])
+        if url.properties["AuthType"] != "NONE" or function is None:
+            continue
+        if not any(
+            view.function(one.properties["FunctionName"]) is function
+            and one.properties["Principal"] == "*"
+            and str(one.properties["Action"]).lower() in _USES_URL
+            for one in view.of(PERMISSION)
+        ):
+            what = f"The function URL {url.logical_id} has no permission."
+            yield Hit(what, view.at(url, "AuthType"))
+
+
+_USES_URL = ("lambda:invokefunctionurl", "lambda:*", "*")

@@ -15,6 +15,7 @@ from bootstrap.checks import patterns
 from bootstrap.checks.findings import Hit, Severity, rule
 from bootstrap.checks.publishers import Published, published
 from bootstrap.checks.view import (
+    BUCKET,
     BUS,
     FUNCTION,
     MAPPING,
@@ -22,8 +23,10 @@ from bootstrap.checks.view import (
     QUEUE,
     RULE,
     SCHEDULE,
+    STREAM,
     View,
     mappings_in,
+    own_name,
     texts,
     within,
 )
@@ -33,6 +36,9 @@ from bootstrap.template import Resource
 _VARIABLE = re.compile(r"<([A-Za-z0-9_.-]+)>")
 _RESERVED = "aws.events."
 _SIMILAR = 0.85
+_DESTINATION = "AWS::Events::ApiDestination"
+#: How long EventBridge waits for one: "API destinations as targets".
+_WAITS_S = 5
 
 
 def _patterns(view: View) -> Iterator[tuple[Resource, Any]]:
@@ -290,3 +296,60 @@ def rule_without_targets(view: View) -> Iterator[Hit]:
     for resource in view.of(RULE):
         if not resource.properties.get("Targets"):
             yield Hit(f"The rule {resource.logical_id} has no targets.", view.at(resource))
+
+
+#: The events that a bucket sends only when it is told to; those of CloudTrail come in any case.
+_OF_BUCKETS = "Object "
+
+
+@rule(
+    "TS313", Severity.WARNING, mend="Give the bucket EventBridgeConfiguration: EventBridgeEnabled."
+)
+def silent_bucket(view: View) -> Iterator[Hit]:
+    """A bucket sends nothing to EventBridge unless it is told to, so the rule never fires."""
+    buckets = view.of(BUCKET)
+    for resource, pattern in _patterns(view):
+        if "aws.s3" not in texts(within(pattern, "source")) or not buckets:
+            continue
+        kinds = texts(within(pattern, "detail-type"))
+        if not any(kind.startswith(_OF_BUCKETS) for kind in kinds):
+            continue
+        at = view.at(resource, "EventPattern", "source")
+        names = within(pattern, "detail", "bucket", "name")
+        if names is None:
+            if not any(_sends(one) for one in buckets):
+                yield Hit("No bucket of this file sends events to EventBridge.", at)
+            continue
+        for name in names if isinstance(names, list) else []:
+            bucket = view.target(name) or view.called(BUCKET, view.text(name) or "")
+            if bucket is not None and bucket.type == BUCKET and not _sends(bucket):
+                yield Hit(f"The bucket {view.name(bucket)} sends no events to EventBridge.", at)
+
+
+def _sends(bucket: Resource) -> bool:
+    given = within(bucket.properties, "NotificationConfiguration", "EventBridgeConfiguration")
+    return given is not None and within(given, "EventBridgeEnabled") not in (False, "false")
+
+
+@rule(
+    "TS314",
+    Severity.ERROR,
+    mend="Give the target RoleArn: a role that events.amazonaws.com assumes.",
+)
+def target_without_role(view: View) -> Iterator[Hit]:
+    """EventBridge sends to a stream or an API destination in a role, and takes none without."""
+    for target in view.targets:
+        kind = target.to.type if target.to is not None else ""
+        if kind in (STREAM, _DESTINATION) and "RoleArn" not in target.body:
+            what = f"A target of type {kind} needs a RoleArn."
+            yield Hit(what, view.at(target.rule, "Targets", target.index, "Arn"))
+
+
+@rule("TS315", Severity.WARNING, mend="Set a timeout of 5 seconds or less.")
+def longer_than_eventbridge_waits(view: View) -> Iterator[Hit]:
+    """EventBridge waits 5 seconds for an API destination and sends again while it is at work."""
+    for destination in view.of(_DESTINATION):
+        function = view.behind_url(destination.properties["InvocationEndpoint"])
+        if function is not None and view.timeout(function) > _WAITS_S:
+            what = f"{own_name(function)} may take {view.timeout(function)} s."
+            yield Hit(what, view.at(destination, "InvocationEndpoint"))

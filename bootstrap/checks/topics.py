@@ -19,11 +19,15 @@ from bootstrap.checks.view import (
     TOPIC,
     View,
     mappings_in,
+    own_name,
+    qualified,
     within,
 )
 from bootstrap.definition.document import KeyPath
 from bootstrap.template import Resource
 
+#: How long SNS waits for an endpoint: "Amazon SNS message delivery retries".
+_WAITS_S = 15
 _YES = (True, "true")
 #: What a protocol delivers to: it is called like the service.
 _ENDPOINTS = {kind.split("::")[1].lower(): kind for kind in (QUEUE, FUNCTION)}
@@ -115,6 +119,8 @@ def no_endpoint(view: View) -> Iterator[Hit]:
         wanted, found = _ENDPOINTS.get(str(protocol)), view.target(value)
         if wanted is None or found is None:
             continue
+        if wanted == FUNCTION and qualified(view, value) is not None:
+            continue
         at = one.at(view, "Endpoint")
         if found.type != wanted:
             yield Hit(f"{found.logical_id} is no endpoint of the protocol {protocol}.", at)
@@ -154,3 +160,13 @@ def _asks_for_other_keys(pattern: Any) -> bool:
     return any(
         key not in _ENVELOPE and key != "$or" and not may_be_absent(value) for key, value in keys
     )
+
+
+@rule("TS746", Severity.WARNING, mend="Set a timeout of 15 seconds or less.")
+def longer_than_sns_waits(view: View) -> Iterator[Hit]:
+    """SNS waits 15 seconds for an endpoint and sends again, while the function is still at work."""
+    for one in _subscriptions(view):
+        function = view.behind_url(one.body.get("Endpoint"))
+        if function is not None and view.timeout(function) > _WAITS_S:
+            what = f"{own_name(function)} may take {view.timeout(function)} s."
+            yield Hit(what, one.at(view, "Endpoint"))

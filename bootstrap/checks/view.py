@@ -33,6 +33,9 @@ RECEIPT_RULE = "AWS::SES::ReceiptRule"
 PIPE = "AWS::Pipes::Pipe"
 LOG_GROUP = "AWS::Logs::LogGroup"
 LOG_FILTER = "AWS::Logs::SubscriptionFilter"
+ALARMS = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+#: The actions of an alarm: one list for each state.
+ALARM_ACTIONS = ("AlarmActions", "InsufficientDataActions", "OKActions")
 
 #: The property that has the physical name, by type; one that is made from others has none here.
 _NAMES = {
@@ -62,6 +65,9 @@ _ARN_TYPES = {
     "arn:*:dynamodb": "AWS::DynamoDB::Table",
     "arn:*:s3": BUCKET,
 }
+#: A function in the address that a REST API's integration has.
+_IN_URI = re.compile(r":lambda:path/[^/]+/functions/(.+?)/invocations")
+_INVOCATION_TYPE = "integration.request.header.X-Amz-Invocation-Type"
 _SUB = re.compile(r"\$\{([^}!]+)\}")
 #: The account that everything here is in.
 ACCOUNT = "000000000000"
@@ -137,6 +143,20 @@ class Target:
 
     rule: Resource
     index: int
+    body: dict[str, Any]
+    to: Resource | None
+    at: KeyPath
+
+
+@dataclass(frozen=True)
+class Told:
+    """A notification of a bucket to a queue or a topic.
+
+    Attributes:
+        to: the queue or topic, when it is the service's own.
+        at: path of the notification in the file.
+    """
+
     body: dict[str, Any]
     to: Resource | None
     at: KeyPath
@@ -316,6 +336,13 @@ class View:
             found = self.called(FUNCTION, value)
         return found if found is not None and found.type == FUNCTION else None
 
+    def behind_url(self, value: Any) -> Resource | None:
+        """The function of this file that answers at an address, when that is its function URL."""
+        found = self.target(value)
+        if found is None or found.type != "AWS::Lambda::Url":
+            return None
+        return self.function(found.properties["TargetFunctionArn"])
+
     @cached_property
     def targets(self) -> list[Target]:
         """The targets of all rules."""
@@ -359,6 +386,7 @@ class View:
                 # In the role that the schedule has.
                 yield Invocation(function, schedule, self.at(schedule, "Target"), None)
         yield from self._invocations_by_pipes_and_logs()
+        yield from self._invocations_by_apis_and_alarms()
         yield from self._invocations_by_code()
 
     def _invocations_of_buckets(self) -> Iterator[Invocation]:
@@ -393,6 +421,30 @@ class View:
             function = self.function(pipe.properties["Target"])
             if function and within(parameters, "InvocationType") == "FIRE_AND_FORGET":
                 yield Invocation(function, pipe, self.at(pipe, "Target"), None)
+
+    def _invocations_by_apis_and_alarms(self) -> Iterator[Invocation]:
+        for method in self.of("AWS::ApiGateway::Method"):
+            integration = method.properties.get("Integration")
+            found = _IN_URI.search(self.text(within(integration, "Uri")) or "")
+            function = self.function(found[1]) if found and is_event(method) else None
+            if function:
+                at = self.at(method, "Integration", "RequestParameters", _INVOCATION_TYPE)
+                yield Invocation(function, method, at, None)
+        for alarm, name, index, value in self.alarm_actions:
+            if function := self.function(value):
+                at = self.at(alarm, name, index)
+                yield Invocation(function, alarm, at, "lambda.alarms.cloudwatch.amazonaws.com")
+
+    @cached_property
+    def alarm_actions(self) -> list[tuple[Resource, str, int, Any]]:
+        """Each action of each alarm: the alarm, the list, the place in it, and the ARN."""
+        return [
+            (alarm, name, index, value)
+            for kind in ALARMS
+            for alarm in self.of(kind)
+            for name in ALARM_ACTIONS
+            for index, value in enumerate(entries(alarm.properties.get(name)))
+        ]
 
     def _invocations_by_code(self) -> Iterator[Invocation]:
         """The functions that code invokes by a name that is a literal or in its environment."""
@@ -433,6 +485,16 @@ class View:
         same = [b for b in notifications(bucket)[:index] if b.get("Function") == body["Function"]]
         found = function and self._trigger(bucket, function, "s3.amazonaws.com", len(same))
         return found or bucket.path
+
+    def told(self, bucket: Resource) -> list[Told]:
+        """The notifications of a bucket to queues and topics."""
+        configuration = bucket.properties.get("NotificationConfiguration")
+        return [
+            Told(body, self.target(body.get(to)), at)
+            for kind, to in (("QueueConfigurations", "Queue"), ("TopicConfigurations", "Topic"))
+            for index, body in enumerate(mappings_in(within(configuration, kind)))
+            for at in [self.at(bucket, "NotificationConfiguration", kind, index)]
+        ]
 
     def _trigger(
         self, sender: Resource, function: Resource, principal: str, number: int = 0
@@ -504,6 +566,20 @@ def arn_type(arn: str) -> str | None:
     if len(parts) < 6 or parts[0] != "arn":
         return None
     return _ARN_TYPES.get(f"arn:*:{parts[2]}")
+
+
+def is_event(method: Resource) -> bool:
+    """Whether a method of a REST API has its function invoked and does not wait for it."""
+    integration = method.properties.get("Integration")
+    return bool(within(integration, "RequestParameters", _INVOCATION_TYPE) == "'Event'")
+
+
+def qualified(view: View, value: Any) -> Resource | None:
+    """The function that an own alias or version of it names."""
+    found = view.target(value)
+    if found is None or found.type not in ("AWS::Lambda::Alias", "AWS::Lambda::Version"):
+        return None
+    return view.function(found.properties["FunctionName"])
 
 
 def notifications(bucket: Resource) -> list[dict[str, Any]]:

@@ -372,17 +372,19 @@ _PARTS = {"functions": 3, "layers": 2, "resources": 3}
 
 def _readable(document: Document) -> Service:
     """The service without what is wrong in it."""
-    data, misspelt = document.data, set[KeyPath]()
+    data, misspelt, told = document.data, set[KeyPath](), set[KeyPath]()
     for _ in range(3):  # another part may only be looked at when the first is right
         try:
             return parse(Service, data, document, ())
         except DefinitionError as error:
             # What is required and was misspelt has been told of.
-            news = [one for one in error.errors if one.path not in misspelt]
+            # So has a value that was wrong, and is left out now.
+            news = [one for one in error.errors if one.path not in misspelt | told]
             for one in news:
                 with document.collecting():
                     raise one from None
             misspelt |= {one.path[:-1] for one in news}
+            told |= {one.path for one in news}
             left = _without(data, error.errors)
             if left is None:
                 break

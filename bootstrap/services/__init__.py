@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from bootstrap.services import (
+    api_destinations,
     apigateway,
     apigatewayv2,
     cloudfront,
@@ -16,6 +17,7 @@ from bootstrap.services import (
     iam,
     kinesis,
     lambda_,
+    lambda_aliases,
     logs,
     pipes,
     s3,
@@ -30,6 +32,7 @@ from bootstrap.template import Template
 RESOURCE_TYPES: dict[str, ResourceType] = {
     name: replace(resource_type, name=name)
     for module in (
+        api_destinations,
         apigateway,
         apigatewayv2,
         cloudfront,
@@ -43,6 +46,7 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
         iam,
         kinesis,
         lambda_,
+        lambda_aliases,
         logs,
         pipes,
         s3,
@@ -56,7 +60,13 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
 
 
 #: Modules that are not called as boto3 calls their service.
-_SERVICES = {"cognito": "cognito-idp", "exports": "ssm", "lambda_": "lambda"}
+_SERVICES = {
+    "api_destinations": "events",
+    "cognito": "cognito-idp",
+    "exports": "ssm",
+    "lambda_": "lambda",
+    "lambda_aliases": "lambda",
+}
 
 
 def needed(template: Template) -> list[str]:

@@ -292,7 +292,7 @@ RESOURCE_TYPES = {
         {"ApiId": shapes.text, "RouteKey": shapes.text, "Target": shapes.text},
         {
             "AuthorizationScopes": _TEXTS,
-            "AuthorizationType": shapes.one_of("CUSTOM", "JWT", "NONE"),
+            "AuthorizationType": shapes.one_of("AWS_IAM", "CUSTOM", "JWT", "NONE"),
             "AuthorizerId": shapes.text,
         },
         keys=_route_keys,

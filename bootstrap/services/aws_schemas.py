@@ -80,7 +80,9 @@ class Schema:
             tried = [list(self._problems(value, option)) for option in options]
             if all(tried):  # the one that fits furthest is what was meant
                 yield from max(tried, key=lambda problems: len(problems[0].path))
-            return
+                return
+            if "properties" not in schema:  # else the options only say which of them are required
+                return
         if found := _wrong_type(value, schema.get("type", ())) or _wrong_value(value, schema):
             yield from found
         elif is_function(value):

@@ -413,7 +413,7 @@ _CONFIGS: dict[str, shapes.Shape] = {
     "OriginAccessControl": shapes.mapping(
         {
             "Name": shapes.text,
-            "OriginAccessControlOriginType": shapes.one_of("s3"),
+            "OriginAccessControlOriginType": shapes.one_of("lambda", "s3"),
             "SigningBehavior": shapes.one_of("always", "never", "no-override"),
             "SigningProtocol": shapes.one_of("sigv4"),
         },

@@ -434,6 +434,18 @@ def _remove_invoke_config(context: Context, key: Key) -> bool:
     return gone(lambda: client.delete_function_event_invoke_config(**key), _GONE)
 
 
+#: AWS Lambda, "CreateFunction": of a name without the rest of an ARN.
+_LONGEST_NAME = 64
+
+
+def _function_name(value: Any) -> shapes.Problems:
+    length = len(value) if isinstance(value, str) else 0
+    if length <= _LONGEST_NAME:
+        return ()
+    what = f"must have {_LONGEST_NAME} characters or fewer, not {length}: “{value}”"
+    return (shapes.Finding(what),)
+
+
 _TEXTS = shapes.list_of(shapes.text)
 _DESTINATION = shapes.mapping({"Destination": shapes.text})
 
@@ -452,7 +464,8 @@ RESOURCE_TYPES = {
     "AWS::Lambda::Function": ResourceType(
         _function,
         {
-            **shapes.all_as_aws("FunctionName", "Handler", "Runtime", "Role"),
+            **shapes.all_as_aws("Handler", "Runtime", "Role"),
+            "FunctionName": _function_name,
             "Code": shapes.mapping(
                 {},
                 {

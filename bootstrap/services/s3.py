@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bootstrap.services import lambda_, lifecycle, shapes
+from bootstrap.services import lambda_, lifecycle, notifications, shapes
 from bootstrap.services.base import (
     Context,
     Key,
@@ -48,6 +48,9 @@ def _bucket(context: Context, logical_id: str, properties: Properties) -> tuple[
     changed = [
         _versioning(s3, name, properties.get("VersioningConfiguration", {}).get("Status")),
         _notifications(s3, name, properties.get("NotificationConfiguration", {})),
+        notifications.ensure(
+            s3, name, properties.get("NotificationConfiguration", {}), new=missing
+        ),
         *(_configuration(s3, name, one, properties, new=missing) for one in _CONFIGURATIONS),
     ]
     return outcome_of(missing, *changed), physical
@@ -235,7 +238,16 @@ def _remove_bucket_policy(context: Context, key: Key) -> bool:
     return was_there and gone(lambda: s3.delete_bucket_policy(Bucket=key["Ref"]), "NoSuchBucket")
 
 
+def _keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
+    """The bucket, and each of its notifications that are no function's: those are triggers."""
+    configuration = properties.get("NotificationConfiguration", {})
+    listed = notifications.described(configuration)
+    return [{"Ref": physical.ref}, *({"Ref": physical.ref, "Notification": one} for one in listed)]
+
+
 def _exists(context: Context, key: Key) -> bool:
+    if "Notification" in key:
+        return False
     s3 = context.client("s3")
     return found(lambda: s3.head_bucket(Bucket=key["Ref"]), "404", "NoSuchBucket") is not None
 
@@ -255,7 +267,7 @@ def _notifications(s3: Any, bucket: str, configuration: dict[str, Any]) -> bool:
         {
             "LambdaFunctionArn": entry["Function"],
             "Events": [entry["Event"]],
-            **({"Filter": _filter(entry["Filter"])} if "Filter" in entry else {}),
+            **notifications.filtered(entry),
         }
         for entry in configuration.get("LambdaConfigurations", [])
     ]
@@ -263,7 +275,7 @@ def _notifications(s3: Any, bucket: str, configuration: dict[str, Any]) -> bool:
     added, existing = _parted(current.get("LambdaFunctionConfigurations", []))
     if sorted(map(_notification_key, existing)) == sorted(map(_notification_key, wanted)):
         return False
-    # What goes to queues, topics and the bus was made elsewhere, and this call replaces everything.
+    # This call replaces everything, also what goes to queues, topics and the bus.
     s3.put_bucket_notification_configuration(
         Bucket=bucket,
         NotificationConfiguration={
@@ -280,23 +292,15 @@ def _others(configuration: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in configuration.items() if name in names}
 
 
-def _filter(given: dict[str, Any]) -> dict[str, Any]:
-    rules = given["S3Key"]["Rules"]
-    return {"Key": {"FilterRules": [{"Name": r["Name"], "Value": r["Value"]} for r in rules]}}
-
-
 def _notification_key(entry: dict[str, Any]) -> tuple[str, str, str]:
-    rules = entry.get("Filter", {}).get("Key", {}).get("FilterRules", [])
-    return (
-        entry["LambdaFunctionArn"],
-        ",".join(sorted(entry["Events"])),
-        ",".join(sorted(f"{rule['Name'].lower()}={rule['Value']}" for rule in rules)),
-    )
+    return notifications.identity(entry, "LambdaFunctionArn")
 
 
 def _remove_notifications(context: Context, key: Key) -> bool:
     """Take the notifications to functions off a bucket; the bucket and its objects stay."""
     s3 = context.client("s3")
+    if "Notification" in key:
+        return notifications.remove(s3, key["Ref"], key["Notification"])
     current = found(
         lambda: s3.get_bucket_notification_configuration(Bucket=key["Ref"]), "404", "NoSuchBucket"
     )
@@ -448,32 +452,9 @@ RESOURCE_TYPES = {
                 "WebsiteConfiguration",
                 "VersioningConfiguration",
             ),
-            "NotificationConfiguration": shapes.mapping(
-                {},
-                {
-                    "LambdaConfigurations": shapes.list_of(
-                        shapes.mapping(
-                            {"Event": shapes.text, "Function": shapes.text},
-                            {
-                                "Filter": shapes.mapping(
-                                    {
-                                        "S3Key": shapes.mapping(
-                                            {
-                                                "Rules": shapes.list_of(
-                                                    shapes.mapping(
-                                                        {"Name": shapes.text, "Value": shapes.text}
-                                                    )
-                                                )
-                                            }
-                                        )
-                                    }
-                                )
-                            },
-                        )
-                    )
-                },
-            ),
+            "NotificationConfiguration": notifications.SHAPE,
         },
+        keys=_keys,
         remove=_remove_notifications,
         exists=_exists,
         delete_with="s3 rb --force s3://{Ref}",

@@ -25,7 +25,7 @@ class Finding(NamedTuple):
 
     message: str
     path: tuple[str | int, ...] = ()
-    meant: bool | int | float | None = None
+    meant: bool | int | float | str | None = None
 
 
 #: Longer numbers fit nowhere in AWS, and Python refuses to read very long ones.
@@ -55,12 +55,14 @@ def is_unknown(value: Any) -> bool:
     return isinstance(value, str) and UNKNOWN in value
 
 
-def _one(message: str, meant: float | None = None) -> Problems:
+def _one(message: str, meant: float | str | None = None) -> Problems:
     return (Finding(message, (), meant),)
 
 
 def may_be_meant(value: Any) -> bool:
-    """Whether a text anywhere in a value says a number or a truth value."""
+    """Whether a value has a number or a truth value anywhere, also as text."""
+    if isinstance(value, int):
+        return True
     if isinstance(value, str):
         return value.lower() in _FLAGS or _NUMBER.fullmatch(value) is not None
     inner = value.values() if isinstance(value, dict) else value
@@ -101,10 +103,13 @@ def shown(value: Any) -> str:
 
 
 def text(value: Any) -> Problems:
-    """Text."""
+    """Text; a whole number or a truth value is meant as one, as by CloudFormation."""
     if isinstance(value, str) or is_function(value):
         return ()
-    return _one(f"must be text, not {shown(value)}; write text in quotes")
+    meant = None
+    if isinstance(value, int) and abs(value) < 10**_MOST_DIGITS:
+        meant = str(value).lower() if isinstance(value, bool) else str(value)
+    return _one(f"must be text, not {shown(value)}; write text in quotes", meant)
 
 
 def flag(value: Any) -> Problems:

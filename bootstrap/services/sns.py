@@ -39,17 +39,20 @@ _TOPIC_DEFAULTS = {
     "TracingConfig": "PassThrough",
 }
 _SUBSCRIPTION_ATTRIBUTES = {
-    **shapes.all_as_aws("FilterPolicy", "RawMessageDelivery"),
+    **shapes.all_as_aws("DeliveryPolicy", "FilterPolicy", "RawMessageDelivery"),
     "FilterPolicyScope": shapes.one_of("MessageAttributes", "MessageBody"),
     "RedrivePolicy": shapes.mapping({"deadLetterTargetArn": shapes.text}),
 }
-_PROTOCOL = shapes.one_of("lambda", "sqs")
+_PROTOCOL = shapes.one_of("email", "email-json", "http", "https", "lambda", "sms", "sqs")
 _SUBSCRIPTION_DEFAULTS = {
+    "DeliveryPolicy": "{}",
     "FilterPolicyScope": "MessageAttributes",
     "FilterPolicy": "{}",
     "RawMessageDelivery": "false",
     "RedrivePolicy": "{}",
 }
+#: SNS takes no empty policy of these: without a value there is none any longer.
+_UNSET_BY_NOTHING = ("DeliveryPolicy", "RedrivePolicy")
 
 
 def _text(value: Any) -> str:
@@ -153,8 +156,7 @@ def _subscription(
     for key, default in _SUBSCRIPTION_DEFAULTS.items():
         value = wanted.get(key, default)
         if not _same(value, actual.get(key) or default):
-            # SNS takes no empty redrive policy: without a value there is none any longer.
-            unset = key == "RedrivePolicy" and value == default
+            unset = key in _UNSET_BY_NOTHING and value == default
             given = {} if unset else {"AttributeValue": value}
             sns.set_subscription_attributes(SubscriptionArn=existing, AttributeName=key, **given)
             changed = True

@@ -162,7 +162,7 @@ class HttpApi(EventType[HttpApiEvent]):
         settings: HttpApiSettings = service.provider.setting("httpApi")
         for name in sorted(settings.model_fields_set & {"metrics", "useProviderTags"}):
             document.note("only matters for a deploy to AWS", "provider", self.key, name)
-        yield from _api(settings, service)
+        yield from _api(settings, service, triggers)
         for name, authorizer in settings.authorizers.items():
             yield from _authorizer(name, authorizer, service, document)
         for trigger in _first_of_each_function(triggers):
@@ -197,7 +197,9 @@ def _first_of_each_function(
     return list({trigger.key: trigger for trigger in reversed(triggers)}.values())[::-1]
 
 
-def _api(settings: HttpApiSettings, service: Service) -> Iterator[Resource]:
+def _api(
+    settings: HttpApiSettings, service: Service, triggers: Sequence[Trigger[HttpApiEvent]]
+) -> Iterator[Resource]:
     path = ("provider", "httpApi")
     properties: dict[str, Any] = {
         "Name": settings.name or f"{service.provider.stage}-{service.service}",
@@ -206,7 +208,7 @@ def _api(settings: HttpApiSettings, service: Service) -> Iterator[Resource]:
     if service.provider.tags:
         properties["Tags"] = service.provider.tags
     if settings.cors:
-        properties["CorsConfiguration"] = _cors(settings.cors)
+        properties["CorsConfiguration"] = _cors(settings.cors, triggers)
     yield Resource(API_ID, "AWS::ApiGatewayV2::Api", properties, path)
     stage: dict[str, Any] = {"ApiId": {"Ref": API_ID}, "StageName": "$default", "AutoDeploy": True}
     line = service.provider.logs.http_api_format
@@ -222,21 +224,26 @@ def _api(settings: HttpApiSettings, service: Service) -> Iterator[Resource]:
     yield Resource("HttpApiStage", "AWS::ApiGatewayV2::Stage", stage, path)
 
 
-def _cors(cors: bool | HttpApiCors) -> dict[str, Any]:
+#: What a preflight is allowed where ``cors`` does not say it.
+_CORS_HEADERS = (
+    *("Content-Type", "X-Amz-Date", "Authorization", "X-Api-Key", "X-Amz-Security-Token"),
+    *("X-Amz-User-Agent", "X-Amzn-Trace-Id"),
+)
+_CORS_METHODS = ("OPTIONS", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
+
+
+def _cors(cors: bool | HttpApiCors, triggers: Sequence[Trigger[HttpApiEvent]]) -> dict[str, Any]:
+    """The CORS configuration: without methods of its own those that the routes have."""
+    methods = {trigger.event.method.upper() for trigger in triggers} | {"OPTIONS"}
+    if methods & {"*", "ANY"}:
+        methods = {*_CORS_METHODS}
+    defaults = {
+        "AllowOrigins": ["*"],
+        "AllowHeaders": [*_CORS_HEADERS],
+        "AllowMethods": [method for method in _CORS_METHODS if method in methods],
+    }
     if isinstance(cors, bool):
-        return {
-            "AllowOrigins": ["*"],
-            "AllowHeaders": [
-                "Content-Type",
-                "X-Amz-Date",
-                "Authorization",
-                "X-Api-Key",
-                "X-Amz-Security-Token",
-                "X-Amz-User-Agent",
-                "X-Amzn-Trace-Id",
-            ],
-            "AllowMethods": ["OPTIONS", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"],
-        }
+        return defaults
     given = {
         "AllowOrigins": cors.allowedOrigins,
         "AllowHeaders": cors.allowedHeaders,
@@ -245,7 +252,7 @@ def _cors(cors: bool | HttpApiCors) -> dict[str, Any]:
         "ExposeHeaders": cors.exposedResponseHeaders,
         "MaxAge": cors.maxAge,
     }
-    return {key: value for key, value in given.items() if value not in (None, [])}
+    return defaults | {key: value for key, value in given.items() if value not in (None, [])}
 
 
 def _integration_id(trigger: Trigger[HttpApiEvent]) -> str:

@@ -207,7 +207,7 @@ resources:
       Type: AWS::Events::Rule
       Properties:
         State: ENABLE
-        ScheduleExpression: 5
+        ScheduleExpression: [a]
         Targets:
           - {Id: a, Arn: x, KinesisParameters: {PartitionKeyPth: x}}
           - Arn: !GetAtt GreetLambdaFunction.Arn
@@ -217,11 +217,11 @@ resources:
       Properties:
         AttributeDefinitions: [{AttributeName: a, AttributeType: S}, {}]
         GlobalSecondaryIndexes:
-          - {IndexName: 3, KeySchema: [], ContributorInsightsSpecification: {Enabled: 3}}
+          - {IndexName: [], KeySchema: [], ContributorInsightsSpecification: {Enabled: 3}}
     Meter:
       Type: AWS::Pipes::Pipe
       Properties:
-        RoleArn: 3
+        RoleArn: []
         SourceParameters: {SqsQueueParameters: {BatchSize: x, Other: 1}}
     Log:
       Type: AWS::Logs::LogGroup
@@ -241,7 +241,7 @@ SAID = """\
 17:9 Orders (AWS::SQS::Queue): the property FifoQueu is not known to AWS. Supported: ContentBased
 18:66 Orders (AWS::SQS::Queue): RedrivePolicy.maxReceiveCnt is not supported here. Supported: dea
 23:9 Nightly (AWS::Events::Rule): State must be ENABLED or DISABLED, not “ENABLE”. Did you mean “
-24:9 Nightly (AWS::Events::Rule): ScheduleExpression must be text, not “5”; write text in quotes.
+24:9 Nightly (AWS::Events::Rule): ScheduleExpression must be text, not a list; write text in quotes
 26:49 Nightly (AWS::Events::Rule): Targets.0.KinesisParameters.PartitionKeyPth is not known to AW
 27:13 Nightly (AWS::Events::Rule): Targets.1 needs Id.
 28:27 Nightly (AWS::Events::Rule): Targets.1.RetryPolicy.MaximumRetryAttempts must be a whole num
@@ -249,11 +249,11 @@ SAID = """\
 32:70 Things (AWS::DynamoDB::Table): AttributeDefinitions.1 needs AttributeName.
 32:70 Things (AWS::DynamoDB::Table): AttributeDefinitions.1 needs AttributeType.
 34:13 Things (AWS::DynamoDB::Table): GlobalSecondaryIndexes.0 needs Projection.
-34:14 Things (AWS::DynamoDB::Table): GlobalSecondaryIndexes.0.IndexName must be text, not “3”; wr
-34:43 Things (AWS::DynamoDB::Table): GlobalSecondaryIndexes.0.ContributorInsightsSpecification is
+34:14 Things (AWS::DynamoDB::Table): GlobalSecondaryIndexes.0.IndexName must be text, not a list;
+34:44 Things (AWS::DynamoDB::Table): GlobalSecondaryIndexes.0.ContributorInsightsSpecification is
 37:7 Meter (AWS::Pipes::Pipe): the property Source is required.
 37:7 Meter (AWS::Pipes::Pipe): the property Target is required.
-38:9 Meter (AWS::Pipes::Pipe): RoleArn must be text, not “3”; write text in quotes.
+38:9 Meter (AWS::Pipes::Pipe): RoleArn must be text, not a list; write text in quotes.
 39:49 Meter (AWS::Pipes::Pipe): SourceParameters.SqsQueueParameters.BatchSize must be a whole num
 39:63 Meter (AWS::Pipes::Pipe): SourceParameters.SqsQueueParameters.Other is not supported here.
 42:20 Log (AWS::Logs::LogGroup): LogGroupName must be as AWS has it: ^[.\\-_/#A-Za-z0-9]{1,512}\\Z

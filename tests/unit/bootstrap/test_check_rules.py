@@ -319,6 +319,116 @@ def permission(more: str = "", action: str = "lambda:InvokeFunction") -> str:
 
 
 TO_GREET = "!GetAtt GreetLambdaFunction.Arn"
+CONNECTION = """\
+Co:
+  Type: AWS::Events::Connection
+  Properties:
+    AuthorizationType: API_KEY
+    AuthParameters:
+      ApiKeyAuthParameters:
+        ApiKeyName: x-key
+        ApiKeyValue: !Ref AWS::StackName
+"""
+
+
+def api_destination(endpoint: str = "https://partner.example/in") -> str:
+    """An API destination, with its connection."""
+    return (
+        f"{CONNECTION}Api:\n  Type: AWS::Events::ApiDestination\n  Properties:\n"
+        "    ConnectionArn: !GetAtt Co.Arn\n    HttpMethod: POST\n"
+        f"    InvocationEndpoint: {endpoint}\n"
+    )
+
+
+def telling(kind: str, to: str, *, needs: str = "", event: str = "Created:*") -> str:
+    """A bucket that tells a queue or a topic."""
+    depends = f"  DependsOn: {needs}\n" if needs else ""
+    return (
+        f"B:\n  Type: AWS::S3::Bucket\n{depends}  Properties:\n"
+        f"    BucketName: told\n    NotificationConfiguration:\n      {kind}Configurations:\n"
+        f"        - Event: s3:Object{event}  # here\n          {kind}: {to}\n"
+    )
+
+
+def alarm(action: str, more: str = "") -> str:
+    return (
+        "Al:\n  Type: AWS::CloudWatch::Alarm\n  Properties:\n    MetricName: m\n"
+        "    Namespace: n\n    Statistic: Sum\n    Period: 60\n    EvaluationPeriods: 1\n"
+        "    Threshold: 1\n    ComparisonOperator: GreaterThanThreshold\n"
+        f"{_at(4, more)}    AlarmActions:\n      - {action}\n"
+    )
+
+
+def topic_policy(service: str) -> str:
+    return policy("SNS::TopicPolicy", "Topics", "T", service, "sns:Publish")
+
+
+def of_buckets(more: str = "", kind: str = "Object Created", name: str = "told") -> str:
+    """A bucket, and a rule that waits for its events."""
+    pattern = f"source: [aws.s3]  # here\ndetail-type: ['{kind}']\n"
+    pattern += f"detail: {{ bucket: {{ name: [{name}] }} }}" if name else ""
+    return (
+        f"{QD}{rule(pattern, bus='')}B:\n  Type: AWS::S3::Bucket\n  Properties:\n"
+        f"    BucketName: told\n{_at(4, more)}"
+    )
+
+
+def given_to_the_bus(enabled: str) -> str:
+    given = f"EventBridgeConfiguration: {{ EventBridgeEnabled: {enabled} }}"
+    return f"NotificationConfiguration: {{ {given} }}"
+
+
+def for_alarms() -> str:
+    return permission().replace("events.ama", "lambda.alarms.cloudwatch.ama")
+
+
+def inside_topic(protocol: str) -> str:
+    """A topic with a subscription inside."""
+    return (
+        "T:\n  Type: AWS::SNS::Topic\n  Properties:\n    TopicName: t\n    Subscription:\n"
+        f"      - Protocol: {protocol}  # here\n        Endpoint: !GetAtt Q.Arn\n"
+    )
+
+
+def both(event: str) -> str:
+    """A bucket that tells a queue of an event, and a topic of everything that is created."""
+    return (
+        QD
+        + telling("Queue", "!GetAtt Q.Arn", event=event).replace("  # here", "")
+        + (
+            "      TopicConfigurations:\n        - Event: s3:ObjectCreated:*  # here\n"
+            "          Topic: arn:aws:sns:us-east-1:000000000000:t\n"
+        )
+    )
+
+
+ALIAS = """\
+Live:
+  Type: AWS::Lambda::Alias
+  Properties: { FunctionName: !Ref GreetLambdaFunction, FunctionVersion: "1", Name: live }
+"""
+TO_ALIAS = rule("source: [shop]", bus="", target="!Sub '${GreetLambdaFunction.Arn}:live'")
+
+
+def function_url(permission: str = "") -> str:
+    return (
+        "Address:\n  Type: AWS::Lambda::Url\n  Properties:\n"
+        "    TargetFunctionArn: !GetAtt GreetLambdaFunction.Arn\n    AuthType: NONE  # here\n"
+        f"{permission}"
+    )
+
+
+OPEN = """\
+Open:
+  Type: AWS::Lambda::Permission
+  Properties:
+    FunctionName: !Ref GreetLambdaFunction
+    Action: lambda:InvokeFunctionUrl
+    Principal: "*"
+    FunctionUrlAuthType: NONE
+"""
+ADDRESS = function_url(OPEN).replace("  # here", "")
+NO_RETRIES = "RetryPolicy:\n  MaximumRetryAttempts: 0"
 #: What rules invoke is at the line of the target.
 FIRES_GREET = rule("source: [shop]", bus="", target=TO_GREET).replace("Id: one", "Id: one  # here")
 FIFO = f"F: {{ {QUEUE}{{ QueueName: f.fifo, FifoQueue: true }} }}\n"
@@ -333,7 +443,9 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
     ],
     "TS003": [
         (
-            Case(resources="D:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: 3  # here"),
+            Case(
+                resources="D:\n  Type: AWS::SQS::Queue\n  Properties:\n    QueueName: 3.5  # here"
+            ),
             Case(resources=DLQ),
         ),
     ],
@@ -598,6 +710,10 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
     ],
     "TS117": [
         (
+            Case(resources=TOPIC + alarm("!Ref T", "ActionsEnabled: false  # here")),
+            Case(resources=TOPIC + alarm("!Ref T", "ActionsEnabled: true")),
+        ),
+        (
             Case(resources=QD + schedule_resource("State: DISABLED  # here")),
             Case(resources=QD + schedule_resource("State: ENABLED")),
         ),
@@ -714,6 +830,14 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
         ),
     ],
     "TS201": [
+        (
+            Case("events:\n  - http: { path: a, method: get, async: true }  # here"),
+            Case("events:\n  - http: { path: a, method: get }"),
+        ),
+        (
+            Case(resources=alarm(f"{TO_GREET}  # here") + for_alarms()),
+            Case(resources=TOPIC + alarm("!Ref T")),
+        ),
         (Case("events:\n  - s3: papers  # here"), Case(f"events: [{{ s3: papers }}]\n{TO_D}", DLQ)),
         (
             Case("events:\n  - s3: drafts  # here\n  - sns: sold  # here"),
@@ -744,6 +868,10 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
     ],
     "TS203": [
         (
+            Case(resources=QD + queue_policy("Q", "sns.amazonaws.com") + inside_topic("sqs")),
+            Case(resources=QD + queue_policy("Q", "sns.amazonaws.com") + TOPIC + SUBSCRIPTION),
+        ),
+        (
             Case("events:\n  - sns: sold  # here"),
             Case(
                 "events:\n  - sns:\n      topicName: sold\n"
@@ -753,6 +881,15 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
         ),
     ],
     "TS204": [
+        (
+            Case(resources=QD + schedule_resource(target=f"{NO_RETRIES}  # here")),
+            Case(
+                resources=QD
+                + schedule_resource(
+                    target=f"{NO_RETRIES}\nDeadLetterConfig: {{ Arn: !GetAtt D.Arn }}"
+                )
+            ),
+        ),
         (
             Case("events: [{ s3: papers }]\nmaximumRetryAttempts: 0  # here"),
             Case(f"events: [{{ s3: papers }}]\nmaximumRetryAttempts: 0\n{TO_D}", DLQ),
@@ -829,6 +966,10 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
         ),
     ],
     "TS208": [
+        (
+            Case(resources=QD + TO_ALIAS.replace("Id: one", "Id: one  # here")),
+            Case(resources=QD + ALIAS + TO_ALIAS),
+        ),
         (
             Case(
                 resources=permission()
@@ -1078,7 +1219,49 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
             ),
         ),
     ],
+    "TS313": [
+        (
+            Case(resources=of_buckets()),
+            Case(resources=of_buckets(given_to_the_bus("true"))),
+        ),
+        (
+            Case(resources=of_buckets(name="")),
+            Case(resources=of_buckets(name="another-one-s")),
+        ),
+        (
+            Case(resources=of_buckets(given_to_the_bus("false"), name="!Ref B")),
+            Case(resources=of_buckets(kind="AWS API Call via CloudTrail", name="")),
+        ),
+    ],
+    "TS314": [
+        (
+            Case(
+                resources=QD
+                + api_destination()
+                + rule("source: [shop]", bus="", target="!GetAtt Api.Arn  # here")
+            ),
+            Case(
+                resources=QD
+                + api_destination()
+                + rule(
+                    "source: [shop]",
+                    bus="",
+                    target="!GetAtt Api.Arn\n        RoleArn: arn:aws:iam::000000000000:role/r",
+                )
+            ),
+        ),
+    ],
+    "TS315": [
+        (
+            Case("timeout: 6", api_destination("!GetAtt Address.FunctionUrl  # here") + ADDRESS),
+            Case("timeout: 5", api_destination("!GetAtt Address.FunctionUrl") + ADDRESS),
+        ),
+    ],
     "TS401": [
+        (
+            Case(resources=both("Created:Put")),
+            Case(resources=both("Removed:*")),
+        ),
         (
             Case(
                 "events:\n"
@@ -1151,7 +1334,35 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
             ),
         ),
     ],
+    "TS406": [
+        (
+            Case(resources=FIFO + telling("Queue", "!GetAtt F.Arn")),
+            Case(resources=QD + telling("Queue", "!GetAtt Q.Arn")),
+        ),
+    ],
+    "TS407": [
+        (
+            Case(
+                resources=QD
+                + queue_policy("Q", "s3.amazonaws.com")
+                + telling("Queue", "!GetAtt Q.Arn")
+            ),
+            Case(
+                resources=QD
+                + queue_policy("Q", "s3.amazonaws.com")
+                + telling("Queue", "!GetAtt Q.Arn", needs="QPolicy")
+            ),
+        ),
+    ],
     "TS501": [
+        (
+            Case(resources=QD + telling("Queue", "!GetAtt Q.Arn")),
+            Case(
+                resources=QD
+                + queue_policy("Q", "s3.amazonaws.com")
+                + telling("Queue", "!GetAtt Q.Arn")
+            ),
+        ),
         (
             Case(
                 resources=QD
@@ -1202,6 +1413,12 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
     ],
     "TS503": [
         (
+            Case(
+                resources=TOPIC + topic_policy("events.amazonaws.com") + telling("Topic", "!Ref T")
+            ),
+            Case(resources=TOPIC + topic_policy("s3.amazonaws.com") + telling("Topic", "!Ref T")),
+        ),
+        (
             Case(resources=TOPIC + BUS + rule("source: [shop]", target="!Ref T  # here")),
             Case(
                 resources=TOPIC
@@ -1212,6 +1429,10 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
         ),
     ],
     "TS504": [
+        (
+            Case(resources=alarm(f"{TO_GREET}  # here")),
+            Case(resources=alarm(TO_GREET) + for_alarms()),
+        ),
         (
             Case(
                 resources=permission("SourceArn: 'arn:aws:events:us-east-1:000000000000:rule/s'")
@@ -1371,7 +1592,21 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
             ),
         ),
     ],
+    "TS511": [
+        (
+            Case(resources=TOPIC + topic_policy("events.amazonaws.com") + alarm("!Ref T  # here")),
+            Case(resources=TOPIC + alarm("!Ref T")),
+        ),
+        (
+            Case(resources=TOPIC + topic_policy("s3.amazonaws.com") + alarm("!Ref T  # here")),
+            Case(resources=TOPIC + topic_policy("cloudwatch.amazonaws.com") + alarm("!Ref T")),
+        ),
+    ],
     "TS601": [
+        (
+            Case("timeout: 40  # here\nevents:\n  - http: { path: a, method: get }"),
+            Case("timeout: 40\nevents:\n  - http: { path: a, method: get, async: true }"),
+        ),
         (
             Case("timeout: 31  # here\nevents: [{ httpApi: GET / }]"),
             Case("timeout: 30\nevents: [{ httpApi: GET / }]"),
@@ -1399,6 +1634,12 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
         (
             Case("events:\n  - http: 'GET /a/{b}'\n  - http: 'GET /a/{c}'  # here"),
             Case("events:\n  - http: 'GET /a/{b}'\n  - http: 'GET /b/{c}'"),
+        ),
+    ],
+    "TS604": [
+        (
+            Case(resources=function_url()),
+            Case(resources=function_url(OPEN)),
         ),
     ],
     "TS651": [
@@ -1596,6 +1837,12 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
     ],
     "TS744": [
         (
+            Case(
+                resources=TOPIC + ALIAS + subscribed(endpoint="!Ref T  # here", protocol="lambda")
+            ),
+            Case(resources=TOPIC + ALIAS + subscribed(endpoint="!Ref Live", protocol="lambda")),
+        ),
+        (
             Case(resources=QD + TOPIC + subscribed(endpoint="!Ref Q  # here")),
             Case(resources=QD + TOPIC + subscribed()),
         ),
@@ -1627,6 +1874,22 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
                 "events:\n  - sqs:\n      arn: !GetAtt Q.Arn\n      filterPatterns:\n"
                 "        - { body: { Message: [{ prefix: a }], kind: [{ exists: false }] } }",
                 QD + TOPIC + subscribed(),
+            ),
+        ),
+    ],
+    "TS746": [
+        (
+            Case(
+                "timeout: 16",
+                TOPIC
+                + subscribed(endpoint="!GetAtt Address.FunctionUrl  # here", protocol="https")
+                + ADDRESS,
+            ),
+            Case(
+                "timeout: 15",
+                TOPIC
+                + subscribed(endpoint="!GetAtt Address.FunctionUrl", protocol="https")
+                + ADDRESS,
             ),
         ),
     ],
@@ -1907,6 +2170,10 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
         ),
     ],
     "TS901": [
+        (
+            Case(resources=CONNECTION.replace("!Ref AWS::StackName", "hunter2  # here")),
+            Case(resources=CONNECTION.replace("!Ref AWS::StackName", "${aws:region}")),
+        ),
         (
             Case("environment:\n  DB_PASSWORD: hunter2  # here"),
             Case("environment:\n  DB_PASSWORD: !Ref D\n  DB_PASSWORD_ID: x", DLQ),

@@ -103,11 +103,34 @@ def test_cors(project: Project) -> None:
         project.compile(text + "    events:\n      - httpApi: GET /\n"), "AWS::ApiGatewayV2::Api"
     )
 
-    assert api["CorsConfiguration"] == {
+    cors = api["CorsConfiguration"]
+    assert cors.pop("AllowHeaders")[:2] == ["Content-Type", "X-Amz-Date"]
+    assert cors == {
         "AllowOrigins": ["https://x.example"],
+        "AllowMethods": ["OPTIONS", "GET"],
         "AllowCredentials": True,
         "MaxAge": 60,
     }
+
+
+@pytest.mark.parametrize(
+    ("routes", "methods"),
+    [
+        (["GET /", "post /a"], ["OPTIONS", "GET", "POST"]),
+        (["GET /", "'*'"], ["OPTIONS", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]),
+        (["ANY /"], ["OPTIONS", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]),
+    ],
+    ids=str,
+)
+def test_cors_allows_the_methods_of_the_routes(
+    project: Project, routes: list[str], methods: list[str]
+) -> None:
+    text = FUNCTION.replace("  stage: test\n", "  stage: test\n  httpApi: { cors: true }\n")
+    events = "".join(f"      - httpApi: {route}\n" for route in routes)
+
+    (api,) = of_type(project.compile(f"{text}    events:\n{events}"), "AWS::ApiGatewayV2::Api")
+
+    assert api["CorsConfiguration"]["AllowMethods"] == methods
 
 
 # --- s3

@@ -270,8 +270,9 @@ def test_an_unknown_attribute_names_the_line_and_what_was_created(account: Accou
     ("resource", "said"),
     [
         (thing("X", kind="AWS::Thing::Other"), "X (AWS::Thing::Other): the resource type is not "
-                                               "supported here. Supported: Test::Strict, "
-                                               "Test::Thing."),
+                                               "supported here. Supported: Test::…."),
+        (thing("X", kind="Test::New"), "X (Test::New): the resource type is not supported here. "
+                                       "Supported: Test::Strict, Test::Thing."),
         (thing("X", Colour="red"), "X (Test::Thing): the property Colour is not supported here. "
                                    "Supported: Name, Uses."),
         (thing("X", kind="Test::Strict"), "X (Test::Strict): the property Name is required."),

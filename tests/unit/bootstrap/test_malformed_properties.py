@@ -49,7 +49,7 @@ CASES = {
         "AWS::SQS::Queue", QUEUE + "VisibilityTimeout: 43201\n", 2,
         "VisibilityTimeout must be 0 to 43200, not 43201."),
     "a number for a queue's name": (
-        "AWS::SQS::Queue", "QueueName: 3\n", 1, "QueueName must be text, not “3”; write"),
+        "AWS::SQS::Queue", "QueueName: 3.5\n", 1, "QueueName must be text, not “3.5”; write"),
     "a list for a queue's name": (
         "AWS::SQS::Queue", "QueueName: [a]\n", 1, "QueueName must be text, not a list"),
     "text for queues": (

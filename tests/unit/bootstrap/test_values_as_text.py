@@ -55,6 +55,15 @@ def test_a_distribution_is_as_if_its_values_were_written_as_they_are(project: Pr
 @pytest.mark.parametrize(
     ("kind", "name", "text", "value"),
     [
+        ("AWS::SQS::Queue", "QueueName", 3, "3"),
+        (
+            "AWS::SQS::Queue",
+            "Tags",
+            [{"Key": "on", "Value": True}],
+            [{"Key": "on", "Value": "true"}],
+        ),
+        ("AWS::Lambda::Permission", "SourceAccount", 123456789012, "123456789012"),
+        ("AWS::Lambda::Alias", "FunctionVersion", 1, "1"),
         ("AWS::SQS::Queue", "FifoQueue", "true", True),
         ("AWS::SQS::Queue", "DelaySeconds", "5", 5),
         ("AWS::Kinesis::Stream", "ShardCount", "2", 2),

@@ -33,9 +33,12 @@ def choose_prepared_stacks() -> None:
 @aws_provider(api="cloudformation", name="prepared")
 def cloudformation() -> Service:
     """LocalStack's provider behind our patches."""
-    from localstack.services.cloudformation.v2.provider import CloudformationProviderV2
+    from trigger_stack.localstack.cloudformation.late_sam import imported_later
 
-    _patch()
+    with imported_later():
+        from localstack.services.cloudformation.v2.provider import CloudformationProviderV2
+
+        _patch()
     return Service.for_provider(CloudformationProviderV2())
 
 

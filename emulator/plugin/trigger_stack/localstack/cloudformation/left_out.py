@@ -40,6 +40,7 @@ from trigger_stack.localstack.cloudformation import (
     properties,
     tables,
     tags,
+    versions,
 )
 from trigger_stack.localstack.cloudformation.operations import (
     Model,
@@ -56,6 +57,7 @@ from trigger_stack.localstack.cloudformation.updates import (
 #: Types that are made, changed and deleted by operations of their service.
 _OWN: dict[str, ResourceProvider[Any]] = {
     "AWS::Events::EventBusPolicy": bus_policies.EventBusPolicyProvider(),
+    "AWS::Lambda::Version": versions.VersionProvider(),
     "AWS::Logs::SubscriptionFilter": OperationsProvider(
         ResourceType(
             name="AWS::Logs::SubscriptionFilter",
@@ -176,6 +178,8 @@ def set_what_providers_leave_out() -> None:
         event: ProgressEvent[Any] = original(self, provider_, payload)
         if later:
             event.resource_model = {**(event.resource_model or {}), **later}
+        if event.status is OperationStatus.FAILED and kind == "AWS::Lambda::Version" and is_new:
+            _not_made.add(place)  # the version that there is belongs to another resource
         if event.status is OperationStatus.SUCCESS and kind in _AFTER:
             return finished(self, provider, payload, event)
         return event
