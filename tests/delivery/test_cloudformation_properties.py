@@ -145,55 +145,41 @@ def index(hour: str, projection: str = "ALL") -> dict[str, Any]:
 
 def test_settings_of_a_table(stack: Stack, stacks: Stacks) -> None:
     dynamodb, name = stack.client("dynamodb"), {"Name": {"Ref": "Table"}}
-    stream = {
-        "Stream": resource(
-            "Kinesis::Stream", ShardCount=1, StreamModeDetails={"StreamMode": "PROVISIONED"}
-        )
-    }
     full = {
         "DeletionProtectionEnabled": True,
-        "KinesisStreamSpecification": {
-            "StreamArn": {"Fn::GetAtt": ["Stream", "Arn"]},
-            "ApproximateCreationDateTimePrecision": "MILLISECOND",
-        },
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": "true"},
         "Tags": tag("a"),
         "TimeToLiveSpecification": {"AttributeName": "ends", "Enabled": True},
     }
-    made = stacks.deploy(stream | {"Table": table("hour", **full)}, **name)["Name"]
+    made = stacks.deploy({"Table": table("hour", **full)}, **name)["Name"]
 
     def settings() -> dict[str, Any]:
         described = dynamodb.describe_table(TableName=made)["Table"]
         backups = dynamodb.describe_continuous_backups(TableName=made)
         recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
         lives = dynamodb.describe_time_to_live(TableName=made)["TimeToLiveDescription"]
-        destinations = dynamodb.describe_kinesis_streaming_destination(TableName=made)
-        listed = destinations["KinesisDataStreamDestinations"]
         return {
             "protected": described.get("DeletionProtectionEnabled", False),
             "indexes": [one["IndexName"] for one in described.get("GlobalSecondaryIndexes", [])],
             "recovery": recovery["PointInTimeRecoveryStatus"],
             "lives": lives.get("AttributeName") if lives["TimeToLiveStatus"] == "ENABLED" else "",
-            "streams": [one["DestinationStatus"] for one in listed],
             "tags": dynamodb.list_tags_of_resource(ResourceArn=described["TableArn"])["Tags"],
         }
 
     assert settings() == {
         "protected": True, "indexes": ["by-hour"], "recovery": "ENABLED", "lives": "ends",
-        "streams": ["ACTIVE"], "tags": tag("a"),
+        "tags": tag("a"),
     }  # fmt: skip
 
     other = {"AttributeName": "expires", "Enabled": True}
     changed = full | {"Tags": tag("b"), "TimeToLiveSpecification": other}
-    stacks.deploy(stream | {"Table": table("hour", "day", **changed)}, **name)
+    stacks.deploy({"Table": table("hour", "day", **changed)}, **name)
     assert settings()["tags"] == tag("b")
     assert settings()["lives"] == "expires"
     assert sorted(settings()["indexes"]) == ["by-day", "by-hour"]
 
-    assert stacks.deploy(stream | {"Table": table()}, **name)["Name"] == made
-    found = settings()
-    assert found.pop("streams") in ([], ["DISABLED"])
-    assert found == {
+    assert stacks.deploy({"Table": table()}, **name)["Name"] == made
+    assert settings() == {
         "protected": False, "indexes": [], "recovery": "DISABLED", "lives": "", "tags": [],
     }  # fmt: skip
 

@@ -42,6 +42,7 @@ def test_partial_failure(response: Any, failed: set[str]) -> None:
     "response",
     [
         b"no JSON",
+        pytest.param(b"[" * 100_000 + b"]" * 100_000, id="nested deeply"),
         b'"a text"',
         b"[]",
         b"1",

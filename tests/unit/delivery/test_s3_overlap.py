@@ -63,7 +63,7 @@ def test_the_check_of_a_definition_says_the_same(
         names = zip(("prefix", "suffix"), values, strict=True)
         rules = [{"Name": name, "Value": value} for name, value in names if value]
         body = {"Event": event, "Filter": {"S3Key": {"Rules": rules}}}
-        return buckets._Notification(bucket, number, body, ())
+        return buckets._Notification(bucket, body, (number,))
 
     given = [described(number, one) for number, one in enumerate(pair)]
     monkeypatch.setattr(buckets, "_notifications", lambda _: iter(given))

@@ -44,6 +44,7 @@ class Queue:
         self.received: list[str] = []
         self.deleted: list[str] = []
         self.told: list[tuple[str, str]] = []
+        self.visibility_s = 30.0
         self.error: Exception | None = None
         self._changed = threading.Condition()
 
@@ -55,6 +56,9 @@ class Queue:
     def wait(self, wait_s: float, interrupted: Callable[[], bool]) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self.waiting or interrupted(), wait_s)
+
+    def visibility_timeout_s(self) -> float:
+        return self.visibility_s
 
     def interrupt(self) -> None:
         with self._changed:
@@ -236,10 +240,9 @@ def test_a_message_that_is_too_large_alone_is_a_batch_alone() -> None:
     "answer",
     [
         lambda records: Reply(is_error=True, payload=b'{"errorMessage": "no"}'),
-        lambda records: (_ for _ in ()).throw(ThrottledError("busy")),
         lambda records: (_ for _ in ()).throw(RuntimeError("the engine is gone")),
     ],
-    ids=["error", "throttled", "not invoked"],
+    ids=["error", "not invoked"],
 )
 def test_what_failed_stays_in_the_queue(answer: Callable[[Any], Reply]) -> None:
     queue, function = Queue(message("bad")), Function(answer)
@@ -251,6 +254,55 @@ def test_what_failed_stays_in_the_queue(answer: Callable[[Any], Reply]) -> None:
 
     assert queue.deleted == ["good"]
     assert function.batches == [["bad"], ["good"]]
+
+
+def throttle(records: Any) -> Reply:
+    raise ThrottledError("busy")
+
+
+def test_a_throttled_batch_is_tried_again_without_being_received_again() -> None:
+    queue, function = Queue(message("1")), Function(throttle)
+    with running(queue, function):
+        eventually(lambda: len(function.batches) >= 2)
+        function.answer = lambda records: DONE
+        eventually(lambda: queue.deleted == ["1"])
+
+    assert queue.received == ["1"]
+
+
+def test_a_throttled_batch_is_left_before_others_get_it() -> None:
+    queue, function = Queue(message("1")), Function(throttle)
+    queue.visibility_s = 0.0
+    with running(queue, function):
+        eventually(lambda: function.batches)
+        function.answer = lambda records: DONE
+        queue.put(message("2"))
+        eventually(lambda: queue.deleted)
+
+    assert queue.deleted == ["2"]
+
+
+def test_a_group_that_waits_for_too_long_is_left() -> None:
+    """Others may have it by then: it would be handled twice, and out of its order."""
+    held = threading.Event()
+    queue, function = Queue(), Function(lambda records: (held.wait(20), DONE)[1])
+    queue.put(*(message(group, group=group) for group in "abc"))
+    queue.visibility_s = 1.0
+    with running(queue, function, source_arn=f"{ARN}.fifo", batch_size=3, maximum_concurrency=2):
+        eventually(lambda: sorted(function.batches) == [["a"], ["b"]])
+        time.sleep(1.1)  # the visibility time-out
+        held.set()
+        eventually(lambda: sorted(queue.deleted) == ["a", "b"])
+
+    assert ["c"] not in function.batches
+
+
+def test_disabling_leaves_a_throttled_batch() -> None:
+    queue, function = Queue(message("1")), Function(throttle)
+    with running(queue, function):
+        eventually(lambda: function.batches)
+
+    assert queue.deleted == []
 
 
 def test_partial_failures_stay_in_the_queue() -> None:

@@ -72,7 +72,8 @@ def test_throttling_halves_it() -> None:
         scaling.release()
     assert scaling.acquire(0)
 
-    scaling.release(throttled=True)
+    scaling.throttled()
+    scaling.release()
 
     assert taken(scaling) == 4
 
@@ -81,7 +82,8 @@ def test_throttling_never_stops_it() -> None:
     scaling = Scaling(2, Clock())
     for _ in range(20):
         assert scaling.acquire(0)
-        scaling.release(throttled=True)
+        scaling.throttled()
+        scaling.release()
 
     assert taken(scaling) == 1
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
+from trigger_stack.delivery.core.event_pattern import matches
 from trigger_stack.delivery.core.invocation import Reply, ThrottledError
 from trigger_stack.delivery.streams.lane import Batch, Lane, StoppedError, first_failure
-from trigger_stack.delivery.streams.records import Event, Failure, Record
+from trigger_stack.delivery.streams.records import Event, Failure, Filters, Record
 from trigger_stack.delivery.streams.settings import StreamSettings
 from trigger_stack.delivery.streams.windows import TumblingLane, Window
 
@@ -37,6 +39,7 @@ class World:
     told: list[tuple[str, list[str]]] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
     destination_fails: int = 0
+    problems: int = 0
     windows: list[tuple[str, Any, int, str]] = field(default_factory=list)
     open_windows: dict[str, Window] = field(default_factory=dict)
 
@@ -52,6 +55,9 @@ class World:
         self.told.append(("waits", [one.sequence_number for one in batch.records]))
 
     def handled(self, batch: Batch, shard: str) -> None:
+        if self.problems:
+            self.problems -= 1
+            raise RuntimeError("a mistake")
         self.told.append(("handled", [one.sequence_number for one in batch.records]))
 
     def discard(self, failure: Failure, records: list[Record], shard: str) -> None:
@@ -298,7 +304,13 @@ def test_a_window_that_ends_well_is_nothing_to_tell() -> None:
     assert world.windows == []
 
 
-@pytest.mark.parametrize("answer", [b"null", b"", b"{}", b'{"count": 1}', b"no json", b"[]"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(b"null", b"", b"{}", b'{"count": 1}', b"no json", b"[]"),
+        pytest.param(b"[" * 100_000 + b"]" * 100_000, id="nested deeply"),
+    ],
+)
 def test_an_answer_without_a_state_is_a_failure(answer: bytes) -> None:
     world = World([Reply(False, answer, "request", "1"), state_of(1)])
     lane = world.lane(tumbling_window_s=10)
@@ -328,6 +340,19 @@ def test_the_destination_is_asked_until_it_takes_them() -> None:
     assert [records for _, records in world.discarded] == [["1"]]
     assert world.pauses == [0.5, 1, 2]
     assert world.done == ["1"]
+
+
+def test_nothing_that_goes_wrong_here_ends_a_lane() -> None:
+    """The records behind would wait for ever."""
+    world = World([DONE])
+    world.problems = 1
+    lane = world.lane()
+    lane.add([record(1), record(2)])
+    lane.end()
+
+    lane.run()
+
+    assert world.done == ["1", "2"]
 
 
 def test_stopping_leaves_what_has_no_end() -> None:
@@ -372,3 +397,11 @@ def test_an_event_holds_six_megabytes() -> None:
 )
 def test_the_record_to_go_on_from(answer: bytes, first: int | None) -> None:
     assert first_failure(answer, ["11", "12", "13"]) == first
+
+
+def test_a_filter_reads_what_is_nested_deeply() -> None:
+    """Nobody reads so deep: it is text, which no pattern of an object matches."""
+    data = base64.b64encode(b'{"a":' * 100_000 + b"1" + b"}" * 100_000).decode()
+    deep = replace(record(1), event={"kinesis": {"data": data}})
+
+    assert not Filters(['{"data": {"a": [1]}}'], matches).pass_through(deep)

@@ -50,6 +50,24 @@ def test_what_says_no_number_stays() -> None:
     assert converted(given, SCHEMA) == given
 
 
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        ("AWS::DynamoDB::Table", {}),
+        ("AWS::DynamoDB::GlobalTable", {"Replicas": [{"Region": "us-east-1"}]}),
+    ],
+)
+def test_no_table_has_a_kinesis_stream(kind: str, given: dict[str, Any]) -> None:
+    stream = {"KinesisStreamSpecification": {"StreamArn": "arn:aws:kinesis:::stream/s"}}
+    known = {"properties": {**given, **stream}}
+
+    assert properties.problem(kind, known, given) == ""
+    with_stream = {name: [one | stream for one in value] for name, value in given.items()} or stream
+    found = properties.problem(kind, known, with_stream)
+    assert found.startswith(f"{kind}: KinesisStreamSpecification"), found
+    assert found.endswith("cannot be set here")
+
+
 def test_a_name_that_nobody_knows_is_a_problem() -> None:
     known = {"properties": {"QueueName": {}}}
 

@@ -4,7 +4,8 @@ AWS topics: AWS Lambda Developer Guide, "How Lambda handles errors and retries w
 invocation" and "Capturing records of Lambda asynchronous invocations". An error of the function is
 tried again twice, after one and two minutes; throttles and errors of the system are tried again
 with a delay that doubles from a second to five minutes, until the event is too old. Afterwards the
-event goes to the on-failure destination and to the dead-letter queue.
+event goes to the on-failure destination and to the dead-letter queue. Metrics are those of "Types
+of metrics for Lambda functions".
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from trigger_stack_engine.invoke.destinations import (
     Condition,
     dead_letter_attributes,
     destination_document,
+    fitting,
 )
 from trigger_stack_engine.invoke.function import EventInvokeConfig
 from trigger_stack_engine.invoke.invoker import (
@@ -48,6 +50,11 @@ _MOST_IN_FLIGHT = 64
 #: Payloads kept in memory together; those of further events are read from the journal.
 _MEMORY_BYTES = 64 * 1024 * 1024
 _SEND_ATTEMPTS = 3
+#: The metric of what could not be sent.
+_DELIVERY_FAILURES = {
+    "dead letter": "DeadLetterErrors",
+    "destination": "DestinationDeliveryFailures",
+}
 _SEND_PAUSE_S = 1.0
 
 #: Sends to a destination: what to send (see ``Engine``) and the content.
@@ -163,6 +170,7 @@ class AsynchronousInvoker:
         )
         if event.request_id in self._known:
             return  # sent again, for the first answer did not arrive
+        self._count(event, "AsyncEventsReceived")
         if self._in_memory + len(payload) > _MEMORY_BYTES:
             event.payload = None
         else:
@@ -330,7 +338,7 @@ class AsynchronousInvoker:
         self, event: AcceptedEvent, config: EventInvokeConfig | None, result: Result
     ) -> None:
         if config is not None and config.on_success:
-            document = await self._document(event, Condition.SUCCESS, result)
+            document = await self._document(event, config.on_success, Condition.SUCCESS, result)
             problem = await self._deliver(event, "destination", config.on_success, document, {})
             if problem:
                 self._journal.step(event.request_id, "on-success destination failed", problem)
@@ -344,9 +352,10 @@ class AsynchronousInvoker:
         result: Result | None,
     ) -> None:
         """Send the event to every place for failures; without any it is lost, and says so."""
+        self._count(event, "AsyncEventsDropped")
         state, place, problems = State.LOST, "", []
         if config is not None and config.on_failure:
-            document = await self._document(event, condition, result)
+            document = await self._document(event, config.on_failure, condition, result)
             problem = await self._deliver(event, "destination", config.on_failure, document, {})
             if problem:
                 problems.append(problem)
@@ -379,7 +388,7 @@ class AsynchronousInvoker:
         self._rest(event, state, place)
 
     async def _document(
-        self, event: AcceptedEvent, condition: Condition, result: Result | None
+        self, event: AcceptedEvent, arn: str, condition: Condition, result: Result | None
     ) -> bytes:
         version = result.version if result is not None else event.qualifier or "$LATEST"
         document = destination_document(
@@ -391,7 +400,7 @@ class AsynchronousInvoker:
             response=result.payload if result is not None else None,
             version=version,
         )
-        return json.dumps(document, separators=(",", ":")).encode()
+        return fitting(arn, document)
 
     def _dead_letter_arn(self, event: AcceptedEvent) -> str | None:
         with contextlib.suppress(NoSuchFunctionError):
@@ -422,7 +431,13 @@ class AsynchronousInvoker:
                 self._journal.step(event.request_id, f"sent to {what}", arn)
                 return ""
         LOG.warning("request %s of %s: %s", event.request_id, event.invoked_arn, problem)
+        self._count(event, _DELIVERY_FAILURES[what])
         return problem
+
+    def _count(self, event: AcceptedEvent, metric: str) -> None:
+        """Count one for a metric of the function."""
+        *_, region, account, _, name = event.arn.split(":")
+        self._invoker.machine.logs.count((account, region, name, metric))
 
     # -- the journal's account ----------------------------------------------------------------
 

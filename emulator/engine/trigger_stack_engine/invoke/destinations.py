@@ -1,6 +1,8 @@
 """The documents that destinations and dead-letter queues get of an asynchronous invocation.
 
-AWS topics: AWS Lambda Developer Guide, "Capturing records of Lambda asynchronous invocations".
+AWS topics: AWS Lambda Developer Guide, "Capturing records of Lambda asynchronous invocations";
+Lambda API Reference, "OnFailure": a topic takes 256 KB, and a document that is larger is sent
+without the payloads. How it says so is not documented: they are left out here.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from enum import StrEnum
 from typing import Any
 
 _LONGEST_MESSAGE_BYTES = 1024
+_LARGEST_OF_TOPIC_BYTES = 256 * 1024
+_PAYLOADS = ("requestPayload", "responsePayload")
 
 
 class Condition(StrEnum):
@@ -63,6 +67,20 @@ def destination_document(
         document["responseContext"] = context
         document["responsePayload"] = _parsed(response)
     return document
+
+
+def fitting(arn: str, document: dict[str, Any]) -> bytes:
+    """The text of a document for a destination, without the payloads when it takes no more.
+
+    Args:
+        arn: The destination's.
+        document: What it is to get.
+    """
+    text = json.dumps(document, separators=(",", ":")).encode()
+    if ":sns:" not in arn or len(text) <= _LARGEST_OF_TOPIC_BYTES:
+        return text
+    rest = {name: value for name, value in document.items() if name not in _PAYLOADS}
+    return json.dumps(rest, separators=(",", ":")).encode()
 
 
 def dead_letter_attributes(request_id: str, response: bytes | None) -> dict[str, dict[str, str]]:

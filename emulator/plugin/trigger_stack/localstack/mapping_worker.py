@@ -8,8 +8,10 @@ Test: ``tests/delivery/test_sqs.py::test_a_mapping_can_be_deleted_in_any_state``
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from localstack.aws.api import CommonServiceException
 from localstack.aws.api.lambda_ import (
     InvalidParameterValueException,
     InvocationType,
@@ -27,9 +29,13 @@ from localstack.utils.xray.trace_header import TraceHeader
 
 from trigger_stack.delivery.core.invocation import Reply, ThrottledError
 from trigger_stack.localstack.changes import changes
-from trigger_stack.localstack.lambda_engine.versions import INTERNAL
+from trigger_stack.localstack.lambda_engine.versions import INTERNAL, find_function
+from trigger_stack.services import mapping_checks
+from trigger_stack.services.constraints import violations
 
 _TAKES = (EsmState.CREATING, EsmState.ENABLING, EsmState.ENABLED, EsmState.UPDATING)
+#: LocalStack checks these itself, with the words of AWS's answers.
+_CHECKED = frozenset({"FunctionName", "StartingPosition"})
 #: Services that a mapping may read from here.
 _SOURCES = ("sqs", "kinesis", "dynamodb")
 
@@ -48,6 +54,37 @@ def check_source(request: Any) -> None:
             " the sources of mappings are queues, Kinesis streams and DynamoDB streams",
             Type="User",
         )
+
+
+def check_settings(context: Any, request: Any) -> None:
+    """Refuse what AWS refuses, and LocalStack takes.
+
+    Args:
+        context: Of ``CreateEventSourceMapping`` or ``UpdateEventSourceMapping``.
+        request: The mapping as it would be.
+
+    Raises:
+        CommonServiceException: A value is outside of its range.
+        InvalidParameterValueException: Settings do not go together, or there is no such function,
+            version or alias.
+    """
+    sent, shape = context.service_request, context.operation.input_shape
+    if violation := violations(shape, sent, _CHECKED):
+        raise CommonServiceException("ValidationException", violation, sender_fault=True)
+    if refused := mapping_checks.refusal(request):
+        raise InvalidParameterValueException(refused, Type="User")
+    _check_function(context, request.get("FunctionName") or request.get("FunctionArn") or "")
+
+
+def _check_function(context: Any, locator: str) -> None:
+    name, qualifier, account, region = function_locators_from_arn(locator)
+    function = find_function(
+        account or context.account_id, region or context.region, name or locator
+    )
+    if function is None or not qualifier:
+        return  # LocalStack says that there is none
+    if qualifier not in {"$LATEST", *function.versions, *function.aliases}:
+        raise InvalidParameterValueException("Function does not exist", Type="User")
 
 
 class Mapping(Protocol):
@@ -118,8 +155,10 @@ class MappingWorker(EsmWorker):
             self._mapping.stop()
 
     def update_esm_state_in_store(self, new_state: EsmState) -> None:
-        """Keep the state; that a mapping takes nothing any longer counts as a change."""
+        """Keep the state and its time; that a mapping takes nothing any longer is a change."""
         super().update_esm_state_in_store(new_state)
+        mapping = self._state.event_source_mappings[self.uuid]
+        mapping["LastModified"] = datetime.now(UTC)
         if new_state not in _TAKES:
             changes().count()
 
@@ -132,6 +171,10 @@ class MappingWorker(EsmWorker):
         """Whether no update has put another worker in its place."""
         workers = SERVICE_PLUGINS.require("lambda")._provider.esm_workers
         return workers.get(self.uuid) is self
+
+    def _is_deleted(self) -> bool:
+        """Whether the mapping is gone, also when an update had replaced this worker."""
+        return self.uuid not in self._state.event_source_mappings
 
 
 def invoke(

@@ -21,7 +21,7 @@ def failed_items(response: bytes, batch: Collection[str]) -> set[str]:
     everything = set(batch)
     try:
         answer = json.loads(response) if response.strip() else None
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or nested deeper than anybody reads
         return everything
     if answer is None or answer == {}:
         return set()

@@ -1,7 +1,9 @@
 """One event source mapping of a queue: receive, filter, invoke, delete.
 
 A message wakes the mapping: it waits inside the queue, without an interval. What a function did not
-handle stays in the queue until its visibility time-out ends.
+handle stays in the queue until its visibility time-out ends. Until then a batch that was throttled
+is tried again (AWS Lambda Developer Guide, "Handling errors for an SQS event source in Lambda",
+"Backoff strategy for failed invocations").
 """
 
 from __future__ import annotations
@@ -33,6 +35,10 @@ _ASK_AGAIN_S = 0.5
 _STOP_S = 10.0
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
+#: No visibility time-out ends so soon after a receive.
+_SOON_S = 1.0
+#: After a throttle.
+_FIRST_BACK_OFF_S, _LONGEST_BACK_OFF_S = 0.25, 5.0
 
 
 class Queue(Protocol):
@@ -48,6 +54,10 @@ class Queue(Protocol):
 
     def receive(self, count: int) -> list[Message]:
         """Take up to ``count`` messages that are there."""
+        ...
+
+    def visibility_timeout_s(self) -> float:
+        """How long nobody else gets a message that was received, in seconds."""
         ...
 
     def delete(self, messages: list[Message], discarded_by: str = "") -> None:
@@ -73,7 +83,19 @@ class _Outcome(Enum):
 
     DONE = auto()
     FAILED = auto()
-    THROTTLED = auto()
+
+
+@dataclass
+class _Batch:
+    """Messages that were received together.
+
+    Attributes:
+        messages: In their order.
+        received_at: When the first of them was received, by the mapping's clock.
+    """
+
+    messages: list[Message]
+    received_at: float
 
 
 @dataclass(frozen=True)
@@ -149,7 +171,7 @@ class SqsMapping:
         self._filters = Filters(settings.patterns, matches)
         self._clock = clock
         self._scaling = Scaling(settings.maximum_concurrency, clock)
-        self._next: list[Message] = []  # received, and too much for the batch in front
+        self._next: _Batch | None = None  # received, and too much for the batch in front
         self._stopped = threading.Event()
         self._receives_no_more = threading.Event()
 
@@ -172,7 +194,7 @@ class SqsMapping:
     def _receive(self, workers: ThreadPoolExecutor) -> None:
         stopped = self._stopped
         pause_s = _FIRST_PAUSE_S
-        while not stopped.is_set() or self._next:
+        while not stopped.is_set() or self._next is not None:
             if not self._scaling.acquire(_ASK_AGAIN_S):
                 continue
             try:
@@ -186,28 +208,45 @@ class SqsMapping:
                 continue
             self._hand_out(batch, workers)
 
-    def _hand_out(self, batch: list[Message], workers: ThreadPoolExecutor) -> None:
-        groups = [batch] if not self._settings.is_fifo else by_group(batch)
-        if not groups or not groups[0]:
+    def _hand_out(self, batch: _Batch | None, workers: ThreadPoolExecutor) -> None:
+        if batch is None:
             self._scaling.release()
             return
-        workers.submit(self._handle, groups[0])
-        for messages in groups[1:]:
+        fifo = self._settings.is_fifo
+        first, *others = by_group(batch.messages) if fifo else [batch.messages]
+        workers.submit(self._handle, _Batch(first, batch.received_at))
+        for messages in others:
             while not self._scaling.acquire(_ASK_AGAIN_S):
                 pass
-            workers.submit(self._handle, messages)
+            if self._is_visible_again(batch):
+                self._scaling.release()
+                return
+            workers.submit(self._handle, _Batch(messages, batch.received_at))
 
-    def _collect(self) -> list[Message]:
+    def _is_visible_again(self, batch: _Batch) -> bool:
+        """Whether others may get a batch that had to wait: it would be handled out of its order."""
+        waited_s = self._clock() - batch.received_at
+        if waited_s < _SOON_S:
+            return False
+        try:
+            return waited_s >= self._queue.visibility_timeout_s()
+        except Exception as error:
+            LOG.warning("%s cannot be read: %s", self._settings.source_arn, error)
+            return True
+
+    def _collect(self) -> _Batch | None:
         """The next batch: full, or as long as the window allows to wait, or 6 MB."""
         wanted, stopped = self._settings.batch_size, self._stopped.is_set
-        messages, self._next = self._next, []
-        if not messages:
+        batch, self._next = self._next, None
+        if batch is None:
             self._queue.wait(_WAIT_S, stopped)
             if stopped():
-                return []
-            messages = self._queue.receive(wanted)
+                return None
+            received_at = self._clock()
+            batch = _Batch(self._queue.receive(wanted), received_at)
+        messages = batch.messages
         if not messages:
-            return []
+            return None
         closes = self._clock() + self._settings.window_s
         while len(messages) < wanted and self._size(messages) < MAX_PAYLOAD_BYTES:
             left = closes - self._clock()
@@ -216,10 +255,11 @@ class SqsMapping:
             self._queue.wait(min(left, _WAIT_S), stopped)
             messages += self._queue.receive(wanted - len(messages))
         if self._settings.is_fifo:
-            return messages
+            return batch
         fitting = self._fitting(messages)
-        self._next = messages[fitting:]
-        return messages[:fitting]
+        if rest := messages[fitting:]:
+            self._next = _Batch(rest, batch.received_at)
+        return _Batch(messages[:fitting], batch.received_at)
 
     def _records(self, messages: Iterable[Message]) -> list[Record]:
         settings = self._settings
@@ -239,28 +279,28 @@ class SqsMapping:
         totals = itertools.accumulate(sizes, initial=_ENVELOPE_BYTES)
         return max(1, sum(1 for total in totals if total <= MAX_PAYLOAD_BYTES) - 1)
 
-    def _handle(self, messages: list[Message]) -> None:
+    def _handle(self, batch: _Batch) -> None:
         """A batch from filter to deletion, in several events when it is too large. Never raises."""
-        outcome = _Outcome.DONE
+        outcome, messages = _Outcome.DONE, batch.messages
         try:
             while messages and outcome is _Outcome.DONE:
                 fitting = self._fitting(messages)
-                outcome = self._process(messages[:fitting])
+                outcome = self._process(_Batch(messages[:fitting], batch.received_at))
                 messages = messages[fitting:]
         except Exception as error:  # the messages stay in the queue
             LOG.warning(
                 "%s: a batch of %d failed: %s", self._settings.source_arn, len(messages), error
             )
         finally:
-            self._scaling.release(throttled=outcome is _Outcome.THROTTLED)
+            self._scaling.release()
 
-    def _process(self, messages: list[Message]) -> _Outcome:
+    def _process(self, batch: _Batch) -> _Outcome:
         """Handle one event.
 
         Raises:
             Exception: The function could not be invoked, or messages not be deleted.
         """
-        matching, records, discarded = [], [], []
+        matching, records, discarded, messages = [], [], [], batch.messages
         for message, record in zip(messages, self._records(messages), strict=True):
             if self._filters.pass_through(record):
                 matching.append(message)
@@ -271,10 +311,9 @@ class SqsMapping:
             self._queue.delete(discarded, self._settings.filtered_by)
         if not matching:
             return _Outcome.DONE
-        try:
-            reply = self._invoke(payload_of(records))
-        except ThrottledError:
-            return _Outcome.THROTTLED
+        reply = self._invoke_in_time(payload_of(records), batch.received_at)
+        if reply is None:
+            return _Outcome.FAILED
         if reply.is_error:
             self._queue.failed(matching, reply.request_id)
             return _Outcome.FAILED
@@ -289,6 +328,23 @@ class SqsMapping:
             self._queue.handled(done, reply.request_id)
             self._queue.delete(done)
         return _Outcome.FAILED if failed else _Outcome.DONE
+
+    def _invoke_in_time(self, payload: bytes, received_at: float) -> Reply | None:
+        """Invoke the function; while it is throttled again, as long as nobody else gets the batch.
+
+        Returns:
+            Nothing when it was throttled for too long, or the mapping has been stopped.
+        """
+        pause_s = _FIRST_BACK_OFF_S
+        while True:
+            try:
+                return self._invoke(payload)
+            except ThrottledError:
+                self._scaling.throttled()
+            visible_at = received_at + self._queue.visibility_timeout_s()
+            if self._clock() + pause_s >= visible_at or self._stopped.wait(pause_s):
+                return None
+            pause_s = min(2 * pause_s, _LONGEST_BACK_OFF_S)
 
 
 def by_group(messages: Iterable[Message]) -> list[list[Message]]:

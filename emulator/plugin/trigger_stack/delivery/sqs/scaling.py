@@ -49,10 +49,13 @@ class Scaling:
         self._in_flight += 1
         return True
 
-    def release(self, *, throttled: bool = False) -> None:
-        """Give the right back; ``throttled``: the function had no concurrency left."""
+    def throttled(self) -> None:
+        """The function had no concurrency left: half as many batches are handled from now on."""
+        with self._changed:
+            self._allowed = max(self._allowed / 2, 1.0)
+
+    def release(self) -> None:
+        """Give the right back."""
         with self._changed:
             self._in_flight -= 1
-            if throttled:
-                self._allowed = max(self._allowed / 2, 1.0)
             self._changed.notify()

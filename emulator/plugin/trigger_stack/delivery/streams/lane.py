@@ -221,7 +221,18 @@ class Lane:
         while todo:
             batch = self._without_expired(todo.popleft())
             if batch is not None:
-                todo.extendleft(reversed(self._attempt(batch)))
+                todo.extendleft(reversed(self._attempt_safely(batch)))
+
+    def _attempt_safely(self, batch: Batch) -> list[Batch]:
+        """Attempt a batch; what goes wrong here must not end the lane, whose records would wait."""
+        try:
+            return self._attempt(batch)
+        except StoppedError:
+            raise
+        except Exception:
+            LOG.exception("%s: a batch of %s", self._settings.source_arn, self._shard)
+            self._wait(LONGEST_PAUSE_S)
+            return [batch]
 
     def _attempt(self, batch: Batch) -> list[Batch]:
         """Have the function handle a batch once; what is left to handle, in its order."""

@@ -3,7 +3,7 @@
 A record wakes the mapping. A shard that came from others is read when they are finished (AWS Lambda
 Developer Guide, "Process Amazon Kinesis Data Streams records with Lambda", "Polling and batching
 streams"). Where each shard was finished is kept by the caller: a mapping that is disabled, updated
-and enabled goes on there.
+and enabled goes on there, when the invocations that were under way have ended.
 """
 
 from __future__ import annotations
@@ -30,16 +30,26 @@ _ASK_AGAIN_S = 5.0
 _SOON_S = (0.02, 0.1, 0.5)
 _NEW_SHARDS_S = 10.0
 _STOP_S = 10.0
+#: How long to wait for an earlier run before it is asked whether this one was stopped.
+_TURN_S = 0.1
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class ShardInfo:
-    """A shard, and the shards that it came from."""
+    """A shard, and the shards that it came from.
+
+    Attributes:
+        id: Its id.
+        parents: Theirs.
+        made: Another text for another shard of that id: of a stream that was deleted and made
+            again.
+    """
 
     id: str
     parents: tuple[str, ...] = ()
+    made: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +111,15 @@ class Progress:
         positions: By shard, the position behind the last record before which all have an end.
         ended: Shards that are finished.
         windows: By shard, the tumbling window that is open.
+        made: By shard, ``ShardInfo.made``.
+        running: Held by the run that handles records: a record is never handled by two.
     """
 
     positions: dict[str, Any] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
     windows: dict[str, Window] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
+    running: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
 
 class StreamMapping:
@@ -148,7 +162,22 @@ class StreamMapping:
         self._prepared = True
 
     def run(self) -> None:
-        """Handle records until ``stop`` is called."""
+        """Handle records until ``stop`` is called.
+
+        An earlier run with the same progress may still wait for the end of an invocation: its
+        records are this run's only when that has failed.
+        """
+        running = self._progress.running
+        while not running.acquire(timeout=_TURN_S):
+            if self._stopped.is_set():
+                self._finished.set()
+                return
+        try:
+            self._run()
+        finally:
+            running.release()
+
+    def _run(self) -> None:
         pause_s = _FIRST_PAUSE_S
         try:
             while not self._stopped.is_set():
@@ -191,6 +220,9 @@ class StreamMapping:
         shards = self._stream.shards()
         known = {shard.id for shard in shards}
         for shard in shards:
+            if self._progress.made.setdefault(shard.id, shard.made) != shard.made:
+                self._begin_anew(shard)
+        for shard in shards:
             waits = any(one in known - self._progress.ended for one in shard.parents)
             if shard.id in self._readers or shard.id in self._progress.ended or waits:
                 continue
@@ -203,6 +235,17 @@ class StreamMapping:
             reader = ShardReader(self, shard.id)
             self._readers[shard.id] = reader
             reader.start()
+
+    def _begin_anew(self, shard: ShardInfo) -> None:
+        """The stream was made again: a shard that was finished is another one now.
+
+        One that is read is read on: its new records have higher numbers than those before.
+        """
+        self._progress.made[shard.id] = shard.made
+        if shard.id in self._progress.ended:
+            self._progress.ended.remove(shard.id)
+            self._progress.positions.pop(shard.id, None)
+            self._readers.pop(shard.id, None)
 
 
 class ShardReader:
@@ -346,11 +389,6 @@ class ShardReader:
             return most - len(self._outstanding)
 
     def _hand_out(self, records: list[Record]) -> None:
-        with self._room:
-            for record in records:
-                place = [record.sequence_number, False]
-                self._outstanding.append(place)
-                self._places[record.sequence_number] = place
         passed: list[list[Record]] = [[] for _ in self._lanes]
         filtered = []
         for record in records:
@@ -358,6 +396,12 @@ class ShardReader:
                 passed[zlib.crc32(record.key.encode()) % len(passed)].append(record)
             else:
                 filtered.append(record)
+        # Only now: what is outstanding is not read again.
+        with self._room:
+            for record in records:
+                place = [record.sequence_number, False]
+                self._outstanding.append(place)
+                self._places[record.sequence_number] = place
         if filtered:
             self._done(filtered)
         for lane, mine in zip(self._lanes, passed, strict=True):

@@ -139,7 +139,7 @@ def _data(encoded: str) -> Any:
     text = base64.b64decode(encoded).decode(errors="replace")
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or nested deeper than anybody reads
         return text
     return found if isinstance(found, dict) else text
 

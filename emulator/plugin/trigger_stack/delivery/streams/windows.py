@@ -139,7 +139,7 @@ class TumblingLane(Lane):
         assert window is not None  # the event was its own
         try:
             answer = json.loads(reply.payload) if reply.payload.strip() else None
-        except ValueError:
+        except (ValueError, RecursionError):  # no JSON, or nested deeper than anybody reads
             answer = None
         if not isinstance(answer, dict) or "state" not in answer:
             return "the function returned no state"

@@ -138,7 +138,6 @@ _AFTER: dict[str, Change] = {
 }
 #: What the operation that makes a resource has otherwise, or not at all.
 _LATER: dict[str, tuple[str, ...]] = {
-    "AWS::DynamoDB::Table": ("KinesisStreamSpecification",),
     "AWS::Lambda::Alias": ("RoutingConfig",),
     "AWS::SNS::Topic": ("DataProtectionPolicy", "DeliveryStatusLogging"),
 }

@@ -85,7 +85,7 @@ _NOTED: dict[str, tuple[str, ...]] = {
 #: What would be missed here: a stack with it fails.
 _REFUSED: dict[str, tuple[str, ...]] = {
     "AWS::ApiGateway::Stage": ("CanarySetting",),
-    "AWS::DynamoDB::Table": ("ImportSourceSpecification",),
+    "AWS::DynamoDB::Table": ("ImportSourceSpecification", "KinesisStreamSpecification"),
     "AWS::Events::EventBus": ("EventSourceName",),
     "AWS::Lambda::Function": (
         "CapacityProviderConfig",
@@ -195,7 +195,15 @@ def _of_others(properties: Model, *services: str) -> Iterator[str]:
                 yield f"{name} {arn}: only {what} are called here"
 
 
+def _global_table(properties: Model) -> Iterator[str]:
+    """The changes of a table are not forwarded to a Kinesis stream here."""
+    name = "KinesisStreamSpecification"
+    if any(name in one for one in properties.get("Replicas") or []):
+        yield f"{name} of Replicas cannot be set here"
+
+
 _CHECKS: dict[str, Callable[[Model], Iterator[str]]] = {
     "AWS::CloudWatch::Alarm": _alarm,
     "AWS::CloudWatch::CompositeAlarm": _composite_alarm,
+    "AWS::DynamoDB::GlobalTable": _global_table,
 }

@@ -16,7 +16,6 @@ type Model = dict[str, Any]
 _SECONDS = 300
 _PAUSE_S = 0.2
 _RECOVERY = "PointInTimeRecoverySpecification"
-_KINESIS = "KinesisStreamSpecification"
 _LIVES = "TimeToLiveSpecification"
 #: What only a new table can have otherwise.
 _FIXED = ("KeySchema", "LocalSecondaryIndexes")
@@ -32,7 +31,6 @@ def set_table(clients: Any, before: Model, model: Model) -> None:
     recovery = _recovery(model)
     if recovery != _recovery(before):
         client.update_continuous_backups(**place, PointInTimeRecoverySpecification=recovery)
-    _set_destination(client, before, model)
     if before:  # its own operations set those of a new one
         _set_time_to_live(client, before, model)
         arn = client.describe_table(**place)["Table"]["TableArn"]
@@ -52,23 +50,6 @@ def _recovery(model: Model) -> Model:
     if given.get("RecoveryPeriodInDays"):
         made["RecoveryPeriodInDays"] = int(given["RecoveryPeriodInDays"])
     return made
-
-
-def _set_destination(client: Any, before: Model, model: Model) -> None:
-    wanted, old = model.get(_KINESIS), before.get(_KINESIS)
-    if wanted == old:
-        return
-    place = {"TableName": model["TableName"]}
-    if old:
-        client.disable_kinesis_streaming_destination(**place, StreamArn=old["StreamArn"])
-    if wanted:
-        precision = wanted.get("ApproximateCreationDateTimePrecision")
-        how = {"ApproximateCreationDateTimePrecision": precision}
-        client.enable_kinesis_streaming_destination(
-            **place,
-            StreamArn=wanted["StreamArn"],
-            **({"EnableKinesisStreamingConfiguration": how} if precision else {}),
-        )
 
 
 def _set_time_to_live(client: Any, before: Model, model: Model) -> None:
@@ -216,6 +197,6 @@ def change_global_table(clients: Any, before: Model, model: Model) -> None:
 def _as_table(clients: Any, model: Model) -> Model:
     region = clients.dynamodb.meta.region_name
     replicas = [one for one in model.get("Replicas") or [] if one.get("Region") == region]
-    names = (_KINESIS, _RECOVERY, "DeletionProtectionEnabled", "Tags")
+    names = (_RECOVERY, "DeletionProtectionEnabled", "Tags")
     own = {name: one[name] for one in replicas for name in names if name in one}
     return {name: value for name, value in model.items() if name != "Replicas"} | own

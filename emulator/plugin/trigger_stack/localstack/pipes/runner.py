@@ -70,6 +70,8 @@ class LocalRunner:
         def run() -> None:
             with reading:
                 poller.run()
+            if settings.id not in self._progress:  # deleted while a batch was under way
+                discard_waiting(settings.id, "DeletePipe")
 
         thread = threading.Thread(target=run, name=f"pipe-{settings.name}", daemon=True)
         with self._lock:

@@ -129,8 +129,15 @@ class DynamoDBStream:
             more = {"ExclusiveStartShardId": page["LastEvaluatedShardId"]}
 
     def start(self, shard: str, kind: str, timestamp: float | None) -> Any:
-        """The position that a starting position stands for."""
-        return ("", self._iterator(shard, "LATEST") if kind == "LATEST" else None)
+        """The position that a starting position stands for.
+
+        An iterator at ``LATEST`` is good for 15 minutes, and a mapping may be disabled for longer:
+        it goes on behind the record that was the last one then.
+        """
+        if kind != "LATEST":
+            return ("", None)
+        last = self._last(shard)  # first: what comes in between is rather read twice than never
+        return (last, self._iterator(shard, "LATEST"))
 
     def after(self, sequence_number: str) -> Any:
         """The position behind a record."""
@@ -166,6 +173,17 @@ class DynamoDBStream:
     def retention_s(self) -> float:
         """How long a record is kept, in seconds."""
         return RETENTION_S
+
+    def _last(self, shard: str) -> str:
+        """The sequence number of the last record of a shard; "" when it has none."""
+        number, token = "", self._iterator(shard, "")
+        while token:
+            answer = self._api.call("GetRecords", ShardIterator=token, Limit=_MOST)
+            if not answer["Records"]:
+                break
+            number = str(answer["Records"][-1]["dynamodb"]["SequenceNumber"])
+            token = answer.get("NextShardIterator") or ""
+        return number
 
     def _records(self, token: str, limit: int, begun: Exchange | None) -> dict[str, Any]:
         """The answer to ``GetRecords``, which may have been sent."""

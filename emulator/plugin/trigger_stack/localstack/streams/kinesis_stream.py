@@ -38,7 +38,10 @@ class KinesisStream:
     def shards(self) -> list[ShardInfo]:
         """All shards, open or closed."""
         stream = SERVICE.stream(self._caller, {"StreamARN": self._arn})
-        return [ShardInfo(shard.id, shard.parents) for shard in list(stream.shards.values())]
+        return [
+            ShardInfo(shard.id, shard.parents, shard.starting_sequence_number)
+            for shard in list(stream.shards.values())
+        ]
 
     def start(self, shard: str, kind: str, timestamp: float | None) -> str:
         """The position that a starting position stands for."""

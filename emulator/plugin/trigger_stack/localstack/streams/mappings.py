@@ -14,9 +14,10 @@ import json
 import logging
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, override
 
 from localstack import config
 from localstack.aws.connect import connect_to
@@ -53,6 +54,8 @@ _waiting: dict[str, dict[str, Outcome]] = {}
 _RETENTION = "the retention period of the stream"
 _RECORDS = "stream records"
 _WINDOW = "state of a tumbling window"
+#: Of ``LastProcessingResult``.
+_OK, _FAILED = "OK", "PROBLEM: Function call failed"
 _NAMESPACE = uuid.UUID("5d0a6b52-6c5c-4d5e-9a4c-1f6d7c1f2b7a")
 
 
@@ -63,7 +66,7 @@ class StreamWorker(MappingWorker):
 
     def __init__(self, configuration: Any, enabled: bool, role: str) -> None:
         settings = StreamSettings.from_configuration(configuration)
-        self._target = FunctionTarget(settings)
+        self._target = _MappingTarget(settings, self._processed)
         mapping = StreamMapping(
             settings,
             stream_of(settings.source_arn, role),
@@ -88,10 +91,21 @@ class StreamWorker(MappingWorker):
         """Run the mapping until it is disabled or deleted; records wake it."""
         with wakeups.reading(self._target.stream_arn, self._mapping.wake):
             super().poller_loop(*args, **kwargs)
+        if self._is_deleted():  # what was under way then may have failed since
+            self._forget()
 
     def delete(self) -> None:
         """Delete the mapping and its progress."""
         super().delete()
+        self._forget()
+
+    def _processed(self, result: str) -> None:
+        """Keep the result of an invocation, which ``GetEventSourceMapping`` tells."""
+        mapping = self._state.event_source_mappings.get(self.uuid)
+        if mapping is not None and mapping.get("LastProcessingResult") != result:
+            mapping["LastProcessingResult"] = result
+
+    def _forget(self) -> None:
         progress = _progress.pop(self.uuid, Progress())
         for shard, window in progress.windows.items():
             event = window_event(window, shard, self.esm_config["EventSourceArn"] or "")
@@ -272,6 +286,28 @@ class FunctionTarget:
             Key=f"aws/lambda/{self._settings.uuid}/{shard}/{name}",
             Body=as_json(document),
         )
+
+
+class _MappingTarget(FunctionTarget):
+    """The function of a mapping, which says how its last invocation ended.
+
+    AWS topic: Lambda API Reference, "UpdateEventSourceMapping", its example.
+
+    Args:
+        settings: The mapping's.
+        processed: Called with a ``LastProcessingResult``.
+    """
+
+    def __init__(self, settings: StreamSettings, processed: Callable[[str], None]) -> None:
+        super().__init__(settings)
+        self._processed = processed
+
+    @override
+    def invoke(self, payload: bytes) -> Reply:
+        """Have the function handle an event, and wait for its end."""
+        reply = super().invoke(payload)
+        self._processed(_FAILED if reply.is_error else _OK)
+        return reply
 
 
 def _id(name: str) -> str:
