@@ -227,7 +227,7 @@ def _remove_existing(context: Context, key: Key) -> bool:
     cognito, function = context.client("cognito-idp"), key["FunctionName"]
     allowed = gone(
         lambda: context.client("lambda").remove_permission(
-            FunctionName=function, StatementId=f"{key['Id']}{_BY_EVENT}"
+            FunctionName=function, StatementId=lambda_.statement_id(f"{key['Id']}{_BY_EVENT}")
         ),
         _GONE,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -23,6 +24,8 @@ from bootstrap.services.waiting import pause, until_true
 from bootstrap.template import Physical
 
 _GONE = "ResourceNotFoundException"
+#: Of a statement in a policy of a function.
+_LONGEST_STATEMENT_ID = 100
 #: The settings of a function, each with what Lambda uses when the definition has it no longer.
 _DEFAULTS: dict[str, Any] = {
     "DeadLetterConfig": {"TargetArn": ""},
@@ -237,18 +240,30 @@ def _permission(
 ) -> tuple[Outcome, Physical]:
     client = context.client("lambda")
     function = properties["FunctionName"]
-    request = {**properties, "StatementId": logical_id}
+    statement = statement_id(logical_id)
+    request = {**properties, "StatementId": statement}
     policy = found(lambda: client.get_policy(FunctionName=function), "ResourceNotFoundException")
     statements = json.loads(policy["Policy"])["Statement"] if policy else []
-    existing = next((s for s in statements if s["Sid"] == logical_id), None)
+    existing = next((s for s in statements if s["Sid"] == statement), None)
     if existing is None:
         client.add_permission(**request)
         return Outcome.CREATED, Physical(logical_id)
     if _same_permission(properties, existing):
         return Outcome.UNCHANGED, Physical(logical_id)
-    client.remove_permission(FunctionName=function, StatementId=logical_id)
+    client.remove_permission(FunctionName=function, StatementId=statement)
     client.add_permission(**request)
     return Outcome.CHANGED, Physical(logical_id)
+
+
+def statement_id(name: str) -> str:
+    """The id of a permission's statement: its name, or what fits of a name that is too long.
+
+    AWS topic: Lambda API Reference, "AddPermission": 100 characters at most.
+    """
+    if len(name) <= _LONGEST_STATEMENT_ID:
+        return name
+    digest = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
+    return f"{name[:44]}-{digest}-{name[-22:]}"
 
 
 def _same_permission(wanted: Properties, statement: dict[str, Any]) -> bool:
@@ -401,7 +416,8 @@ def _layer_keys(logical_id: str, properties: Properties, physical: Physical) -> 
 
 
 def _permission_keys(logical_id: str, properties: Properties, physical: Physical) -> list[Key]:
-    return [{"FunctionName": properties["FunctionName"], "StatementId": logical_id}]
+    statement = statement_id(logical_id)
+    return [{"FunctionName": properties["FunctionName"], "StatementId": statement}]
 
 
 def _remove_permission(context: Context, key: Key) -> bool:

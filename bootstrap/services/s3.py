@@ -398,7 +398,7 @@ def _remove_existing(context: Context, key: Key) -> bool:
     s3, bucket, function = context.client("s3"), key["BucketName"], key["FunctionName"]
     allowed = gone(
         lambda: context.client("lambda").remove_permission(
-            FunctionName=function, StatementId=f"{key['Id']}{_BY_EVENT}"
+            FunctionName=function, StatementId=lambda_.statement_id(f"{key['Id']}{_BY_EVENT}")
         ),
         "ResourceNotFoundException",
     )

@@ -16,7 +16,7 @@ from moto import mock_aws
 
 from bootstrap.services import RESOURCE_TYPES
 from bootstrap.services.base import Context, Outcome, ReplacementError, same_json, subset
-from bootstrap.services.lambda_ import _same_permission
+from bootstrap.services.lambda_ import _same_permission, statement_id
 from bootstrap.settings import Settings
 from tests.unit.bootstrap.by_moto import MotoContext, ensure
 
@@ -393,6 +393,16 @@ def test_permissions(context: Context, function: dict[str, Any]) -> None:
     assert outcomes == [CREATED, UNCHANGED, CHANGED]
     policy = json.loads(context.client("lambda").get_policy(FunctionName="greet")["Policy"])
     assert len(policy["Statement"]) == 1
+
+
+def test_the_id_of_a_statement_has_a_hundred_characters_at_most() -> None:
+    fits, longer = "a" * 100, [f"{'a' * 120}{end}ByEvent" for end in "bc"]
+
+    assert statement_id(fits) == fits
+    shortened = [statement_id(one) for one in longer]
+    assert [len(one) for one in shortened] == [100, 100]
+    assert len(set(shortened)) == 2
+    assert all(one.endswith("ByEvent") for one in shortened)
 
 
 def test_event_source_mappings(context: Context, function: dict[str, Any]) -> None:
