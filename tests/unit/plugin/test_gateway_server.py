@@ -41,6 +41,33 @@ reactor.run(installSignalHandlers=False)
 """
 
 
+#: Serves nothing; a thread that is not the first one gets the signal that ends it.
+SIGNAL = """
+import os, signal, sys, threading, time
+from trigger_stack.localstack.gateway_server import InterfaceRuntimeServer
+server, main = InterfaceRuntimeServer(), threading.get_ident()
+signal.signal(signal.SIGTERM, lambda *_: server.shutdown())
+def other():
+    blocked = 0  # how often in a row: it is no longer on its way there
+    while blocked < 10:
+        time.sleep(0.01)
+        waits = sys._current_frames()[main].f_code.co_name == "wait"
+        blocked = blocked + 1 if waits else 0
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+    time.sleep(20)
+    os._exit(3)
+threading.Thread(target=other, daemon=True).start()
+server.run()
+print("ended")
+"""
+
+
+def test_a_signal_that_another_thread_gets_ends_it(fresh: Fresh) -> None:
+    done = fresh.run(SIGNAL)
+
+    assert (done.returncode, done.stdout) == (0, "ended\n"), done.stderr
+
+
 @pytest.mark.parametrize("server", ["ours", "ours without epoll"])
 def test_only_the_address_that_was_named(fresh: Fresh, server: str) -> None:
     port = free_port()

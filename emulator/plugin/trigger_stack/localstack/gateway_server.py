@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 #: As long as the requests that are being answered are waited for.
 _CLOSE_SECONDS = 10
+_LOOK_SECONDS = 1.0
 
 
 type Files = tuple[str, str]
@@ -98,7 +99,9 @@ class InterfaceRuntimeServer(RuntimeServer):
         if self._server is None and self._twisted is not None:
             self._twisted.run()
         else:
-            self._ended.wait()
+            # Another thread may get the signal that ends us; Python handles it in this one only.
+            while not self._ended.wait(_LOOK_SECONDS):
+                pass
 
     def shutdown(self) -> None:
         """End, when the requests that are being answered have ended."""
