@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +37,30 @@ def test_an_environment_is_used_again(stack: Stack) -> None:
     assert (first[1], second[1]) == (1, 2)
 
 
-def test_one_event_at_a_time_per_environment(stack: Stack) -> None:
-    name = stack.create(WHO)
+MEETS = """
+import os, socket
+calls = 0
+def handler(event, context):
+    global calls
+    calls += 1
+    with socket.create_connection(("127.0.0.1", event)) as meeting:
+        meeting.recv(1)
+    return [os.environ["AWS_LAMBDA_LOG_STREAM_NAME"], calls]
+"""
 
-    replies = stack.invoke_many(name, [0.5] * 5)
+
+def test_one_event_at_a_time_per_environment(stack: Stack) -> None:
+    """No event ends before all five are being handled."""
+    name = stack.create(MEETS, Timeout=60)
+    with ExitStack() as opened, ThreadPoolExecutor(1) as pool:
+        meeting = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+        meeting.settimeout(60)
+        port = meeting.getsockname()[1]
+
+        invoked = pool.submit(stack.invoke_many, name, [port] * 5)
+        for each in [opened.enter_context(meeting.accept()[0]) for _ in range(5)]:
+            each.sendall(b"!")
+        replies = invoked.result()
 
     assert len({reply.value[0] for reply in replies}) == 5
     assert {reply.value[1] for reply in replies} == {1}
