@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -10,11 +9,10 @@ from typing import Any
 import pytest
 
 from tests.support.waiting import eventually
-from trigger_stack.delivery.core.invocation import Reply
+from tests.unit.delivery.stream_target import Target
 from trigger_stack.delivery.streams import mapping as module
-from trigger_stack.delivery.streams.lane import Batch, Failure
 from trigger_stack.delivery.streams.mapping import Progress, Read, ShardInfo, StreamMapping
-from trigger_stack.delivery.streams.records import Event, Filters, Record
+from trigger_stack.delivery.streams.records import Filters, Record
 from trigger_stack.delivery.streams.settings import StreamSettings
 
 
@@ -56,26 +54,6 @@ class Stream:
 
     def retention_s(self) -> float:
         return 1e12
-
-
-class Target:
-    """Notes what it was invoked with."""
-
-    def __init__(self) -> None:
-        self.got: list[str] = []
-
-    def invoke(self, payload: bytes) -> Reply:
-        self.got += [one["data"] for one in json.loads(payload)["Records"]]
-        return Reply(False, b"", "r", "$LATEST")
-
-    def discard(self, failure: Failure, records: list[Record], shard: str) -> None: ...
-    def expired(self, batch: Batch, records: list[Record], shard: str) -> None: ...
-    def trimmed(self, shard: str, after: str, until: str) -> None: ...
-    def waits(self, batch: Batch, shard: str, pause_s: float) -> None: ...
-    def handled(self, batch: Batch, shard: str) -> None: ...
-    def window(
-        self, event: Event, attempts: int, state: str, place: str, due_at: float | None = None
-    ) -> None: ...
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import pytest
 
 from tests.support.waiting import eventually
+from tests.unit.delivery.stream_target import Target
 from trigger_stack.delivery.core.invocation import Reply
 from trigger_stack.delivery.streams import mapping as module
-from trigger_stack.delivery.streams.lane import Batch, Failure
 from trigger_stack.delivery.streams.mapping import Progress, Read, ShardInfo, StreamMapping
-from trigger_stack.delivery.streams.records import Event, Filters, Matches, Record
+from trigger_stack.delivery.streams.records import Filters, Matches, Record
 from trigger_stack.delivery.streams.settings import StreamSettings
 
 
@@ -57,11 +56,11 @@ class Stream:
         return 1e12
 
 
-class Target:
-    """Notes what it was invoked with; an invocation ends when ``go`` is set."""
+class HeldTarget(Target):
+    """An invocation ends when ``go`` is set."""
 
     def __init__(self) -> None:
-        self.got: list[str] = []
+        super().__init__()
         self.at_once = 0
         self.most_at_once = 0
         self.go = threading.Event()
@@ -70,19 +69,10 @@ class Target:
     def invoke(self, payload: bytes) -> Reply:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
-        self.got += [one["data"] for one in json.loads(payload)["Records"]]
+        reply = super().invoke(payload)
         self.go.wait(10)
         self.at_once -= 1
-        return Reply(False, b"", "r", "$LATEST")
-
-    def discard(self, failure: Failure, records: list[Record], shard: str) -> None: ...
-    def expired(self, batch: Batch, records: list[Record], shard: str) -> None: ...
-    def trimmed(self, shard: str, after: str, until: str) -> None: ...
-    def waits(self, batch: Batch, shard: str, pause_s: float) -> None: ...
-    def handled(self, batch: Batch, shard: str) -> None: ...
-    def window(
-        self, event: Event, attempts: int, state: str, place: str, due_at: float | None = None
-    ) -> None: ...
+        return reply
 
 
 @pytest.fixture
@@ -91,8 +81,8 @@ def stream() -> Stream:
 
 
 @pytest.fixture
-def target() -> Iterator[Target]:
-    target = Target()
+def target() -> Iterator[HeldTarget]:
+    target = HeldTarget()
     yield target
     target.go.set()
 
@@ -117,7 +107,7 @@ def always(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
 class Runs:
     """Runs of a mapping with the same progress."""
 
-    def __init__(self, stream: Stream, target: Target) -> None:
+    def __init__(self, stream: Stream, target: HeldTarget) -> None:
         self.progress = Progress()
         self._stream, self._target = stream, target
         self._threads: list[tuple[StreamMapping, threading.Thread]] = []
@@ -142,7 +132,7 @@ class Runs:
 
 
 @pytest.fixture
-def runs(stream: Stream, target: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
+def runs(stream: Stream, target: HeldTarget, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
     monkeypatch.setattr(module, "_STOP_S", 0.05)
     monkeypatch.setattr(module, "_NEW_SHARDS_S", 0.05)
     runs = Runs(stream, target)
@@ -152,7 +142,7 @@ def runs(stream: Stream, target: Target, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 def test_a_run_waits_for_the_invocations_of_the_run_before(
-    runs: Runs, stream: Stream, target: Target
+    runs: Runs, stream: Stream, target: HeldTarget
 ) -> None:
     """An invocation may take longer than ``UpdateEventSourceMapping`` waits for it."""
     target.go.clear()
@@ -170,7 +160,7 @@ def test_a_run_waits_for_the_invocations_of_the_run_before(
     assert target.most_at_once == 1
 
 
-def test_a_run_that_waits_can_be_stopped(runs: Runs, stream: Stream, target: Target) -> None:
+def test_a_run_that_waits_can_be_stopped(runs: Runs, stream: Stream, target: HeldTarget) -> None:
     target.go.clear()
     stream.open["one"].append("a")
     first = runs.begin()
@@ -185,7 +175,7 @@ def test_a_run_that_waits_can_be_stopped(runs: Runs, stream: Stream, target: Tar
 
 
 def test_a_finished_shard_of_a_stream_that_is_made_again_is_read(
-    runs: Runs, stream: Stream, target: Target
+    runs: Runs, stream: Stream, target: HeldTarget
 ) -> None:
     stream.open["one"].append("a")
     runs.begin()
@@ -200,7 +190,7 @@ def test_a_finished_shard_of_a_stream_that_is_made_again_is_read(
 
 
 def test_a_stream_that_is_made_again_while_its_mapping_is_disabled_is_read(
-    runs: Runs, stream: Stream, target: Target
+    runs: Runs, stream: Stream, target: HeldTarget
 ) -> None:
     stream.open["one"].append("a")
     stream.closed.add("one")
@@ -216,7 +206,7 @@ def test_a_stream_that_is_made_again_while_its_mapping_is_disabled_is_read(
 
 
 def test_records_are_read_again_when_a_filter_fails(
-    runs: Runs, stream: Stream, target: Target, monkeypatch: pytest.MonkeyPatch
+    runs: Runs, stream: Stream, target: HeldTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing of a read is passed over because a part of it could not be handed on."""
     monkeypatch.setattr(module, "_FIRST_PAUSE_S", 0.05)

@@ -23,8 +23,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import partial
 from typing import Any, Final
 
 from localstack.aws.api import CommonServiceException
@@ -247,14 +248,22 @@ _WRAPPED: Final[Mapping[str, Callable[..., Any]]] = {
 }
 
 
+#: Two first requests may come at once: the second one waits for the handlers.
+_replacing: Final = threading.Lock()
+_replaced: Final = threading.Event()
+
+
 def _provide(chain: Any, context: Any, response: Any) -> None:
     """Request handler: LocalStack's Lambda service is loaded by now."""
     del chain, response
-    if context.service is not None and context.service.service_name == "lambda":
-        _replace_handlers()
+    if context.service is None or context.service.service_name != "lambda" or _replaced.is_set():
+        return
+    with _replacing:
+        if not _replaced.is_set():
+            _replace_handlers()
+            _replaced.set()
 
 
-@cache
 def _replace_handlers() -> None:
     service: Any = SERVICE_PLUGINS.get_service("lambda")
     table = service.skeleton.dispatch_table
