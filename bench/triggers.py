@@ -108,7 +108,15 @@ class Bench:
     def function(self, ids: str = "[1]") -> str:
         """The ARN of a new function."""
         name = f"f-{secrets.token_hex(4)}"
-        return create_function(self.server.edge, name, self.effects.code(ids, self.printing))
+        arn = create_function(self.server.edge, name, self.effects.code(ids, self.printing))
+        for service in ("events", "s3", "sns"):
+            self.client("lambda").add_permission(
+                FunctionName=arn,
+                StatementId=service,
+                Action="lambda:InvokeFunction",
+                Principal=f"{service}.amazonaws.com",
+            )
+        return arn
 
     def row(self, what: str, fire: Callable[[int], object]) -> None:
         """Measure and print one trigger."""

@@ -21,6 +21,7 @@ from bootstrap.settings import Settings
 from tests.delivery.stacks import PRINT, Stacks, function
 from tests.engine.lambda_stack import PYTHON, ROLE, Stack
 from tests.support.journal import Journal
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 FAILS = """
@@ -173,7 +174,7 @@ ALARM: dict[str, Any] = {
 
 
 def test_each_action_is_taken_and_a_function_is_tried_again(stack: Stack, journal: Journal) -> None:
-    """The first action fails, the second invokes an alias; the failed event has its place."""
+    """Two cannot be taken, the third invokes an alias; the failed event has its place."""
     functions, queues = stack.client("lambda"), stack.client("sqs")
     name = stack.create("def handler(event, context): raise ValueError(event['alarmArn'])")
     url = queues.create_queue(QueueName=f"q-{secrets.token_hex(6)}")["QueueUrl"]
@@ -188,7 +189,9 @@ def test_each_action_is_taken_and_a_function_is_tried_again(stack: Stack, journa
     )
     cloudwatch, alarm = stack.client("cloudwatch"), f"a-{secrets.token_hex(6)}"
     gone = "arn:aws:sns:us-east-1:000000000000:gone"
-    actions = [gone, alias["AliasArn"]]
+    permit(stack.client, alias["AliasArn"], services=("lambda.alarms.cloudwatch",))
+    refuses = functions.get_function_configuration(FunctionName=name)["FunctionArn"]
+    actions = [gone, refuses, alias["AliasArn"]]
     cloudwatch.put_metric_alarm(AlarmName=alarm, AlarmActions=actions, **ALARM)
 
     cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="by hand")
@@ -203,8 +206,11 @@ def test_each_action_is_taken_and_a_function_is_tried_again(stack: Stack, journa
     assert record["requestContext"]["approximateInvokeCount"] == 2
     assert record["requestContext"]["functionArn"] == alias["AliasArn"]
     assert record["requestPayload"]["alarmData"]["state"]["value"] == "ALARM"
-    (lost,) = eventually(lambda: journal.find(function=gone, text=alarm))
-    assert (lost["state"], lost["source"].rpartition(":")[2]) == ("lost", alarm)
+    lost = {one["function"]: one for one in journal.find(text=alarm, state="lost")}
+    assert lost.keys() == {gone, refuses}
+    assert {one["source"].rpartition(":")[2] for one in lost.values()} == {alarm}
+    assert "does not exist" in lost[gone]["place"]
+    assert "no resource-based policy allows" in lost[refuses]["place"]
     cloudwatch.delete_alarms(AlarmNames=[alarm])
 
 

@@ -11,6 +11,7 @@ import pytest
 from tests.delivery.conftest import arn_of
 from tests.engine.lambda_stack import Stack
 from tests.support.journal import Journal
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 
@@ -18,6 +19,7 @@ class Bus:
     """A bus, and rules that each bring events to a queue."""
 
     def __init__(self, stack: Stack) -> None:
+        self._client = stack.client
         self.events, self.sqs = stack.client("events"), stack.client("sqs")
         self.name = f"bus-{secrets.token_hex(6)}"
         self.arn = self.events.create_event_bus(Name=self.name)["EventBusArn"]
@@ -29,6 +31,7 @@ class Bus:
         self.events.put_rule(**{"Name": name, "EventPattern": pattern} | on | more)
         self.urls[name] = self.sqs.create_queue(QueueName=f"{self.name}-{name}")["QueueUrl"]
         target = {"Id": "1", "Arn": arn_of(self.sqs, self.urls[name])}
+        permit(self._client, target["Arn"])
         self.events.put_targets(Rule=name, Targets=[target], **on)
 
     def put(
@@ -182,6 +185,7 @@ def test_a_message_that_no_subscription_gets_is_in_the_journal(
     sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=address)
     sns.publish(TopicArn=topic, Message="unconfirmed")
     queue = arn_of(sqs, sqs.create_queue(QueueName=f"q-{secrets.token_hex(6)}")["QueueUrl"])
+    permit(stack.client, queue)
     policy = json.dumps({"kind": ["wanted"]})
     sns.subscribe(
         TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"FilterPolicy": policy}

@@ -11,6 +11,7 @@ import pytest
 
 from tests.delivery.conftest import arn_of
 from tests.engine.lambda_stack import Stack
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 
@@ -34,6 +35,7 @@ class Bus:
             )["RuleArn"]
             self.urls[role] = self.sqs.create_queue(QueueName=rule)["QueueUrl"]
             target = {"Id": "1", "Arn": arn_of(self.sqs, self.urls[role])}
+            permit(stack.client, target["Arn"])
             self.events.put_targets(Rule=rule, EventBusName=self.name, Targets=[target])
         self.started = datetime.now(UTC)
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.delivery.conftest import arn_of
-from tests.engine.lambda_stack import ROLE, Stack
+from tests.engine.lambda_stack import Stack
 from tests.support.journal import Journal
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 DETAIL = {
@@ -34,7 +35,7 @@ class Bus:
     """A bus with a rule for each target."""
 
     def __init__(self, stack: Stack) -> None:
-        self.events = stack.client("events")
+        self._client, self.events = stack.client, stack.client("events")
         self.name = f"bus-{secrets.token_hex(6)}"
         self.events.create_event_bus(Name=self.name)
 
@@ -43,6 +44,8 @@ class Bus:
         on = {"EventBusName": self.name}
         pattern = json.dumps({"source": ["shop"]})
         rule = self.events.put_rule(Name=name, EventPattern=pattern, **on)["RuleArn"]
+        if ":sqs:" in arn:
+            permit(self._client, arn)
         targets = [{"Id": "1", "Arn": arn, **target}]
         assert self.events.put_targets(Rule=name, Targets=targets, **on)["FailedEntryCount"] == 0
         return str(rule)
@@ -111,9 +114,12 @@ def test_a_stream_gets_it_with_a_key_of_the_original_event(stack: Stack, bus: Bu
         "template-key": ({**template('"n <number>"'), **by_number}, "5", '"n 5"'),
     }
     arn = description["StreamARN"]
+    role = stack.role(
+        f"arn:aws:iam::000000000000:role/{bus.name}", "events.amazonaws.com", allowed="kinesis:*"
+    )
     try:
         for name, (settings, _, _) in cases.items():
-            bus.rule(name, arn, RoleArn=ROLE, **settings)
+            bus.rule(name, arn, RoleArn=role, **settings)
         event_id = bus.put(DETAIL)
         wanted = sorted((event_id if key == "id" else key, data) for _, key, data in cases.values())
 

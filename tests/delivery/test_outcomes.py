@@ -12,6 +12,7 @@ from tests.delivery.conftest import arn_of
 from tests.delivery.test_kinesis import POISON, Make, streamed
 from tests.engine.lambda_stack import Stack, archive
 from tests.support.journal import Journal
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 __all__ = ["streamed"]
@@ -103,6 +104,7 @@ def test_an_event_whose_target_is_gone_is_recorded(stack: Stack) -> None:
     gone = "arn:aws:sqs:us-east-1:000000000000:not-there"
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     dlq = arn_of(sqs, url)
+    permit(stack.client, dlq)
     events.put_targets(
         Rule=name,
         Targets=[

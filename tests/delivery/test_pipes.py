@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from tests.delivery.conftest import arn_of
 from tests.engine.lambda_stack import Stack
 from tests.support.journal import Journal
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 ROLE = "arn:aws:iam::000000000000:role/pipe"
@@ -326,6 +327,7 @@ def test_a_stream_to_a_bus(place: Place) -> None:
     events, bus = place.stack.client("events"), f"b-{secrets.token_hex(6)}"
     target_bus = events.create_event_bus(Name=bus)["EventBusArn"]
     events.put_rule(Name=bus, EventBusName=bus, EventPattern='{"source": ["usage"]}')
+    permit(place.stack.client, target.arn)
     events.put_targets(Rule=bus, EventBusName=bus, Targets=[{"Id": "q", "Arn": target.arn}])
     own = {
         "Source": "usage",
@@ -367,6 +369,7 @@ def test_topic_and_stream_as_targets(place: Place) -> None:
     sns = place.stack.client("sns")
     topic = sns.create_topic(Name=f"t-{secrets.token_hex(6)}")["TopicArn"]
     raw = {"RawMessageDelivery": "true"}
+    permit(place.stack.client, end.arn)
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=end.arn, Attributes=raw)
     place.pipe(other.arn, topic, TargetParameters={"InputTemplate": "Hi <$.body.key>"})
 

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from tests.delivery.conftest import arn_of
 from tests.engine.lambda_stack import Stack, alive, engine, kill, start_stack
 from tests.support.journal import Journal
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("placed")
@@ -115,6 +116,7 @@ def test_what_was_answered_for_is_in_the_journal_of_a_killed_emulator(tmp_path: 
         queue = arn_of(sqs, sqs.create_queue(QueueName="q")["QueueUrl"])
         name = stack.create(SLOW, Timeout=60)
         function = f"arn:aws:lambda:us-east-1:000000000000:function:{name}"
+        permit(stack.client, queue, function)
 
         texts = [send(stack, queue, function) for send in SENDERS]
         running = engine(stack)
@@ -140,6 +142,7 @@ def test_without_a_journal_a_sender_is_told_so(tmp_path: Path) -> None:
     stack = start_stack(tmp_path / "state", SERVICES=SERVICES)
     try:
         function = f"arn:aws:lambda:us-east-1:000000000000:function:{stack.create(PRINTS)}"
+        permit(stack.client, function)
         senders = ready_to_send(stack, function)
         (journal,) = stack.folder.rglob("journal.sqlite")
         kept = journal.parent.with_name("kept")

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from tests.delivery.conftest import arn_of
 from tests.engine.lambda_stack import Stack
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 type Event = dict[str, Any]
@@ -35,6 +36,7 @@ class Bucket:
             kind: self.sqs.create_queue(QueueName=f"{self.name}-{kind}")["QueueUrl"]
             for kind in ("queue", "bus")
         }
+        permit(stack.client, self.arn("queue"), self.arn("bus"))
         self.s3.create_bucket(Bucket=self.name)
         pattern = {"source": ["aws.s3"], "detail": {"bucket": {"name": [self.name]}}}
         self.events.put_rule(Name=self.name, EventPattern=json.dumps(pattern))
@@ -271,6 +273,7 @@ def test_a_destination_in_another_region_is_refused(bucket: Bucket) -> None:
         bucket.configure(elsewhere)
     assert refused.value.response["Error"]["Code"] == "InvalidArgument"
 
+    permit(lambda _: far, arn)
     # A bucket of that region takes it, whichever region the request names.
     name = f"{bucket.name}-eu"
     place = {"LocationConstraint": "eu-west-1"}

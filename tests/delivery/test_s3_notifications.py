@@ -11,6 +11,7 @@ import requests
 
 from tests.delivery.conftest import arn_of
 from tests.engine.lambda_stack import Stack, engine, kill
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 CODE = "def handler(event, context): print(event['Records'][0]['s3']['object']['key'])"
@@ -30,16 +31,14 @@ def handled(stack: Stack, name: str) -> list[dict[str, Any]]:
 def test_notifications_survive_the_engine(own_stack: Stack) -> None:
     """It is killed while objects are uploaded; each upload is one event."""
     bucket, name = f"b-{secrets.token_hex(6)}", own_stack.create(CODE)
-    s3 = own_stack.client("s3")
+    s3, arn = own_stack.client("s3"), f"arn:aws:lambda:us-east-1:000000000000:function:{name}"
+    permit(own_stack.client, arn)
     s3.create_bucket(Bucket=bucket)
     s3.put_bucket_notification_configuration(
         Bucket=bucket,
         NotificationConfiguration={
             "LambdaFunctionConfigurations": [
-                {
-                    "LambdaFunctionArn": f"arn:aws:lambda:us-east-1:000000000000:function:{name}",
-                    "Events": ["s3:ObjectCreated:*"],
-                }
+                {"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}
             ]
         },
     )
@@ -79,6 +78,7 @@ def test_a_queue_a_topic_and_a_bus_are_told_with_the_key_as_aws_writes_it(stack:
     ]
     queue, of_topic, of_bus = (arn_of(sqs, url) for url in urls)
     topic = sns.create_topic(Name=name)["TopicArn"]
+    permit(stack.client, topic, queue, of_topic, of_bus)
     sns.subscribe(
         TopicArn=topic,
         Protocol="sqs",
@@ -127,6 +127,7 @@ def test_a_notification_for_a_queue_that_is_gone_is_lost_and_said_so(stack: Stac
     s3, sqs = stack.client("s3"), stack.client("sqs")
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = arn_of(sqs, url)
+    permit(stack.client, arn)
     s3.create_bucket(Bucket=name)
     s3.put_bucket_notification_configuration(
         Bucket=name,

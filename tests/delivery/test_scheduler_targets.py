@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from tests.engine.lambda_stack import ROLE, Stack
 from tests.support.journal import Journal
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("clock")
@@ -359,6 +360,7 @@ def test_a_topic_gets_a_message(scheduler: Scheduler) -> None:
     topic = sns.create_topic(Name=f"t-{secrets.token_hex(6)}")["TopicArn"]
     url, arn = scheduler.queue()
     raw = {"RawMessageDelivery": "true"}
+    permit(scheduler.stack.client, arn)
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=raw)
     scheduler.fire(topic, Input="published")
 
@@ -371,6 +373,7 @@ def test_a_bus_gets_an_event(scheduler: Scheduler) -> None:
     url, arn = scheduler.queue()
     rule, kind = f"r-{secrets.token_hex(6)}", f"Kind {secrets.token_hex(6)}"
     events.put_rule(Name=rule, EventPattern=json.dumps({"detail-type": [kind]}))
+    permit(scheduler.stack.client, arn)
     events.put_targets(Rule=rule, Targets=[{"Id": "1", "Arn": arn}])
     scheduler.fire(
         "arn:aws:events:us-east-1:000000000000:event-bus/default",

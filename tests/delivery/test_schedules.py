@@ -14,6 +14,7 @@ import requests
 from botocore.exceptions import ClientError
 
 from tests.engine.lambda_stack import Stack
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("clock")
@@ -28,6 +29,7 @@ class Schedules:
         self.url = self.sqs.create_queue(QueueName=f"q-{secrets.token_hex(6)}")["QueueUrl"]
         attributes = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
         self.queue_arn = attributes["Attributes"]["QueueArn"]
+        permit(stack.client, self.queue_arn)
 
     def rule(self, expression: str, **more: Any) -> str:
         name = f"r-{secrets.token_hex(6)}"

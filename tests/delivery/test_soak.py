@@ -24,6 +24,7 @@ from botocore.exceptions import ClientError
 from tests.delivery.conftest import arn_of
 from tests.engine.lambda_stack import Stack
 from tests.support.journal import Journal
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 EVENTS = int(os.environ.get("SOAK_EVENTS", "600"))
@@ -53,6 +54,7 @@ class Sources:
         self.lambdas, self.sqs = stack.client("lambda"), stack.client("sqs")
         self.dlq_url = self.sqs.create_queue(QueueName=f"{self.name}-dlq")["QueueUrl"]
         self.dlq = arn_of(self.sqs, self.dlq_url)
+        permit(stack.client, self.dlq)
         self.lambdas.put_function_event_invoke_config(
             FunctionName=self.function, DestinationConfig={"OnFailure": {"Destination": self.dlq}}
         )

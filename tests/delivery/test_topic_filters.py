@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from tests.delivery.conftest import arn_of
 from tests.engine.lambda_stack import Stack
 from tests.support.journal import Journal
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 
@@ -21,7 +22,8 @@ class Topic:
     """A topic with subscriptions of queues, which get messages as they are."""
 
     def __init__(self, stack: Stack, cleanup: ExitStack) -> None:
-        self.sns, self.sqs, self._cleanup = stack.client("sns"), stack.client("sqs"), cleanup
+        self._client, self._cleanup = stack.client, cleanup
+        self.sns, self.sqs = stack.client("sns"), stack.client("sqs")
         self.arn = str(self.sns.create_topic(Name=f"t-{secrets.token_hex(6)}")["TopicArn"])
         cleanup.callback(self.sns.delete_topic, TopicArn=self.arn)
 
@@ -29,6 +31,7 @@ class Topic:
         """Makes a queue; returns its URL and ARN."""
         url = str(self.sqs.create_queue(QueueName=f"q-{secrets.token_hex(6)}")["QueueUrl"])
         self._cleanup.callback(self.sqs.delete_queue, QueueUrl=url)
+        permit(self._client, arn_of(self.sqs, url))
         return url, arn_of(self.sqs, url)
 
     def subscribed(self, policy: Any = None, scope: str = "", **more: str) -> str:

@@ -15,6 +15,7 @@ import requests
 from tests.delivery.conftest import arn_of
 from tests.engine.lambda_stack import Stack
 from tests.support.journal import Journal
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 QUICK = {"numRetries": 2, "minDelayTarget": 1, "maxDelayTarget": 1}
@@ -154,6 +155,7 @@ def test_an_endpoint_that_refuses_is_not_asked_again(
     """Its letter can be delivered again."""
     sqs = stack.client("sqs")
     url = sqs.create_queue(QueueName=f"q-{secrets.token_hex(6)}")["QueueUrl"]
+    permit(stack.client, arn_of(sqs, url))
     dead_letter = json.dumps({"deadLetterTargetArn": arn_of(sqs, url)})
     endpoint.subscribe(topic, RedrivePolicy=dead_letter)
     endpoint.statuses = [404]

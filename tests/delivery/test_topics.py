@@ -15,6 +15,7 @@ from bootstrap.commands.dlq import redrive
 from bootstrap.errors import DeployError
 from tests.delivery.conftest import arn_of
 from tests.engine.lambda_stack import Stack, engine, kill
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 SHOW = "import json\ndef handler(event, context): print(json.dumps(event))"
@@ -49,6 +50,7 @@ def queue(stack: Stack, cleanup: ExitStack) -> Callable[..., tuple[str, str]]:
         ending = ".fifo" if attributes.get("FifoQueue") else ""
         url = sqs.create_queue(QueueName=name + ending, Attributes=attributes)["QueueUrl"]
         cleanup.callback(sqs.delete_queue, QueueUrl=url)
+        permit(stack.client, arn_of(sqs, url))
         return url, arn_of(sqs, url)
 
     return make
@@ -84,6 +86,7 @@ def journal(stack: Stack, **filters: str) -> list[dict[str, Any]]:
 def test_a_function_gets_a_message_once(stack: Stack, topic: Callable[..., str]) -> None:
     name, arn = stack.create(SHOW), topic()
     function = stack.client("lambda").get_function_configuration(FunctionName=name)["FunctionArn"]
+    permit(stack.client, function)
     subscribe(stack, arn, function)
     published = stack.client("sns").publish(
         TopicArn=arn,
@@ -279,6 +282,7 @@ def test_a_letter_goes_back_to_its_own_subscription(
     with pytest.raises(DeployError, match="NonExistentQueue"):
         redrive(letters)
     made = sqs.create_queue(QueueName=name)["QueueUrl"]
+    permit(stack.client, late)
     cleanup.callback(sqs.delete_queue, QueueUrl=made)
     redrive(letters)
 
@@ -379,6 +383,7 @@ def test_without_a_dead_letter_queue_a_message_is_lost_and_said_so(
 def test_a_message_outlives_the_end_of_the_engine(stack: Stack, topic: Callable[..., str]) -> None:
     name, arn = stack.create(SHOW), topic()
     function = stack.client("lambda").get_function_configuration(FunctionName=name)["FunctionArn"]
+    permit(stack.client, function)
     subscribe(stack, arn, function)
     sns = stack.client("sns")
     for number in range(20):

@@ -20,6 +20,7 @@ import requests
 from bootstrap import dotenv
 from bootstrap.settings import Settings
 from tests.support.journal import Journal
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -118,6 +119,7 @@ def bus_events(aws: Callable[[str], Any], cleanup: ExitStack) -> Callable[[str],
         )
         cleanup.callback(events.delete_rule, Name=name, EventBusName=bus)
         target = {"Id": "test", "Arn": arn["Attributes"]["QueueArn"]}
+        permit(aws, target["Arn"])
         events.put_targets(Rule=name, EventBusName=bus, Targets=[target])
         cleanup.callback(events.remove_targets, Rule=name, EventBusName=bus, Ids=["test"])
         received: list[dict[str, Any]] = []

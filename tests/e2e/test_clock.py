@@ -8,6 +8,7 @@ import uuid
 import pytest
 
 from tests.e2e.running import bootstrap
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 
@@ -25,6 +26,7 @@ def test_what_is_due_in_between_fires(aws, cleanup):
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     cleanup.callback(sqs.delete_queue, QueueUrl=url)
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    permit(aws, arn["QueueArn"])
     events.put_rule(Name=name, ScheduleExpression="rate(1 minute)")
     cleanup.callback(events.delete_rule, Name=name)
     events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": arn["QueueArn"]}])

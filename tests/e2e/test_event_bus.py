@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from tests.e2e.running import bootstrap
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 BUS = "brand-platform-bus"
@@ -88,6 +89,7 @@ def test_a_target_that_is_gone_ends_in_the_targets_dead_letter_queue(
         EventPattern=json.dumps({"detail": {"brandId": [brand_id]}}),
     )
     cleanup.callback(events.delete_rule, Name=name, EventBusName=BUS)
+    permit(aws, arn["QueueArn"])
     target = {"Id": "gone", "Arn": gone, "DeadLetterConfig": {"Arn": arn["QueueArn"]}}
     events.put_targets(Rule=name, EventBusName=BUS, Targets=[target])
     cleanup.callback(events.remove_targets, Rule=name, EventBusName=BUS, Ids=["gone"])

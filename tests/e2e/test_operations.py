@@ -11,6 +11,7 @@ import requests
 
 from tests.e2e.running import bootstrap
 from tests.e2e.test_event_bus import BUS, put_event
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 
@@ -103,6 +104,7 @@ def test_a_rules_dead_letter_that_is_sent_back_reaches_its_target(
         "Arn": f"arn:aws:lambda:us-east-1:000000000000:function:{name}",
         "DeadLetterConfig": {"Arn": arn["QueueArn"]},
     }
+    permit(aws, arn["QueueArn"])
     events.put_targets(Rule=name, EventBusName=BUS, Targets=[target])
     cleanup.callback(events.remove_targets, Rule=name, EventBusName=BUS, Ids=["late"])
     event_id = put_event(aws, {"brandId": brand_id, "changes": {}})
@@ -114,7 +116,8 @@ def test_a_rules_dead_letter_that_is_sent_back_reaches_its_target(
     eventually(undelivered, every=1)
 
     # WHEN the function is there and the letter goes back
-    function("def handler(event, context): print(event['id'])", name=name)
+    made = function("def handler(event, context): print(event['id'])", name=name)
+    permit(aws, made, services=("events",))
     back = bootstrap("redrive", f"{name}-dlq")
 
     # THEN the function has had this event, once

@@ -14,6 +14,7 @@ import requests
 from botocore.exceptions import ClientError
 
 from tests.e2e.smtp import accepted, message, send
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 CODE = """
@@ -110,6 +111,7 @@ class Account:
         sns, sqs = self.client("sns"), self.client("sqs")
         topic = sns.create_topic(Name=self.name)["TopicArn"]
         url = sqs.create_queue(QueueName=self.name)["QueueUrl"]
+        permit(self.client, f"arn:aws:sqs:us-east-1:{self.id}:{self.name}")
         sns.subscribe(
             TopicArn=topic,
             Protocol="sqs",

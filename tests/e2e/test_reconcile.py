@@ -20,6 +20,7 @@ from bootstrap.services import RESOURCE_TYPES
 from bootstrap.services.base import Context, Outcome, Properties, subset
 from bootstrap.settings import Settings
 from bootstrap.template import Physical
+from tests.support.permissions import permit
 
 ROLE = "arn:aws:iam::000000000000:role/test"
 CREATED, CHANGED, UNCHANGED = Outcome.CREATED, Outcome.CHANGED, Outcome.UNCHANGED
@@ -679,11 +680,13 @@ def test_a_buckets_notifications_to_queues_survive(account: Account) -> None:
     account.cleanup.callback(s3.delete_bucket, Bucket=name)
     account.ensure("AWS::S3::Bucket", bucket)
     _, queue = account.queue()
+    permit(account.client, queue)
     to_queue = {"QueueArn": queue, "Events": ["s3:ObjectRemoved:*"]}
     s3.put_bucket_notification_configuration(
         Bucket=name, NotificationConfiguration={"QueueConfigurations": [to_queue]}
     )
     _, function = account.ensure("AWS::Lambda::Function", account.function())
+    permit(account.client, function.attributes["Arn"])
     entry = {"Event": "s3:ObjectCreated:*", "Function": function.attributes["Arn"]}
 
     account.ensure(

@@ -57,8 +57,17 @@ def test_a_schedule_whose_function_fails_ends_in_hourly_metrics_dlq(
     events = aws("events")
     name = f"test-{uuid.uuid4().hex[:12]}"
     payload = {"id": str(uuid.uuid4()), "time": "this is no time", "detail": {}}
-    function = aws("lambda").get_function(FunctionName="hourly_metrics")
-    events.put_rule(Name=name, ScheduleExpression="rate(1 day)")
+    functions = aws("lambda")
+    function = functions.get_function(FunctionName="hourly_metrics")
+    rule = events.put_rule(Name=name, ScheduleExpression="rate(1 day)")
+    statement = {"FunctionName": "hourly_metrics", "StatementId": name}
+    functions.add_permission(
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=rule["RuleArn"],
+        **statement,
+    )
+    cleanup.callback(functions.remove_permission, **statement)
     cleanup.callback(events.delete_rule, Name=name)
     target = {
         "Id": "metrics",

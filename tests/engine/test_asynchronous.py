@@ -13,6 +13,7 @@ import requests
 from botocore.exceptions import ClientError
 
 from tests.engine.lambda_stack import Stack, archive, engine, kill, start_stack
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 
 FAIL = "def handler(event, context): raise ValueError(event)"
@@ -358,6 +359,7 @@ def test_the_source_of_an_event_is_known(stack: Stack, journal: Journal) -> None
     s3 = stack.client("s3")
     s3.create_bucket(Bucket=bucket)
     arn = f"arn:aws:lambda:us-east-1:000000000000:function:{name}"
+    permit(stack.client, arn)
     s3.put_bucket_notification_configuration(
         Bucket=bucket,
         NotificationConfiguration={

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from tests.engine.lambda_stack import Stack
 from tests.support.journal import Journal
+from tests.support.permissions import permit
 from tests.support.waiting import eventually
 from trigger_stack_engine.invoke.destinations import fitting
 
@@ -43,6 +44,7 @@ def test_a_topic_gets_a_large_failure_without_its_payloads(stack: Stack, journal
     attributes = sqs.get_queue_attributes(QueueUrl=url["QueueUrl"], AttributeNames=["QueueArn"])
     queue = attributes["Attributes"]["QueueArn"]
     raw = {"RawMessageDelivery": "true"}
+    permit(stack.client, queue)
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes=raw)
     function = stack.create(FAIL)
     stack.client("lambda").put_function_event_invoke_config(

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from trigger_stack.delivery.core.deliverer import (
     Deliverer,
-    EndpointGoneError,
+    EndpointRefusesError,
     Notification,
     may_help,
     pause_after,
@@ -115,7 +115,7 @@ def test_an_error_of_the_system_is_tried_again() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        EndpointGoneError("no function"),
+        EndpointRefusesError("no function"),
         refused("AWS.SimpleQueueService.NonExistentQueue", 400),
         refused("AccessDenied", 403),
     ],
@@ -135,7 +135,7 @@ def test_a_throttled_endpoint_is_tried_again() -> None:
 
 
 def test_without_a_dead_letter_queue_the_message_is_lost_and_says_what_to_set() -> None:
-    world = World(EndpointGoneError("no function"))
+    world = World(EndpointRefusesError("no function"))
 
     world.deliver(dead_letter=False)
 
@@ -146,7 +146,7 @@ def test_without_a_dead_letter_queue_the_message_is_lost_and_says_what_to_set() 
 
 
 def test_a_message_whose_dead_letter_queue_is_gone_is_lost() -> None:
-    world = World(EndpointGoneError("no function"), dead_letter_fails=True)
+    world = World(EndpointRefusesError("no function"), dead_letter_fails=True)
 
     world.deliver()
 

@@ -3,10 +3,10 @@
 What: in LocalStack's CloudWatch provider: the clients that ``SetAlarmState`` takes an alarm's
 actions with, ``put_metric_alarm``, and ``generate_metric_query`` of its alarms.
 Why: LocalStack waits for a function that is an action, and takes no notice of its failure: nobody
-tries again, and no on-failure destination gets the event. It invokes the function instead of the
-alias or version that the action names. A topic that is gone costs the actions behind it. An alarm
-that is put a second time is in the state ``INSUFFICIENT_DATA``, so that its actions are taken
-again, and it counts values of every unit.
+tries again, and no on-failure destination gets the event. It asks no resource policy. It invokes
+the function instead of the alias or version that the action names. A topic that is gone costs the
+actions behind it. An alarm that is put a second time is in the state ``INSUFFICIENT_DATA``, so that
+its actions are taken again, and it counts values of every unit.
 Until: LocalStack invokes with ``InvocationType`` ``Event``, and keeps the state.
 Test: ``tests/delivery/test_alarms.py``.
 
@@ -24,6 +24,10 @@ from localstack.aws.connect import connect_to
 
 from trigger_stack.delivery.core.outcome import Outcome
 from trigger_stack.localstack.lambda_engine.outcomes import record
+from trigger_stack.localstack.resource_policies import resource_policies
+
+#: Who invokes the function of an action (User Guide, "Invoke a Lambda function from an alarm").
+PRINCIPAL = "lambda.alarms.cloudwatch.amazonaws.com"
 
 #: What of an alarm is no setting of its.
 _STATE = (
@@ -58,7 +62,13 @@ class _Functions:
         payload = call.get("Payload") or ""
         text = payload if isinstance(payload, str) else bytes(payload).decode(errors="replace")
         target = str(call.get("FunctionName"))
-        _take(lambda: self._client.invoke(InvocationType="Event", **call), target, text)
+
+        def invoke() -> None:
+            if problem := resource_policies().why_not(PRINCIPAL, target, _alarm(text)):
+                raise PermissionError(problem)
+            self._client.invoke(InvocationType="Event", **call)
+
+        _take(invoke, target, text)
 
 
 class _Clients:

@@ -45,13 +45,13 @@ def pause_after(attempts: int) -> float | None:
     return _LONGEST_PAUSE_S if retry <= _POST_BACKOFF else None
 
 
-class EndpointGoneError(Exception):
-    """The endpoint is not there: another try cannot help."""
+class EndpointRefusesError(Exception):
+    """The endpoint is not there, or does not let the sender in: another try cannot help."""
 
 
 def may_help(error: Exception) -> bool:
     """Whether another try may succeed."""
-    if isinstance(error, EndpointGoneError):
+    if isinstance(error, EndpointRefusesError):
         return False
     if isinstance(error, ClientError):
         if error.response.get("Error", {}).get("Code") in _THROTTLED:

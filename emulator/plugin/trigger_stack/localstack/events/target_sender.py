@@ -1,7 +1,8 @@
 """Delivers to targets with their ``RetryPolicy`` and ``DeadLetterConfig``.
 
 What: ``TargetSender.process_event`` is replaced, through which every rule and schedule delivers.
-Why: LocalStack tries once and writes an INFO line when that fails; the event is lost.
+Why: LocalStack tries once and writes an INFO line when that fails; the event is lost. It asks no
+policy, neither of the target nor of the role.
 Until: LocalStack retries and dead-letters by itself.
 Test: ``tests/unit/plugin/test_event_delivery.py::test_localstack_still_drops_failed_events``.
 """
@@ -30,7 +31,7 @@ from trigger_stack.delivery.rules.delivery import (
     EventNotDeliverableError,
     dead_letter,
 )
-from trigger_stack.localstack.events import targets
+from trigger_stack.localstack.events import permissions, targets
 from trigger_stack.localstack.lambda_engine.event_manager import begin_to_accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.localstack.lambda_engine.versions import can_be_invoked
@@ -81,6 +82,7 @@ def begin(delivery: Delivery) -> Callable[[], object]:
         Exception: as ``send``.
     """
     sender, trace_header = delivery.sender, delivery.trace_header
+    permissions.check(sender.arn, sender.rule_arn, sender.target.get("RoleArn"))
     ready = transformed(sender, delivery.content())
     if isinstance(sender, LambdaTargetSender):
         if isinstance(ready, templates.Lines):
@@ -147,7 +149,17 @@ def send_message(queue_arn: str, body: str, attributes: dict[str, Any]) -> None:
     )
 
 
-deliverer = Deliverer(send, functools.partial(dead_letter, send_message, record), record)
+def _dead_letter(delivery: Delivery, code: str, message: str, condition: str) -> None:
+    """Send an event to the target's dead-letter queue, when its policy lets EventBridge in."""
+
+    def send_if_allowed(queue_arn: str, body: str, attributes: dict[str, Any]) -> None:
+        permissions.check(queue_arn, delivery.sender.rule_arn)
+        send_message(queue_arn, body, attributes)
+
+    dead_letter(send_if_allowed, record, delivery, code, message, condition)
+
+
+deliverer = Deliverer(send, _dead_letter, record)
 
 
 def hand_over(sender: Any, event: dict[str, Any], trace_header: Any) -> None:

@@ -5,8 +5,8 @@ What: ``notify`` of LocalStack's four notifiers is replaced, and
 once, others are sent by threads of our own, and the upload is answered when each has a place. What
 an event says is in ``events.py``, what a bucket takes in ``configurations.py``.
 Why: LocalStack answers first and sends later: what is killed between loses the event. It sends a
-request to itself, and when that fails writes a line into its log: the event is lost, too. It has
-three threads for all events of all buckets.
+request to itself, and when that fails writes a line into its log: the event is lost, too. It asks
+no resource policy. It has three threads for all events of all buckets.
 Until: LocalStack tries again.
 Test: ``tests/delivery/test_s3_notifications.py``, ``tests/delivery/test_placed.py``.
 """
@@ -29,12 +29,13 @@ from localstack.services.s3.notifications import (
 )
 from localstack.utils.aws.arns import parse_arn, s3_bucket_arn, sqs_queue_url_for_arn
 
-from trigger_stack.delivery.core.deliverer import Deliverer, Notification
+from trigger_stack.delivery.core.deliverer import Deliverer, EndpointRefusesError, Notification
 from trigger_stack.delivery.core.in_order import InOrder
 from trigger_stack.engine.supervisor import Reply
 from trigger_stack.localstack.lambda_engine.event_manager import accept, begin_to_accept
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.localstack.placing import answer_when_placed
+from trigger_stack.localstack.resource_policies import resource_policies
 from trigger_stack.localstack.s3 import configurations, events
 from trigger_stack.wsgi_server.before_response import Form
 
@@ -72,6 +73,24 @@ def _bucket(ctx: Any) -> str:
     return s3_bucket_arn(ctx.bucket_name, region=ctx.region)
 
 
+def _why_not(ctx: Any, endpoint: str) -> str | None:
+    """Why S3 may not hand an event to an endpoint; None when it may."""
+    source = f"arn:aws:s3:::{ctx.bucket_name}"
+    return resource_policies().why_not(
+        configurations.PRINCIPAL, endpoint, source, ctx.bucket_account_id
+    )
+
+
+def _check_permission(ctx: Any, endpoint: str) -> None:
+    """Whether an endpoint's policy lets S3 in.
+
+    Raises:
+        EndpointRefusesError: It does not.
+    """
+    if problem := _why_not(ctx, endpoint):
+        raise EndpointRefusesError(problem)
+
+
 def _client(ctx: Any, arn: str, service: str) -> Any:
     parts = parse_arn(arn)
     clients = connect_to(aws_access_key_id=parts["account"], region_name=parts["region"])
@@ -87,6 +106,7 @@ def _to_function(notifier: LambdaNotifier, ctx: Any, config: Any) -> None:
     request_id, source = str(uuid.uuid4()), _bucket(ctx)
 
     def send() -> None:
+        _check_permission(ctx, endpoint)
         accept(endpoint, body.encode(), request_id=request_id, source=source, trace_id=ctx.xray)
 
     def begin() -> Reply:
@@ -95,6 +115,9 @@ def _to_function(notifier: LambdaNotifier, ctx: Any, config: Any) -> None:
         )
 
     notification = _notification(ctx, endpoint, body, send)
+    if _why_not(ctx, endpoint):
+        _hand_over(notification)
+        return
     _answer_when_placed(deliverer.begin(notification, begin))
 
 
@@ -106,6 +129,7 @@ def _to_queue(notifier: SqsNotifier, ctx: Any, config: Any) -> None:
     trace = {"AWSTraceHeader": {"DataType": "String", "StringValue": ctx.xray}}
 
     def send() -> None:
+        _check_permission(ctx, endpoint)
         _client(ctx, endpoint, "sqs").send_message(
             QueueUrl=sqs_queue_url_for_arn(endpoint),
             MessageBody=body,
@@ -122,6 +146,7 @@ def _to_topic(notifier: SnsNotifier, ctx: Any, config: Any) -> None:
     )
 
     def send() -> None:
+        _check_permission(ctx, endpoint)
         client = _client(ctx, endpoint, "sns")
         client.publish(TopicArn=endpoint, Message=body, Subject="Amazon S3 Notification")
 

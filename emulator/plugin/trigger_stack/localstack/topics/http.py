@@ -21,7 +21,7 @@ from typing import Any
 
 import requests
 
-from trigger_stack.delivery.core.deliverer import EndpointGoneError
+from trigger_stack.delivery.core.deliverer import EndpointRefusesError
 from trigger_stack.delivery.core.delivery_policy import ANSWER_WITHIN_S
 
 _REDIRECTION, _TOO_MANY, _SERVER_ERROR = 300, 429, 500
@@ -32,7 +32,7 @@ class EndpointFailedError(Exception):
 
 
 def sender(publisher: Any, context: Any, subscriber: Any, body: str) -> Callable[[], None]:
-    """What makes one try; it raises EndpointFailedError, EndpointGoneError or an OSError.
+    """What makes one try; it raises EndpointFailedError, EndpointRefusesError or an OSError.
 
     Args:
         publisher: LocalStack's ``HttpTopicPublisher``.
@@ -72,7 +72,7 @@ def _post(url: str, headers: dict[str, str], body: str) -> None:
     if answer.status_code == _TOO_MANY or answer.status_code >= _SERVER_ERROR:
         raise EndpointFailedError(said)
     if answer.status_code >= _REDIRECTION:
-        raise EndpointGoneError(said)
+        raise EndpointRefusesError(said)
 
 
 def _headers(message_id: str, subscriber: dict[str, Any]) -> dict[str, str]:

@@ -6,11 +6,12 @@ else by another thread; the publisher is answered when the endpoint has the mess
 knows where it is.
 Why: LocalStack answers first and sends later, and tries once; when that fails and the subscription
 has no dead-letter queue, a line at level INFO is all that is left of the message, and nothing when
-it is killed between. It invokes a function by a request to itself. The event of a message without a
-subject is signed as if the subject were ``None``: no reader can verify it.
+it is killed between. It asks no resource policy. It invokes a function by a request to itself. The
+event of a message without a subject is signed as if the subject were ``None``: no reader can verify
+it.
 Until: LocalStack tries again as SNS does, and signs as SNS does.
 Test: ``tests/delivery/test_topics.py``, ``tests/delivery/test_placed.py``,
-``tests/unit/plugin/test_topic_patches.py``.
+``tests/delivery/test_resource_policies.py``, ``tests/unit/plugin/test_topic_patches.py``.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from localstack.utils.aws.arns import (
     sqs_queue_url_for_arn,
 )
 
-from trigger_stack.delivery.core.deliverer import Deliverer, EndpointGoneError, Notification
+from trigger_stack.delivery.core.deliverer import Deliverer, EndpointRefusesError, Notification
 from trigger_stack.delivery.core.delivery_policy import policy_of
 from trigger_stack.delivery.core.in_order import InOrder
 from trigger_stack.delivery.core.topic_letters import MOST_ATTRIBUTES, event_of, with_reason
@@ -40,12 +41,14 @@ from trigger_stack.localstack.lambda_engine.event_manager import accept, begin_t
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.localstack.lambda_engine.versions import can_be_invoked
 from trigger_stack.localstack.placing import answer_when_placed
+from trigger_stack.localstack.resource_policies import resource_policies
 from trigger_stack.localstack.topics.http import sender
 from trigger_stack.localstack.topics.messages import publisher, text_of, trace_of
 from trigger_stack.wsgi_server.before_response import Form
 
 LOG = logging.getLogger(__name__)
 
+PRINCIPAL = "sns.amazonaws.com"
 deliverer = Deliverer(record)
 #: For queues, and functions that cannot be told at once.
 _POOL = ThreadPoolExecutor(16, thread_name_prefix="topic-notifications")
@@ -70,7 +73,8 @@ def _to_function(publisher_: Any, context: Any, subscriber: Any) -> None:
 
     def send() -> None:
         if not can_be_invoked(endpoint):
-            raise EndpointGoneError(f"there is no function {endpoint}")
+            raise EndpointRefusesError(f"there is no function {endpoint}")
+        _check_permission(endpoint, topic)
         accept(endpoint, text, request_id=request_id, source=topic, trace_id=trace_id)
 
     def begin() -> Reply:
@@ -109,7 +113,7 @@ def refuse(context: Any, subscriber: Any, error: Exception) -> None:
     LOG.error("A message of %s", subscriber["TopicArn"], exc_info=error)
 
     def send() -> None:
-        raise EndpointGoneError(f"no event can be made of the message: {error!r}")
+        raise EndpointRefusesError(f"no event can be made of the message: {error!r}")
 
     notification = _notification(context, subscriber, text_of(context.message), send, {})
     _hand_over(notification, subscriber, context.message)
@@ -118,8 +122,23 @@ def refuse(context: Any, subscriber: Any, error: Exception) -> None:
 def _is_quick(context: Any, subscriber: Any) -> bool:
     """Whether nobody has to wait: for a function that is there, without a log of deliveries."""
     logs = any(name.lower().endswith(_FEEDBACK) for name in context.topic_attributes or ())
-    in_order = subscriber["TopicArn"].endswith(".fifo")
-    return not logs and not in_order and can_be_invoked(subscriber["Endpoint"])
+    endpoint, topic = subscriber["Endpoint"], subscriber["TopicArn"]
+    if logs or topic.endswith(".fifo") or not can_be_invoked(endpoint):
+        return False
+    return resource_policies().why_not(PRINCIPAL, endpoint, topic) is None
+
+
+def _check_permission(arn: str, topic: str) -> None:
+    """Whether the policy of a function or queue lets SNS in.
+
+    AWS topic: Amazon SNS Developer Guide, "Amazon SNS message delivery retries": an error of the
+    client, such as missing permissions, is not tried again.
+
+    Raises:
+        EndpointRefusesError: It does not.
+    """
+    if problem := resource_policies().why_not(PRINCIPAL, arn, topic):
+        raise EndpointRefusesError(problem)
 
 
 def _hand_over(notification: Notification, subscriber: Any, message: Any) -> None:
@@ -154,9 +173,10 @@ def _to_queue(publisher_: Any, context: Any, subscriber: Any) -> None:
         # AWS topic: Amazon SNS Developer Guide, "Amazon SNS message attributes": raw delivery
         # discards such a message as an error of the client.
         if len(arguments.get("MessageAttributes") or ()) > MOST_ATTRIBUTES:
-            raise EndpointGoneError(
+            raise EndpointRefusesError(
                 f"raw delivery to a queue: more than {MOST_ATTRIBUTES} message attributes"
             )
+        _check_permission(endpoint, subscriber["TopicArn"])
         queues(endpoint, subscriber["TopicArn"]).send_message(
             QueueUrl=sqs_queue_url_for_arn(endpoint),
             MessageBody=body,
@@ -223,15 +243,18 @@ def _notification(
         in_order=subscriber["TopicArn"].endswith(".fifo"),
     )
     if arn:
-        letter = partial(_dead_letter, arn, body, arguments, notification.id)
+        letter = partial(
+            _dead_letter, arn, subscriber["TopicArn"], body, arguments, notification.id
+        )
         notification.dead_letter = letter
     return notification
 
 
 def _dead_letter(
-    arn: str, body: str, arguments: dict[str, Any], notification: str, error: str
+    arn: str, topic: str, body: str, arguments: dict[str, Any], notification: str, error: str
 ) -> None:
     """Send a message to a subscription's dead-letter queue."""
+    _check_permission(arn, topic)
     given = arguments.get("MessageAttributes") or {}
     queues(arn, arn).send_message(
         **{
