@@ -367,16 +367,16 @@ def second_policy(view: View) -> Iterator[Hit]:
 
 @rule("TS508", Severity.WARNING, mend="Take a key whose policy lets the service use it.")
 def encrypted_for_itself(view: View) -> Iterator[Hit]:
-    """No AWS service may use the key alias/aws/sqs, so the queue gets nothing from it."""
+    """No AWS service may use the keys alias/aws/sqs and alias/aws/sns, so nothing arrives."""
     for receiver, at, who in _receivers(view):
         key = receiver.properties.get("KmsMasterKeyId")
-        if isinstance(key, str) and key.endswith("alias/aws/sqs"):
+        if isinstance(key, str) and key.endswith(("alias/aws/sqs", "alias/aws/sns")):
             what = f"{who} cannot send to {receiver.logical_id}, which AWS's own key encrypts."
             yield Hit(what, at)
 
 
 def _receivers(view: View) -> Iterator[tuple[Resource, KeyPath, str]]:
-    """Every queue that a service sends to as itself, in no role: where, and which service."""
+    """Every queue and topic that a service sends to in no role: where, and which service."""
     places: list[tuple[Any, KeyPath, str]] = []
     for target in view.targets:
         if "RoleArn" not in target.body:
@@ -394,11 +394,12 @@ def _receivers(view: View) -> Iterator[tuple[Resource, KeyPath, str]]:
             at = view.at(topic, "Subscription", index, "Endpoint")
             places.append((body.get("Endpoint"), at, "SNS"))
     for bucket in view.of(BUCKET):
-        places += [(one.body.get("Queue"), one.at, "S3") for one in view.told(bucket)]
+        for told in view.told(bucket):
+            places.append((told.body.get("Queue") or told.body.get("Topic"), told.at, "S3"))
     for value, at, who in places:
-        queue = view.target(value)
-        if queue is not None and queue.type == QUEUE:
-            yield queue, at, who
+        receiver = view.target(value)
+        if receiver is not None and receiver.type in (QUEUE, TOPIC):
+            yield receiver, at, who
 
 
 def _users(view: View) -> Iterator[tuple[Resource, KeyPath, str, list[tuple[Any, str]]]]:

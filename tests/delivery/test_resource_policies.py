@@ -201,6 +201,50 @@ def test_an_alias_has_a_policy_of_its_own(
     eventually(lambda: journal.find(function=alias, state="done"))
 
 
+def test_the_key_of_an_encrypted_queue_counts_too(
+    stack: Stack, journal: Journal, endpoints: Endpoints
+) -> None:
+    """AWS's own key never lets a service in; the policy of another one says who may use it."""
+    kms, sqs, queue = stack.client("kms"), stack.client("sqs"), endpoints["sqs"]
+    permit(stack.client, queue)
+    url = sqs.get_queue_url(QueueName=queue.rpartition(":")[2])["QueueUrl"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": ["kms:GenerateDataKey*", "kms:Decrypt"],
+        "Resource": "*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    key = kms.create_key(Policy=policy)["KeyMetadata"]["KeyId"]
+    other = kms.create_key()["KeyMetadata"]["Arn"]
+    alias = f"alias/{secrets.token_hex(6)}"
+    kms.create_alias(AliasName=alias, TargetKeyId=key)
+
+    for refuses in ("alias/aws/sqs", other):
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": refuses})
+        topic = Topic(stack)
+        topic.connect(queue)
+        topic.send()
+        row = came_to(journal, queue, topic.arn)
+        assert row["state"] == "lost"
+        assert "not authorized to perform: kms:GenerateDataKey on resource: " in row["place"]
+        assert f"{refuses} because" in row["place"]
+
+    for lets_in in (key, alias):
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": lets_in})
+        topic = Topic(stack)
+        topic.connect(queue)
+        topic.send()
+    received: list[Any] = []
+
+    def both() -> bool:
+        received.extend(sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", []))
+        assert len(received) == 2, received
+        return True
+
+    eventually(both)
+
+
 def test_a_role_counts_instead_for_a_target_that_has_one(stack: Stack, journal: Journal) -> None:
     kinesis, name = stack.client("kinesis"), f"s-{secrets.token_hex(6)}"
     kinesis.create_stream(StreamName=name, ShardCount=1)

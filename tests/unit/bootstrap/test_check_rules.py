@@ -1544,6 +1544,18 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
                 + subscribed()
             ),
         ),
+        (
+            Case(
+                resources=TOPIC.replace("TopicName: t", "KmsMasterKeyId: alias/aws/sns")
+                + topic_policy("events.amazonaws.com")
+                + rule("source: [shop]", bus="", target="!Ref T  # here")
+            ),
+            Case(
+                resources=TOPIC
+                + topic_policy("events.amazonaws.com")
+                + rule("source: [shop]", bus="", target="!Ref T")
+            ),
+        ),
     ],
     "TS509": [
         (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trigger_stack.services.resource_policies import ResourcePolicies, statements_of
+from trigger_stack.services.resource_policies import Key, ResourcePolicies, statements_of
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:letters"
 TOPIC = "arn:aws:sns:us-east-1:000000000000:news"
@@ -122,6 +122,19 @@ def test_what_has_no_policy_is_not_looked_at() -> None:
     policies = ResourcePolicies(lambda _: ())
     stream = "arn:aws:kinesis:us-east-1:000000000000:stream/clicks"
     assert policies.why_not("events.amazonaws.com", stream, TOPIC) is None
+
+
+def test_the_key_of_what_is_encrypted_must_let_it_in_too() -> None:
+    arn = "arn:aws:kms:us-east-1:000000000000:key/1"
+    given = {"Effect": "Allow", "Principal": {"Service": SNS}, "Resource": "*"}
+
+    def problem(*actions: str) -> str | None:
+        key = Key(arn, ({**given, "Action": list(actions)},))
+        return ResourcePolicies(lambda _: (statement(),), lambda _: key).why_not(SNS, QUEUE, TOPIC)
+
+    assert problem("kms:GenerateDataKey*", "kms:Decrypt") is None
+    assert f"perform: kms:Decrypt on resource: {arn} " in str(problem("kms:GenerateDataKey"))
+    assert "perform: kms:GenerateDataKey on" in str(problem("kms:Decrypt"))
 
 
 def test_the_setting_lets_everybody_in() -> None:

@@ -1,6 +1,6 @@
 """The policies of this stack's functions, queues and topics, for services that hand events over.
 
-What: no patch; reads LocalStack's stores of Lambda, SQS and SNS.
+What: no patch; reads LocalStack's stores of Lambda, SQS, SNS and KMS.
 Why: LocalStack's open release lets every service in, so that an event arrives here which AWS
 refuses: it vanishes there. A request for each delivery would take longer than the delivery.
 Until: LocalStack checks resource policies.
@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from localstack.aws.api.sqs import QueueAttributeName
+from localstack.services.kms.models import kms_stores
 from localstack.services.sns.models import sns_stores
 from localstack.services.sqs.models import sqs_stores
 
 from trigger_stack.localstack.lambda_engine.versions import find_function
 from trigger_stack.services.resource_policies import (
     SETTING,
+    Key,
     ResourcePolicies,
     Statement,
     statements_of,
@@ -32,22 +34,43 @@ _EVERYBODY: Statement = {"Effect": "Allow", "Principal": "*", "Action": "*", "Re
 @functools.cache
 def resource_policies() -> ResourcePolicies:
     """The policies of every account and region."""
-    return ResourcePolicies(find, checked=os.environ.get(SETTING) != "0")
+    return ResourcePolicies(find, key_of, checked=os.environ.get(SETTING) != "0")
+
+
+def key_of(arn: str) -> Key | None:
+    """The key of an encrypted queue or topic."""
+    _, _, service, region, account, *_ = arn.split(":")
+    given = (_attributes(arn) or {}).get("KmsMasterKeyId") if service in ("sqs", "sns") else None
+    if not given:
+        return None
+    name = given.rpartition(":")[2]  # of an ARN
+    if name.startswith("alias/aws/"):
+        return Key(f"arn:aws:kms:{region}:{account}:{name}")
+    store = kms_stores[account][region]
+    if name in store.aliases:
+        name = store.aliases[name].metadata["TargetKeyId"]
+    key = store.keys.get(name.removeprefix("key/"))
+    return Key(str(key.metadata["Arn"]), statements_of(key.policy)) if key else None
+
+
+def _attributes(arn: str) -> Mapping[Any, str] | None:
+    """What a queue or topic is set to; None when there is none."""
+    _, _, service, region, account, name = arn.split(":")
+    if service == "sqs":
+        queue = sqs_stores[account][region].queues.get(name)
+        return queue.attributes if queue else None
+    topic = sns_stores[account][region].topics.get(arn)
+    return topic["attributes"] if topic else None
 
 
 def find(arn: str) -> Iterable[Statement]:
     """The statements of the policy of a function, version or alias, of a queue or of a topic."""
     _, _, service, region, account, *names = arn.split(":")
-    if service == "sqs":
-        queue = sqs_stores[account][region].queues.get(names[0])
-        return (
-            statements_of(queue.attributes.get(QueueAttributeName.Policy) or "")
-            if queue
-            else (_EVERYBODY,)
-        )
-    if service == "sns":
-        topic = sns_stores[account][region].topics.get(arn)
-        return statements_of(topic["attributes"].get("Policy") or "") if topic else (_EVERYBODY,)
+    if service in ("sqs", "sns"):
+        attributes = _attributes(arn)
+        if attributes is None:
+            return (_EVERYBODY,)
+        return statements_of(attributes.get("Policy") or "")
     function = find_function(account, region, names[1])
     if function is None:
         return (_EVERYBODY,)

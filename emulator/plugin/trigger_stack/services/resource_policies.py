@@ -1,7 +1,8 @@
 """Whether the policy of a function, queue or topic lets a service use it.
 
 AWS topics: IAM User Guide, "Policy evaluation logic" and "AWS service principals"; Amazon SNS
-Developer Guide, "Fanout to Amazon SQS queues"; EventBridge User Guide, "Using resource-based
+Developer Guide, "Fanout to Amazon SQS queues"; Amazon SQS Developer Guide, "Key management"
+("Configure KMS permissions for AWS services"); EventBridge User Guide, "Using resource-based
 policies for Amazon EventBridge"; Amazon S3 User Guide, "Granting permissions to publish event
 notification messages to a destination".
 """
@@ -26,6 +27,8 @@ ACTIONS: Final = {
     "sns": "sns:Publish",
     "sqs": "sqs:SendMessage",
 }
+#: What they need of the key of an encrypted queue or topic.
+_KEY_ACTIONS: Final = ("kms:GenerateDataKey", "kms:Decrypt")
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,22 @@ class Asker:
             "aws:currenttime": None,
             "aws:epochtime": None,
             "aws:requestedregion": None,
+            "kms:calleraccount": None,
+            "kms:viaservice": None,
         }
+
+
+@dataclass(frozen=True)
+class Key:
+    """The key that encrypts a queue or topic.
+
+    Attributes:
+        arn: Of the key, or of the alias of a key of AWS's own.
+        policy: The statements of its policy. A service can use no key of AWS's own.
+    """
+
+    arn: str
+    policy: tuple[Statement, ...] = ()
 
 
 class ResourcePolicies:
@@ -72,11 +90,19 @@ class ResourcePolicies:
 
     Args:
         find: The statements of the policy of an ARN's resource.
+        key_of: The key that encrypts an ARN's resource; None when none does, or it is not known.
         checked: False takes every policy for one that lets everybody in.
     """
 
-    def __init__(self, find: Callable[[str], Iterable[Statement]], *, checked: bool = True) -> None:
+    def __init__(
+        self,
+        find: Callable[[str], Iterable[Statement]],
+        key_of: Callable[[str], Key | None] = lambda _: None,
+        *,
+        checked: bool = True,
+    ) -> None:
         self._find = find
+        self._key_of = key_of
         self._checked = checked
 
     def why_not(
@@ -96,12 +122,20 @@ class ResourcePolicies:
             return None
         resource_arn = resource_arn.removesuffix(":$LATEST")  # policies name the function
         asker = Asker(principal, source_arn, account)
-        if is_allowed(self._find(resource_arn), asker, action, resource_arn):
-            return None
-        return (
-            f"User: {principal} is not authorized to perform: {action} on resource: {resource_arn}"
-            f" because no resource-based policy allows the {action} action"
-        )
+        if not is_allowed(self._find(resource_arn), asker, action, resource_arn):
+            return _refusal(principal, action, resource_arn)
+        if key := self._key_of(resource_arn):
+            for action in _KEY_ACTIONS:
+                if not is_allowed(key.policy, asker, action, key.arn):
+                    return _refusal(principal, action, key.arn)
+        return None
+
+
+def _refusal(principal: str, action: str, resource: str) -> str:
+    return (
+        f"User: {principal} is not authorized to perform: {action} on resource: {resource}"
+        f" because no resource-based policy allows the {action} action"
+    )
 
 
 def is_allowed(statements: Iterable[Statement], asker: Asker, action: str, resource: str) -> bool:
