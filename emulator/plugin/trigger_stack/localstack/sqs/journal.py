@@ -1,8 +1,8 @@
 """Every message of every queue is in the journal.
 
 What: ``put``, ``remove``, ``clear`` and ``remove_expired_messages`` of LocalStack's queues report
-what they did; a subclass of ``SqsProvider`` answers a send when the journal has the messages, and
-says which messages a receive moves to a dead-letter queue and which go with a queue.
+what they did; a subclass of ``SqsProvider`` answers a send when the journal has the messages, says
+which go with a queue, and has ``dead_letters.py`` check redrive policies.
 Why: LocalStack says nowhere where a message is, and drops an expired one without a word.
 Until: as long as the journal exists.
 Test: ``tests/delivery/test_message_journal.py``.
@@ -24,7 +24,7 @@ from localstack.services.sqs.provider import MessageMoveTaskManager, SqsProvider
 from trigger_stack.delivery.core.placement import NotPlacedError
 from trigger_stack.delivery.sqs.journal import MessageJournal, Wait
 from trigger_stack.localstack.placing import answer_when_placed
-from trigger_stack.localstack.sqs import groups
+from trigger_stack.localstack.sqs import dead_letters, groups
 from trigger_stack.localstack.sqs.groups import forget_duplicate
 from trigger_stack.wsgi_server.before_response import Form
 
@@ -33,7 +33,7 @@ class _Doing(threading.local):
     """What a thread is doing inside a queue."""
 
     sending = False
-    receiving = False
+    moving = False
     redriving = False
     expiring_in: SqsQueue | None = None
 
@@ -65,13 +65,21 @@ class JournaledProvider(SqsProvider):
         with _committing(context):
             return super().send_message_batch(context, *args, **kwargs)
 
-    def receive_message(self, *args: Any, **kwargs: Any) -> Any:
-        """Give messages out; those that were given out too often become dead letters."""
-        _doing.receiving = True
-        try:
-            return super().receive_message(*args, **kwargs)
-        finally:
-            _doing.receiving = False
+    def create_queue(
+        self, context: Any, queue_name: str, attributes: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Create a queue, with a redrive policy that SQS takes."""
+        arn = f"arn:aws:sqs:{context.region}:{context.account_id}:{queue_name}"
+        dead_letters.check(attributes, arn, is_fifo=queue_name.endswith(".fifo"))
+        return super().create_queue(context, queue_name, attributes, *args, **kwargs)
+
+    def set_queue_attributes(
+        self, context: Any, queue_url: str, attributes: Any, **kwargs: Any
+    ) -> None:
+        """Set attributes of a queue, all of them or none."""
+        queue = self._resolve_queue(context, queue_url=queue_url)
+        dead_letters.check(attributes, queue.arn, is_fifo=isinstance(queue, FifoQueue))
+        super().set_queue_attributes(context, queue_url, attributes, **kwargs)
 
     def delete_queue(self, context: Any, queue_url: str, **kwargs: Any) -> None:
         """Delete a queue with its messages."""
@@ -101,11 +109,22 @@ def _ensure(is_committed: Callable[[], bool]) -> None:
         raise NotPlacedError("the message could not be recorded: there is no engine")
 
 
+@contextmanager
+def _moving() -> Iterator[None]:
+    """What is put into a queue is a dead letter."""
+    _doing.moving = True
+    try:
+        yield
+    finally:
+        _doing.moving = False
+
+
 def install() -> None:
     """Have queues report. Idempotent."""
     if getattr(SqsQueue.remove, "_trigger_stack", False):
         return
     groups.install()
+    dead_letters.install(_moving)
     _note_redrives()
     _report_put(StandardQueue)
     _report_put(FifoQueue)
@@ -135,12 +154,12 @@ def _report_put(queue_class: Any) -> None:
     def reporting_put(queue: Any, message: Any, *args: Any, **kwargs: Any) -> Any:
         journal, given = message_journal(), message["MessageId"]
         with queue.mutex:  # a removal is reported after this
-            if _doing.receiving or _doing.redriving:
+            if _doing.moving or _doing.redriving:
                 forget_duplicate(queue, kwargs.get("message_deduplication_id"))
             queued = put(queue, message, *args, **kwargs)
             if queued.message["MessageId"] != given:
                 journal.add("repeated", queued.message["MessageId"], queue.arn)
-            elif _doing.receiving:
+            elif _doing.moving:
                 journal.add("moved", given, queue.arn, _receives(message))
             else:
                 due_at = queued.priority + queued.delay_seconds if queued.is_delayed else None
