@@ -164,3 +164,50 @@ def test_a_message_expires(queues: Queues, journal: Journal) -> None:
 
     assert "MessageRetentionPeriod" in row["place"]
     assert queues.receive(letters_url) == []
+
+
+def test_what_is_redriven_begins_anew(queues: Queues, journal: Journal) -> None:
+    letters_url, letters = queues.new()
+    url, _ = queues.new(letters)
+    sent = queues.sqs.send_message(QueueUrl=url, MessageBody="hello")["MessageId"]
+    (first,) = queues.receive(url)
+    assert queues.receive(url) == []
+    assert journal.ends(sent, "dead-letter")["place"] == letters
+
+    queues.sqs.start_message_move_task(SourceArn=letters)
+    (again,) = eventually(lambda: queues.receive(url))
+
+    before, after = first["Attributes"], again["Attributes"]
+    assert after["ApproximateReceiveCount"] == "1"
+    assert int(after["SentTimestamp"]) > int(before["SentTimestamp"])
+    assert int(after["ApproximateFirstReceiveTimestamp"]) >= int(after["SentTimestamp"])
+    assert queues.receive(letters_url) == []
+
+
+def test_attributes_outside_their_range_change_nothing(queues: Queues) -> None:
+    url, _ = queues.new()
+    with pytest.raises(ClientError, match="Invalid value for the parameter VisibilityTimeout"):
+        queues.new(VisibilityTimeout="x")
+    with pytest.raises(ClientError, match="Invalid value for the parameter DelaySeconds"):
+        queues.sqs.set_queue_attributes(
+            QueueUrl=url, Attributes={"VisibilityTimeout": "7", "DelaySeconds": "901"}
+        )
+
+    kept = queues.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert (kept["VisibilityTimeout"], kept["DelaySeconds"]) == ("0", "0")
+
+
+def test_a_message_that_sqs_refuses_costs_no_other_of_its_batch(queues: Queues) -> None:
+    url, _ = queues.new()
+    entries = [
+        {"Id": "good", "MessageBody": "m"},
+        {"Id": "late", "MessageBody": "m", "DelaySeconds": 901},
+    ]
+
+    answer = queues.sqs.send_message_batch(QueueUrl=url, Entries=entries)
+
+    assert [one["Id"] for one in answer["Successful"]] == ["good"]
+    (failed,) = answer["Failed"]
+    assert failed["Id"] == "late"
+    assert failed["Code"].startswith("InvalidParameterValue")
+    assert len(queues.receive(url)) == 1

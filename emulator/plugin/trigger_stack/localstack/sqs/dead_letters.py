@@ -2,11 +2,12 @@
 
 What: ``receive`` of LocalStack's two queues moves dead letters itself; ``max_receive_count`` is
 None while the dead-letter queue cannot take any; ``SqsMessage`` keeps the time of the first send in
-a standard queue. ``check`` says why a redrive policy is refused.
+a standard queue. ``check`` says why attributes are refused.
 Why: LocalStack takes messages out of the queue first and looks for the dead-letter queue then: when
 that is gone, or of the other type, the receive ends with an error and the messages have vanished. A
 move task drops dead letters of its own source. LocalStack takes every redrive policy, with a queue
-that does not exist, that is of the other type or that forbids it. A dead letter is as old as its
+that does not exist, that is of the other type or that forbids it, and a
+time-out that is no number, with which no message can be received. A dead letter is as old as its
 move, so that it outlives the retention period of AWS.
 Until: LocalStack moves a message at once or not at all, and refuses what SQS refuses.
 Test: ``tests/delivery/test_dead_letters.py``, ``tests/unit/plugin/test_dead_letter_moves.py``.
@@ -24,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from localstack.services.sqs.exceptions import InvalidParameterValueException
+from localstack.services.sqs.exceptions import InvalidAttributeValue, InvalidParameterValueException
 from localstack.services.sqs.models import (
     FifoQueue,
     SqsMessage,
@@ -34,6 +35,7 @@ from localstack.services.sqs.models import (
 )
 from localstack.services.sqs.provider import _STORE_LOCK
 
+from trigger_stack.services.queue_limits import why_no_attributes
 from trigger_stack.services.redrive_policies import takes_letters, why_refused
 
 LOG = logging.getLogger(__name__)
@@ -58,11 +60,14 @@ _moved = _Moved()
 
 
 def check(attributes: Mapping[str, str] | None, arn: str, *, is_fifo: bool) -> None:
-    """Check the redrive policy that a queue is to have.
+    """Check the attributes that a queue is to have.
 
     Raises:
-        InvalidParameterValueException: SQS refuses it.
+        InvalidAttributeValue: SQS refuses one.
+        InvalidParameterValueException: SQS refuses the redrive policy.
     """
+    if problem := why_no_attributes(attributes or {}):
+        raise InvalidAttributeValue(problem)
     if problem := why_refused((attributes or {}).get(_POLICY) or "", arn, is_fifo, _attributes):
         raise InvalidParameterValueException(problem)
 

@@ -2,7 +2,7 @@
 
 What: ``put``, ``remove``, ``clear`` and ``remove_expired_messages`` of LocalStack's queues report
 what they did; a subclass of ``SqsProvider`` answers a send when the journal has the messages, says
-which go with a queue, and has ``dead_letters.py`` check redrive policies.
+which go with a queue, and refuses what SQS refuses.
 Why: LocalStack says nowhere where a message is, and drops an expired one without a word.
 Until: as long as the journal exists.
 Test: ``tests/delivery/test_message_journal.py``.
@@ -13,11 +13,13 @@ from __future__ import annotations
 import functools
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from localstack.services.sqs.exceptions import InvalidParameterValueException
 from localstack.services.sqs.models import FifoQueue, SqsQueue, StandardQueue
 from localstack.services.sqs.provider import MessageMoveTaskManager, SqsProvider
 
@@ -26,6 +28,7 @@ from trigger_stack.delivery.sqs.journal import MessageJournal, Wait
 from trigger_stack.localstack.placing import answer_when_placed
 from trigger_stack.localstack.sqs import dead_letters, groups
 from trigger_stack.localstack.sqs.groups import forget_duplicate
+from trigger_stack.services.queue_limits import why_no_message
 from trigger_stack.wsgi_server.before_response import Form
 
 
@@ -64,6 +67,23 @@ class JournaledProvider(SqsProvider):
         """Accept up to ten messages."""
         with _committing(context):
             return super().send_message_batch(context, *args, **kwargs)
+
+    def _put_message(
+        self,
+        queue: Any,
+        context: Any,
+        message_body: Any,
+        delay_seconds: Any = None,
+        message_attributes: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        """Put one message, of a batch or alone, into a queue."""
+        if problem := why_no_message(delay_seconds, message_attributes):
+            raise InvalidParameterValueException(problem)
+        return super()._put_message(
+            queue, context, message_body, delay_seconds, message_attributes, *args, **kwargs
+        )
 
     def create_queue(
         self, context: Any, queue_name: str, attributes: Any = None, *args: Any, **kwargs: Any
@@ -154,6 +174,8 @@ def _report_put(queue_class: Any) -> None:
     def reporting_put(queue: Any, message: Any, *args: Any, **kwargs: Any) -> Any:
         journal, given = message_journal(), message["MessageId"]
         with queue.mutex:  # a removal is reported after this
+            if _doing.redriving:
+                _begin_anew(message)
             if _doing.moving or _doing.redriving:
                 forget_duplicate(queue, kwargs.get("message_deduplication_id"))
             queued = put(queue, message, *args, **kwargs)
@@ -169,6 +191,17 @@ def _report_put(queue_class: Any) -> None:
         return queued
 
     queue_class.put = reporting_put
+
+
+def _begin_anew(message: Any) -> None:
+    """What a move task brings back counts as a new message, but for its id.
+
+    AWS topic: Amazon SQS Developer Guide, "Configure a dead-letter queue redrive".
+    """
+    attributes = message["Attributes"]
+    attributes["ApproximateReceiveCount"] = "0"
+    attributes["SentTimestamp"] = str(int(time.time() * 1000))
+    attributes.pop("ApproximateFirstReceiveTimestamp", None)
 
 
 def _receives(message: Any) -> int:
