@@ -201,9 +201,7 @@ def test_paths(path: str, expected: Any) -> None:
     assert json_paths.find(DOCUMENT, path) == expected
 
 
-@pytest.mark.parametrize(
-    "path", ["$.[", "$.items[?(@.p", "$.items.sum()", "$.items[?(@.p == 1 || @.p == 2)]"]
-)
+@pytest.mark.parametrize("path", ["$.[", "$.items[?(@.p", "$.items.sum()"])
 def test_what_is_no_path_is_an_error(path: str) -> None:
     with pytest.raises(json_paths.PathError):
         json_paths.find(DOCUMENT, path)

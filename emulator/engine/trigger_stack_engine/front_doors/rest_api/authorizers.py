@@ -48,6 +48,7 @@ class Call:
             ``stageVariables.name`` or ``context.name``; ``None`` when there is none.
         scopes: The method's ``authorizationScopes``.
         source_ip: Address of the client.
+        flushed: How often what authorizers said of the stage was to be forgotten.
     """
 
     event: Callable[[], Resource]
@@ -56,11 +57,27 @@ class Call:
     lookup: Callable[[str], Any]
     scopes: list[str]
     source_ip: str
+    flushed: int = 0
 
     @property
     def stage(self) -> str:
         """Name of the stage that is called."""
         return self.method_arn.split("/", 2)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an authorizer says of a caller.
+
+    Attributes:
+        context: ``requestContext.authorizer``, and ``$context.authorizer`` of gateway responses.
+        api_key: The API key that the authorizer names, if any.
+        refusal: Why the caller may not; ``None``: it may.
+    """
+
+    context: Resource
+    api_key: str | None = None
+    refusal: GatewayError | None = None
 
 
 class Authorizers:
@@ -83,25 +100,22 @@ class Authorizers:
         self._clock = clock
         self._cache: OrderedDict[tuple[Any, ...], tuple[float, Resource]] = OrderedDict()
 
-    async def authorize(self, authorizer: Resource, call: Call) -> tuple[Resource, str | None]:
+    async def authorize(self, authorizer: Resource, call: Call) -> Decision:
         """What an authorizer says of a caller.
 
         Args:
             authorizer: The ``Authorizer`` shape.
             call: The request.
 
-        Returns:
-            ``requestContext.authorizer``, and the API key that the authorizer names, if any.
-
         Raises:
-            GatewayError: The caller may not, or the authorizer cannot decide.
+            GatewayError: The caller is nobody, or the authorizer cannot decide.
         """
         if authorizer["type"] == "COGNITO_USER_POOLS":
-            return await self._user_pool(authorizer, call), None
+            return Decision(await self._user_pool(authorizer, call))
         ttl_s = authorizer.get("authorizerResultTtlInSeconds")
         lasts_s = _DEFAULT_TTL_S if ttl_s is None else int(ttl_s)
         identity = self._identity(authorizer, call, cached=lasts_s > 0)
-        key = (authorizer["id"], authorizer["authorizerUri"], call.stage, *identity)
+        key = (authorizer["id"], authorizer["authorizerUri"], call.stage, call.flushed, *identity)
         known = self._cache.get(key) if lasts_s and identity else None
         started = self._clock()
         if known is None or known[0] < started:
@@ -112,7 +126,6 @@ class Authorizers:
                     self._cache.popitem(last=False)
         else:
             answer = known[1]
-        _check_policy(answer, call)
         context = {name: _as_text(value) for name, value in (answer.get("context") or {}).items()}
         latency_ms = int((self._clock() - started) * 1000)
         authorized = {
@@ -120,7 +133,7 @@ class Authorizers:
             "principalId": str(answer["principalId"]),
             "integrationLatency": latency_ms,
         }
-        return authorized, answer.get("usageIdentifierKey")
+        return Decision(authorized, answer.get("usageIdentifierKey"), _refusal(answer, call))
 
     # -- Lambda functions ---------------------------------------------------------------------
 
@@ -222,7 +235,8 @@ def _problem(answer: object) -> str | None:
     return None
 
 
-def _check_policy(answer: Resource, call: Call) -> None:
+def _refusal(answer: Resource, call: Call) -> GatewayError | None:
+    """What the policy says against a call; ``None`` when it allows it."""
     statements: list[Mapping[str, Any]] = answer["policyDocument"]["Statement"]
     found = verdict(
         [{**one, "Principal": "*"} for one in statements if covers(one, call.method_arn)],
@@ -231,12 +245,11 @@ def _check_policy(answer: Resource, call: Call) -> None:
         keys={"aws:sourceip": call.source_ip},
     )
     if found == "Deny":
-        raise GatewayError(
+        return GatewayError(
             "ACCESS_DENIED",
             "User is not authorized to access this resource with an explicit deny",
         )
-    if found is None:
-        raise GatewayError("ACCESS_DENIED")
+    return GatewayError("ACCESS_DENIED") if found is None else None
 
 
 def _as_text(value: Any) -> Any:

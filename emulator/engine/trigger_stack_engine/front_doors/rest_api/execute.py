@@ -77,6 +77,9 @@ from trigger_stack_engine.json_text import dump_json
 LOG = logging.getLogger(__name__)
 
 AWS_IAM: Final = "AWS_IAM"
+#: LocalStack answers eight calls of the engine at a time. Failures on their way to a destination
+#: are such calls, too, and wait for no integration.
+_ELSEWHERE_AT_ONCE: Final = 6
 _FAILED: Final = "The function failed"
 _MALFORMED: Final = "Execution failed due to configuration error: Malformed Lambda proxy response"
 #: LocalStack's, which are set here too.
@@ -113,6 +116,7 @@ class DataPlane:
         self._invoker = invoker
         self._callers = callers
         self._elsewhere = elsewhere
+        self._places = asyncio.Semaphore(_ELSEWHERE_AT_ONCE)
         self._authorizers = Authorizers(self._ask_function, tokens)
         self._limit = TimeLimit()
         self._throttles = Throttles()
@@ -182,7 +186,7 @@ class DataPlane:
             call.function_request_id = new_request_id()
             work = self._invoking(call, method, integration)
         else:
-            work = self._leaving(call)
+            work = self._leaving(call, method)
         try:
             return await self._limit.run(work, method.timeout_s)
         except TimeoutError:
@@ -208,7 +212,7 @@ class DataPlane:
             raise GatewayError("AUTHORIZER_CONFIGURATION_ERROR")
         api = call.api
         arn = f"arn:aws:execute-api:{api.region}:{api.account}:{api.api_id}"
-        call.context.authorizer, call.named_key = await self._authorizers.authorize(
+        found = await self._authorizers.authorize(
             authorizer,
             AuthorizedCall(
                 event=call.event,
@@ -217,8 +221,13 @@ class DataPlane:
                 lookup=call.lookup,
                 scopes=list(method.attributes.get("authorizationScopes") or []),
                 source_ip=call.request.source_ip,
+                flushed=int(call.stage.attributes.get("authorizersFlushed") or 0),
             ),
         )
+        # Also what it says of somebody whom it refuses: gateway responses show it.
+        call.context.authorizer, call.named_key = found.context, found.api_key
+        if found.refusal is not None:
+            raise found.refusal
 
     async def _check_signature(self, call: _Call) -> None:
         try:
@@ -286,7 +295,19 @@ class DataPlane:
             LOG.warning("REST API %s: the result of %s describes no response", call.api.api_id, uri)
             raise GatewayError("DEFAULT_5XX") from None
 
-    async def _leaving(self, call: _Call) -> HttpResponse:
+    async def _leaving(self, call: _Call, method: Method) -> HttpResponse:
+        async with self._places:
+            if call.asked_at is not None and _is_over(call.asked_at, method.timeout_s):
+                # Its client has been told so: what did not begin must not begin any more.
+                LOG.warning(
+                    "REST API %s: %s %s waited for its integration until its time was over, and"
+                    " was not sent: others take long",
+                    *(call.api.api_id, call.request.method, call.context.path),
+                )
+                raise GatewayError("INTEGRATION_TIMEOUT")
+            return await self._answer_elsewhere(call)
+
+    async def _answer_elsewhere(self, call: _Call) -> HttpResponse:
         context = call.context
         description = {
             "api_id": context.api_id,
@@ -299,6 +320,10 @@ class DataPlane:
             raise _error(dict(response.headers))
         response.headers = [one for one in response.headers if one[0].lower() not in _OWN_HEADERS]
         return response
+
+
+def _is_over(begin: float, seconds: float) -> bool:
+    return time.perf_counter() - begin >= seconds
 
 
 def _error(described: dict[str, str]) -> GatewayError:
@@ -411,7 +436,10 @@ class _Call:
                     (",".join(v) for k, v in values.items() if k.lower() == name.lower()), None
                 )
             case "querystring" | "multivaluequerystring":
-                pairs = parse_query(self.request.raw_query)
+                try:
+                    pairs = parse_query(self.request.raw_query)
+                except HttpError:  # it is what the request is refused for
+                    return None
                 values_of = [value for key, value in pairs if key == name]
                 if place == "querystring":
                     values_of = values_of[-1:]
@@ -440,6 +468,7 @@ def _log(
             values |= _integration_variables(call)
         if error is not None:
             values["error"] = error_variables(error.message, error.kind)
+            values["error"]["validationErrorString"] = error.details
         write(log.stream, log.line(values))
 
     asyncio.get_running_loop().call_soon(later)

@@ -64,6 +64,7 @@ class GatewayError(Exception):
         message: Instead of the type's own.
         status: Instead of the type's own.
         error_type: Value of ``x-amzn-ErrorType`` instead of the type's own.
+        details: What a request validator found.
     """
 
     def __init__(
@@ -72,12 +73,14 @@ class GatewayError(Exception):
         message: object = _NO_MESSAGE,
         status: int | None = None,
         error_type: str | None = None,
+        details: str | None = None,
     ) -> None:
         default_status, default_message, default_error_type = _TYPES[kind]
         self.kind = kind
         self.message = default_message if message is _NO_MESSAGE else message
         self.status = status or default_status
         self.error_type = error_type or default_error_type
+        self.details = details
         super().__init__(f"{kind}: {self.message}")
 
 
@@ -102,6 +105,9 @@ def gateway_response(
             return json.dumps(error.message)
         if expression == "context.error.responseType":
             return error.kind
+        if expression == "context.error.validationErrorString":
+            # It stands between quotes in a template of JSON.
+            return None if error.details is None else json.dumps(error.details)[1:-1]
         return lookup(expression)
 
     templates = settings.get("responseTemplates") or {}

@@ -1,7 +1,9 @@
 """``MOCK`` integrations without templates that compute: what answers preflight requests.
 
-AWS topic: API Gateway Developer Guide, "Mock integrations for REST APIs in API Gateway". Mocks
-whose templates or mappings compute something go to LocalStack, which has the template language.
+AWS topics: API Gateway Developer Guide, "Mock integrations for REST APIs in API Gateway" and
+"Mapping template transformations" (the request's ``Content-Type`` and ``Accept`` choose templates).
+Mocks whose templates or mappings compute something, and requests of a type without a template, go
+to LocalStack, which has the template language and what is passed through.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ Resource = dict[str, Any]
 
 _STATUS: Final = re.compile(r"""["']?statusCode["']?\s*:\s*["']?(\d{3})""")
 _COMPUTES: Final = re.compile(r"[#$]")
+_JSON: Final = "application/json"
 _HEADER: Final = "method.response.header."
 
 
@@ -26,8 +29,8 @@ def mock_response(request: HttpRequest, integration: Resource) -> HttpResponse |
         integration: The ``Integration`` shape.
     """
     templates = integration.get("requestTemplates") or {}
-    content_type = (request.header("content-type") or "application/json").partition(";")[0]
-    template = templates.get(content_type.strip().lower()) or templates.get("application/json")
+    content_type = (request.header("content-type") or _JSON).partition(";")[0]
+    template = templates.get(content_type.strip().lower())
     match = _STATUS.search(template or "")
     if template is None or match is None or _COMPUTES.search(template):
         return None
@@ -39,7 +42,9 @@ def mock_response(request: HttpRequest, integration: Resource) -> HttpResponse |
     bodies = chosen.get("responseTemplates") or {}
     if any(not _is_literal(value) for value in mappings.values()):
         return None
-    media_type, body = next(iter(bodies.items()), ("application/json", ""))
+    accepted = request.header("accept") or _JSON
+    media_type = next((one for one in (accepted, _JSON, *bodies) if one in bodies), _JSON)
+    body = bodies.get(media_type)
     if _COMPUTES.search(body or ""):
         return None
     headers = [

@@ -1,8 +1,8 @@
 """Request validators.
 
-AWS topic: API Gateway Developer Guide, "Request validation for REST APIs in API Gateway". Required
-parameters must be there and not empty; a body must fit the model of its content type. A content
-type without a model is not checked.
+AWS topics: API Gateway Developer Guide, "Request validation for REST APIs in API Gateway" and "Data
+models for REST APIs" (JSON schema draft 4). Required parameters must be there and not empty; a body
+must fit the model of its content type. A content type without a model is not checked.
 """
 
 from __future__ import annotations
@@ -53,12 +53,18 @@ def _validate_body(
     # Imported here: only a method with a model needs it.
     import jsonschema
 
+    from trigger_stack_engine.front_doors.rest_api.schema_errors import describe
+
     content_type = (request.header("content-type") or "application/json").partition(";")[0].strip()
     model = models.get(content_type.lower()) or models.get("$default")
     schema = schemas.get(model) if model else None
     if schema is None:
         return
+    kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft4Validator)
     try:
-        jsonschema.validate(json.loads(request.body or b"{}"), schema)
-    except (ValueError, RecursionError, jsonschema.ValidationError, jsonschema.SchemaError):
+        kind.check_schema(schema)
+        errors = list(kind(schema).iter_errors(json.loads(request.body or b"{}")))
+    except (ValueError, RecursionError, jsonschema.SchemaError):
         raise GatewayError("BAD_REQUEST_BODY") from None
+    if errors:
+        raise GatewayError("BAD_REQUEST_BODY", details=describe(errors))

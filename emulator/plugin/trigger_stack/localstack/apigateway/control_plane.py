@@ -35,7 +35,7 @@ from localstack.utils.json import parse_json_or_yaml
 from localstack.utils.strings import to_str
 from moto.apigateway.models import apigateway_backends
 
-from trigger_stack.localstack.apigateway import operations, velocity
+from trigger_stack.localstack.apigateway import integration_answers, operations, velocity
 from trigger_stack.localstack.lambda_engine.control_plane import control_plane
 from trigger_stack.services.apigateway import open_api
 
@@ -43,6 +43,7 @@ LOG = logging.getLogger(__name__)
 
 _CHANGES = re.compile(
     r"(Create|Update|Delete|Put|Import)(Stage|Deployment|RestApi|UsagePlan|UsagePlanKey|ApiKeys?)"
+    r"|FlushStageAuthorizersCache"
 )
 _IMPORTS = ("ImportRestApi", "PutRestApi")
 _STAGE = (
@@ -65,7 +66,9 @@ def push_changes(chain: Any, context: Any, response: Any) -> None:
     if context.service is None or context.service.service_name != "apigateway":
         return
     operations.install()
-    velocity.install()  # TestInvokeMethod renders templates, and no request was there before it
+    # TestInvokeMethod renders templates and chooses answers, and no request was there before it.
+    velocity.install()
+    integration_answers.install()
     if context.operation is None or not _CHANGES.fullmatch(context.operation.name):
         return
     if context.operation.name in _IMPORTS and context.service_exception is None:
@@ -138,7 +141,13 @@ def _describe_api(api_id: str, found: dict[str, RestApiDeployment]) -> dict[str,
         "account": one.account_id,
         "region": one.region,
         "disabled": str(api.disableExecuteApiEndpoint).lower() == "true",
-        "stages": [{key: stage.get(key) for key in _STAGE} for stage in stages],
+        "stages": [
+            {
+                **{key: stage.get(key) for key in _STAGE},
+                "authorizersFlushed": operations.flushed[api.id, str(stage.get("stageName"))],
+            }
+            for stage in stages
+        ],
         "deployments": {key: _describe_deployment(value) for key, value in found.items()},
     }
 

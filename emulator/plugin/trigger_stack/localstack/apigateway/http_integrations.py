@@ -26,6 +26,7 @@ from localstack.services.apigateway.next_gen.execute_api.gateway_response import
 from localstack.services.apigateway.next_gen.execute_api.handlers import IntegrationHandler
 from werkzeug.datastructures import Headers
 
+from trigger_stack.localstack.apigateway import aws_integrations
 from trigger_stack_engine.front_doors.core.sent_headers import received_headers, sent_headers
 
 LOG = logging.getLogger(__name__)
@@ -42,6 +43,11 @@ class Integrations(IntegrationHandler):
     def __call__(self, chain: Any, context: Any, response: Any) -> None:
         """Handler: send the integration's request and keep its answer in the context."""
         kind = context.integration["type"]
+        if kind == "AWS":
+            aws_integrations.check_before(context)
+            super().__call__(chain, context, response)
+            aws_integrations.check_after(context)
+            return
         if kind not in _KINDS:
             super().__call__(chain, context, response)
             return

@@ -26,7 +26,7 @@ from localstack.services.apigateway.next_gen.execute_api.router import ApiGatewa
 from rolo import Request
 from werkzeug.datastructures import Headers
 
-from trigger_stack.localstack.apigateway import velocity
+from trigger_stack.localstack.apigateway import integration_answers, velocity
 from trigger_stack.localstack.apigateway.http_integrations import Integrations
 from trigger_stack_engine.wire import Header, Message
 
@@ -76,6 +76,7 @@ def answer(header: Header, body: bytes) -> Message:
 @functools.cache
 def _endpoint() -> ApiGatewayEndpoint:
     velocity.install()
+    integration_answers.install()
     gateway = RestApiGateway()
     done = (handlers.api_key_validation_handler, handlers.method_request_handler)
     steps = [step for step in gateway.request_handlers if step not in done]

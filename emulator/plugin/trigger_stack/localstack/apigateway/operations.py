@@ -1,26 +1,37 @@
-"""Operations of API Gateway that LocalStack refuses: the usage of a plan, a method's settings.
+"""Operations of API Gateway that LocalStack refuses, or takes where AWS refuses.
 
-What: two handlers in the dispatch table of LocalStack's service: ``GetUsage`` asks the engine,
-which counts; ``UpdateStage`` takes the settings of methods away that are to be removed.
-Why: LocalStack answers 501 for ``GetUsage``, and removes the settings of ``*/*`` alone.
-Until: LocalStack has both, and counts requests with API keys.
-Test: ``tests/engine/test_rest_api_operations.py``;
-``tests/unit/plugin/test_lambda_requests_patch.py`` fails when LocalStack has one of them.
+What: handlers in the dispatch table of LocalStack's service: ``GetUsage`` asks the engine, which
+counts; ``UpdateStage`` takes the settings of methods away that are to be removed;
+``FlushStageAuthorizersCache`` makes the engine forget what authorizers said, and
+``FlushStageCache`` does nothing, because there is no such cache; ``PutIntegration``,
+``UpdateIntegration``, ``ImportRestApi`` and ``PutRestApi`` refuse a time-out outside AWS's quota.
+Why: LocalStack answers 501 for ``GetUsage`` and both flushes, and removes the settings of ``*/*``
+alone. With a time-out of a minute an API answers here what on AWS cannot be deployed.
+Until: LocalStack has them, and counts requests with API keys.
+Test: ``tests/engine/test_rest_api_operations.py``, ``tests/engine/test_rest_api_answers.py``;
+``tests/unit/plugin/test_lambda_requests_patch.py`` and
+``tests/unit/plugin/test_rest_api_operations_patch.py`` fail when LocalStack has one of them.
 
-AWS topics: API Gateway REST API Reference, "GetUsage"; Developer Guide, "Patch operations",
-``UpdateStage``: ``remove`` of ``/{resourcePath}/{httpMethod}``.
+AWS topics: API Gateway REST API Reference, "GetUsage", "FlushStageAuthorizersCache" and
+"FlushStageCache"; Developer Guide, "Patch operations", ``UpdateStage``: ``remove`` of
+``/{resourcePath}/{httpMethod}``, and "Quotas for configuring and running a REST API in API Gateway"
+(integration time-out: 50 ms to 29 s, unless the quota is raised); the text is on record.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from functools import partial
 from typing import Any, Final
 
 from localstack.aws.api.apigateway import BadRequestException, NotFoundException
 from localstack.services.apigateway.next_gen.execute_api.moto_helpers import get_usage_plans
 from localstack.services.plugins import SERVICE_PLUGINS
+from localstack.utils.json import parse_json_or_yaml
+from localstack.utils.strings import to_str
 from moto.apigateway.models import apigateway_backends
 
 from trigger_stack.localstack.lambda_engine.control_plane import control_plane
@@ -28,6 +39,15 @@ from trigger_stack.localstack.lambda_engine.control_plane import control_plane
 _OF_METHOD: Final = re.compile(
     r"/((?!variables/)[^/]+/(?:ANY|DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT|\*))"
 )
+type _Handler = Callable[[Any, dict[str, Any]], Any]
+
+_TIMEOUTS_MS: Final = range(50, 29_001)
+_NO_TIMEOUT: Final = "Timeout should be between 50 ms and 29000 ms"
+_INTEGRATION: Final = "x-amazon-apigateway-integration"
+_ANY: Final = "x-amazon-apigateway-any-method"
+
+#: How often the cache of a stage's authorizers was emptied, by API and stage.
+flushed: Final[Counter[tuple[str, str]]] = Counter()
 
 
 def get_usage(context: Any, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,7 +76,7 @@ def get_usage(context: Any, request: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def update_stage(original: Any, context: Any, request: dict[str, Any]) -> Any:
+def update_stage(original: _Handler, context: Any, request: dict[str, Any]) -> Any:
     """The operation, in which settings of methods may be removed."""
     operations = request.get("patchOperations") or []
     removed = [match[1] for one in operations if (match := _removed(one))]
@@ -87,12 +107,89 @@ def _removed(operation: Mapping[str, Any]) -> re.Match[str] | None:
     return _OF_METHOD.fullmatch(operation.get("path") or "") if is_removal else None
 
 
+def flush_authorizers(context: Any, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The operation: authorizers of the stage are asked anew."""
+    api, stage = _stage(context, request)
+    flushed[api, stage] += 1
+    return {}
+
+
+def flush_cache(context: Any, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The operation, for a cache that no stage has here."""
+    _stage(context, request)
+    return {}
+
+
+def _stage(context: Any, request: Mapping[str, Any]) -> tuple[str, str]:
+    api = apigateway_backends[context.account_id][context.region].apis.get(request["restApiId"])
+    if api is None or request["stageName"] not in api.stages:
+        raise NotFoundException("Invalid stage identifier specified")
+    return request["restApiId"], request["stageName"]
+
+
+def put_integration(original: _Handler, context: Any, request: dict[str, Any]) -> Any:
+    """The operation; a time-out outside the quota is refused."""
+    _check_timeout(request.get("timeoutInMillis"))
+    return original(context, request)
+
+
+def update_integration(original: _Handler, context: Any, request: dict[str, Any]) -> Any:
+    """The operation; a time-out outside the quota is refused."""
+    for operation in request.get("patchOperations") or []:
+        if operation.get("path") == "/timeoutInMillis" and operation.get("op") == "replace":
+            _check_timeout(operation.get("value"))
+    return original(context, request)
+
+
+def import_api(original: _Handler, context: Any, request: dict[str, Any]) -> Any:
+    """The operation; a document with a time-out outside the quota is refused."""
+    content = to_str(request["body"].read())
+    request["body"].seek(0)
+    try:
+        document = parse_json_or_yaml(content)
+    except Exception:  # LocalStack's parser has no class for what it raises
+        document = None
+    if problems := list(_problems(document)):
+        raise BadRequestException("Errors found during import:\n\t" + "\n\t".join(problems))
+    return original(context, request)
+
+
+def _problems(document: Any) -> Iterator[str]:
+    paths = document.get("paths") if isinstance(document, dict) else None
+    for path, methods in (paths if isinstance(paths, dict) else {}).items():
+        for name, method in (methods if isinstance(methods, dict) else {}).items():
+            settings = method.get(_INTEGRATION) if isinstance(method, dict) else None
+            try:
+                _check_timeout((settings or {}).get("timeoutInMillis"))
+            except BadRequestException as error:
+                method_name = "ANY" if name == _ANY else str(name).upper()
+                yield (
+                    f"Unable to put integration on '{method_name}' for resource at path '{path}':"
+                    f" {error.message}"
+                )
+
+
+def _check_timeout(value: Any) -> None:
+    if value is not None and (not str(value).isdigit() or int(value) not in _TIMEOUTS_MS):
+        raise BadRequestException(_NO_TIMEOUT)
+
+
+_WRAPPED: Final[Mapping[str, Callable[..., Any]]] = {
+    "UpdateStage": update_stage,
+    "PutIntegration": put_integration,
+    "UpdateIntegration": update_integration,
+    "ImportRestApi": import_api,
+    "PutRestApi": import_api,
+}
+
+
 def install() -> None:
     """Put the handlers in place, once LocalStack's service is loaded. Idempotent."""
     service: Any = SERVICE_PLUGINS.get_service("apigateway")
     table = service.skeleton.dispatch_table
     if table.get("GetUsage") is get_usage:
         return
-    original = table["UpdateStage"]
+    table |= {name: partial(handler, table[name]) for name, handler in _WRAPPED.items()}
     table["GetUsage"] = get_usage
-    table["UpdateStage"] = lambda context, request: update_stage(original, context, request)
+    table["FlushStageAuthorizersCache"] = flush_authorizers
+    table["FlushStageCache"] = flush_cache

@@ -3,7 +3,8 @@
 What: handlers in the dispatch table of LocalStack's Lambda service, put there when its first
 request comes: ``InvokeWithResponseStream``; ``UpdateFunctionCode`` with ``DryRun``;
 ``DeleteFunction`` of a version; ``CreateFunction`` with a code signing configuration; lists of
-versions and of provisioned concurrency in pages, and of layers; permissions of layers.
+versions and of provisioned concurrency in pages, and of layers; permissions of layers. Also those
+of ``invoke_async.py`` and ``runtime_management.py``.
 Why: LocalStack changes the code in a dry run. It deletes a version that an alias stands for, whose
 invocations then find no function. It ignores the code signing configuration of a new function. Its
 marker of the next page is a whole description, which no client can send back; once a layer has no
@@ -43,7 +44,12 @@ from localstack.services.lambda_.provider import LambdaProvider
 from localstack.services.plugins import SERVICE_PLUGINS
 from localstack.utils.collections import PaginatedList
 
-from trigger_stack.localstack.lambda_engine import response_streams
+from trigger_stack.localstack.lambda_engine import (
+    code_signing,
+    invoke_async,
+    response_streams,
+    runtime_management,
+)
 from trigger_stack.localstack.lambda_engine.versions import find_function
 
 type _Handler = Callable[[Any, dict[str, Any]], Any]
@@ -55,6 +61,10 @@ _ALL: Final = 10_000
 def update_function_code(original: _Handler, context: Any, request: dict[str, Any]) -> Any:
     """The operation; a dry run says what would be, and changes nothing."""
     function = _function(context, request)
+    if function is not None and function.code_signing_config_arn:
+        known = lambda_stores[context.account_id][context.region].code_signing_configs
+        signing = known.get(function.code_signing_config_arn)
+        code_signing.check(signing, function.latest().id.unqualified_arn())
     if not request.get("DryRun") or function is None:
         return original(context, request)
     latest = function.latest()
@@ -128,11 +138,19 @@ def create_function(original: _Handler, context: Any, request: dict[str, Any]) -
             f" is not deleted: {arn}.",
             Type="User",
         )
+    if arn:
+        code_signing.check(known[arn], _new_arn(context, request))
     answer = original(context, request)
     function = _function(context, request)
     if arn and function is not None:
         function.code_signing_config_arn = arn
     return answer
+
+
+def _new_arn(context: Any, request: Mapping[str, Any]) -> str:
+    account, region = api_utils.get_account_and_region(request["FunctionName"], context)
+    name = api_utils.get_function_name(request["FunctionName"], context)
+    return str(api_utils.unqualified_lambda_arn(name, account, region))
 
 
 def _in_pages(
@@ -268,7 +286,11 @@ def _replace_handlers() -> None:
     service: Any = SERVICE_PLUGINS.get_service("lambda")
     table = service.skeleton.dispatch_table
     table |= {name: partial(handler, table[name]) for name, handler in _WRAPPED.items()}
-    table["InvokeWithResponseStream"] = partial(response_streams.invoke, service.lifecycle_hook)
+    provider = service.lifecycle_hook
+    table["InvokeWithResponseStream"] = partial(response_streams.invoke, provider)
+    table["InvokeAsync"] = partial(invoke_async.invoke, provider)
+    table["PutRuntimeManagementConfig"] = runtime_management.put
+    table["GetRuntimeManagementConfig"] = runtime_management.get
 
 
 def install() -> None:

@@ -3,7 +3,8 @@
 What: a handler in ``serve_custom_service_request_handlers``, LocalStack's own list.
 Why: LocalStack checks a few members of a request. It takes an unknown ``InvocationType`` and
 invokes the function, makes functions with a time-out of 0 or 5000 s, with a handler of spaces, and
-with a dead-letter queue that is none; it makes functions of an image, which can never run here.
+with a dead-letter queue that is none; it makes functions of an image, which can never run here. A
+bucket without the name of an object, and a layer without content, are internal errors to it.
 Until: LocalStack checks requests against AWS's model; functions of images can run.
 Test: ``tests/engine/test_lambda_requests.py``; ``tests/unit/plugin/test_lambda_requests_patch.py``
 fails when LocalStack does it.
@@ -72,6 +73,8 @@ def check(operation: Any, request: dict[str, Any]) -> None:
     _check_left_out(request)
     if operation.name in _WITH_IMAGES:
         _check_code(request)
+    if operation.name == "PublishLayerVersion":
+        _check_layer(request["Content"])
     if operation.name == "CreateFunction":
         _check_handler(request)
     if operation.name == "AddPermission":
@@ -112,6 +115,23 @@ def _check_source(code: dict[str, Any]) -> None:
     if code.get("ZipFile") and code.get("S3Bucket"):
         raise _invalid(
             "Please do not provide other FunctionCode parameters when providing a ZipFile."
+        )
+    _check_object(code)
+
+
+def _check_layer(content: dict[str, Any]) -> None:
+    """The content of a layer; which words AWS refuses none with is not recorded anywhere."""
+    if not content.get("ZipFile") and not content.get("S3Bucket"):
+        raise _invalid("Please provide a source for layer content: ZipFile, or S3Bucket and S3Key.")
+    _check_object(content)
+
+
+def _check_object(code: dict[str, Any]) -> None:
+    """The object with a package; AWS's words for a bucket alone are not recorded anywhere."""
+    if code.get("S3Bucket") and not code.get("S3Key"):
+        raise _invalid(
+            "S3Bucket needs S3Key: the name of the object in the bucket that is the deployment"
+            " package."
         )
 
 

@@ -63,8 +63,6 @@ def is_indefinite(path: str) -> bool:
 
 @functools.lru_cache(maxsize=256)
 def _parse(path: str) -> Any:
-    if "||" in _QUOTED.sub("", path):
-        raise PathError("a filter with || is not supported")  # the library has only &&
     return parse(path)
 
 

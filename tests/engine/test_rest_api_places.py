@@ -1,0 +1,111 @@
+"""Integrations that LocalStack answers: how many at a time, and what does not wait for them."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.engine.lambda_stack import Stack
+from tests.engine.rest_apis import Api, make_api
+from tests.support.waiting import eventually
+
+MANY = 20
+FAIL = "def handler(event, context):\n    raise ValueError(event)\n"
+
+
+class Backend(ThreadingHTTPServer):
+    """Answers requests for ``/slow`` when it is let go, and others at once."""
+
+    request_queue_size = 2 * MANY
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.asked: list[str] = []
+        self.let_go = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Answer(BaseHTTPRequestHandler):
+    server: Backend
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        if self.path == "/slow":
+            self.server.let_go.wait(60)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:  # type: ignore[override]  # nothing is logged
+        """Be silent."""
+
+
+@pytest.fixture
+def backend() -> Iterator[Backend]:
+    server = Backend()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.let_go.set()
+    server.shutdown()
+    server.server_close()
+
+
+def api_of(stack: Stack, backend: Backend, **slow: int) -> Api:
+    api = make_api(stack)
+    for path, settings in (("/slow", slow), ("/fast", {})):
+        place = {"type": "HTTP_PROXY", "integrationHttpMethod": "GET", "uri": backend.url + path}
+        api.method("GET", path, integration={**place, **settings})
+    api.deploy()
+    return api
+
+
+def test_what_waited_until_its_time_was_over_is_not_sent_any_more(
+    stack: Stack, backend: Backend
+) -> None:
+    api = api_of(stack, backend, timeoutInMillis=1000)
+
+    with ThreadPoolExecutor(MANY) as pool:
+        answers = list(pool.map(lambda _: api.call("GET", "/slow").status_code, range(MANY)))
+    # It stands behind those that still wait: once it is answered, none of them does.
+    assert api.call("GET", "/fast").status_code == 200
+
+    assert answers == [504] * MANY
+    assert 0 < backend.asked.count("/slow") < MANY
+
+
+def test_a_failure_reaches_its_destination_while_integrations_take_long(
+    stack: Stack, backend: Backend
+) -> None:
+    api = api_of(stack, backend)
+    sqs, client = stack.client("sqs"), stack.client("lambda")
+    queue = sqs.create_queue(QueueName=f"failures-{secrets.token_hex(4)}")["QueueUrl"]
+    arn = f"arn:aws:sqs:us-east-1:000000000000:{queue.rpartition('/')[2]}"
+    function = stack.create(FAIL)
+    client.put_function_event_invoke_config(
+        FunctionName=function,
+        MaximumRetryAttempts=0,
+        DestinationConfig={"OnFailure": {"Destination": arn}},
+    )
+
+    with ThreadPoolExecutor(MANY) as pool:
+        calls = [pool.submit(api.call, "GET", "/slow") for _ in range(MANY)]
+        try:
+            eventually(lambda: backend.asked.count("/slow") > 1)
+            client.invoke(FunctionName=function, InvocationType="Event", Payload=b'"lost?"')
+            (message,) = eventually(
+                lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages")
+            )
+            assert json.loads(message["Body"])["requestPayload"] == "lost?"
+        finally:
+            backend.let_go.set()
+        assert [call.result().status_code for call in calls] == [200] * MANY
