@@ -20,7 +20,7 @@ from trigger_stack_engine.environments.environment import (
     TimedOutError,
     UnreadEventError,
 )
-from trigger_stack_engine.environments.runtime_api import Event
+from trigger_stack_engine.environments.runtime_api import MAX_RESPONSE_BYTES, Event
 from trigger_stack_engine.logs.output import LogEvent
 
 PID = 4_000_000  # beyond any that a kernel gives out
@@ -306,6 +306,46 @@ def test_no_event_for_a_forked_process_that_has_closed_its_connection(loop: Loop
 
     with pytest.raises(UnreadEventError):
         loop.run(close_and_invoke())
+    loop.run(tested.close())
+
+
+class TooLong(Forked):
+    """A process whose report is too long: it ends when it has read what came until then."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.ends = threading.Event()
+        self.got = b""
+
+    def _work(self) -> None:
+        assert self._client
+        os.write(self._status, b'{"pid": %d}\n' % PID)
+        self._client.sendall(OWN_NEXT)
+        read_request(self._client)
+        size = MAX_RESPONSE_BYTES + 1
+        report = OWN_REPORT.replace(b"Content-Length: 2", b"Content-Length: %d" % size)
+        self._client.sendall(report.removesuffix(b"{}") + b"x" * size + OWN_NEXT)
+        self.ends.wait(30)
+        self.got = self._client.recv(1 << 18)
+        self.close()
+        self.kill(PID)
+
+
+def test_no_event_for_a_process_whose_report_was_refused(loop: LoopThread) -> None:
+    """It would read one with the refusal, and end."""
+    process = TooLong()
+    tested = forked_environment(loop, process)
+    answer = loop.run(tested.invoke(event(1), 5))
+    assert answer.error_type == "Function.ResponseSizeTooLarge"
+
+    call = loop.submit(tested.invoke(event(1), 5))
+    loop.call(lambda: None)  # whatever the engine sends at once is sent
+    process.ends.set()
+
+    with pytest.raises(UnreadEventError):
+        call.result()
+    assert b" 413 " in process.got
+    assert b"Request-Id" not in process.got
     loop.run(tested.close())
 
 

@@ -118,6 +118,7 @@ class _Connection:
         self.held = b""
         self.closing = False
         self.inherited = False  # the process has no other, and reads it only for the next event
+        self.given_up = False  # the process ends: a report of its was refused
         self.silent = False  # nothing has come in since an event was sent
         self.refused = False  # the peer closed it with unread data, or before the data came
 
@@ -623,12 +624,16 @@ class Environment:
             self._waiting = None  # it gave up waiting and asks for something else
         reply = self.api.handle(request)
         if reply is None:
-            self._waiting = connection
+            # The client that sends a report and a question together ends when the report is
+            # refused; it would take an event with it that comes right after the refusal.
+            if not connection.given_up:
+                self._waiting = connection
             return
         if reply is ACCEPTED and connection.inherited and self.api.state is State.ANSWERED:
             # Goes with the next event: its process waits for both with one read.
             connection.held = reply
             return
+        connection.given_up = connection.inherited and request.method == "POST"
         reply = connection.held + reply
         connection.held = b""
         connection.closing = not request.keep_alive
