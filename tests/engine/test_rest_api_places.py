@@ -14,8 +14,9 @@ import pytest
 from tests.engine.lambda_stack import Stack
 from tests.engine.rest_apis import Api, make_api
 from tests.support.waiting import eventually
+from trigger_stack_engine.front_doors.core.limits import MOST_INTEGRATIONS
 
-MANY = 20
+MANY = MOST_INTEGRATIONS + 20
 FAIL = "def handler(event, context):\n    raise ValueError(event)\n"
 
 

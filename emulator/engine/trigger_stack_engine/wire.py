@@ -13,8 +13,9 @@ import logging
 import socket
 import struct
 import threading
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import MappingProxyType
 from typing import Any
 
 from trigger_stack_engine.json_text import dump_json, load_json
@@ -24,7 +25,6 @@ HEAD = struct.Struct(">BIII")
 CALL, REPLY, ERROR = 0, 1, 2
 _MAX_HEADER = 64 * 1024 * 1024
 _MAX_BODY = 64 * 1024 * 1024
-_SIDE_BY_SIDE = 8
 _READ_BYTES = 64 * 1024
 
 type Header = dict[str, Any]
@@ -243,7 +243,7 @@ class ThreadedPeer:
         sock: A connected stream socket.
         handle: Answers a call of the other side, on a thread of its own, one call at a time.
         lost: Called once when the connection ends.
-        side_by_side: Operations (``op``) of which several are answered at a time.
+        side_by_side: Operations (``op``) of which several are answered at a time, and how many.
     """
 
     def __init__(
@@ -251,7 +251,7 @@ class ThreadedPeer:
         sock: socket.socket,
         handle: Callable[[Header, bytes], Message],
         lost: Callable[[], None],
-        side_by_side: Container[str] = (),
+        side_by_side: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._sock = sock
         self._handle = handle
@@ -263,8 +263,11 @@ class ThreadedPeer:
         self._being_sent: int | None = None  # the call whose sender decides how it failed
         self._closed = False
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="engine-calls")
-        self._side_by_side = side_by_side
-        self._others = ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="engine-calls")
+        # One for each: none waits for another operation that takes long.
+        self._others = {
+            op: ThreadPoolExecutor(count, thread_name_prefix=f"engine-calls-{op}")
+            for op, count in side_by_side.items()
+        }
         self._reader = threading.Thread(target=self._read, name="engine-replies", daemon=True)
         self._reader.start()
 
@@ -320,8 +323,8 @@ class ThreadedPeer:
     def join(self, timeout_s: float) -> None:
         """Wait until the other side has closed and its last calls are answered."""
         self._reader.join(timeout_s)
-        self._pool.shutdown(wait=True)
-        self._others.shutdown(wait=True)
+        for pool in (self._pool, *self._others.values()):
+            pool.shutdown(wait=True)
 
     def _read(self) -> None:
         stream = self._sock.makefile("rb", buffering=1 << 16)
@@ -337,8 +340,7 @@ class ThreadedPeer:
                 if len(body) < body_size:
                     break
                 if kind == CALL:
-                    apart = header.get("op") in self._side_by_side
-                    pool = self._others if apart else self._pool
+                    pool = self._others.get(str(header.get("op")), self._pool)
                     pool.submit(self._answer, call_id, header, body)
                     continue
                 with self._lock:
@@ -362,8 +364,8 @@ class ThreadedPeer:
             calls = [self._calls.pop(one) for one in list(self._calls) if one != self._being_sent]
         for call in calls:
             call.set_exception(ConnectionLostError())
-        self._pool.shutdown(wait=False)
-        self._others.shutdown(wait=False)
+        for pool in (self._pool, *self._others.values()):
+            pool.shutdown(wait=False)
         self._lost()
 
     def _answer(self, call_id: int, header: Header, body: bytes) -> None:

@@ -11,8 +11,9 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 
 from trigger_stack_engine.wire import (
     ConnectionLostError,
@@ -49,7 +50,7 @@ class Supervisor:
         push_state: Called with every new engine before anything else is asked of it.
         command: What to start; ``--control`` and ``--calls`` are appended, with the descriptors of
             its ends of the connections.
-        side_by_side: Operations of the engine of which several are answered at a time.
+        side_by_side: Operations of the engine of which several are answered at a time: how many.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Supervisor:
         handle: Callable[[Header, bytes], Message],
         push_state: Callable[[Call], None],
         command: Sequence[str] = ENGINE,
-        side_by_side: Container[str] = (),
+        side_by_side: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._side_by_side = side_by_side
         self._command = command

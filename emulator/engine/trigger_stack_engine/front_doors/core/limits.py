@@ -17,6 +17,9 @@ from trigger_stack_engine.front_doors.core.message import (
 
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024
 MAX_HEADER_BYTES: Final = 10_240
+#: Integrations of REST APIs that LocalStack has at a time, a thread for each. No limit of AWS's:
+#: others wait, and one whose client has given up meanwhile is not begun.
+MOST_INTEGRATIONS: Final = 64
 
 
 def check_size(request: HttpRequest) -> None:

@@ -42,7 +42,7 @@ from trigger_stack_engine.front_doors.core.function_calls import (
     new_request_id,
 )
 from trigger_stack_engine.front_doors.core.json_web_tokens import JsonWebTokens
-from trigger_stack_engine.front_doors.core.limits import check_size
+from trigger_stack_engine.front_doors.core.limits import MOST_INTEGRATIONS, check_size
 from trigger_stack_engine.front_doors.core.message import (
     Headers,
     HttpError,
@@ -77,9 +77,6 @@ from trigger_stack_engine.json_text import dump_json
 LOG = logging.getLogger(__name__)
 
 AWS_IAM: Final = "AWS_IAM"
-#: LocalStack answers eight calls of the engine at a time. Failures on their way to a destination
-#: are such calls, too, and wait for no integration.
-_ELSEWHERE_AT_ONCE: Final = 6
 _FAILED: Final = "The function failed"
 _MALFORMED: Final = "Execution failed due to configuration error: Malformed Lambda proxy response"
 #: LocalStack's, which are set here too.
@@ -116,7 +113,7 @@ class DataPlane:
         self._invoker = invoker
         self._callers = callers
         self._elsewhere = elsewhere
-        self._places = asyncio.Semaphore(_ELSEWHERE_AT_ONCE)
+        self._places = asyncio.Semaphore(MOST_INTEGRATIONS)
         self._authorizers = Authorizers(self._ask_function, tokens)
         self._limit = TimeLimit()
         self._throttles = Throttles()

@@ -27,12 +27,13 @@ from trigger_stack.localstack import access_keys
 from trigger_stack.localstack.lambda_engine.destinations import send
 from trigger_stack.localstack.lambda_engine.stores import LogStore, add_metrics
 from trigger_stack.localstack.lambda_engine.versions import describe_function, find_function
+from trigger_stack_engine.front_doors.core.limits import MOST_INTEGRATIONS
 from trigger_stack_engine.invoke.function import FunctionSettings, FunctionVersion
 from trigger_stack_engine.wire import ConnectionLostError, Header, Message, RemoteError
 
 LOG = logging.getLogger(__name__)
-#: Calls of the engine that may take long.
-_SIDE_BY_SIDE = frozenset({"send", "rest_integration", "bucket"})
+#: Calls of the engine that may take long, and how many are answered at a time.
+_SIDE_BY_SIDE = {"send": 8, "bucket": 8, "rest_integration": MOST_INTEGRATIONS}
 _READS = ("Get", "List", "Invoke")
 
 
