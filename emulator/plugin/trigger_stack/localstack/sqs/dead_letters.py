@@ -115,7 +115,8 @@ def _move_on_receive(queue_class: Any, moving: Moving) -> None:
         result = receive(queue, *args, **kwargs)
         letters, result.dead_letter_messages = result.dead_letter_messages, []
         for letter in letters:
-            _move(queue, letter, moving)
+            if not letter.deleted:  # by an earlier receiver, meanwhile
+                _move(queue, letter, moving)
         return result
 
     queue_class.receive = receive_and_move
