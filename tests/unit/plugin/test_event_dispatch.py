@@ -140,12 +140,50 @@ def test_what_the_journal_cannot_have_is_not_answered_for(
         world.dispatch(rule("a", state=state))
 
 
-def test_a_target_that_was_removed_meanwhile_is_no_target(world: World) -> None:
+def test_a_target_that_was_removed_meanwhile_does_not_get_it(world: World) -> None:
+    one = rule("a")
+
+    class Senders(dict[str, str]):
+        def get(self, *_: Any) -> None:
+            one.targets.clear()
+
+    world._target_sender_store = Senders()
+    dispatch.dispatch(world, [one], EVENT, None, account="0", region="us-east-1")
+
+    assert world.given == []
+    [outcome] = world.outcomes
+    assert (outcome.state, outcome.source) == ("discarded", one.arn)
+    assert outcome.place.startswith("RemoveTargets: ")
+
+
+def test_a_target_that_localstack_cannot_deliver_to_loses_it(world: World) -> None:
     one = rule("a")
     world._target_sender_store = {}
     dispatch.dispatch(world, [one], EVENT, None, account="0", region="us-east-1")
 
-    assert (world.given, world.outcomes) == ([], [])
+    [outcome] = world.outcomes
+    assert (outcome.state, outcome.source) == ("lost", one.arn)
+
+
+def test_a_rule_without_a_target_is_named(world: World) -> None:
+    one = rule("a")
+    one.targets.clear()
+    dispatch.dispatch(world, [one], EVENT, None, account="0", region="us-east-1")
+
+    [outcome] = world.outcomes
+    assert (outcome.state, outcome.place) == (
+        "discarded",
+        "the rules that match have no target: a",
+    )
+
+
+@pytest.mark.parametrize("pattern", ["[]", '"source"', "5", "{"])
+def test_a_rule_whose_pattern_is_none_costs_no_other_rule_the_event(
+    world: World, pattern: str
+) -> None:
+    world.dispatch(rule("bad", pattern), rule("b"))
+
+    assert (world.given, world.outcomes) == (["b"], [])
 
 
 def test_localstack_still_matches_otherwise() -> None:

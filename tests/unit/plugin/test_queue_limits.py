@@ -36,7 +36,7 @@ def test_an_attribute_outside_its_range_is_refused(
     assert why_no_attributes({name: str(greatest + 1)}) == said
 
 
-@pytest.mark.parametrize("text", ["", '{"redrivePermission": "denyAll"}'])
+@pytest.mark.parametrize("text", ["", "{}", '{"redrivePermission": "denyAll"}'])
 def test_a_redrive_allow_policy_is_taken(text: str) -> None:
     assert why_no_attributes({"RedriveAllowPolicy": text}) is None
 
@@ -45,7 +45,6 @@ def test_a_redrive_allow_policy_is_taken(text: str) -> None:
     "given",
     [
         [],
-        {},
         {"redrivePermission": "some"},
         {"redrivePermission": "byQueue"},
         {"redrivePermission": "byQueue", "sourceQueueArns": []},

@@ -80,6 +80,8 @@ def _allows(text: str) -> bool:
     if not _is_object(text):
         return False
     given = json.loads(text)
+    if not given:  # CloudFormation takes one away with this
+        return True
     sources = given.get("sourceQueueArns")
     if given.get("redrivePermission") != "byQueue":
         return given.get("redrivePermission") in _PERMISSIONS and not sources

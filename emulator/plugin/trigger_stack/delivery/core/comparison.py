@@ -165,3 +165,16 @@ def is_alternative(rules: object) -> bool:
         and len(rules) >= 2
         and all(isinstance(one, Mapping) and RESERVED.isdisjoint(one) for one in rules)
     )
+
+
+def with_or_as_name(pattern: Mapping[str, Any]) -> dict[str, Any]:
+    """A pattern for LocalStack, to which each ``$or`` is an OR, even one that is a name for AWS."""
+    renamed: dict[str, Any] = {}
+    for name, rules in pattern.items():
+        if isinstance(rules, Mapping):
+            renamed[name] = with_or_as_name(rules)
+        elif name == "$or" and is_alternative(rules):
+            renamed[name] = [with_or_as_name(one) for one in rules]
+        else:
+            renamed["'$or'" if name == "$or" else name] = rules
+    return renamed

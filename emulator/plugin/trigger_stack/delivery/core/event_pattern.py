@@ -47,7 +47,8 @@ def matches(pattern: str | Mapping[str, Any] | None, event: str | Mapping[str, A
 
 @functools.lru_cache(1024)
 def _parsed(pattern: str) -> list[Conditions]:
-    return _alternatives(json.loads(pattern))
+    parsed = json.loads(pattern)
+    return _alternatives(parsed) if isinstance(parsed, Mapping) else []
 
 
 def _alternatives(pattern: Mapping[str, Any], above: str = "") -> list[Conditions]:

@@ -42,8 +42,29 @@ _NOT_RETRIED = {
 _THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException", "Throttling"})
 
 
+#: EventBridge, "API destination error codes"; beside 5xx.
+_RETRIED_ANSWERS = frozenset((401, 407, 409, 429))
+
+
 class EventNotDeliverableError(Exception):
     """The event could not be brought into the form that the target asks for."""
+
+
+class EndpointAnsweredError(Exception):
+    """The HTTP endpoint of a target answered that it did not take the event.
+
+    AWS topic: Amazon EventBridge User Guide, "API destination error codes".
+
+    Args:
+        message: For the dead letter.
+        status: HTTP status.
+        retry_after_s: What its ``Retry-After`` says; a negative number ends the retries.
+    """
+
+    def __init__(self, message: str, status: int, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.may_help = (status in _RETRIED_ANSWERS or status >= 500) and retry_after_s >= 0
 
 
 def error_code(error: Exception) -> tuple[str, bool]:
@@ -56,6 +77,8 @@ def error_code(error: Exception) -> tuple[str, bool]:
             return "THROTTLING", True
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
         return ("INVALID_REQUEST", False) if 400 <= status < 500 else ("SDK_CLIENT_ERROR", True)
+    if isinstance(error, EndpointAnsweredError):
+        return "SDK_CLIENT_ERROR", error.may_help
     if isinstance(error, EventNotDeliverableError | ValueError | TypeError | KeyError):
         return "INVALID_JSON", False
     return "INTERNAL_ERROR", True
@@ -228,6 +251,8 @@ class Deliverer:
         retries, age = delivery.policy
         # A CSPRNG buys nothing for jitter.
         delay = retry_delay(delivery.attempts, random.random())  # noqa: S311
+        if isinstance(error, EndpointAnsweredError):
+            delay = max(delay, error.retry_after_s)
         expires = delivery.started + age
         if not may_help:
             condition = ""

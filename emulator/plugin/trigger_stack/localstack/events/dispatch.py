@@ -6,9 +6,10 @@ and ``validate_event`` wrapped.
 Why: LocalStack answers ``PutEvents`` and looks for rules afterwards, in a thread: what ends the
 process in that moment ends the event without a trace, and so does an error of one rule for the
 rules after it. It fires rules that are disabled, and not those with a pattern and a schedule. Of an
-event that no rule matches nothing is left. Its matcher needs a character for each ``*``, cannot
-escape one, takes fields of different elements of an array together, takes ``true`` for 1 and a
-number for an address, and raises for values of some types. It takes ``NaN`` for JSON.
+event that no rule matches, or only rules without a target, nothing is left. Its matcher needs a
+character for each ``*``, cannot escape one, takes fields of different elements of an array
+together, takes ``true`` for 1 and a number for an address, and raises for values of some types. It
+takes ``NaN`` for JSON.
 Until: LocalStack matches before it answers, as EventBridge does, and heeds a rule's state.
 Test: ``tests/delivery/test_bus.py``, ``tests/delivery/test_placed.py``,
 ``tests/unit/plugin/test_event_dispatch.py``.
@@ -72,21 +73,26 @@ def dispatch(
         region: Of the bus.
     """
     trace_header = _without_lineage(trace_header)
-    is_matched = False
+    is_given = False
+    without_target = []
     for rule in rules:
         if not _matches(rule, event):
             continue
-        is_matched = True
-        for target in list(rule.targets.values()):
+        targets = list(rule.targets.values())
+        if not targets:
+            without_target.append(rule)
+        for target in targets:
+            is_given = True
             try:
                 _to_target(provider, rule, target, event, trace_header, account, region)
             except Exception as error:  # what follows must get the event all the same
                 LOG.exception("rule %s", rule.arn)
                 place = f"the target {target['Arn']} could not be told: {error!r}"
                 _record(_outcome(str(rule.arn), "lost", place, event, trace_header))
-    if not is_matched:
+    if not is_given:
         bus = f"arn:aws:events:{region}:{account}:event-bus/{event.get('event-bus-name')}"
-        _record(_outcome(bus, "discarded", _no_match(rules), event, trace_header))
+        place = _no_target(without_target) if without_target else _no_match(rules)
+        _record(_outcome(bus, "discarded", place, event, trace_header))
 
 
 def _record(outcome: Outcome) -> None:
@@ -123,16 +129,29 @@ def _to_target(
         provider._put_to_archive(region, account, archive_target_id=target["Id"], event=event)
         return
     sender = provider._target_sender_store.get(f"{rule.arn}-{target['Id']}")
-    if sender is not None:  # else ``RemoveTargets`` came between
+    if sender is not None:
         hand_over(sender, event.copy(), trace_header)
+        return
+    state, place = "discarded", f"RemoveTargets: the rule has the target {target['Arn']} no more"
+    if target["Id"] in rule.targets:
+        state, place = "lost", f"LocalStack cannot deliver to the target {target['Arn']}"
+    _record(_outcome(str(rule.arn), state, place, event, trace_header))
+
+
+def _no_target(rules: list[Any]) -> str:
+    return f"the rules that match have no target: {_named([one.name for one in rules])}"
 
 
 def _no_match(rules: list[Any]) -> str:
     names = [one.name for one in rules if one.event_pattern and not _is_of_archive(one)]
     if not names:
         return "the bus has no rule with an event pattern"
+    return f"EventPattern: no enabled rule matches (of {_named(names)})"
+
+
+def _named(names: list[str]) -> str:
     rest = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return f"EventPattern: no enabled rule matches (of {', '.join(names[:_MOST_NAMES])}{rest})"
+    return ", ".join(names[:_MOST_NAMES]) + rest
 
 
 def _is_of_archive(rule: Any) -> bool:

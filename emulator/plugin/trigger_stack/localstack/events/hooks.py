@@ -14,7 +14,7 @@ from localstack.services.edge import ROUTER
 def guard_event_delivery() -> None:
     """Retry policy and dead-letter queue of targets; routes below ``/_trigger_stack/events``."""
     from trigger_stack.localstack import schedules
-    from trigger_stack.localstack.events import dispatch, replays, targets
+    from trigger_stack.localstack.events import dispatch, http_targets, replays, requests, targets
     from trigger_stack.localstack.events.routes import EventRoutes
     from trigger_stack.localstack.events.target_sender import install
     from trigger_stack.localstack.scheduler.routes import SchedulerRoutes
@@ -23,6 +23,8 @@ def guard_event_delivery() -> None:
     targets.install()
     dispatch.install()
     replays.install()
+    requests.install()
+    http_targets.install()
     schedules.install()
     ROUTER.add(EventRoutes())
     ROUTER.add(SchedulerRoutes())

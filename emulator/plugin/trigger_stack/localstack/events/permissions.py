@@ -22,6 +22,8 @@ from trigger_stack.localstack.resource_policies import resource_policies
 PRINCIPAL: Final = "events.amazonaws.com"
 #: What the role of a target must allow, by service. Roles of other targets are not looked at.
 _ACTIONS: Final = {
+    "events": ("events:PutEvents",),
+    "execute-api": ("execute-api:Invoke",),
     "kinesis": ("kinesis:PutRecord", "kinesis:PutRecords"),
     "firehose": ("firehose:PutRecord", "firehose:PutRecordBatch"),
     "lambda": ("lambda:InvokeFunction",),
@@ -57,6 +59,8 @@ def check(arn: str, rule_arn: str, role: str | None = None) -> None:
 
 def _with_role(arn: str, rule_arn: str, role: str) -> str | None:
     actions = _ACTIONS.get(arn.split(":", 3)[2])
+    if ":api-destination/" in arn:
+        actions = ("events:InvokeApiDestination",)
     if actions is None:
         return None
     if problem := execution_roles().why_not_assumed(role, PRINCIPAL, rule_arn):

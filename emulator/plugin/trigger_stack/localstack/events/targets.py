@@ -19,6 +19,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from localstack.services.events import target as localstack_targets
 from localstack.services.events.target import (
+    EventsTargetSender,
     KinesisTargetSender,
     StatesTargetSender,
     TargetSender,
@@ -28,6 +29,7 @@ from localstack.services.events.utils import to_json_str
 from trigger_stack.delivery.core.json_paths import MISSING, text_of
 from trigger_stack.delivery.rules.delivery import Delivery
 from trigger_stack.delivery.rules.templates import Lines, render, value_at
+from trigger_stack.localstack.events import http_targets
 
 
 def as_text(obj: Any, separators: tuple[str, str] | None = (",", ":")) -> str:
@@ -47,7 +49,10 @@ def send(delivery: Delivery, ready: Any) -> None:
         Exception: Whatever the target's service answers.
     """
     sender = delivery.sender
-    if isinstance(sender, KinesisTargetSender):
+    http_targets.check_form(delivery, ready)
+    if isinstance(sender, EventsTargetSender):
+        http_targets.put_on_bus(delivery, ready)
+    elif isinstance(sender, KinesisTargetSender):
         sender.client.put_record(
             StreamName=sender.target["Arn"].split("/")[-1],
             Data=as_text(ready).encode(),

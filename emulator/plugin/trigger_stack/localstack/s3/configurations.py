@@ -5,7 +5,8 @@ What: ``_matching_filter`` of LocalStack's notifications is replaced, and
 Why: LocalStack compares the prefix and suffix with the key URL-encoded, so ``a+b``, which AWS wants
 for ``a b``, fits no key with a space, and ``é/`` none at all. It takes two notifications for the
 same event and key, a destination in another region, and a FIFO queue or topic, which would get
-none, and a destination whose policy does not let S3 in: AWS refuses all of them.
+none, a destination whose policy does not let S3 in, and events that there are not or none: AWS
+refuses all of them.
 Until: LocalStack decodes prefix and suffix, and refuses what AWS refuses.
 Test: ``tests/delivery/test_s3_events.py``, ``tests/unit/plugin/test_s3_patches.py``. AWS topics:
 Amazon S3 User Guide, "Configuring event notifications using object key name filtering" and "Event
@@ -17,8 +18,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
-from localstack.aws.api.s3 import InvalidArgument
+from localstack.aws.api.s3 import Event, InvalidArgument
 from localstack.services.s3 import notifications
+from localstack.services.s3.exceptions import MalformedXML
 from localstack.services.s3.models import s3_stores
 from localstack.services.s3.notifications import NotificationDispatcher
 
@@ -30,6 +32,8 @@ _OTHER_REGION = (
     "The notification destination service region is not valid for the bucket location constraint"
 )
 _NOT_VALID = "Unable to validate the following destination configurations"
+_NO_EVENT = "The event is not supported for notifications"
+_EVENTS = frozenset(str(one) for one in Event)
 _FIFO = "A FIFO queue or topic cannot be the destination of notifications."
 PRINCIPAL = "s3.amazonaws.com"
 _MARK = "_trigger_stack_original"
@@ -77,6 +81,11 @@ def _check(
         for one in several
     ]
     for notifier, one in given:
+        events = one.get("Events") or []
+        if not events:
+            raise MalformedXML
+        if not _EVENTS.issuperset(events):
+            raise InvalidArgument(_NO_EVENT)
         arn, argument = notifier._get_arn_value_and_name(one)
         parts = arn.split(":")
         if bucket is None or len(parts) <= 5:

@@ -23,7 +23,7 @@ from typing import Any
 
 from localstack.aws.api.sns import InvalidParameterException
 
-from trigger_stack.delivery.core.comparison import is_alternative, wildcards_in
+from trigger_stack.delivery.core.comparison import wildcards_in, with_or_as_name
 from trigger_stack.delivery.core.filter_policy import attributes_pass, body_passes
 
 _MOST_WILDCARDS = 3
@@ -53,7 +53,7 @@ def _validate_policy(validator: Any, filter_policy: Any) -> None:
         raise _refusal(validator, "Filter is not an object")
     validate, _ = _localstack_validates()
     try:
-        validate(validator, _with_or_as_name(filter_policy))
+        validate(validator, with_or_as_name(filter_policy))
     except InvalidParameterException:
         raise
     except Exception as error:  # for example a number where LocalStack expects a list
@@ -62,19 +62,6 @@ def _validate_policy(validator: Any, filter_policy: Any) -> None:
 
 def _refusal(validator: Any, why: str) -> InvalidParameterException:
     return InvalidParameterException(f"{validator.error_prefix}FilterPolicy: {why}")
-
-
-def _with_or_as_name(policy: dict[str, Any]) -> dict[str, Any]:
-    """A policy for LocalStack, to which each ``$or`` is an OR, even one that is a name for SNS."""
-    renamed: dict[str, Any] = {}
-    for name, rules in policy.items():
-        if isinstance(rules, dict):
-            renamed[name] = _with_or_as_name(rules)
-        elif name == "$or" and is_alternative(rules):
-            renamed[name] = [_with_or_as_name(one) for one in rules]
-        else:
-            renamed["'$or'" if name == "$or" else name] = rules
-    return renamed
 
 
 def _validate_rule(validator: Any, rule: Any) -> None:

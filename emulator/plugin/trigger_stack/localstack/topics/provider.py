@@ -3,11 +3,16 @@
 What: a provider ``sns:retried`` (LocalStack's extension point ``localstack.aws.provider``), the
 default: its own provider with the publishers of ``publishers.py``, the dispatcher of
 ``dispatch.py`` and the filters of ``filter_policies.py``. ``PublishBatch`` refuses empty messages;
-``SetSubscriptionAttributes`` without a value unsets a redrive policy.
-Why: see there. LocalStack accepts an empty message of a batch, and no queue takes it. It cannot
-unset a redrive policy: it answers with an internal error.
+``Subscribe`` and what sets attributes refuse what SNS refuses; ``SetSubscriptionAttributes``
+without a value unsets a redrive policy.
+Why: see there. LocalStack accepts an empty message of a batch, and no queue takes it. It subscribes
+endpoints that can get no message: a queue as a function (then nobody gets any), a function to a
+FIFO topic, a delivery stream of Firehose, which is not there. It takes delivery policies that are
+no JSON, and dead-letter queues that are none. It cannot unset a redrive policy: it answers with an
+internal error.
 Until: see there.
-Test: ``tests/delivery/test_topics.py``, ``tests/delivery/test_topic_filters.py``.
+Test: ``tests/delivery/test_topics.py``, ``tests/delivery/test_topic_filters.py``,
+``tests/delivery/test_refused_subscriptions.py``.
 """
 
 from __future__ import annotations
@@ -19,7 +24,13 @@ from localstack.runtime.hooks import on_infra_start
 from localstack.services.edge import ROUTER
 from localstack.services.plugins import Service, aws_provider
 
+from trigger_stack.delivery.core.subscription_checks import (
+    why_attribute_refused,
+    why_endpoint_refused,
+    why_topic_attribute_refused,
+)
 from trigger_stack.localstack.topics.messages import publisher
+from trigger_stack.localstack.unsupported_services import refusal
 
 
 @on_infra_start(priority=800)
@@ -35,6 +46,7 @@ def choose_retried_topics() -> None:
 def sns() -> Service:
     """LocalStack's provider with publishers that try again."""
     from localstack.aws.api.sns import InvalidParameterException
+    from localstack.services.sns.constants import SNS_PROTOCOLS
     from localstack.services.sns.provider import SnsProvider
 
     from trigger_stack.localstack.topics import filter_policies, publishers
@@ -51,8 +63,68 @@ def sns() -> Service:
     submit_at_once(publisher().PublishDispatcher, replaced)
     isolate_filters(publisher().PublishDispatcher)
 
+    def refuse(problem: str | None, place: str = "") -> None:
+        if problem:
+            raise InvalidParameterException(f"Invalid parameter: {place}{problem}")
+
     class Topics(SnsProvider):
         """LocalStack's provider; no message of a batch is empty, no deleted topic has a history."""
+
+        def create_topic(
+            self,
+            context: Any,
+            name: str,
+            attributes: Any = None,
+            tags: Any = None,
+            data_protection_policy: Any = None,
+            **kwargs: Any,
+        ) -> Any:
+            for attribute, value in (attributes or {}).items():
+                refuse(why_topic_attribute_refused(attribute, value), "Attributes Reason: ")
+            return super().create_topic(
+                context, name, attributes, tags, data_protection_policy, **kwargs
+            )
+
+        def set_topic_attributes(
+            self,
+            context: Any,
+            topic_arn: str,
+            attribute_name: str,
+            attribute_value: Any = None,
+            **kwargs: Any,
+        ) -> None:
+            refuse(why_topic_attribute_refused(attribute_name, attribute_value))
+            super().set_topic_attributes(
+                context, topic_arn, attribute_name, attribute_value, **kwargs
+            )
+
+        def subscribe(
+            self,
+            context: Any,
+            topic_arn: str,
+            protocol: str,
+            endpoint: str | None = None,
+            attributes: Any = None,
+            return_subscription_arn: bool | None = None,
+            **kwargs: Any,
+        ) -> Any:
+            given = attributes or {}
+            if endpoint and protocol in SNS_PROTOCOLS:
+                self._get_topic(topic_arn, context)
+                refuse(why_endpoint_refused(topic_arn, protocol, endpoint, given))
+                refuse(refusal("firehose") if protocol == "firehose" else None)
+                for name, value in given.items():
+                    why = why_attribute_refused(topic_arn, protocol, name, value)
+                    refuse(why, "Attributes Reason: ")
+            return super().subscribe(
+                context,
+                topic_arn,
+                protocol,
+                endpoint,
+                attributes,
+                return_subscription_arn,
+                **kwargs,
+            )
 
         def delete_topic(self, context: Any, topic_arn: str, **kwargs: Any) -> None:
             super().delete_topic(context, topic_arn, **kwargs)
@@ -86,6 +158,11 @@ def sns() -> Service:
                 if found:
                     found.pop("RedrivePolicy", None)
                     return
+            if found := self.get_store(context.account_id, context.region).subscriptions.get(
+                subscription_arn
+            ):
+                about = (found["TopicArn"], found["Protocol"])
+                refuse(why_attribute_refused(*about, attribute_name, attribute_value))
             super().set_subscription_attributes(
                 context, subscription_arn, attribute_name, attribute_value, **kwargs
             )

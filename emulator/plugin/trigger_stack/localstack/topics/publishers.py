@@ -1,9 +1,9 @@
 """Messages of SNS topics reach functions, queues and HTTP endpoints, or are tried again.
 
 What: ``_publish`` of ``LambdaTopicPublisher``, ``SqsTopicPublisher``, ``SqsBatchTopicPublisher``
-and ``HttpTopicPublisher`` is replaced. An event for a function is sent to the engine at once, all
-else by another thread; the publisher is answered when the endpoint has the message or the journal
-knows where it is.
+and ``HttpTopicPublisher`` is replaced, and that of the others wrapped. An event for a function is
+sent to the engine at once, all else by another thread; the publisher is answered when the endpoint
+has the message or the journal knows where it is.
 Why: LocalStack answers first and sends later, and tries once; when that fails and the subscription
 has no dead-letter queue, a line at level INFO is all that is left of the message, and nothing when
 it is killed between. It asks no resource policy. It invokes a function by a request to itself. The
@@ -32,7 +32,12 @@ from localstack.utils.aws.arns import (
     sqs_queue_url_for_arn,
 )
 
-from trigger_stack.delivery.core.deliverer import Deliverer, EndpointRefusesError, Notification
+from trigger_stack.delivery.core.deliverer import (
+    Deliverer,
+    EndpointRefusesError,
+    Notification,
+    pause_after_customer_managed,
+)
 from trigger_stack.delivery.core.delivery_policy import policy_of
 from trigger_stack.delivery.core.in_order import InOrder
 from trigger_stack.delivery.core.topic_letters import MOST_ATTRIBUTES, event_of, with_reason
@@ -44,6 +49,7 @@ from trigger_stack.localstack.placing import answer_when_placed
 from trigger_stack.localstack.resource_policies import resource_policies
 from trigger_stack.localstack.topics.http import sender
 from trigger_stack.localstack.topics.messages import publisher, text_of, trace_of
+from trigger_stack.localstack.unsupported_services import refusal
 from trigger_stack.wsgi_server.before_response import Form
 
 LOG = logging.getLogger(__name__)
@@ -58,6 +64,8 @@ _IN_ORDER = InOrder("topic-notifications-in-order")
 #: Topic attributes that name a role for logs of deliveries.
 _FEEDBACK = ("feedbackrolearn", "feedback_role_arn")
 _NO_QUEUE = "the subscription has no dead-letter queue: set its RedrivePolicy"
+#: Those that LocalStack records messages for; it does so without us when they cannot fail.
+_OTHERS = ("EmailJson", "Sms", "Application", "Firehose")
 
 
 def _to_function(publisher_: Any, context: Any, subscriber: Any) -> None:
@@ -213,6 +221,39 @@ def _post_confirmation() -> Any:
     return publisher().HttpTopicPublisher._publish
 
 
+def _to_other(original: Callable[..., None]) -> Callable[[Any, Any, Any], None]:
+    """How a message comes to a mailbox, telephone or app: as LocalStack does it, and recorded."""
+
+    def publish(publisher_: Any, context: Any, subscriber: Any) -> None:
+        def send() -> None:
+            _check_other(context, subscriber)
+            original(publisher_, context=context, subscriber=subscriber)
+
+        body = text_of(context.message)
+        notification = _notification(context, subscriber, body, send, {})
+        notification.ended = lambda delivered: None  # LocalStack has logged it
+        notification.pauses = pause_after_customer_managed
+        _hand_over(notification, subscriber, context.message)
+
+    return publish
+
+
+def _check_other(context: Any, subscriber: Any) -> None:
+    """Check what LocalStack does not.
+
+    Raises:
+        EndpointRefusesError: The app's endpoint is gone or disabled, or there is no such service.
+    """
+    if subscriber["Protocol"] == "application":
+        found = context.store.platform_endpoints.get(subscriber["Endpoint"])
+        if found is None:
+            raise EndpointRefusesError("Endpoint does not exist")
+        if str(found.platform_endpoint["Attributes"].get("Enabled")).lower() != "true":
+            raise EndpointRefusesError("Endpoint is disabled")
+    if subscriber["Protocol"] == "firehose" and (why := refusal("firehose")):
+        raise EndpointRefusesError(why)
+
+
 def _each_to_queue(publisher_: Any, context: Any, subscriber: Any) -> None:
     """Send the messages of a batch, each by itself: one that fails is no matter of the others."""
     for message in context.messages:
@@ -289,6 +330,15 @@ def install() -> tuple[Any, ...]:
         publisher().SqsBatchTopicPublisher: _each_to_queue,
         publisher().HttpTopicPublisher: _to_http,
     }
+    for name in _OTHERS:
+        owner = getattr(publisher(), f"{name}TopicPublisher")
+        replaced[owner] = _wrapped(owner)
     for owner, publish in replaced.items():
         owner._publish = publish
     return tuple(replaced)
+
+
+@functools.cache
+def _wrapped(owner: Any) -> Callable[[Any, Any, Any], None]:
+    """How messages come to the endpoints of a publisher; called before it is replaced."""
+    return _to_other(owner._publish)
