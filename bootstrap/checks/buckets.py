@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 from collections.abc import Iterator
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -25,6 +26,23 @@ from bootstrap.checks.view import (
 from bootstrap.definition.document import KeyPath
 from bootstrap.template import Resource, needs
 
+#: User Guide, "Supported event types for SQS, SNS, and Lambda".
+_EVENTS = frozenset(
+    (
+        "s3:TestEvent",
+        *(f"s3:ObjectCreated:{name}" for name in ("*", "Put", "Post", "Copy")),
+        "s3:ObjectCreated:CompleteMultipartUpload",
+        *(f"s3:ObjectRemoved:{name}" for name in ("*", "Delete", "DeleteMarkerCreated")),
+        *(f"s3:ObjectRestore:{name}" for name in ("*", "Post", "Completed", "Delete")),
+        "s3:ReducedRedundancyLostObject",
+        *("s3:Replication:*", "s3:Replication:OperationFailedReplication"),
+        *("s3:Replication:OperationMissedThreshold", "s3:Replication:OperationNotTracked"),
+        "s3:Replication:OperationReplicatedAfterThreshold",
+        *(f"s3:LifecycleExpiration:{name}" for name in ("*", "Delete", "DeleteMarkerCreated")),
+        *("s3:LifecycleTransition", "s3:IntelligentTiering", "s3:ObjectAcl:Put"),
+        *(f"s3:ObjectTagging:{name}" for name in ("*", "Put", "Delete")),
+    )
+)
 _WRITES = ("put_object", "upload_file", "upload_fileobj", "copy_object")
 
 
@@ -170,6 +188,17 @@ def told_too_early(view: View) -> Iterator[Hit]:
             if policies and not any(policy.logical_id in first for policy in policies):
                 what = f"{bucket.logical_id} may be made before {policies[0].logical_id}."
                 yield Hit(what, one.at)
+
+
+@rule("TS408", Severity.ERROR, mend="Write an event type of S3, such as s3:ObjectCreated:*.")
+def unknown_event(view: View) -> Iterator[Hit]:
+    """S3 refuses a notification of an event that it does not have."""
+    for one in _notifications(view):
+        event = one.body.get("Event")
+        if isinstance(event, str) and "${" not in event and event not in _EVENTS:
+            similar = difflib.get_close_matches(event, sorted(_EVENTS), 1)
+            hint = f" Did you mean {similar[0]}?" if similar else ""
+            yield Hit(f"There is no event {event}.{hint}", one.at)
 
 
 def _writes_to(view: View, function: Resource, call: Call, bucket: Resource) -> bool:

@@ -37,6 +37,9 @@ _VARIABLE = re.compile(r"<([A-Za-z0-9_.-]+)>")
 _RESERVED = "aws.events."
 _SIMILAR = 0.85
 _DESTINATION = "AWS::Events::ApiDestination"
+#: "Amazon EventBridge quotas".
+_MOST_TARGETS = 5
+_INPUTS = ("Input", "InputPath", "InputTransformer")
 #: How long EventBridge waits for one: "API destinations as targets".
 _WAITS_S = 5
 
@@ -337,10 +340,10 @@ def _sends(bucket: Resource) -> bool:
     mend="Give the target RoleArn: a role that events.amazonaws.com assumes.",
 )
 def target_without_role(view: View) -> Iterator[Hit]:
-    """EventBridge sends to a stream or an API destination in a role, and takes none without."""
+    """EventBridge sends to a bus, stream or API destination in a role, and takes none without."""
     for target in view.targets:
         kind = target.to.type if target.to is not None else ""
-        if kind in (STREAM, _DESTINATION) and "RoleArn" not in target.body:
+        if kind in (BUS, STREAM, _DESTINATION) and "RoleArn" not in target.body:
             what = f"A target of type {kind} needs a RoleArn."
             yield Hit(what, view.at(target.rule, "Targets", target.index, "Arn"))
 
@@ -353,3 +356,49 @@ def longer_than_eventbridge_waits(view: View) -> Iterator[Hit]:
         if function is not None and view.timeout(function) > _WAITS_S:
             what = f"{own_name(function)} may take {view.timeout(function)} s."
             yield Hit(what, view.at(destination, "InvocationEndpoint"))
+
+
+@rule("TS316", Severity.ERROR, mend="Write one of the three: Input as JSON, or a path from $ on.")
+def refused_input(view: View) -> Iterator[Hit]:
+    """EventBridge refuses a target's input that is no JSON or no path, or is given twice."""
+    for target in view.targets:
+        given = [name for name in _INPUTS if name in target.body]
+        if not given:
+            continue
+        at = view.at(target.rule, "Targets", target.index, given[-1])
+        if len(given) > 1:
+            yield Hit(f"{given[0]} and {given[-1]} cannot be together.", at)
+        elif "Input" in given and _is_no_json(target.body["Input"]):
+            yield Hit("Input is no JSON.", at)
+        else:
+            paths = target.body.get("InputPath"), *_variables(target.body)
+            wrong = [one for one in paths if isinstance(one, str) and not one.startswith("$")]
+            if wrong:
+                yield Hit(f"The path “{wrong[0]}” does not begin with $.", at)
+
+
+@rule("TS317", Severity.ERROR, mend="Give a second rule with the same pattern the other targets.")
+def too_many_targets(view: View) -> Iterator[Hit]:
+    """A rule has at most five targets: EventBridge refuses more."""
+    for target in view.targets:
+        if target.index == _MOST_TARGETS:
+            count = sum(one.rule is target.rule for one in view.targets)
+            what = f"{own_name(target.rule)} has {count} targets."
+            yield Hit(what, view.at(target.rule, "Targets", target.index))
+
+
+def _is_no_json(value: object) -> bool:
+    """Whether a text is known, and is no JSON."""
+    if not isinstance(value, str) or "${" in value:
+        return False
+    try:
+        json.loads(value)
+    except ValueError:
+        return True
+    return False
+
+
+def _variables(body: dict[str, Any]) -> list[Any]:
+    """The paths of an input transformer."""
+    paths = within(body, "InputTransformer", "InputPathsMap")
+    return list(paths.values()) if isinstance(paths, dict) else []

@@ -29,6 +29,8 @@ from bootstrap.template import Resource
 #: How long SNS waits for an endpoint: "Amazon SNS message delivery retries".
 _WAITS_S = 15
 _YES = (True, "true")
+#: Protocols that no FIFO topic has, beside that of functions.
+_TO_PEOPLE = ("application", "email", "email-json", "firehose", "http", "https", "sms")
 #: What a protocol delivers to: it is called like the service.
 _ENDPOINTS = {kind.split("::")[1].lower(): kind for kind in (QUEUE, FUNCTION)}
 #: Keys at the top of what a queue gets without raw delivery.
@@ -100,9 +102,14 @@ def unequal_kinds(view: View) -> Iterator[Hit]:
     """SNS refuses a FIFO queue of a standard topic, and what is no queue of a FIFO topic."""
     for one in _subscriptions(view):
         found, topic = view.target(one.body.get("Endpoint")), one.topic
-        if topic is None or topic.type != TOPIC or found is None:
+        if topic is None or topic.type != TOPIC:
             continue
         is_fifo = topic.properties.get("FifoTopic") in _YES
+        if is_fifo and one.body.get("Protocol") in _TO_PEOPLE:
+            what = f"{topic.logical_id} is a FIFO topic, which delivers to queues only."
+            yield Hit(what, one.at(view, "Protocol"))
+        if found is None:
+            continue
         if found.type == QUEUE and found.properties.get("FifoQueue") in _YES and not is_fifo:
             what = f"{found.logical_id} is a FIFO queue, and {topic.logical_id} no FIFO topic."
             yield Hit(what, one.at(view, "Endpoint"))

@@ -340,6 +340,14 @@ def api_destination(endpoint: str = "https://partner.example/in") -> str:
     )
 
 
+def targets(count: int, mark: str = "") -> str:
+    """More targets of a rule, with ids of their own."""
+    name = "more" if not mark else "last"
+    return "".join(
+        f"      - Id: {name}{number}{mark}\n        Arn: !GetAtt Q.Arn\n" for number in range(count)
+    )
+
+
 def telling(kind: str, to: str, *, needs: str = "", event: str = "Created:*") -> str:
     """A bucket that tells a queue or a topic."""
     depends = f"  DependsOn: {needs}\n" if needs else ""
@@ -1237,6 +1245,22 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
         (
             Case(
                 resources=QD
+                + "Own: { Type: AWS::Events::EventBus, Properties: { Name: own } }\n"
+                + rule("source: [shop]", bus="", target="!GetAtt Own.Arn  # here")
+            ),
+            Case(
+                resources=QD
+                + "Own: { Type: AWS::Events::EventBus, Properties: { Name: own } }\n"
+                + rule(
+                    "source: [shop]",
+                    bus="",
+                    target="!GetAtt Own.Arn\n        RoleArn: arn:aws:iam::000000000000:role/r",
+                )
+            ),
+        ),
+        (
+            Case(
+                resources=QD
                 + api_destination()
                 + rule("source: [shop]", bus="", target="!GetAtt Api.Arn  # here")
             ),
@@ -1255,6 +1279,46 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
         (
             Case("timeout: 6", api_destination("!GetAtt Address.FunctionUrl  # here") + ADDRESS),
             Case("timeout: 5", api_destination("!GetAtt Address.FunctionUrl") + ADDRESS),
+        ),
+    ],
+    "TS316": [
+        (
+            Case(resources=QD + rule("source: [shop]", bus="") + "        Input: 'x{'  # here\n"),
+            Case(resources=QD + rule("source: [shop]", bus="") + "        Input: '{}'\n"),
+        ),
+        (
+            Case(resources=QD + rule("source: [shop]", bus="") + "        InputPath: a  # here\n"),
+            Case(resources=QD + rule("source: [shop]", bus="") + "        InputPath: $.a\n"),
+        ),
+        (
+            Case(
+                resources=QD
+                + rule("source: [shop]", bus="")
+                + "        Input: '{}'\n        InputPath: $.a  # here\n"
+            ),
+            Case(resources=QD + rule("source: [shop]", bus="") + "        Input: '\"a\"'\n"),
+        ),
+        (
+            Case(
+                resources=QD
+                + rule("source: [shop]", bus="")
+                + "        InputTransformer:  # here\n          InputPathsMap: { a: detail.a }\n"
+                "          InputTemplate: <a>\n"
+            ),
+            Case(
+                resources=QD
+                + rule("source: [shop]", bus="")
+                + "        InputTransformer:\n          InputPathsMap: { a: $.detail.a }\n"
+                "          InputTemplate: <a>\n"
+            ),
+        ),
+    ],
+    "TS317": [
+        (
+            Case(
+                resources=QD + rule("source: [shop]", bus="") + targets(4) + targets(1, "  # here")
+            ),
+            Case(resources=QD + rule("source: [shop]", bus="") + targets(4)),
         ),
     ],
     "TS401": [
@@ -1351,6 +1415,20 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
                 resources=QD
                 + queue_policy("Q", "s3.amazonaws.com")
                 + telling("Queue", "!GetAtt Q.Arn", needs="QPolicy")
+            ),
+        ),
+    ],
+    "TS408": [
+        (
+            Case(
+                resources=QD
+                + queue_policy("Q", "s3.amazonaws.com")
+                + telling("Queue", "!GetAtt Q.Arn", event="Made:*")
+            ),
+            Case(
+                resources=QD
+                + queue_policy("Q", "s3.amazonaws.com")
+                + telling("Queue", "!GetAtt Q.Arn", event="Created:Put")
             ),
         ),
     ],
@@ -1823,6 +1901,13 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
         ),
     ],
     "TS743": [
+        (
+            Case(
+                resources=TOPIC.replace("TopicName: t", "TopicName: t.fifo, FifoTopic: true")
+                + subscribed(endpoint="a@shop.example", protocol="email  # here")
+            ),
+            Case(resources=TOPIC + subscribed(endpoint="a@shop.example", protocol="email")),
+        ),
         (
             Case(
                 resources=TOPIC.replace("TopicName: t", "TopicName: t.fifo, FifoTopic: true")
