@@ -29,8 +29,6 @@ from bootstrap.template import Resource
 #: How long SNS waits for an endpoint: "Amazon SNS message delivery retries".
 _WAITS_S = 15
 _YES = (True, "true")
-#: Protocols that no FIFO topic has, beside that of functions.
-_TO_PEOPLE = ("application", "email", "email-json", "firehose", "http", "https", "sms")
 #: What a protocol delivers to: it is called like the service.
 _ENDPOINTS = {kind.split("::")[1].lower(): kind for kind in (QUEUE, FUNCTION)}
 #: Keys at the top of what a queue gets without raw delivery.
@@ -105,7 +103,8 @@ def unequal_kinds(view: View) -> Iterator[Hit]:
         if topic is None or topic.type != TOPIC:
             continue
         is_fifo = topic.properties.get("FifoTopic") in _YES
-        if is_fifo and one.body.get("Protocol") in _TO_PEOPLE:
+        protocol = one.body.get("Protocol")
+        if is_fifo and isinstance(protocol, str) and protocol not in _ENDPOINTS:
             what = f"{topic.logical_id} is a FIFO topic, which delivers to queues only."
             yield Hit(what, one.at(view, "Protocol"))
         if found is None:

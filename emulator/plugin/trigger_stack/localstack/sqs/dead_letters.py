@@ -10,7 +10,8 @@ that does not exist, that is of the other type or that forbids it, and a
 time-out that is no number, with which no message can be received. A dead letter is as old as its
 move, so that it outlives the retention period of AWS.
 Until: LocalStack moves a message at once or not at all, and refuses what SQS refuses.
-Test: ``tests/delivery/test_dead_letters.py``, ``tests/unit/plugin/test_dead_letter_moves.py``.
+Test: ``tests/delivery/test_dead_letter_queues.py``,
+``tests/unit/plugin/test_dead_letter_moves.py``.
 
 AWS topic: Amazon SQS Developer Guide, "Using dead-letter queues in Amazon SQS": the expiration of
 a message of a standard queue is based on its original enqueue timestamp.
