@@ -26,7 +26,7 @@ from localstack.services.sqs.provider import MessageMoveTaskManager, SqsProvider
 from trigger_stack.delivery.core.placement import NotPlacedError
 from trigger_stack.delivery.sqs.journal import MessageJournal, Wait
 from trigger_stack.localstack.placing import answer_when_placed
-from trigger_stack.localstack.sqs import dead_letters, groups
+from trigger_stack.localstack.sqs import dead_letters, expiry, groups
 from trigger_stack.localstack.sqs.groups import forget_duplicate
 from trigger_stack.services.queue_limits import why_no_message
 from trigger_stack.wsgi_server.before_response import Form
@@ -144,6 +144,7 @@ def install() -> None:
     if getattr(SqsQueue.remove, "_trigger_stack", False):
         return
     groups.install()
+    expiry.install()
     dead_letters.install(_moving)
     _note_redrives()
     _report_put(StandardQueue)
