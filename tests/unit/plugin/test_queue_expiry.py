@@ -1,10 +1,10 @@
-"""Messages that expire while others are received: LocalStack's queues as they are, and patched."""
+"""Messages that expire, or are deleted late, while others are received: unpatched and patched."""
 
 from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ ORIGINAL = [
     (owner, name, vars(owner)[name])
     for owner, name in (
         (StandardQueue, "remove_expired_messages"),
+        (StandardQueue, "_on_remove_message"),
         (FifoQueue, "remove_expired_messages"),
         (FifoQueue, "_put_message"),
         (FifoQueue, "requeue_inflight_messages"),
@@ -71,12 +72,28 @@ def test_a_group_that_has_expired_is_given_to_one_receiver(patched: bool, fifo: 
     assert receive(fifo) == ([] if patched else ["b"])
 
 
-def test_the_messages_do_not_change_while_one_is_taken(patched: bool, standard: Any) -> None:
-    put(standard, "m").created = 0
+def expire(queue: Any) -> Callable[[], None]:
+    """Have a message that is to be removed since it is too old."""
+    put(queue, "m").created = 0
+    return queue.remove_expired_messages  # type: ignore[no-any-return]  # LocalStack's is untyped
+
+
+def delete_late(queue: Any) -> Callable[[], None]:
+    """Have a message that is to be deleted by a receipt that has expired."""
+    put(queue, "m")
+    (receipt,) = queue.receive(1, visibility_timeout=0).receipt_handles
+    return lambda: queue.remove(receipt)
+
+
+@pytest.mark.parametrize("change", [expire, delete_late])
+def test_the_messages_do_not_change_while_one_is_taken(
+    patched: bool, standard: Any, change: Callable[[Any], Callable[[], None]]
+) -> None:
+    remove = change(standard)
     done = threading.Event()
 
     def work() -> None:
-        standard.remove_expired_messages()
+        remove()
         done.set()
 
     with standard.visible.mutex:  # as a receive has it

@@ -50,7 +50,7 @@ QUEUES = st.sampled_from(["queue", "dlq"])
 FILTER = json.dumps({"body": {"kind": ["good", "bad"]}})
 #: What a test's installation of the journal changes in LocalStack.
 PATCHED: list[tuple[type, str]] = [
-    *((StandardQueue, name) for name in ("put", "remove_expired_messages")),
+    *((StandardQueue, name) for name in ("put", "remove_expired_messages", "_on_remove_message")),
     *((FifoQueue, name) for name in ("put", "remove_expired_messages")),
     *((FifoQueue, name) for name in ("_put_message", "requeue_inflight_messages")),
     (MessageMoveTaskManager, "_run"),

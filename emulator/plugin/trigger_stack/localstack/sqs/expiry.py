@@ -1,10 +1,12 @@
-"""What expires disturbs no receive that is under way.
+"""What expires, or is deleted after it expired, disturbs no receive that is under way.
 
-What: ``remove_expired_messages`` of LocalStack's two queues.
+What: ``remove_expired_messages`` of LocalStack's two queues, ``_on_remove_message`` of a standard
+one.
 Why: LocalStack changes the heap of visible messages without the lock under which a receive takes
-one from it: a message that is taken in that moment can be lost. A FIFO group whose messages have
-all expired stays in the queue of groups; with its next message it is there twice, and two receivers
-get messages of one group at a time.
+one from it, when messages expire and when one is deleted by a receipt that has expired: a message
+that is taken in that moment can be lost. A FIFO group whose messages have all expired stays in the
+queue of groups; with its next message it is there twice, and two receivers get messages of one
+group at a time.
 Until: LocalStack takes that lock, and drops groups that are empty.
 Test: ``tests/unit/plugin/test_queue_expiry.py``.
 
@@ -26,6 +28,7 @@ def install() -> None:
     if hasattr(standard.remove_expired_messages, "__wrapped__"):
         return
     standard.remove_expired_messages = _locked(standard.remove_expired_messages)
+    standard._on_remove_message = _locked(standard._on_remove_message)
     remove_expired = fifo.remove_expired_messages
 
     @functools.wraps(remove_expired)
