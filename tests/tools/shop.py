@@ -20,7 +20,7 @@ from tests.engine.lambda_stack import PYTHON, ROOT, Stack
 HERE = Path(__file__).parent
 TOOLS = ROOT / ".build/tools"
 #: Of one command of a tool, on a busy machine.
-COMMAND_SECONDS = 240
+COMMAND_SECONDS = 600
 
 
 def install(script: str, *tools: str) -> None:
