@@ -20,8 +20,16 @@ def main() -> None:
     # To compile it takes a fifth of the time until the stack is live (bootstrap/__main__.py).
     sys.dont_write_bytecode = False
     imports.leave_out()
-    from trigger_stack.localstack import garbage, gateway_server, loading, routing, service_models
+    from trigger_stack.localstack import (
+        garbage,
+        gateway_server,
+        loading,
+        log_noise,
+        routing,
+        service_models,
+    )
 
+    log_noise.keep_out()
     garbage.rest()
     gateway_server.make_no_certificate()
     routing.compile_later()
