@@ -42,7 +42,7 @@ def real(own: Stack) -> Iterator[None]:
 def move(stack: Stack, to: timedelta | str) -> None:
     url = f"http://127.0.0.1:{stack.port}/_trigger_stack/clock"
     if isinstance(to, timedelta):
-        to = (datetime.fromisoformat(requests.get(url, timeout=20).json()["now"]) + to).isoformat()
+        to = (datetime.fromisoformat(requests.get(url, timeout=60).json()["now"]) + to).isoformat()
     assert requests.post(url, json={"at": to}, timeout=60).status_code == 200
 
 
@@ -109,7 +109,7 @@ class Members:
         return self.auth("USER_PASSWORD_AUTH", USERNAME="ann", PASSWORD=PASSWORD)
 
     def answer(self, token: str) -> requests.Response:
-        return requests.get(self.url, headers={"Authorization": token}, timeout=20)
+        return requests.get(self.url, headers={"Authorization": token}, timeout=60)
 
 
 @pytest.fixture(scope="module")

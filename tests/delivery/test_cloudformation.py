@@ -144,7 +144,7 @@ def test_no_answer_fails_the_stack_in_time(stacks: Stacks) -> None:
 def test_an_answer_that_nobody_waits_for_is_404(stack: Stack, stacks: Stacks) -> None:
     stacks.deploy(custom())
     url = f"http://127.0.0.1:{stack.port}/_trigger_stack/custom-resources/nobody"
-    assert requests.put(url, data="{}", timeout=10).status_code == 404
+    assert requests.put(url, data="{}", timeout=60).status_code == 404
 
 
 NODE = """
@@ -250,13 +250,13 @@ API = {"Url": {"Fn::GetAtt": ["Api", "ApiEndpoint"]}, "Id": {"Ref": "Api"}}
 
 def test_an_http_api_answers_and_can_be_changed(stack: Stack, stacks: Stacks) -> None:
     url = stacks.deploy(http_api(), **API)["Url"]
-    assert requests.get(f"{url}/one", timeout=20).text == "from a stack"
+    assert requests.get(f"{url}/one", timeout=60).text == "from a stack"
 
     changed = stacks.deploy(http_api(RouteKey="GET /two"), **API)
 
     assert changed["Url"] == url
-    assert requests.get(f"{url}/one", timeout=20).status_code == 404
-    assert requests.get(f"{url}/two", timeout=20).text == "from a stack"
+    assert requests.get(f"{url}/one", timeout=60).status_code == 404
+    assert requests.get(f"{url}/two", timeout=60).text == "from a stack"
 
 
 def test_an_http_api_from_openapi(stack: Stack, stacks: Stacks) -> None:
@@ -281,7 +281,7 @@ def test_an_http_api_from_openapi(stack: Stack, stacks: Stacks) -> None:
 
     url = stacks.deploy(resources, **API)["Url"]
 
-    assert requests.get(f"{url}/three", timeout=20).text == "from a stack"
+    assert requests.get(f"{url}/three", timeout=60).text == "from a stack"
 
 
 def test_a_property_that_cannot_be_set_fails_by_name(stacks: Stacks) -> None:
@@ -343,11 +343,11 @@ def test_a_load_balancer_answers(stack: Stack, stacks: Stacks) -> None:
     host = stacks.deploy(resources, Host={"Fn::GetAtt": ["Balancer", "DNSName"]})["Host"]
 
     def served() -> bool:
-        assert requests.get(f"http://{host}/shop/a", timeout=20).text == "from a stack"
+        assert requests.get(f"http://{host}/shop/a", timeout=60).text == "from a stack"
         return True
 
     eventually(served)
-    assert requests.get(f"http://{host}/other", timeout=20).status_code == 404
+    assert requests.get(f"http://{host}/other", timeout=60).status_code == 404
 
 
 # --- Changes that LocalStack would only say it made
@@ -477,12 +477,12 @@ def test_a_stage_serves_another_deployment(stack: Stack, stacks: Stacks) -> None
 
     url = {"Url": {"Fn::Sub": "https://${Api}.execute-api.us-east-1.amazonaws.com/live"}}
     first = stacks.deploy(resources("one"), **url)["Url"]
-    assert requests.get(f"{first}/one", timeout=20).status_code == 200
-    assert requests.get(f"{first}/two", timeout=20).status_code == 403
+    assert requests.get(f"{first}/one", timeout=60).status_code == 200
+    assert requests.get(f"{first}/two", timeout=60).status_code == 403
 
     stacks.deploy(resources("one", "two"), **url)
 
-    assert requests.get(f"{first}/two", timeout=20).status_code == 200
+    assert requests.get(f"{first}/two", timeout=60).status_code == 200
 
 
 def test_other_changes(stack: Stack, stacks: Stacks) -> None:

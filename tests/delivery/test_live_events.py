@@ -90,7 +90,7 @@ def test_invocations_are_seen(stack: Stack) -> None:
 def test_an_unknown_filter_is_named(stack: Stack, name: str) -> None:
     url = f"http://127.0.0.1:{stack.port}/_trigger_stack/events/live"
 
-    answer = requests.get(url, params={name: "x"}, timeout=10)
+    answer = requests.get(url, params={name: "x"}, timeout=60)
 
     assert answer.status_code == 400
     assert answer.json()["message"].startswith(f"{name} is no filter; filters: function, source")

@@ -26,7 +26,7 @@ def test_stream_records_without_a_destination_are_lost_and_said_so(
 
     def lost() -> dict[str, Any] | None:
         url = f"http://127.0.0.1:{stack.port}/_trigger_stack/events"
-        events = requests.get(url, params={"state": "lost"}, timeout=10).json()["events"]
+        events = requests.get(url, params={"state": "lost"}, timeout=60).json()["events"]
         return next((event for event in events if one.stream in event["source"]), None)
 
     event = eventually(lost)
@@ -45,7 +45,7 @@ def test_stream_records_at_a_destination_are_recorded(streamed: Make, stack: Sta
 
     def recorded() -> dict[str, Any] | None:
         url = f"http://127.0.0.1:{stack.port}/_trigger_stack/events"
-        events = requests.get(url, params={"state": "destination"}, timeout=10).json()["events"]
+        events = requests.get(url, params={"state": "destination"}, timeout=60).json()["events"]
         return next((event for event in events if one.stream in event["source"]), None)
 
     event = eventually(recorded)
@@ -131,7 +131,7 @@ def test_an_event_whose_target_is_gone_is_recorded(stack: Stack) -> None:
         assert row["source"].endswith(f"rule/{name}")
         assert row["function"] == gone
         whole = f"http://127.0.0.1:{stack.port}/_trigger_stack/events/{row['id']}"
-        way = requests.get(whole, timeout=10).json()
+        way = requests.get(whole, timeout=60).json()
         event = next(one for one in way["events"] if one["id"] == row["id"])
         assert json.loads(event["payload"])["detail"] == {"marker": name}
         steps = [step["name"] for step in way["steps"] if step["event"] == row["id"]]

@@ -95,7 +95,7 @@ class Bucket:
     def form(self, key: str) -> None:
         made = self.s3.generate_presigned_post(self.name, key)
         files = {"file": ("f", b"1")}
-        requests.post(made["url"], data=made["fields"], files=files, timeout=20).raise_for_status()
+        requests.post(made["url"], data=made["fields"], files=files, timeout=60).raise_for_status()
 
 
 @pytest.fixture

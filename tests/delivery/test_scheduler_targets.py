@@ -50,10 +50,10 @@ class Scheduler:
         return url, f"arn:aws:sqs:us-east-1:000000000000:{name}"
 
     def now(self) -> datetime:
-        return datetime.fromisoformat(requests.get(f"{self.url}/clock", timeout=20).json()["now"])
+        return datetime.fromisoformat(requests.get(f"{self.url}/clock", timeout=60).json()["now"])
 
     def due(self) -> dict[str, str]:
-        found: dict[str, str] = requests.get(f"{self.url}/clock", timeout=20).json()["schedules"]
+        found: dict[str, str] = requests.get(f"{self.url}/clock", timeout=60).json()["schedules"]
         return found
 
     def forward(self, **delta: float) -> None:
@@ -560,12 +560,12 @@ def test_a_dead_letter_can_be_delivered_again(scheduler: Scheduler) -> None:
     url, arn = scheduler.queue()
     body = {"scheduleArn": scheduler.arn("deleted"), "targetArn": arn, "input": "again"}
 
-    answer = requests.post(f"{scheduler.url}/scheduler/deliver", json=body, timeout=20)
+    answer = requests.post(f"{scheduler.url}/scheduler/deliver", json=body, timeout=60)
 
     assert answer.status_code == 200, answer.text
     assert scheduler.received(url)[0]["Body"] == "again"
     body["targetArn"] = f"{arn}-missing"
-    again = requests.post(f"{scheduler.url}/scheduler/deliver", json=body, timeout=20)
+    again = requests.post(f"{scheduler.url}/scheduler/deliver", json=body, timeout=60)
     assert again.status_code == 502
 
 

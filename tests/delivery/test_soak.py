@@ -221,11 +221,11 @@ def faults(stack: Stack, sources: Sources) -> Iterator[None]:
     """One of ten invocations fails unrun, one of twenty environments ends, one of ten is twice."""
     url = f"http://127.0.0.1:{stack.port}/_trigger_stack/chaos"
     wanted = {"function": sources.function, "errors": 0.1, "kills": 0.05, "duplicates": 0.1}
-    answer = requests.put(url, json=wanted, timeout=10)
+    answer = requests.put(url, json=wanted, timeout=60)
     assert answer.status_code == 200, answer.text
-    assert requests.get(url, timeout=10).json() == {**wanted, "delay_ms": 0}
+    assert requests.get(url, timeout=60).json() == {**wanted, "delay_ms": 0}
     yield
-    assert requests.put(url, json={}, timeout=10).status_code == 200
+    assert requests.put(url, json={}, timeout=60).status_code == 200
 
 
 def rows(stack: Stack, sql: str) -> list[dict[str, Any]]:

@@ -80,7 +80,7 @@ def bodies(stack: Stack, url: str, count: int) -> list[str]:
 
 def journal(stack: Stack, **filters: str) -> list[dict[str, Any]]:
     url = f"http://127.0.0.1:{stack.port}/_trigger_stack/events"
-    return list(requests.get(url, params=filters, timeout=10).json()["events"])
+    return list(requests.get(url, params=filters, timeout=60).json()["events"])
 
 
 def test_a_function_gets_a_message_once(stack: Stack, topic: Callable[..., str]) -> None:

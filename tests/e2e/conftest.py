@@ -52,7 +52,7 @@ def aws(settings: Settings) -> Callable[[str], Any]:
             clients[service] = settings.client(service)
         return clients[service]
 
-    health = requests.get(f"{settings.endpoint_url}/_localstack/health", timeout=5)
+    health = requests.get(f"{settings.endpoint_url}/_localstack/health", timeout=60)
     assert health.ok, "the stack does not run: make test-e2e starts it"
     return client
 
@@ -254,7 +254,7 @@ def mails(settings: Settings) -> Callable[[str], list[dict[str, Any]]]:
     """``mails(address)``: what was mailed there, as LocalStack's ``/_aws/ses`` shows it."""
 
     def sent_to(address: str) -> list[dict[str, Any]]:
-        answer = requests.get(f"{settings.endpoint_url}/_aws/ses", timeout=10)
+        answer = requests.get(f"{settings.endpoint_url}/_aws/ses", timeout=60)
         return [
             mail
             for mail in answer.json()["messages"]

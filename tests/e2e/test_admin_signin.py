@@ -212,7 +212,7 @@ def test_the_keys_of_the_pool_are_published(settings, pool, admin, sign_in):
 
     assert claims["cognito:groups"] == ["brand-admins"]
     missing = f"{settings.endpoint_url}/us-east-1_nobody/.well-known/jwks.json"
-    assert requests.get(missing, timeout=10).status_code == 404
+    assert requests.get(missing, timeout=60).status_code == 404
 
 
 def test_each_trigger_is_in_the_journal_and_no_code_is(admin, sign_in, journal, logs_of):

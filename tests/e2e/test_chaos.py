@@ -11,7 +11,7 @@ from tests.e2e.running import bootstrap
 @pytest.mark.xdist_group("chaos")
 def test_faults_begin_are_shown_and_end(aws, settings, cleanup):
     url = f"{settings.endpoint_url}/_trigger_stack/chaos"
-    cleanup.callback(requests.put, url, json={}, timeout=10)
+    cleanup.callback(requests.put, url, json={}, timeout=60)
 
     begun = bootstrap("chaos", "--errors", "0.5", "--function", "no-function-of-this-name")
 

@@ -175,7 +175,7 @@ def test_forms_of_other_projects(
     name: str, url: str, aws: Callable[[str], Any], tmp_path: Path
 ) -> None:
     # What the framework's own template makes of a request.
-    answer = requests.post(f"{url}/plain?q=1", json={"it's": ["a", 1]}, timeout=20)
+    answer = requests.post(f"{url}/plain?q=1", json={"it's": ["a", 1]}, timeout=60)
     assert answer.status_code == 200, answer.text
     event = answer.json()
     assert event["body"] == {"it's": ["a", 1]}
@@ -184,19 +184,19 @@ def test_forms_of_other_projects(
     assert event["stage"] == "dev"
     assert event["requestPath"] == "/plain"
     assert event["headers"]["Content-Type"] == "application/json"
-    form = requests.post(f"{url}/plain", data={"a": "b c", "d": ""}, timeout=20)
+    form = requests.post(f"{url}/plain", data={"a": "b c", "d": ""}, timeout=60)
     assert form.json()["body"] == {"a": "b c", "d": ""}, form.text
 
     # Templates of one's own, and the status code that a pattern chooses.
-    page = requests.get(f"{url}/orders/7", timeout=20)
+    page = requests.get(f"{url}/orders/7", timeout=60)
     assert (page.status_code, page.text) == (200, "<b>7</b>")
     assert page.headers["Content-Type"] == "text/html"
-    missing = requests.get(f"{url}/orders/none", timeout=20)
+    missing = requests.get(f"{url}/orders/none", timeout=60)
     assert (missing.status_code, missing.text) == (404, "no missing")
 
     # An asynchronous invocation is answered before the function has run.
     token = uuid.uuid4().hex
-    later = requests.post(f"{url}/later", json={"token": token}, timeout=20)
+    later = requests.post(f"{url}/later", json={"token": token}, timeout=60)
     assert later.status_code == 200, later.text
     eventually(lambda: logged(aws, f"{name}-dev-shop", token))
 

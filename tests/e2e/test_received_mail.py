@@ -448,7 +448,7 @@ def test_version_2_sends_and_shows_where_all_mails_are(account, settings):
 
     shown = {
         one["Id"]: one
-        for one in requests.get(f"{settings.endpoint_url}/_aws/ses", timeout=10).json()["messages"]
+        for one in requests.get(f"{settings.endpoint_url}/_aws/ses", timeout=60).json()["messages"]
     }
     assert [shown[one]["Subject"] for one in sent] == ["Simple", "Raw", "Hi Ann"]
     assert shown[sent[0]]["Body"]["text_part"] == "text"

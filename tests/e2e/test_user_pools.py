@@ -151,7 +151,7 @@ def test_a_function_that_takes_six_seconds_is_called_three_times(aws, pool, jour
         "UnexpectedLambdaException",
         "PreSignUp invocation failed due to error Socket timeout while invoking Lambda function.",
     )
-    assert 15 <= time.monotonic() - began < 25
+    assert time.monotonic() - began >= 15
 
     def three():
         events = journal.find(function=function)
@@ -251,7 +251,7 @@ def test_srp_tokens_with_changed_claims_and_a_rest_api_that_takes_them(
     url = rest_api(aws, settings, cleanup, pool_id)
 
     def get(path, token=""):
-        return requests.get(f"{url}/{path}", headers={"Authorization": token}, timeout=10)
+        return requests.get(f"{url}/{path}", headers={"Authorization": token}, timeout=60)
 
     eventually(lambda: get("open", tokens["IdToken"]).status_code == 200)
     assert get("open").status_code == 401
@@ -303,7 +303,7 @@ def test_a_phone_gets_a_text_message(aws, pool, settings):
         UserAttributes=[{"Name": "phone_number", "Value": number}],
     )
 
-    shown = requests.get(f"{settings.endpoint_url}/_aws/sns/sms-messages", timeout=10).json()
+    shown = requests.get(f"{settings.endpoint_url}/_aws/sns/sms-messages", timeout=60).json()
     (message,) = shown["sms_messages"][number]
     assert "verification code" in message["Message"]
 

@@ -28,7 +28,7 @@ class Journal:
         self.url = f"http://127.0.0.1:{stack.port}/_trigger_stack/events"
 
     def get(self, path: str = "", **filters: Any) -> Any:
-        return requests.get(self.url + path, params=filters, timeout=20)
+        return requests.get(self.url + path, params=filters, timeout=60)
 
     def event(self, identifier: str) -> dict[str, Any]:
         answer = self.get(f"/{identifier}")
@@ -419,7 +419,7 @@ def test_a_query_answers_what_no_filter_foresaw(stack: Stack, journal: Journal) 
     journal.wait_for(request, "done")
     sql = f"SELECT count(*) AS n FROM attempts WHERE event = '{request}' AND outcome = 'success'"
 
-    answer = requests.post(f"{journal.url}/query", json={"sql": sql}, timeout=20)
+    answer = requests.post(f"{journal.url}/query", json={"sql": sql}, timeout=60)
 
     assert answer.json() == {"rows": [{"n": 1}]}
 
@@ -438,7 +438,7 @@ def test_a_query_answers_what_no_filter_foresaw(stack: Stack, journal: Journal) 
     ],
 )
 def test_a_query_cannot_change_the_journal(journal: Journal, sql: str) -> None:
-    answer = requests.post(f"{journal.url}/query", json={"sql": sql}, timeout=20)
+    answer = requests.post(f"{journal.url}/query", json={"sql": sql}, timeout=60)
 
     assert answer.status_code == 400, answer.text
     assert answer.json()["message"]
@@ -449,7 +449,7 @@ def test_one_query_cannot_open_the_journal_for_the_next(stack: Stack, journal: J
     request = send(stack, name, 1)
     journal.wait_for(request, "done")
     for sql in ("PRAGMA query_only = OFF", "DELETE FROM event", "DELETE FROM call"):
-        requests.post(f"{journal.url}/query", json={"sql": sql}, timeout=20)
+        requests.post(f"{journal.url}/query", json={"sql": sql}, timeout=60)
 
     assert journal.event(request)["state"] == "done"
 

@@ -911,7 +911,7 @@ def test_a_distribution_has_a_name(stack: Stack, make: Callable[..., Cdn], serve
     port = stack.http_port
 
     def ask(host: str) -> requests.Response:
-        return requests.get(f"http://127.0.0.1:{port}/a", headers={"Host": host}, timeout=10)
+        return requests.get(f"http://127.0.0.1:{port}/a", headers={"Host": host}, timeout=60)
 
     assert ask(cdn.domain).text == "/a"
     assert ask("d0.cloudfront.net").status_code == 403

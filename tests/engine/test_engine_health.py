@@ -35,7 +35,7 @@ def own_stack(tmp_path: Path) -> Iterator[Stack]:
 
 
 def health(stack: Stack) -> tuple[int, str]:
-    answer = requests.get(f"http://127.0.0.1:{stack.port}/_trigger_stack/health", timeout=20)
+    answer = requests.get(f"http://127.0.0.1:{stack.port}/_trigger_stack/health", timeout=60)
     return answer.status_code, answer.json()["functions"]
 
 

@@ -273,7 +273,7 @@ def handler(event, context):
     balancer = make_balancer(stack, make_group(stack, stack.create(code)))
     made.append(balancer)
 
-    answer = requests.post(balancer.url, data=bytes(range(256)), timeout=20)
+    answer = requests.post(balancer.url, data=bytes(range(256)), timeout=60)
 
     assert answer.content == bytes(range(256))
     assert answer.headers["content-type"] == "image/png"
@@ -336,7 +336,7 @@ def test_the_journal_names_the_load_balancer(stack: Stack, made: list[Balancer])
 
 
 def test_a_head_request_has_no_body(echo: Balancer) -> None:
-    answer = requests.head(echo.url, timeout=20)
+    answer = requests.head(echo.url, timeout=60)
 
     assert (answer.status_code, answer.content) == (200, b"")
 
@@ -361,7 +361,7 @@ def test_a_head_request_has_no_body(echo: Balancer) -> None:
 def test_results(
     result: Balancer, sent: object, status: int, reason: str, content_type: str, body: str
 ) -> None:
-    answer = requests.post(result.url, data=json.dumps(sent), headers=TEXT, timeout=20)
+    answer = requests.post(result.url, data=json.dumps(sent), headers=TEXT, timeout=60)
 
     assert (answer.status_code, answer.reason) == (status, reason)
     assert (answer.headers["content-type"], answer.text) == (content_type, body)
@@ -381,7 +381,7 @@ def test_results(
     ],
 )
 def test_a_result_that_is_no_response_is_502(result: Balancer, sent: object) -> None:
-    answer = requests.post(result.url, data=json.dumps(sent), headers=TEXT, timeout=20)
+    answer = requests.post(result.url, data=json.dumps(sent), headers=TEXT, timeout=60)
 
     assert_page(answer, "502 Bad Gateway")
 
@@ -412,16 +412,16 @@ def test_a_function_that_fails_is_502(stack: Stack, made: list[Balancer], code: 
 
 
 def test_one_megabyte_of_body_and_no_more(echo: Balancer, result: Balancer) -> None:
-    answer = requests.post(result.url, data=b"x" * 1_048_577, headers=TEXT, timeout=20)
+    answer = requests.post(result.url, data=b"x" * 1_048_577, headers=TEXT, timeout=60)
     assert_page(answer, "413 Request Entity Too Large")
 
     padding = '{"statusCode": 200, "x": ""}'
     most = padding.replace('""', f'"{"x" * (1_048_576 - len(padding))}"')
     assert len(most) == 1_048_576
-    answer = requests.post(result.url, data=most, headers=TEXT, timeout=20)
+    answer = requests.post(result.url, data=most, headers=TEXT, timeout=60)
     assert answer.status_code == 200
     echo.rule(paths("/fixed"), "fixed")
-    answer = requests.post(f"{echo.url}/fixed", data=b"x" * 1_048_577, timeout=20)
+    answer = requests.post(f"{echo.url}/fixed", data=b"x" * 1_048_577, timeout=60)
     assert answer.text == "fixed", "which is no function"
 
 
@@ -601,7 +601,7 @@ def test_conditions(
     rule = echo.rule([condition], "taken")
 
     def ask(method: str = "GET", path: str = "/", **arguments: Any) -> str:
-        return requests.request(method, echo.url + path, timeout=20, **arguments).text
+        return requests.request(method, echo.url + path, timeout=60, **arguments).text
 
     assert ask(**taken) == "taken"
     assert ask(**passed) != "taken"
@@ -967,9 +967,9 @@ def test_further_listeners_and_ports_of_the_range(
     )["Listeners"][0]["ListenerArn"]
 
     assert get(balancer).text == "first"
-    assert requests.get(f"http://localhost:{wanted}", timeout=20).text == "second"
+    assert requests.get(f"http://localhost:{wanted}", timeout=60).text == "second"
     route = f"http://127.0.0.1:{stack.port}/_trigger_stack/load-balancers"
-    addresses = {one["listenerArn"]: one for one in requests.get(route, timeout=20).json()}
+    addresses = {one["listenerArn"]: one for one in requests.get(route, timeout=60).json()}
     assert addresses[second]["address"] == f"http://localhost:{wanted}"
     assert addresses[balancer.listener]["address"] == balancer.url
     with pytest.raises(ClientError, match="DuplicateListener"):

@@ -95,7 +95,7 @@ def presign(
 
 
 def ask(url: str, method: str = "GET", **options: object) -> requests.Response:
-    return requests.request(method, url, timeout=20, **options)  # type: ignore[arg-type]  # passed on
+    return requests.request(method, url, timeout=60, **options)  # type: ignore[arg-type]  # passed on
 
 
 @pytest.mark.parametrize("token", [None, "a/token+="])

@@ -146,7 +146,7 @@ def test_every_address_leads_to_the_same_api(stack: Stack, echo: Api) -> None:
         (f"{base}/_aws/execute-api/{echo.api_id}/live/brand/x", {}),
         (f"{base}/restapis/{echo.api_id}/live/_user_request_/brand/x", {}),
     ):
-        answer = requests.get(url, headers=headers, timeout=20)
+        answer = requests.get(url, headers=headers, timeout=60)
         assert answer.status_code == 200, (url, answer.text)
         assert answer.json()["requestContext"]["path"] == "/live/brand/x", url
 
@@ -502,7 +502,7 @@ def test_signatures_are_checked(stack: Stack) -> None:
     ) -> Any:
         request = AWSRequest("GET", api.url("/"))
         SigV4Auth(Credentials("test", secret), service, region).add_auth(request)
-        return requests.get(api.url("/"), headers=dict(request.headers), timeout=20)
+        return requests.get(api.url("/"), headers=dict(request.headers), timeout=60)
 
     good = signed()
     assert good.status_code == 200, good.text

@@ -68,7 +68,7 @@ def test_a_bad_hot_reload_request_is_refused(stack: Stack, body: str) -> None:
     stack.client("lambda").list_functions()
     url = f"http://127.0.0.1:{stack.port}/_trigger_stack/lambda/hot-reload"
 
-    assert requests.post(url, data=body, timeout=10).status_code == 400
+    assert requests.post(url, data=body, timeout=60).status_code == 400
 
 
 def test_debugging(stack: Stack) -> None:

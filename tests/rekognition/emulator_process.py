@@ -127,7 +127,7 @@ def start_emulator(folder: Path, models: Path = MODELS) -> Emulator:
                 raise RuntimeError(f"LocalStack ended at once:\n{emulator.log}")
             with suppress(requests.ConnectionError):
                 url = f"http://127.0.0.1:{port}/_localstack/health"
-                return requests.get(url, timeout=5).ok
+                return requests.get(url, timeout=60).ok
             return False
 
         try:

@@ -21,7 +21,7 @@ class Journal:
 
     def trace(self, event: str) -> dict[str, Any]:
         """``events``, ``steps`` and ``attempts`` of an event and of everything of its trace."""
-        answer = requests.get(f"{self._url}/{event}", timeout=10)
+        answer = requests.get(f"{self._url}/{event}", timeout=60)
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
@@ -55,7 +55,7 @@ class Journal:
 
     def find(self, **filters: str) -> list[dict[str, Any]]:
         """Events, the newest first; filters as in ``GET /_trigger_stack/events``."""
-        answer = requests.get(self._url, params=filters, timeout=10)
+        answer = requests.get(self._url, params=filters, timeout=60)
         assert answer.status_code == 200, answer.text
         events: list[dict[str, Any]] = answer.json()["events"]
         return events

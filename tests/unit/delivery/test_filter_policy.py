@@ -321,7 +321,7 @@ def test_neither_many_values_nor_many_wildcards_take_long() -> None:
 
     assert in_body(policy, arrays)
     assert not body_passes({"k": [{"wildcard": "*a*a*a*b"}]}, text)
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 60  # every combination would take years
 
 
 def test_as_deep_as_sns_accepts_a_policy() -> None:
