@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.emulator import clock_stack, own_stack, stack
 
@@ -19,6 +20,10 @@ HERE = Path(__file__).parent
 # one takes each worker six seconds.
 os.environ.setdefault("OVERRIDE_IN_DOCKER", "0")
 os.environ.setdefault("FILESYSTEM_ROOT", str(HERE.parent / ".build/localstack"))
+
+# A slow machine is no reason to fail.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 # What is imported and collected stays until the end: to look through it for garbage is for nothing.
 gc.disable()

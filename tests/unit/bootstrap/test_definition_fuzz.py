@@ -19,7 +19,7 @@ from tests.support.mutants import share
 
 SETTINGS = settings(
     max_examples=max(1, share("generated") // 4),  # of each of the tests below
-    deadline=5000,
+    deadline=60_000,
     suppress_health_check=list(HealthCheck),
     database=None,
 )
