@@ -1,4 +1,4 @@
-"""Who may do what: policies of queues, topics and functions, and the execution role.
+"""Who may do what: policies of queues, topics, log groups and functions, and the execution role.
 
 Amazon SQS, "Amazon SQS policy examples"; EventBridge, "Using resource-based policies"; AWS IAM,
 "IAM JSON policy elements".
@@ -6,6 +6,7 @@ Amazon SQS, "Amazon SQS policy examples"; EventBridge, "Using resource-based pol
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -18,6 +19,8 @@ from bootstrap.checks.view import (
     BUS,
     FUNCTION,
     LOG_FILTER,
+    LOG_GROUP,
+    LOG_POLICY,
     PERMISSION,
     PIPE,
     QUEUE,
@@ -31,6 +34,7 @@ from bootstrap.checks.view import (
     TOPIC,
     TOPIC_POLICY,
     Invocation,
+    Target,
     View,
     entries,
     mappings_in,
@@ -209,6 +213,86 @@ def topic_refuses(view: View) -> Iterator[Hit]:
             yield Hit(f"EventBridge may not publish to {topic.logical_id}.", at)
     for name, at in _refused_of_buckets(view, TOPIC, _PUBLISH):
         yield Hit(f"S3 may not publish to {name}.", at)
+
+
+#: What EventBridge does with a log group, and the principals of which one is enough.
+_STORE = ("logs:CreateLogStream", "logs:PutLogEvents")
+_STORERS = (_EVENTS, "delivery.logs.amazonaws.com")
+#: References in a text, and the attribute that they may have.
+_REFERENCE = re.compile(r"\$\{(\w+)(\.Arn)?\}")
+
+
+@rule(
+    "TS512",
+    Severity.WARNING,
+    mend="Allow it for events.amazonaws.com on the ARN with :* behind it, in an"
+    " AWS::Logs::ResourcePolicy.",
+)
+def log_group_refuses(view: View) -> Iterator[Hit]:
+    """The log group refuses what EventBridge writes, and nothing says so: no event is stored."""
+    for target in view.targets:
+        group = _log_group(view, target.body.get("Arn"))
+        if group is None:
+            continue
+        for action in _STORE:
+            if not _may_store(view, target, group, action):
+                at = view.at(target.rule, "Targets", target.index, "Arn")
+                yield Hit(f"No policy here lets EventBridge {action} on {_name_of(group)}.", at)
+                break
+
+
+def _log_group(view: View, arn: Any) -> str | None:
+    """What an ARN of a log group has behind its account; None of anything else."""
+    text = _with_names(view, view.text(arn) or "")
+    parts = text.split(":", 5)
+    return parts[5] if len(parts) == 6 and parts[2] == "logs" else None
+
+
+def _with_names(view: View, text: str) -> str:
+    """A text with the ARNs and names of the own log groups in it; ``<…>`` for what AWS names."""
+
+    def named(found: re.Match[str]) -> str:
+        own = view.resources.get(found[1])
+        if own is None or own.type != LOG_GROUP:
+            return found[0]
+        name = view.name(own) or f"<{own.logical_id}>"
+        return f"arn:aws:logs:::log-group:{name}:*" if found[2] else name
+
+    return _REFERENCE.sub(named, text)
+
+
+def _name_of(group: str) -> str:
+    """The name of a log group, as a sentence has it."""
+    return group.removeprefix("log-group:").removesuffix(":*").strip("<>")
+
+
+def _may_store(view: View, target: Target, group: str, action: str) -> bool:
+    """Whether EventBridge may write for a target, as far as that is certain."""
+    for policy in view.of(LOG_POLICY):
+        try:
+            document = json.loads(view.text(policy.properties["PolicyDocument"]) or "")
+        except ValueError:
+            return True  # it cannot be read
+        if any(
+            any(grants(statement, action, one) for one in _STORERS)
+            and any(_covers(view, one, group) for one in entries(statement.get("Resource")))
+            and _may_come_from(view, statement, target.rule)
+            for statement in _statements(document)
+        ):
+            return True
+    return False
+
+
+def _covers(view: View, resource: Any, group: str) -> bool:
+    """Whether a resource of a policy may be the streams of a log group."""
+    if not isinstance(resource, str):
+        return True
+    parts = _with_names(view, resource).split(":", 5)
+    given = parts[5] if len(parts) == 6 else "*"
+    if fnmatchcase(f"{group.removesuffix(':*')}:log-stream:s", given):
+        return True
+    is_open = "*" in given.removesuffix(":*").removesuffix(":*")
+    return "${" in given or "${" in group or ("<" in group and is_open)
 
 
 def _refused_of_buckets(view: View, kind: str, action: str) -> Iterator[tuple[str, KeyPath]]:

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from bootstrap.checks.findings import Hit, Severity, rule
-from bootstrap.checks.view import QUEUE, RULE, View, own_name, whole, within
+from bootstrap.checks.view import QUEUE, RULE, TABLE, View, own_name, whole, within
 from bootstrap.template import Resource
 
 _SCHEDULE = "AWS::Scheduler::Schedule"
+_IMAGES = "NEW_AND_OLD_IMAGES"
 _AT = re.compile(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)\)")
 _CRON = re.compile(r"cron\(([^()]*)\)")
 _MONTH_LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -57,6 +58,20 @@ def discarded_records(view: View) -> Iterator[Hit]:
             yield Hit(
                 f"{name} reads a stream without a place for failures.", view.at(mapping.resource)
             )
+
+
+@rule(
+    "TS704",
+    Severity.ERROR,
+    mend="Set StreamViewType: NEW_AND_OLD_IMAGES, or leave StreamSpecification out.",
+)
+def other_images(view: View) -> Iterator[Hit]:
+    """The stack takes changes for a Kinesis stream from the table's own, which must show both."""
+    for table in view.of(TABLE):
+        kind = within(table.properties.get("StreamSpecification"), "StreamViewType")
+        if "KinesisStreamSpecification" in table.properties and kind not in (None, _IMAGES):
+            what = f"{table.logical_id} has KinesisStreamSpecification, and its stream {kind}."
+            yield Hit(what, view.at(table, "StreamSpecification", "StreamViewType"))
 
 
 @rule("TS703", Severity.WARNING, mend="Set startingPosition: TRIM_HORIZON, or AT_TIMESTAMP.")

@@ -33,6 +33,7 @@ RECEIPT_RULE = "AWS::SES::ReceiptRule"
 PIPE = "AWS::Pipes::Pipe"
 LOG_GROUP = "AWS::Logs::LogGroup"
 LOG_FILTER = "AWS::Logs::SubscriptionFilter"
+LOG_POLICY = "AWS::Logs::ResourcePolicy"
 ALARMS = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
 #: The actions of an alarm: one list for each state.
 ALARM_ACTIONS = ("AlarmActions", "InsufficientDataActions", "OKActions")

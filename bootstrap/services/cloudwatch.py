@@ -132,19 +132,38 @@ def _action(what: str, *services: str) -> Shape:
     return check
 
 
-_OF_ALARM = re.compile(r'ALARM\("arn:[^"]+"\)')
+#: What a rule says of one alarm, whose name may come from a reference.
+_OF_ALARM = re.compile(r"(?:ALARM|OK|INSUFFICIENT_DATA)\s*\([^()]*\)")
 
 
 def _rule(value: Any) -> Problems:
-    """Alarms joined by ``OR``: LocalStack evaluates no other rule."""
+    """The rule of a composite alarm, as the emulator reads it when it is put."""
     if problems := shapes.text(value):
         return problems
-    if shapes.is_function(value) or shapes.is_unknown(value):
+    text = _written(value)
+    if text is None or shapes.is_unknown(text):
         return ()
-    # LocalStack takes each “OR” for an operator, also in a name.
-    if all(_OF_ALARM.fullmatch(part.strip()) for part in value.split("OR")):
-        return ()
-    return (Finding('must be ALARM("arn") OR ALARM("arn") …: no other rule is evaluated here'),)
+    from trigger_stack.delivery.core.alarm_rules import AlarmRuleError, parse
+
+    try:
+        parse(text)
+    except AlarmRuleError as error:
+        if "${" in _OF_ALARM.sub("", text):
+            return ()  # a reference may stand for a part of the rule
+        return (Finding(f"cannot be read: {error}"),)
+    return ()
+
+
+def _written(value: Any) -> str | None:
+    """A text with references in it as ``${…}``; None where that cannot be said."""
+    match value:
+        case str() | {"Fn::Sub": str()}:
+            return value if isinstance(value, str) else str(value["Fn::Sub"])
+        case {"Fn::Sub": [str(form), *_]}:
+            return form
+        case {"Fn::Join": [str(separator), list(parts)]}:
+            return separator.join(one if isinstance(one, str) else "${…}" for one in parts)
+    return None
 
 
 _TOPIC_OR_FUNCTION = _action("an SNS topic or a function", "sns", "lambda")

@@ -1,4 +1,8 @@
-"""Amazon DynamoDB: tables with their indexes, streams, time to live and recovery."""
+"""Amazon DynamoDB: tables with their indexes, streams, time to live and recovery.
+
+The changes of a table for a Kinesis stream come from the table's own stream here, which the
+emulator turns on when there is none (``localstack/dynamodb/kinesis_destinations.py``).
+"""
 
 from __future__ import annotations
 
@@ -29,15 +33,21 @@ _TABLE_KEYS = (
     "Tags",
 )
 _RECOVERY = "PointInTimeRecoverySpecification"
+_KINESIS = "KinesisStreamSpecification"
+_STREAM = "StreamSpecification"
+_IMAGES = "NEW_AND_OLD_IMAGES"
+#: ``DestinationStatus`` of a Kinesis stream that gets the changes, or soon does.
+_ON = ("ACTIVE", "ENABLING")
 _CAPACITY = ("ReadCapacityUnits", "WriteCapacityUnits")
 
 
 def _table(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
     dynamodb = context.client("dynamodb")
     name = properties["TableName"]
-    stream = properties.get("StreamSpecification")
+    stream, to = _streams(properties)
     existing = found(lambda: dynamodb.describe_table(TableName=name), "ResourceNotFoundException")
     changes: list[bool] = []
+    enabled: set[str] = set()
     if existing is None:
         request = {key: properties[key] for key in _TABLE_KEYS if key in properties}
         if stream:
@@ -49,6 +59,8 @@ def _table(context: Context, logical_id: str, properties: Properties) -> tuple[O
     else:
         table = existing["Table"]
         _check_keys(name, properties, table)
+        enabled = _enabled(dynamodb, table)
+        changes.append(_leave_streams(dynamodb, name, enabled - to))
         changes.append(_billing(dynamodb, properties, table))
         changes.append(_indexes(dynamodb, properties, table))
         changes.append(_stream(dynamodb, name, stream, table.get("StreamSpecification", {})))
@@ -58,11 +70,51 @@ def _table(context: Context, logical_id: str, properties: Properties) -> tuple[O
     changes += [
         _protection(dynamodb, properties, table),
         _recovery(dynamodb, name, properties.get(_RECOVERY, {}), new=existing is None),
+        _to_stream(dynamodb, name, to - enabled),
     ]
     attributes = {"Arn": table["TableArn"]}
     if table.get("LatestStreamArn"):
         attributes["StreamArn"] = table["LatestStreamArn"]
     return outcome_of(existing is None, *changes), Physical(name, attributes)
+
+
+def _streams(properties: Properties) -> tuple[dict[str, Any] | None, set[str]]:
+    """The table's own stream, and the ARN of the Kinesis stream that its changes go to, if any.
+
+    Raises:
+        RuntimeError: They do not go together here.
+    """
+    own, kinesis = properties.get(_STREAM), properties.get(_KINESIS)
+    if not kinesis:
+        return own, set()
+    if own and own.get("StreamViewType") != _IMAGES:
+        raise RuntimeError(
+            f"with {_KINESIS}, the StreamViewType of {_STREAM} must be {_IMAGES} here: the changes"
+            " for the Kinesis stream come from the table's own stream."
+        )
+    return own or {"StreamViewType": _IMAGES}, {str(kinesis["StreamArn"])}
+
+
+def _enabled(dynamodb: Any, table: dict[str, Any]) -> set[str]:
+    """The ARNs of the Kinesis streams that the changes of a table go to."""
+    if table.get(_STREAM, {}).get("StreamViewType") != _IMAGES:
+        return set()
+    name = table["TableName"]
+    answer = dynamodb.describe_kinesis_streaming_destination(TableName=name)
+    found = answer.get("KinesisDataStreamDestinations", [])
+    return {one["StreamArn"] for one in found if one["DestinationStatus"] in _ON}
+
+
+def _leave_streams(dynamodb: Any, table: str, streams: set[str]) -> bool:
+    for arn in sorted(streams):
+        dynamodb.disable_kinesis_streaming_destination(TableName=table, StreamArn=arn)
+    return bool(streams)
+
+
+def _to_stream(dynamodb: Any, table: str, streams: set[str]) -> bool:
+    for arn in streams:
+        dynamodb.enable_kinesis_streaming_destination(TableName=table, StreamArn=arn)
+    return bool(streams)
 
 
 def _tags(dynamodb: Any, arn: str, given: tags.Tags) -> bool:
@@ -295,9 +347,14 @@ RESOURCE_TYPES = {
             ),
             "BillingMode": shapes.one_of("PAY_PER_REQUEST", "PROVISIONED"),
             "GlobalSecondaryIndexes": shapes.list_of(_INDEX),
+            _KINESIS: shapes.mapping(
+                {"StreamArn": shapes.text},
+                # DynamoDB Local has seconds.
+                {"ApproximateCreationDateTimePrecision": shapes.one_of("MILLISECOND")},
+            ),
             "LocalSecondaryIndexes": shapes.list_of(_INDEX),
             "ProvisionedThroughput": _THROUGHPUT,
-            "StreamSpecification": shapes.mapping(
+            _STREAM: shapes.mapping(
                 {
                     "StreamViewType": shapes.one_of(
                         "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES", "KEYS_ONLY"

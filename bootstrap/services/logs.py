@@ -1,7 +1,8 @@
-"""Amazon CloudWatch Logs: log groups, subscription filters and metric filters."""
+"""Amazon CloudWatch Logs: log groups, subscription and metric filters, resource policies."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from bootstrap.definition import naming
@@ -16,6 +17,7 @@ from bootstrap.services.base import (
     gone,
     outcome_of,
 )
+from bootstrap.services.shapes import Finding, Problems
 from bootstrap.template import Physical
 
 
@@ -137,6 +139,49 @@ def _remove_metric_filter(context: Context, key: Key) -> bool:
     return gone(lambda: context.client("logs").delete_metric_filter(**names), _GONE)
 
 
+def _policy(context: Context, logical_id: str, properties: Properties) -> tuple[Outcome, Physical]:
+    logs = context.client("logs")
+    name, document = properties["PolicyName"], properties["PolicyDocument"]
+    existing = _find_policy(logs, name)
+    different = existing is None or _parsed(existing["policyDocument"]) != _parsed(document)
+    if different:
+        logs.put_resource_policy(policyName=name, policyDocument=document)
+    return outcome_of(existing is None, different), Physical(name)
+
+
+def _find_policy(logs: Any, name: str) -> dict[str, Any] | None:
+    """A region has ten at most: they come in one page."""
+    policies = logs.describe_resource_policies()["resourcePolicies"]
+    return next((one for one in policies if one["policyName"] == name), None)
+
+
+def _parsed(document: str) -> Any:
+    """What a policy says; the text itself where that cannot be read, or is not known yet."""
+    try:
+        return json.loads(document)
+    except ValueError:
+        return document
+
+
+def _remove_policy(context: Context, key: Key) -> bool:
+    return gone(lambda: context.client("logs").delete_resource_policy(policyName=key["Ref"]), _GONE)
+
+
+def _policy_text(value: Any) -> Problems:
+    """A policy as JSON text: CloudFormation takes no mapping here, as it does elsewhere."""
+    if problems := shapes.text(value):
+        return (Finding("must be text, with the policy as JSON in it (a block: |)"),)
+    if not isinstance(value, str) or shapes.is_unknown(value):
+        return problems
+    try:
+        parsed = json.loads(value)
+    except ValueError as error:
+        return (Finding(f"must be JSON: {error}"),)
+    if not isinstance(parsed, dict) or not parsed.get("Statement"):
+        return (Finding("must have a Statement"),)
+    return ()
+
+
 _TRANSFORMATIONS = "MetricTransformations"
 
 RESOURCE_TYPES = {
@@ -161,5 +206,10 @@ RESOURCE_TYPES = {
         shapes.all_as_aws("FilterName"),
         keys=_filter_keys,
         remove=_remove_metric_filter,
+    ),
+    "AWS::Logs::ResourcePolicy": ResourceType(
+        _policy,
+        {"PolicyName": shapes.text, "PolicyDocument": _policy_text},
+        remove=_remove_policy,
     ),
 }

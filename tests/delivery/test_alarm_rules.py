@@ -89,6 +89,7 @@ def alarms(stack: Stack) -> Iterator[Alarms]:
         "ALARM(%-a) AND NOT ALARM(%-b)",
         "(ALARM(%-a) OR ALARM(%-b)) AND OK(%-b)",
         'NOT OK("%-a") AND TRUE',
+        'AT_LEAST(1, NOT OK, ("%-a", "%-b"))',
     ],
 )
 def test_a_composite_alarm_follows_its_rule(alarms: Alarms, rule: str) -> None:

@@ -878,8 +878,8 @@ COPY = {"Role": "r", "Rules": []}
             "only topics and functions are called here",
         ),
         (
-            resource("CloudWatch::CompositeAlarm", AlarmRule='ALARM("arn:a") AND OK("arn:b")'),
-            "is evaluated here",
+            resource("CloudWatch::CompositeAlarm", AlarmRule='ALARM("arn:a") AND'),
+            "it ends too early",
         ),
         (
             resource("Logs::MetricFilter", LogGroupName="/g", FilterPattern="", Colour="red",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.engine.lambda_stack import Stack
+from tests.support.waiting import eventually
 from tests.tools.shop import TOOLS, Shop, install
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("cdk")]
@@ -41,6 +44,19 @@ def test_every_trigger_of_an_app_of_the_cdk_fires(shop: Shop) -> None:
         shop.stack.messages(shop.outputs["Hello"], until=mark)
 
 
+def test_a_rule_writes_to_a_log_group_whose_policy_a_custom_resource_makes(shop: Shop) -> None:
+    client, group = shop.stack.client, shop.outputs["Kept"]
+    entry = {"Source": "shop", "DetailType": "kept", "Detail": "{}"}
+    sent = client("events").put_events(Entries=[entry | {"EventBusName": shop.outputs["Bus"]}])
+    assert sent["FailedEntryCount"] == 0
+
+    def stored() -> bool:
+        found = client("logs").filter_log_events(logGroupName=group)["events"]
+        return any(json.loads(one["message"])["detail-type"] == "kept" for one in found)
+
+    eventually(stored)
+
+
 def test_a_function_in_javascript_sends_to_the_url_that_its_queue_has(shop: Shop) -> None:
     reply = shop.stack.invoke(shop.outputs["Send"], {"body": "from JavaScript"})
     assert reply.error is None, reply.text
@@ -58,3 +74,4 @@ def test_the_cdk_deploys_a_change_and_destroys_all(shop: Shop) -> None:
     cdk(shop, "destroy", "--force", "--app", "cdk.out")
 
     assert shop.gone()
+    assert shop.stack.client("logs").describe_resource_policies()["resourcePolicies"] == []

@@ -15,7 +15,7 @@ const scheduler = require('aws-cdk-lib/aws-scheduler')
 const sns = require('aws-cdk-lib/aws-sns')
 const sqs = require('aws-cdk-lib/aws-sqs')
 const { HttpLambdaIntegration } = require('aws-cdk-lib/aws-apigatewayv2-integrations')
-const { LambdaFunction } = require('aws-cdk-lib/aws-events-targets')
+const { CloudWatchLogGroup, LambdaFunction } = require('aws-cdk-lib/aws-events-targets')
 const { DynamoEventSource, KinesisEventSource, SqsEventSource } = require('aws-cdk-lib/aws-lambda-event-sources')
 const { LambdaInvoke } = require('aws-cdk-lib/aws-scheduler-targets')
 const { LambdaDestination: LogDestination } = require('aws-cdk-lib/aws-logs-destinations')
@@ -73,6 +73,13 @@ new events.Rule(stack, 'Orders', {
   eventBus: bus,
   eventPattern: { source: ['shop'] },
   targets: [new LambdaFunction(hello, { deadLetterQueue: failed, retryAttempts: 2 })],
+})
+// A custom resource makes the policy that lets EventBridge in.
+const kept = new logs.LogGroup(stack, 'Kept', { logGroupName: `/aws/events/${name}`, removalPolicy })
+new events.Rule(stack, 'Kept events', {
+  eventBus: bus,
+  eventPattern: { source: ['shop'] },
+  targets: [new CloudWatchLogGroup(kept, { installLatestAwsSdk: false })],
 })
 const hourly = new events.Rule(stack, 'Hourly', {
   schedule: events.Schedule.rate(cdk.Duration.hours(1)),
@@ -135,5 +142,6 @@ const outputs = {
   Table: table.tableName,
   Stream: clicks.streamName,
   LogGroup: lines.logGroupName,
+  Kept: kept.logGroupName,
 }
 for (const [id, value] of Object.entries(outputs)) new cdk.CfnOutput(stack, `Output${id}`, { value }).overrideLogicalId(id)

@@ -7,6 +7,7 @@ line that ends in ``# here``, of the definition or of the code.
 
 from __future__ import annotations
 
+import json
 import textwrap
 from typing import NamedTuple
 
@@ -115,6 +116,41 @@ def log_filter(group: str, pattern: str = "''") -> str:
         f"    FilterPattern: {pattern}\n    LogGroupName: {group}\n"
         "    DestinationArn: !GetAtt GreetLambdaFunction.Arn\n"
     )
+
+
+GROUP = "G: { Type: AWS::Logs::LogGroup, Properties: { LogGroupName: /shop/events } }\n"
+UNNAMED_GROUP = "G: { Type: AWS::Logs::LogGroup }\n"
+STORING = ("logs:CreateLogStream", "logs:PutLogEvents")
+FIXED = "arn:aws:logs:us-east-1:000000000000:log-group:/shop/events"
+SOLD = "source: [shop]"
+
+
+def log_policy(
+    resource: str = "${G.Arn}",
+    actions: tuple[str, ...] = STORING,
+    service: str = "events.amazonaws.com",
+    source: str = "",
+    name: str = "L",
+) -> str:
+    statement: dict[str, object] = {
+        "Effect": "Allow",
+        "Action": actions,
+        "Principal": {"Service": service},
+        "Resource": resource,
+    }
+    if source:
+        statement["Condition"] = {"ArnEquals": {"aws:SourceArn": source}}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    return (
+        f"{name}:\n  Type: AWS::Logs::ResourcePolicy\n  Properties:\n    PolicyName: {name}\n"
+        f"    PolicyDocument: !Sub |\n      {document}\n"
+    )
+
+
+def stored(
+    *policies: str, target: str = "!GetAtt G.Arn", mark: str = "", group: str = GROUP
+) -> str:
+    return group + rule(SOLD, bus="", target=target + mark) + "".join(policies)
 
 
 MARKED = "KinesisStreamParameters:  # here\n  StartingPosition: LATEST"
@@ -286,6 +322,11 @@ def table(more: str = "") -> str:
 
 def view_type(kind: str) -> str:
     return table(f"StreamSpecification: {{ StreamViewType: {kind} }}")
+
+
+def to_kinesis(kind: str = "") -> str:
+    own = f"StreamSpecification:\n  StreamViewType: {kind}\n" if kind else ""
+    return table("KinesisStreamSpecification: { StreamArn: !GetAtt S.Arn }\n" + own)
 
 
 def on_table(more: str = "", arn: str = "!GetAtt Tb.StreamArn") -> str:
@@ -1692,6 +1733,56 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
             Case(resources=TOPIC + topic_policy("cloudwatch.amazonaws.com") + alarm("!Ref T")),
         ),
     ],
+    "TS512": [
+        *(
+            (Case(resources=stored(*refusing, mark="  # here")), Case(resources=stored(*storing)))
+            for refusing, storing in (
+                ([], [log_policy()]),
+                ([log_policy(service="es.amazonaws.com")], [log_policy("*")]),
+                ([log_policy(actions=STORING[1:])], [log_policy(actions=("logs:*",))]),
+                # The streams are below the group.
+                ([log_policy(FIXED)], [log_policy(f"{FIXED}:*")]),
+                ([log_policy(f"{FIXED}-2:*")], [log_policy(f"{FIXED}:*:*")]),
+                ([log_policy(source="${Q.Arn}"), QD], [log_policy(source="${R.Arn}")]),
+                (
+                    [log_policy(source="arn:aws:events:us-east-1:000000000000:rule/s")],
+                    [log_policy("arn:aws:logs:${AWS::Region}:${AWS::AccountId}:log-group:${G}:*")],
+                ),
+                (
+                    [log_policy(actions=STORING[1:])],
+                    [
+                        log_policy(actions=STORING[1:], name="L1"),
+                        log_policy(
+                            actions=STORING[:1],
+                            service="delivery.logs.amazonaws.com",
+                            name="L2",
+                        ),
+                    ],
+                ),
+            )
+        ),
+        (
+            Case(resources=stored(target=FIXED, mark="  # here")),
+            Case(
+                resources=stored(log_policy("arn:aws:logs:*:*:log-group:/shop/*:*"), target=FIXED)
+            ),
+        ),
+        (
+            Case(
+                resources=stored(log_policy(f"{FIXED}:*"), group=UNNAMED_GROUP, mark="  # here"),
+            ),
+            Case(resources=stored(log_policy(), group=UNNAMED_GROUP)),
+        ),
+        (
+            Case(
+                resources=stored(
+                    log_policy("${H.Arn}"), UNNAMED_GROUP.replace("G:", "H:"), mark="  # here"
+                ),
+            ),
+            # What AWS names may be among these.
+            Case(resources=stored(log_policy("arn:aws:logs:*:*:*shop*:*"), group=UNNAMED_GROUP)),
+        ),
+    ],
     "TS601": [
         (
             Case("timeout: 40  # here\nevents:\n  - http: { path: a, method: get }"),
@@ -1811,6 +1902,16 @@ CASES: dict[str, list[tuple[Case, Case]]] = {
         (
             Case(on_table("startingPosition: LATEST  # here"), view_type("NEW_IMAGE")),
             Case(on_table(), view_type("NEW_IMAGE")),
+        ),
+    ],
+    "TS704": [
+        (
+            Case(resources=STREAM + to_kinesis("KEYS_ONLY  # here")),
+            Case(resources=STREAM + to_kinesis("NEW_AND_OLD_IMAGES")),
+        ),
+        (
+            Case(resources=STREAM + to_kinesis("NEW_IMAGE  # here")),
+            Case(resources=STREAM + to_kinesis()),
         ),
     ],
     "TS711": [

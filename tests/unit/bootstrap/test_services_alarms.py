@@ -117,8 +117,8 @@ def test_an_alarm_that_is_no_longer_described_is_removed(context: Context) -> No
         ),
         (
             "CompositeAlarm",
-            {"AlarmRule": 'ALARM("arn:a") AND ALARM("arn:b")'},
-            'AlarmRule must be ALARM("arn") OR ALARM("arn")',
+            {"AlarmRule": 'ALARM("arn:a") AND'},
+            "AlarmRule cannot be read: it ends too early",
         ),
         (
             "CompositeAlarm",
@@ -135,6 +135,41 @@ def test_what_no_alarm_here_does_is_refused(
     problems = RESOURCE_TYPES[f"AWS::CloudWatch::{kind}"].problems(properties)
 
     assert any(sentence in one.message for one in problems)
+
+
+RULE = "AWS::CloudWatch::CompositeAlarm"
+#: AWS's forms (CloudWatch API Reference, "PutCompositeAlarm"), and references in them.
+READ: list[Any] = [
+    'ALARM("arn:a") AND NOT OK("b")',
+    "(ALARM(a) OR INSUFFICIENT_DATA(b)) AND NOT (OK(ORDERS) OR FALSE)",
+    "TRUE",
+    {"Fn::Sub": 'ALARM("${A}") AND NOT ALARM(${B.Arn})'},
+    {"Fn::Sub": ["OK(${A}-slow)", {"A": "a"}]},
+    {"Fn::Sub": "${Whole} OR ALARM(a)"},
+    {"Fn::Sub": 'AT_LEAST(50%, NOT OK, ("${A.Arn}", "${B.Arn}"))'},
+    {"Fn::Join": ["", ["ALARM(", {"Ref": "A"}, ") OR OK(", {"Fn::GetAtt": ["B", "Arn"]}, ")"]]},
+    {"Ref": "Rule"},
+]
+UNREADABLE: list[tuple[Any, str]] = [
+    ("ALARM(a) OR", "it ends too early"),
+    ("ALARM(a) ALARM(b)", "unexpected ALARM"),
+    ("(ALARM(a)", "a bracket is not closed"),
+    ("ALARMS(a)", "'ALARMS(a)' cannot be read"),
+    ({"Fn::Sub": "ALARM(${A}) AND OR ALARM(${B})"}, "unexpected OR"),
+    ({"Fn::Join": ["", ["ALARM(", {"Ref": "A"}, ") OR"]]}, "it ends too early"),
+]
+
+
+@pytest.mark.parametrize("rule", READ)
+def test_every_rule_of_a_composite_alarm_is_read(rule: Any) -> None:
+    assert list(RESOURCE_TYPES[RULE].problems({"AlarmRule": rule})) == []
+
+
+@pytest.mark.parametrize(("rule", "said"), UNREADABLE)
+def test_a_rule_that_cannot_be_read_is_refused_before_the_start(rule: Any, said: str) -> None:
+    (found,) = RESOURCE_TYPES[RULE].problems({"AlarmRule": rule})
+
+    assert found.message == f"AlarmRule cannot be read: {said}."
 
 
 def test_a_metric_filter_is_made_left_alone_changed_and_removed(context: Context) -> None:

@@ -148,3 +148,66 @@ def test_what_is_no_policy_lets_nobody_in(text: str) -> None:
 
 def test_one_statement_needs_no_list() -> None:
     assert len(statements_of(json.dumps({"Statement": statement()}))) == 1
+
+
+EVENTS = "events.amazonaws.com"
+GROUP = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/events/news"
+RULE = "arn:aws:events:us-east-1:000000000000:rule/news"
+
+
+def of_group(*statements: dict[str, Any], target: str = GROUP) -> str | None:
+    """Why EventBridge may not write to a log group."""
+    return ResourcePolicies(lambda _: statements).why_not(EVENTS, target, RULE)
+
+
+def letting_in(**changed: Any) -> dict[str, Any]:
+    """EventBridge User Guide, "CloudWatch Logs permissions"."""
+    given = {
+        "Effect": "Allow",
+        "Principal": {"Service": [EVENTS, "delivery.logs.amazonaws.com"]},
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": "arn:aws:logs:us-east-1:000000000000:log-group:/aws/events/*:*",
+    }
+    return {**given, **changed}
+
+
+@pytest.mark.parametrize("target", [GROUP, f"{GROUP}:*"])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"Principal": {"Service": EVENTS}},
+        {"Principal": {"Service": "delivery.logs.amazonaws.com"}},
+        {"Action": "logs:*"},
+        {"Resource": f"{GROUP}:*"},
+        {"Resource": f"{GROUP}:*:*"},
+        {"Resource": "*"},
+        {"Condition": {"ArnEquals": {"aws:SourceArn": RULE}}},
+    ],
+)
+def test_a_log_group_lets_eventbridge_in(changed: dict[str, Any], target: str) -> None:
+    assert of_group(letting_in(**changed), target=target) is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"Principal": {"Service": "es.amazonaws.com"}},
+        {"Resource": GROUP},  # without the streams, to which the events are written
+        {"Resource": f"{GROUP}-2:*"},
+        {"Condition": {"ArnEquals": {"aws:SourceArn": f"{RULE}-2"}}},
+        {"Effect": "Deny"},
+    ],
+)
+def test_a_log_group_refuses_eventbridge(changed: dict[str, Any]) -> None:
+    assert str(of_group(letting_in(**changed))).startswith(
+        f"User: {EVENTS} is not authorized to perform: logs:CreateLogStream on resource: {GROUP}:"
+    )
+
+
+def test_eventbridge_makes_a_stream_and_writes_to_it() -> None:
+    """Each of the two may be in a statement of its own, and one alone is not enough."""
+    making, writing = (letting_in(Action=f"logs:{a}") for a in ("CreateLogStream", "PutLogEvents"))
+    assert of_group(making, writing) is None
+    assert "perform: logs:PutLogEvents on" in str(of_group(making))
+    assert "perform: logs:CreateLogStream on" in str(of_group(writing))

@@ -1,10 +1,10 @@
-"""The policies of this stack's functions, queues and topics, for services that hand events over.
+"""The policies of what services hand events to: functions, queues, topics and log groups.
 
-What: no patch; reads LocalStack's stores of Lambda, SQS, SNS and KMS.
+What: no patch; reads LocalStack's stores of Lambda, SQS, SNS, KMS and CloudWatch Logs.
 Why: LocalStack's open release lets every service in, so that an event arrives here which AWS
 refuses: it vanishes there. A request for each delivery would take longer than the delivery.
 Until: LocalStack checks resource policies.
-Test: ``tests/delivery/test_resource_policies.py``.
+Test: ``tests/delivery/test_resource_policies.py``, ``tests/delivery/test_log_group_targets.py``.
 """
 
 from __future__ import annotations
@@ -63,9 +63,23 @@ def _attributes(arn: str) -> Mapping[Any, str] | None:
     return topic["attributes"] if topic else None
 
 
+def _of_logs(account: str, region: str, group: str) -> Iterable[Statement]:
+    """The statements of every policy of a region: CloudWatch Logs has them for all log groups."""
+    # Not earlier: it takes a while to import, and is loaded by the log group's own service.
+    from localstack.services.logs.models import get_moto_logs_backend
+
+    backend = get_moto_logs_backend(account, region)
+    if group not in backend.groups:
+        return (_EVERYBODY,)
+    policies = list(backend.resource_policies.values())
+    return [one for policy in policies for one in statements_of(policy.policy_document)]
+
+
 def find(arn: str) -> Iterable[Statement]:
-    """The statements of the policy of a function, version or alias, of a queue or of a topic."""
+    """The statements of the policy of a function, version or alias, a queue, a topic or a group."""
     _, _, service, region, account, *names = arn.split(":")
+    if service == "logs":
+        return _of_logs(account, region, names[1])
     if service in ("sqs", "sns"):
         attributes = _attributes(arn)
         if attributes is None:

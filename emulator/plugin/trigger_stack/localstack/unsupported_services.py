@@ -3,11 +3,9 @@
 What: a handler in ``serve_custom_service_request_handlers``, LocalStack's own list.
 Why: for a service that needs a Python package which is not installed, LocalStack answers 500 with
 ``No module named …``; for one that its open release lacks, with a sentence about a licence, and an
-empty line at level ERROR in the log. It answers that a table's changes go to a Kinesis stream,
-where none ever comes.
-Until: LocalStack says what is missing, and forwards the changes.
-Test: ``tests/unit/plugin/test_open_release.py::test_localstack_still_needs_other_packages``,
-``::test_localstack_still_forwards_no_change_of_a_table``.
+empty line at level ERROR in the log.
+Until: LocalStack says what is missing.
+Test: ``tests/unit/plugin/test_open_release.py::test_localstack_still_needs_other_packages``.
 """
 
 from __future__ import annotations
@@ -22,13 +20,6 @@ from localstack.services.plugins import SERVICE_PLUGINS
 
 #: Services of LocalStack whose Python package is left out: no trigger needs them.
 LEFT_OUT = {"firehose": "amazon_kclpy", "stepfunctions": "antlr4"}
-#: Operations of other services that LocalStack accepts, and does nothing for.
-_NOT_DONE = {
-    ("dynamodb", "EnableKinesisStreamingDestination"): (
-        "This stack does not forward the changes of a table to a Kinesis stream: read the table's"
-        " own stream (StreamSpecification)."
-    )
-}
 #: Services that are there: LocalStack looks through all that it has each time it is asked.
 _known: set[str] = set()
 
@@ -57,8 +48,7 @@ def _refuse(chain: Any, context: Any, response: Any) -> None:
     del chain, response
     if context.service is None or context.operation is None:
         return
-    service = context.service.service_name
-    if reason := _NOT_DONE.get((service, context.operation.name)) or refusal(service):
+    if reason := refusal(context.service.service_name):
         raise CommonServiceException("InternalFailure", reason, status_code=501)
 
 

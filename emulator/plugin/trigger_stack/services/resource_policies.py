@@ -1,10 +1,11 @@
-"""Whether the policy of a function, queue or topic lets a service use it.
+"""Whether the policy of a function, queue, topic or log group lets a service use it.
 
 AWS topics: IAM User Guide, "Policy evaluation logic" and "AWS service principals"; Amazon SNS
 Developer Guide, "Fanout to Amazon SQS queues"; Amazon SQS Developer Guide, "Key management"
 ("Configure KMS permissions for AWS services"); EventBridge User Guide, "Using resource-based
-policies for Amazon EventBridge"; Amazon S3 User Guide, "Granting permissions to publish event
-notification messages to a destination".
+policies for Amazon EventBridge", "CloudWatch Logs permissions"; CloudWatch Logs API Reference,
+"PutResourcePolicy"; Amazon S3 User Guide, "Granting permissions to publish event notification
+messages to a destination".
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ SETTING: Final = "CHECK_RESOURCE_POLICIES"
 
 type Statement = Mapping[str, Any]
 
-#: What the services ask for, by the service that they ask.
+#: What the services ask for, by the service that they ask; each is needed.
 ACTIONS: Final = {
-    "lambda": "lambda:InvokeFunction",
-    "sns": "sns:Publish",
-    "sqs": "sqs:SendMessage",
+    "lambda": ("lambda:InvokeFunction",),
+    "logs": ("logs:CreateLogStream", "logs:PutLogEvents"),
+    "sns": ("sns:Publish",),
+    "sqs": ("sqs:SendMessage",),
 }
+#: Who writes log events for services. EventBridge's guide names it beside EventBridge, and does
+#: not say which of the two calls: a policy that lets one of them in is enough here.
+_OF_LOG_DELIVERY: Final = "delivery.logs.amazonaws.com"
 #: What they need of the key of an encrypted queue or topic.
 _KEY_ACTIONS: Final = ("kms:GenerateDataKey", "kms:Decrypt")
 
@@ -39,18 +44,21 @@ class Asker:
         principal: For example ``sns.amazonaws.com``.
         source_arn: ARN of what the event comes from.
         account: Whose that is; "" when the ARN says it.
+        others: Principals that may call in its place.
     """
 
     principal: str
     source_arn: str
     account: str = ""
+    others: tuple[str, ...] = ()
 
     @property
     def principals(self) -> list[str]:
         """The names by which a policy may mean it."""
         region = self.source_arn.split(":")[3]
         service = self.principal.partition(".")[0]
-        return [self.principal, *([f"{service}.{region}.amazonaws.com"] if region else [])]
+        regional = [f"{service}.{region}.amazonaws.com"] if region else []
+        return [self.principal, *regional, *self.others]
 
     @property
     def keys(self) -> dict[str, str | None]:
@@ -86,7 +94,7 @@ class Key:
 
 
 class ResourcePolicies:
-    """The policies of this stack's functions, queues and topics.
+    """The policies of this stack's functions, queues, topics and log groups.
 
     Args:
         find: The statements of the policy of an ARN's resource.
@@ -112,23 +120,35 @@ class ResourcePolicies:
 
         Args:
             principal: For example ``sns.amazonaws.com``.
-            resource_arn: Of a function, version or alias, a queue or a topic. Nothing else has a
-                policy that is looked at.
+            resource_arn: Of a function, version or alias, a queue, a topic or a log group. Nothing
+                else has a policy that is looked at.
             source_arn: Of what the event comes from: ``aws:SourceArn`` of the conditions.
             account: Whose that is, when the ARN does not say it: that of a bucket.
         """
-        action = ACTIONS.get(resource_arn.split(":", 3)[2])
-        if action is None or not self._checked:
+        service = resource_arn.split(":", 3)[2]
+        if service not in ACTIONS or not self._checked:
             return None
         resource_arn = resource_arn.removesuffix(":$LATEST")  # policies name the function
-        asker = Asker(principal, source_arn, account)
-        if not is_allowed(self._find(resource_arn), asker, action, resource_arn):
-            return _refusal(principal, action, resource_arn)
+        is_group = service == "logs"
+        asker = Asker(principal, source_arn, account, (_OF_LOG_DELIVERY,) if is_group else ())
+        resource = _streams_of(resource_arn) if is_group else resource_arn
+        statements = list(self._find(resource_arn))
+        for action in ACTIONS[service]:
+            if not is_allowed(statements, asker, action, resource):
+                return _refusal(principal, action, resource)
         if key := self._key_of(resource_arn):
             for action in _KEY_ACTIONS:
                 if not is_allowed(key.policy, asker, action, key.arn):
                     return _refusal(principal, action, key.arn)
         return None
+
+
+def _streams_of(group_arn: str) -> str:
+    """The log streams of a log group: what both actions are on (IAM, "Actions, resources").
+
+    So a policy that names the group has ``:*`` behind its name.
+    """
+    return f"{group_arn.removesuffix(':*')}:log-stream:*"
 
 
 def _refusal(principal: str, action: str, resource: str) -> str:

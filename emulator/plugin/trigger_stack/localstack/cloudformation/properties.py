@@ -16,6 +16,8 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from trigger_stack.delivery.core.alarm_rules import AlarmRuleError, parse
+
 type Model = dict[str, Any]
 
 LOG = logging.getLogger(__name__)
@@ -172,18 +174,15 @@ def _alarm(properties: Model) -> Iterator[str]:
 
 
 def _composite_alarm(properties: Model) -> Iterator[str]:
-    rule = properties.get("AlarmRule")
-    # LocalStack takes each “OR” for an operator, also in a name.
-    if rule is not None and not all(_is_of_alarm(part.strip()) for part in str(rule).split("OR")):
-        yield f'AlarmRule {rule}: only ALARM("arn") OR ALARM("arn") … is evaluated here'
+    if (rule := properties.get("AlarmRule")) is not None:
+        try:
+            parse(str(rule))
+        except AlarmRuleError as error:
+            yield f"AlarmRule {rule}: {error}"
     suppressed = [name for name in properties if name.startswith("ActionsSuppressor")]
     if suppressed:
         yield f"{', '.join(suppressed)}: no action is suppressed here"
     yield from _of_others(properties, "sns")
-
-
-def _is_of_alarm(text: str) -> bool:
-    return text.startswith('ALARM("arn:') and text.endswith('")') and text.count('"') == 2
 
 
 def _of_others(properties: Model, *services: str) -> Iterator[str]:

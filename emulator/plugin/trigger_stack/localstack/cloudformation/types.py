@@ -392,6 +392,16 @@ RESOURCE_TYPES = (
         prepare=_metric_filter,
     ),
     ResourceType(
+        name="AWS::Logs::ResourcePolicy",
+        service="logs",
+        create="put_resource_policy",
+        delete="delete_resource_policy",
+        update="put_resource_policy",
+        reference="PolicyName",
+        identity={"policyName": "PolicyName"},
+        create_only=("PolicyName",),
+    ),
+    ResourceType(
         name="AWS::Pipes::Pipe",
         service="pipes",
         create="create_pipe",

@@ -1,1 +1,1 @@
-"""Amazon DynamoDB: the server, requests to it, and time to live."""
+"""Amazon DynamoDB: the server, requests to it, time to live, and changes for Kinesis."""

@@ -18,7 +18,7 @@ from localstack.runtime import hooks
 from localstack.services.dynamodb.server import DynamodbServer
 from localstack.utils.run import FuncThread
 
-from trigger_stack.localstack.dynamodb import time_to_live
+from trigger_stack.localstack.dynamodb import kinesis_destinations, time_to_live
 from trigger_stack.localstack.dynamodb.forwarder import Forwarder
 from trigger_stack.localstack.preload import preloaded
 from trigger_stack.services.dynamodb_local.process import (
@@ -84,6 +84,7 @@ def start_dynamodb_local() -> None:
     """Use the bundled server; start it in the background when DynamoDB is to be preloaded."""
     install()
     time_to_live.install()
+    kinesis_destinations.install()
     if "dynamodb" not in preloaded():
         return
 

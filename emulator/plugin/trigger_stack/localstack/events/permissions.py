@@ -4,10 +4,11 @@ What: no patch; asks ``execution_roles.py`` for a target with a role, else
 ``resource_policies.py``.
 Why: LocalStack's open release asks neither, so that an event arrives here which AWS drops.
 Until: LocalStack checks policies.
-Test: ``tests/delivery/test_resource_policies.py``.
+Test: ``tests/delivery/test_resource_policies.py``, ``tests/delivery/test_log_group_targets.py``.
 
-AWS topics: EventBridge User Guide, "Using resource-based policies for Amazon EventBridge" and "How
-EventBridge retries delivering events": what fails for want of permissions is not tried again.
+AWS topics: EventBridge User Guide, "Using resource-based policies for Amazon EventBridge" (a log
+group's target has no role) and "How EventBridge retries delivering events": what fails for want of
+permissions is not tried again.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _ACTIONS: Final = {
     "kinesis": ("kinesis:PutRecord", "kinesis:PutRecords"),
     "firehose": ("firehose:PutRecord", "firehose:PutRecordBatch"),
     "lambda": ("lambda:InvokeFunction",),
+    "logs": ("logs:CreateLogStream", "logs:PutLogEvents"),
     "sns": ("sns:Publish",),
     "sqs": ("sqs:SendMessage",),
     "states": ("states:StartExecution",),
@@ -44,7 +46,8 @@ def check(arn: str, rule_arn: str, role: str | None = None) -> None:
     Raises:
         ClientError: It may not: ``AccessDeniedException``.
     """
-    if role:
+    service = arn.split(":", 3)[2]
+    if role and service != "logs":
         problem = _with_role(arn, rule_arn, role)
     else:
         problem = resource_policies().why_not(PRINCIPAL, arn, rule_arn)
@@ -53,8 +56,7 @@ def check(arn: str, rule_arn: str, role: str | None = None) -> None:
             "Error": {"Code": "AccessDeniedException", "Message": problem},
             "ResponseMetadata": {"HTTPStatusCode": 403},
         }
-        action = _ACTIONS[arn.split(":", 3)[2]][0]
-        raise ClientError(answer, action.partition(":")[2])
+        raise ClientError(answer, _ACTIONS[service][0].partition(":")[2])
 
 
 def _with_role(arn: str, rule_arn: str, role: str) -> str | None:

@@ -1,1 +1,1 @@
-"""CloudWatch Logs inside LocalStack: subscription filters."""
+"""CloudWatch Logs inside LocalStack: subscription filters and resource policies."""

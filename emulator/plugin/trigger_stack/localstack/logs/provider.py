@@ -46,6 +46,7 @@ from trigger_stack.delivery.logs.subscriptions import (
 from trigger_stack.localstack.lambda_engine.outcomes import record
 from trigger_stack.localstack.logs import destinations, metric_filters
 from trigger_stack.localstack.logs.groups import LogGroups
+from trigger_stack.localstack.logs.resource_policies import ResourcePolicies
 from trigger_stack.localstack.unsupported_services import refusal
 
 _NAME = re.compile(r"[^:*]{1,512}")
@@ -59,7 +60,7 @@ def forwarder() -> Forwarder:
     return Forwarder(destinations.send, record)
 
 
-class SubscribedProvider(metric_filters.MetricFilters, LogGroups):
+class SubscribedProvider(metric_filters.MetricFilters, ResourcePolicies, LogGroups):
     """LocalStack's provider, with subscription filters of ours."""
 
     def put_subscription_filter(
