@@ -26,12 +26,14 @@ class Partner:
     def __init__(self) -> None:
         self.answers: list[int] = []
         self.got: list[Any] = []
+        self.asked: list[tuple[str, dict[str, str]]] = []
         partner = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 partner.got.append(json.loads(body))
+                partner.asked.append((self.path, dict(self.headers.items())))
                 self.send_response(partner.answers.pop(0) if partner.answers else 200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -78,19 +80,19 @@ class Sender:
         answer = self.events.put_targets(Rule=self.name, Targets=[target | settings])
         assert answer["FailedEntryCount"] == 0, answer
 
-    def destination(self, url: str) -> str:
+    def destination(self, url: str, path: str = "/orders", **invocation: Any) -> str:
         """An API destination; its ARN."""
         key = {"ApiKeyName": "x-key", "ApiKeyValue": "k"}
         connection = self.events.create_connection(
             Name=self.name,
             AuthorizationType="API_KEY",
-            AuthParameters={"ApiKeyAuthParameters": key},
+            AuthParameters={"ApiKeyAuthParameters": key, **invocation},
         )["ConnectionArn"]
         return str(
             self.events.create_api_destination(
                 Name=self.name,
                 ConnectionArn=connection,
-                InvocationEndpoint=f"{url}/orders",
+                InvocationEndpoint=f"{url}{path}",
                 HttpMethod="POST",
             )["ApiDestinationArn"]
         )
@@ -204,3 +206,38 @@ def test_a_role_must_allow_it(stack: Stack, partner: Partner, kind: str) -> None
     message = letter["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"]
     assert f"is not authorized to perform: {action}" in message
     assert partner.got == []
+
+
+def test_the_parameters_of_a_target_are_in_the_request(sender: Sender, partner: Partner) -> None:
+    """The connection's values take precedence ("HttpParameters")."""
+    of_connection = {
+        "HeaderParameters": [{"Key": "X-Tenant", "Value": "connection"}],
+        "QueryStringParameters": [{"Key": "q", "Value": "connection"}],
+    }
+    arn = sender.destination(
+        partner.url,
+        "/shops/*/orders/*?fixed=1&fixed=2",
+        InvocationHttpParameters=of_connection,
+    )
+    of_target = {
+        "PathParameterValues": ["a b", "7"],
+        "HeaderParameters": {
+            "x-tenant": "target",
+            "X-KEY": "target",
+            "X-Own": "target",
+            "content-type": "application/vnd.shop+json",
+        },
+        "QueryStringParameters": {"q": "target", "own": "t&t"},
+    }
+    sender.target(arn, HttpParameters=of_target)
+
+    sender.put()
+
+    eventually(lambda: len(partner.asked) == 1)
+    path, headers = partner.asked[0]
+    assert path == "/shops/a%20b/orders/7?fixed=1&fixed=2&q=connection&own=t%26t"
+    found = {name.lower(): value for name, value in headers.items()}
+    assert (found["x-tenant"], found["x-key"], found["x-own"]) == ("connection", "k", "target")
+    assert found["content-type"] == "application/vnd.shop+json"
+    (target,) = sender.events.list_targets_by_rule(Rule=sender.name)["Targets"]
+    assert target["HttpParameters"] == of_target

@@ -434,8 +434,13 @@ class Engine:
     async def _op_usage(self, header: Header, _: bytes) -> Message:
         """What the keys of a usage plan have used: ``{plan, first, last}``, days as YYYY-MM-DD.
 
-        Returns ``{usage}``; see ``UsagePlans.usage``.
+        Returns ``{usage}``; see ``UsagePlans.usage``. With ``{plan, key, remaining}`` it lets a key
+        request that many more times and returns ``{day}``, null without such a key; see
+        ``UsagePlans.leave``.
         """
+        if "remaining" in header:
+            today = self.rest_apis.leave(header["plan"], header["key"], header["remaining"])
+            return {"day": None if today is None else f"{today}"}, _NOTHING
         first, last = (date.fromisoformat(header[name]) for name in ("first", "last"))
         return {"usage": self.rest_apis.usage(header["plan"], first, last)}, _NOTHING
 
@@ -443,8 +448,11 @@ class Engine:
         """Answer a request for a REST API that came in on LocalStack's port.
 
         Takes ``{request}`` and the request's body; returns ``{status, headers}`` and the
-        response's body, or status 404 when it is for no REST API.
+        response's body, or status 404 when it is for no REST API. With ``{document}`` it tries an
+        authorizer and returns ``{decision}``; see ``TriedCall.from_document``.
         """
+        if "document" in header:
+            return {"decision": await self.rest_apis.try_authorizer(header["document"])}, _NOTHING
         response = await self.rest_apis.answer(_as_request(header, body)) or HttpResponse(404)
         return {"status": response.status, "headers": response.headers}, response.body
 

@@ -60,3 +60,43 @@ def test_a_plan_without_a_quota_has_no_usage() -> None:
     day = date(2026, 1, 30)
     assert plans.usage("p", day, day) == {}
     assert plans.usage("other", day, day) == {}
+
+
+def test_a_key_may_make_as_many_more_requests_as_are_left_to_it() -> None:
+    clock = Clock()
+    plans = UsagePlans(Throttles(), clock.now)
+    plans.replace([plan(quota={"limit": 2, "period": "DAY"})])
+    for _ in range(2):
+        plans.admit("secret", "a", "s", "/GET")
+
+    day = plans.leave("p", "k", 1)
+
+    assert day == date(2026, 1, 30)
+    assert plans.usage("p", day, day) == {"k": [[2, 1]]}
+    plans.admit("secret", "a", "s", "/GET")
+    with pytest.raises(GatewayError):
+        plans.admit("secret", "a", "s", "/GET")
+    clock.time = datetime(2026, 1, 31, tzinfo=UTC)  # the quota begins anew, as the plan has it
+    for _ in range(2):
+        plans.admit("secret", "a", "s", "/GET")
+    with pytest.raises(GatewayError):
+        plans.admit("secret", "a", "s", "/GET")
+
+
+def test_fewer_requests_may_be_left_to_a_key() -> None:
+    plans = UsagePlans(Throttles(), Clock().now)
+    plans.replace([plan()])
+
+    plans.leave("p", "k", 0)
+
+    with pytest.raises(GatewayError):
+        plans.admit("secret", "a", "s", "/GET")
+
+
+def test_nothing_is_left_to_a_key_that_is_not_there() -> None:
+    plans = UsagePlans(Throttles(), Clock().now)
+    plans.replace([plan(), plan(id="free", quota=None)])
+
+    assert plans.leave("p", "other", 1) is None
+    assert plans.leave("other", "k", 1) is None
+    assert plans.leave("free", "k", 1) is None

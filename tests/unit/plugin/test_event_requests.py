@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import pytest
 from localstack.aws.api.events import InvalidEventPatternException
@@ -13,6 +14,7 @@ from localstack.services.events.target import (
     EventsApiDestinationTargetSender,
     EventsTargetSender,
 )
+from localstack.utils.aws.message_forwarding import add_target_http_parameters
 
 from trigger_stack.localstack.events import http_targets, requests
 
@@ -33,6 +35,15 @@ def test_localstack_still_takes_no_notice_of_what_endpoints_and_buses_answer() -
     assert "raise" not in inspect.getsource(ApiGatewayTargetSender.send_event)
     assert "FailedEntryCount" not in inspect.getsource(EventsTargetSender)
     assert "timeout" not in inspect.getsource(api_destination)
+
+
+def test_localstack_still_leaves_wildcards() -> None:
+    target: dict[str, Any] = {"PathParameterValues": ["7"], "QueryStringParameters": {"b": "2"}}
+
+    url = add_target_http_parameters(target, "http://h/*/x?a=1", {}, {})
+
+    assert url == "http://h/*/x/7?a=1&b=2"
+    assert target["QueryStringParameters"] == {"a": "1", "b": "2"}
 
 
 @pytest.mark.parametrize("pattern", ["[]", "", "{", "{}", '{"a": {}}', '{"a": [[1]]}'])

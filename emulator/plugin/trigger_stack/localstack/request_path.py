@@ -22,6 +22,8 @@ from localstack.aws.handlers.logging import ResponseLogger
 from localstack.aws.protocol.serializer import ResponseSerializer
 from localstack.runtime.hooks import on_infra_start
 
+from trigger_stack.localstack import malformed_requests
+
 #: Below it are all resources of LocalStack.
 PREFIX = "/_"
 _REQUESTS = "localstack.request"
@@ -74,3 +76,4 @@ def is_logged() -> bool:
 def shorten_the_way() -> None:
     """Patch LocalStack before the first request."""
     install()
+    malformed_requests.install()

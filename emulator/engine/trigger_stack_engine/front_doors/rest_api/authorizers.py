@@ -66,6 +66,43 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class TriedCall(Call):
+    """The request of ``TestInvokeAuthorizer``, for no method of the API."""
+
+    @classmethod
+    def from_document(cls, document: Resource) -> TriedCall:
+        """What the control plane describes.
+
+        Args:
+            document: ``{event, api, authorizer}``: a proxy event, the ARN of the API and the
+                ``Authorizer`` shape.
+        """
+        event, api = document["event"], document["api"]
+        return cls(
+            event=lambda: event,
+            method_arn=f"{api}/{event['requestContext']['stage']}/{event['httpMethod']}/",
+            authorizer_arn=f"{api}/authorizers/{document['authorizer']['id']}",
+            lookup=lambda source: _found(event, source),
+            scopes=[],
+            source_ip=event["requestContext"]["identity"]["sourceIp"],
+        )
+
+
+def _found(event: Resource, source: str) -> Any:
+    """The value of an identity source in a proxy event."""
+    place, _, name = source.rpartition(".")
+    match place:
+        case "method.request.header":
+            headers = event["headers"] or {}
+            return next((v for k, v in headers.items() if k.lower() == name.lower()), None)
+        case "method.request.querystring":
+            return (event["queryStringParameters"] or {}).get(name)
+        case "stageVariables":
+            return (event["stageVariables"] or {}).get(name)
+    return event["requestContext"].get(source.removeprefix("context."))
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What an authorizer says of a caller.
 
@@ -134,6 +171,30 @@ class Authorizers:
             "integrationLatency": latency_ms,
         }
         return Decision(authorized, answer.get("usageIdentifierKey"), _refusal(answer, call))
+
+    async def tried(self, authorizer: Resource, call: Call) -> Resource:
+        """What an authorizer says of a caller, without what was remembered of it.
+
+        AWS topic: API Gateway REST API Reference, "TestInvokeAuthorizer".
+
+        Returns:
+            ``{clientStatus}``, which is 0 when it could decide, and of its answer ``principalId``
+            and ``policy``, or ``claims``; ``{reason}`` when it could not.
+        """
+        try:
+            if authorizer["type"] == "COGNITO_USER_POOLS":
+                return {"clientStatus": 0, **await self._user_pool(authorizer, call)}
+            ttl_s = authorizer.get("authorizerResultTtlInSeconds")
+            cached = ttl_s is None or int(ttl_s) > 0
+            identity = self._identity(authorizer, call, cached=cached)
+            answer = await self._ask(authorizer, identity, call)
+        except GatewayError as error:
+            return {"clientStatus": error.status, "reason": f"{error.kind}: {error.message}"}
+        return {
+            "clientStatus": 0,
+            "principalId": str(answer["principalId"]),
+            "policy": dump_json(answer["policyDocument"]).decode(),
+        }
 
     # -- Lambda functions ---------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from trigger_stack_engine.front_doors.core.browser_guard import GuardSettings, r
 from trigger_stack_engine.front_doors.core.message import HttpRequest, HttpResponse
 from trigger_stack_engine.front_doors.rest_api.address import locate
 from trigger_stack_engine.front_doors.rest_api.api import RestApi
+from trigger_stack_engine.front_doors.rest_api.authorizers import TriedCall
 from trigger_stack_engine.front_doors.rest_api.execute import DataPlane
 from trigger_stack_engine.front_doors.rest_api.gateway_responses import (
     GatewayError,
@@ -45,6 +46,15 @@ class RestApis:
     def usage(self, plan_id: str, first: date, last: date) -> dict[str, list[list[int]]]:
         """What the keys of a usage plan have used; see ``UsagePlans.usage``."""
         return self._data_plane.usage_plans.usage(plan_id, first, last)
+
+    def leave(self, plan_id: str, key_id: str, remaining: int) -> date | None:
+        """Let a key make so many more requests; see ``UsagePlans.leave``."""
+        return self._data_plane.usage_plans.leave(plan_id, key_id, remaining)
+
+    async def try_authorizer(self, document: dict[str, Any]) -> dict[str, Any]:
+        """What an authorizer says of a request; see ``Authorizers.tried``."""
+        call = TriedCall.from_document(document)
+        return await self._data_plane.authorizers.tried(document["authorizer"], call)
 
     async def answer(self, request: HttpRequest) -> HttpResponse | None:
         """The response, or ``None`` when the request is for no REST API."""

@@ -114,7 +114,7 @@ class DataPlane:
         self._callers = callers
         self._elsewhere = elsewhere
         self._places = asyncio.Semaphore(MOST_INTEGRATIONS)
-        self._authorizers = Authorizers(self._ask_function, tokens)
+        self.authorizers = Authorizers(self._ask_function, tokens)
         self._limit = TimeLimit()
         self._throttles = Throttles()
         self.usage_plans = UsagePlans(self._throttles, lambda: datetime.fromtimestamp(now(), UTC))
@@ -209,7 +209,7 @@ class DataPlane:
             raise GatewayError("AUTHORIZER_CONFIGURATION_ERROR")
         api = call.api
         arn = f"arn:aws:execute-api:{api.region}:{api.account}:{api.api_id}"
-        found = await self._authorizers.authorize(
+        found = await self.authorizers.authorize(
             authorizer,
             AuthorizedCall(
                 event=call.event,

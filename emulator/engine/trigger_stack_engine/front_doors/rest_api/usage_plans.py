@@ -35,6 +35,8 @@ class UsagePlans:
         self._plans: list[Resource] = []
         self._used: dict[tuple[str, str], tuple[str, int]] = {}
         self._days: dict[tuple[str, str], dict[date, int]] = {}
+        #: By how much a key's quota is larger in a period, which ``UpdateUsage`` decides.
+        self._more: dict[tuple[str, str], tuple[str, int]] = {}
 
     def replace(self, plans: list[Resource]) -> None:
         """Know these plans: ``UsagePlan`` shapes with ``keys``, a list of ``ApiKey`` shapes."""
@@ -78,14 +80,41 @@ class UsagePlans:
         period = self._period(quota)
         known, used = self._used.get(name, (period, 0))
         used = used + 1 if known == period else 1
-        if used > int(quota["limit"]):
+        if used > int(quota["limit"]) + self._more_in(name, period):
             raise GatewayError("QUOTA_EXCEEDED")
         self._used[name] = (period, used)
         days, today = self._days.setdefault(name, {}), self._now().date()
         days[today] = days.get(today, 0) + 1
 
     def _period(self, quota: Resource) -> str:
-        return f"{quota.get('period')} {_begin(quota, self._now().date())}"
+        return _period(quota, self._now().date())
+
+    def _more_in(self, name: tuple[str, str], period: str) -> int:
+        known, more = self._more.get(name, (period, 0))
+        return more if known == period else 0
+
+    def leave(self, plan_id: str, key_id: str, remaining: int) -> date | None:
+        """Let a key make so many more requests until its quota begins anew (``UpdateUsage``).
+
+        Args:
+            plan_id: The plan.
+            key_id: The key.
+            remaining: How many.
+
+        Returns:
+            The day; None when there is no such key of a plan with a quota.
+        """
+        plan = next((one for one in self._plans if one["id"] == plan_id), None)
+        quota = (plan or {}).get("quota") or {}
+        if plan is None or quota.get("limit") is None:
+            return None
+        if all(key["id"] != key_id for key in plan["keys"]):
+            return None
+        name, period = (plan_id, key_id), self._period(quota)
+        known, used = self._used.get(name, (period, 0))
+        so_far = used if known == period else 0
+        self._more[name] = (period, remaining + so_far - int(quota["limit"]))
+        return self._now().date()
 
     def usage(self, plan_id: str, first: date, last: date) -> dict[str, list[list[int]]]:
         """What the keys of a plan with a quota have used.
@@ -104,11 +133,19 @@ class UsagePlans:
             return {}
         days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
         return {
-            key["id"]: [
-                _on_day(day, quota, self._days.get((plan_id, key["id"]), {})) for day in days
-            ]
+            key["id"]: [self._on_day((plan_id, key["id"]), quota, day) for day in days]
             for key in plan["keys"]
         }
+
+    def _on_day(self, name: tuple[str, str], quota: Resource, day: date) -> list[int]:
+        used, begin = self._days.get(name, {}), _begin(quota, day)
+        in_period = sum(count for one, count in used.items() if begin <= one <= day)
+        limit = int(quota["limit"]) + self._more_in(name, _period(quota, day))
+        return [used.get(day, 0), max(0, limit - in_period)]
+
+
+def _period(quota: Resource, day: date) -> str:
+    return f"{quota.get('period')} {_begin(quota, day)}"
 
 
 def _begin(quota: Resource, day: date) -> date:
@@ -119,12 +156,6 @@ def _begin(quota: Resource, day: date) -> date:
         case "MONTH":
             return day.replace(day=1)
     return day
-
-
-def _on_day(day: date, quota: Resource, used: dict[date, int]) -> list[int]:
-    begin = _begin(quota, day)
-    in_period = sum(count for one, count in used.items() if begin <= one <= day)
-    return [used.get(day, 0), max(0, int(quota["limit"]) - in_period)]
 
 
 def _limits(settings: Resource) -> tuple[float, int] | None:

@@ -4,9 +4,14 @@ What: handlers in the dispatch table of LocalStack's service: ``GetUsage`` asks 
 counts; ``UpdateStage`` takes the settings of methods away that are to be removed;
 ``FlushStageAuthorizersCache`` makes the engine forget what authorizers said, and
 ``FlushStageCache`` does nothing, because there is no such cache; ``PutIntegration``,
-``UpdateIntegration``, ``ImportRestApi`` and ``PutRestApi`` refuse a time-out outside AWS's quota.
+``UpdateIntegration``, ``ImportRestApi`` and ``PutRestApi`` refuse a time-out outside AWS's quota;
+what is not there, a policy that is none and a document that is none are refused. Also those of
+``keys.py`` and ``tried_authorizers.py``, and sentences for what this stack does not have.
 Why: LocalStack answers 501 for ``GetUsage`` and both flushes, and removes the settings of ``*/*``
-alone. With a time-out of a minute an API answers here what on AWS cannot be deployed.
+alone. An unknown deployment or kind of export, an integration that is not there, a policy that is
+no JSON and a document that is no object are internal errors; such a policy makes each later
+``GetRestApis`` one, too. With a time-out of a minute an API answers here what on AWS cannot be
+deployed.
 Until: LocalStack has them, and counts requests with API keys.
 Test: ``tests/engine/test_rest_api_operations.py``, ``tests/engine/test_rest_api_answers.py``;
 ``tests/unit/plugin/test_lambda_requests_patch.py`` and
@@ -20,6 +25,7 @@ AWS topics: API Gateway REST API Reference, "GetUsage", "FlushStageAuthorizersCa
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +33,7 @@ from datetime import date
 from functools import partial
 from typing import Any, Final
 
+from localstack.aws.api import CommonServiceException
 from localstack.aws.api.apigateway import BadRequestException, NotFoundException
 from localstack.services.apigateway.next_gen.execute_api.moto_helpers import get_usage_plans
 from localstack.services.plugins import SERVICE_PLUGINS
@@ -34,6 +41,7 @@ from localstack.utils.json import parse_json_or_yaml
 from localstack.utils.strings import to_str
 from moto.apigateway.models import apigateway_backends
 
+from trigger_stack.localstack.apigateway import keys, tried_authorizers
 from trigger_stack.localstack.lambda_engine.control_plane import control_plane
 
 _OF_METHOD: Final = re.compile(
@@ -45,6 +53,11 @@ _TIMEOUTS_MS: Final = range(50, 29_001)
 _NO_TIMEOUT: Final = "Timeout should be between 50 ms and 29000 ms"
 _INTEGRATION: Final = "x-amazon-apigateway-integration"
 _ANY: Final = "x-amazon-apigateway-any-method"
+_NO_POLICY: Final = (
+    "Invalid policy document. Please check the policy syntax and ensure that Principals are valid."
+)
+_EXPORTS: Final = ("swagger", "oas30")
+_FORMATS: Final = (None, "application/json", "application/yaml")
 
 #: How often the cache of a stage's authorizers was emptied, by API and stage.
 flushed: Final[Counter[tuple[str, str]]] = Counter()
@@ -134,7 +147,8 @@ def put_integration(original: _Handler, context: Any, request: dict[str, Any]) -
 
 
 def update_integration(original: _Handler, context: Any, request: dict[str, Any]) -> Any:
-    """The operation; a time-out outside the quota is refused."""
+    """The operation; a time-out outside the quota is refused, and there must be an integration."""
+    _method_with_integration(context, request)
     for operation in request.get("patchOperations") or []:
         if operation.get("path") == "/timeoutInMillis" and operation.get("op") == "replace":
             _check_timeout(operation.get("value"))
@@ -149,6 +163,8 @@ def import_api(original: _Handler, context: Any, request: dict[str, Any]) -> Any
         document = parse_json_or_yaml(content)
     except Exception:  # LocalStack's parser has no class for what it raises
         document = None
+    if not isinstance(document, dict) or not {"swagger", "openapi"} & document.keys():
+        raise BadRequestException("Invalid OpenAPI input.")
     if problems := list(_problems(document)):
         raise BadRequestException("Errors found during import:\n\t" + "\n\t".join(problems))
     return original(context, request)
@@ -174,12 +190,106 @@ def _check_timeout(value: Any) -> None:
         raise BadRequestException(_NO_TIMEOUT)
 
 
+def update_integration_response(original: _Handler, context: Any, request: dict[str, Any]) -> Any:
+    """The operation; there must be an integration."""
+    _method_with_integration(context, request)
+    return original(context, request)
+
+
+def _method_with_integration(context: Any, request: Mapping[str, Any]) -> None:
+    api = apigateway_backends[context.account_id][context.region].apis.get(request["restApiId"])
+    resource = api.resources.get(request["resourceId"]) if api else None
+    method = resource.resource_methods.get(request["httpMethod"]) if resource else None
+    if method is not None and method.method_integration is None:
+        raise NotFoundException("Invalid Integration identifier specified")
+
+
+def get_deployment(original: _Handler, context: Any, request: dict[str, Any]) -> Any:
+    """The operation; there must be such a deployment."""
+    api = apigateway_backends[context.account_id][context.region].apis.get(request["restApiId"])
+    if api is not None and request["deploymentId"] not in api.deployments:
+        raise NotFoundException("Invalid Deployment identifier specified")
+    return original(context, request)
+
+
+def get_export(original: _Handler, context: Any, request: dict[str, Any]) -> Any:
+    """The operation; API Gateway exports OpenAPI 2 and 3."""
+    kind = request["exportType"]
+    if kind not in _EXPORTS:
+        raise BadRequestException(f"No API exporter for type '{kind}'")
+    if request.get("accepts") == "*/*":
+        request = {**request, "accepts": None}
+    if request.get("accepts") not in _FORMATS:
+        raise BadRequestException(f"Exports are JSON or YAML, not {request['accepts']}")
+    return original(context, request)
+
+
+def create_api(original: _Handler, context: Any, request: dict[str, Any]) -> Any:
+    """The operation; a policy is JSON."""
+    _check_policy(request.get("policy"))
+    return original(context, request)
+
+
+def update_api(original: _Handler, context: Any, request: dict[str, Any]) -> Any:
+    """The operation; a policy is JSON."""
+    for operation in request.get("patchOperations") or []:
+        if operation.get("path") == "/policy" and operation.get("op") in ("add", "replace"):
+            _check_policy(operation.get("value"))
+    return original(context, request)
+
+
+def _check_policy(text: Any) -> None:
+    if not text:
+        return
+    for candidate in (text, text.replace('\\"', '"').replace("\\/", "/")):
+        try:
+            if isinstance(json.loads(candidate), dict):
+                return
+        except ValueError:
+            continue
+    raise BadRequestException(_NO_POLICY)
+
+
+def _refuse(reason: str, context: Any, request: Any) -> Any:
+    del request
+    message = f"{context.operation.name}: {reason}"
+    raise CommonServiceException("InternalFailure", message, status_code=501)
+
+
 _WRAPPED: Final[Mapping[str, Callable[..., Any]]] = {
     "UpdateStage": update_stage,
     "PutIntegration": put_integration,
     "UpdateIntegration": update_integration,
     "ImportRestApi": import_api,
     "PutRestApi": import_api,
+    "UpdateIntegrationResponse": update_integration_response,
+    "GetDeployment": get_deployment,
+    "GetExport": get_export,
+    "CreateRestApi": create_api,
+    "UpdateRestApi": update_api,
+    "GetApiKeys": keys.get_api_keys,
+}
+_OWN: Final[Mapping[str, Callable[..., Any]]] = {
+    "GetUsage": get_usage,
+    "UpdateUsage": keys.update_usage,
+    "ImportApiKeys": keys.import_api_keys,
+    "FlushStageAuthorizersCache": flush_authorizers,
+    "FlushStageCache": flush_cache,
+    "TestInvokeAuthorizer": tried_authorizers.test_invoke_authorizer,
+}
+#: What LocalStack's open release lacks, and nothing here can do.
+_LEFT_OUT: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        ("GetSdk", "GetSdkType", "GetSdkTypes"), "this stack generates no client SDKs of APIs."
+    ),
+    "GetModelTemplate": "this stack generates no mapping templates of models.",
+    **dict.fromkeys(
+        (
+            *("CreateDomainNameAccessAssociation", "DeleteDomainNameAccessAssociation"),
+            *("GetDomainNameAccessAssociations", "RejectDomainNameAccessAssociation"),
+        ),
+        "this stack has no private custom domain names.",
+    ),
 }
 
 
@@ -190,6 +300,5 @@ def install() -> None:
     if table.get("GetUsage") is get_usage:
         return
     table |= {name: partial(handler, table[name]) for name, handler in _WRAPPED.items()}
-    table["GetUsage"] = get_usage
-    table["FlushStageAuthorizersCache"] = flush_authorizers
-    table["FlushStageCache"] = flush_cache
+    table |= _OWN
+    table |= {name: partial(_refuse, reason) for name, reason in _LEFT_OUT.items()}

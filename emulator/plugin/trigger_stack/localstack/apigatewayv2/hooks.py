@@ -1,9 +1,11 @@
 """Where LocalStack starts the data plane, which is in the engine.
 
-What: a start hook, and a handler in ``run_custom_response_handlers``, LocalStack's own list.
-Why: the engine must know of a change before its caller has an answer.
+What: a start hook, and handlers in ``run_custom_response_handlers`` and
+``serve_custom_service_request_handlers``, LocalStack's own lists.
+Why: the engine must know of a change before its caller has an answer. Operations of REST APIs are
+replaced before the first of them is called.
 Until: as long as the engine serves HTTP APIs.
-Test: ``tests/apigatewayv2/test_http_api_data_plane.py``.
+Test: ``tests/apigatewayv2/test_http_api_data_plane.py``, ``tests/engine/test_rest_api_keys.py``.
 """
 
 from __future__ import annotations
@@ -13,9 +15,15 @@ import sys
 from typing import Any
 
 from localstack import config
-from localstack.aws.handlers import preprocess_request, run_custom_response_handlers
+from localstack.aws.handlers import (
+    preprocess_request,
+    run_custom_response_handlers,
+    serve_custom_service_request_handlers,
+)
 from localstack.runtime.exceptions import LocalstackExit
 from localstack.runtime.hooks import on_infra_start
+from localstack.services.plugins import SERVICE_PLUGINS
+from localstack.utils.bootstrap import is_api_enabled
 
 from trigger_stack.engine.supervisor import EngineUnavailableError
 from trigger_stack.localstack.apigatewayv2.edge import EdgeHandler
@@ -60,6 +68,7 @@ def start_http_apis() -> None:
     preprocess_request.append(_answer_rest_api)
     run_custom_response_handlers.append(_push_changes)
     run_custom_response_handlers.append(_push_rest_apis)
+    serve_custom_service_request_handlers.append(_replace_rest_operations)
 
 
 def _answer_rest_api(chain: Any, context: Any, response: Any) -> None:
@@ -68,6 +77,18 @@ def _answer_rest_api(chain: Any, context: Any, response: Any) -> None:
         from trigger_stack.localstack.apigateway import edge
 
         edge.answer(chain, context, response)
+
+
+def _replace_rest_operations(chain: Any, context: Any, response: Any) -> None:
+    """Request handler: LocalStack loads its service after it."""
+    del chain, response
+    if context.service is None or context.service.service_name != "apigateway":
+        return
+    if is_api_enabled("apigateway"):  # else LocalStack says so
+        from trigger_stack.localstack.apigateway import operations
+
+        SERVICE_PLUGINS.require("apigateway")
+        operations.install()
 
 
 def _push_rest_apis(chain: Any, context: Any, response: Any) -> None:

@@ -1,16 +1,21 @@
 """An HTTP endpoint that does not take an event, and a bus that refuses one, are failures.
 
-What: ``requests`` in LocalStack's modules of targets and of API destinations, and what ``send``
-calls for the targets that are buses and REST APIs.
+What: ``requests`` in LocalStack's modules of targets and of API destinations, what ``send`` calls
+for the targets that are buses and REST APIs, and what adds the ``HttpParameters`` of a target and
+of a connection to the request of an API destination.
 Why: LocalStack takes no notice of what the endpoint of an API destination or a REST API answers,
 nor of ``FailedEntryCount`` of another bus: the event counts as delivered, and is nowhere. It waits
-for an endpoint without end, and for that of an authorization, too.
-Until: LocalStack looks at the answers.
+for an endpoint without end, and for that of an authorization, too. It writes the values of a path
+behind the path, whose wildcards stay, writes the connection's parameters into the target, where
+anyone reads them, and sends a target's header in place of the connection's when it is written in
+other letters.
+Until: LocalStack looks at the answers, and fills wildcards.
 Test: ``tests/delivery/test_http_targets.py``; ``tests/unit/plugin/test_event_requests.py`` fails
 when LocalStack does it.
 
 AWS topic: Amazon EventBridge User Guide, "API destinations as targets": five seconds; the answers
-401, 407, 409, 429 and 5xx are tried again, others are not; ``Retry-After``.
+401, 407, 409, 429 and 5xx are tried again, others are not; ``Retry-After``. API Reference,
+"HttpParameters".
 """
 
 from __future__ import annotations
@@ -30,6 +35,12 @@ from trigger_stack.delivery.rules.delivery import (
     Delivery,
     EndpointAnsweredError,
     EventNotDeliverableError,
+)
+from trigger_stack.delivery.rules.http_parameters import (
+    add_headers,
+    add_query,
+    fill_path,
+    replace_query,
 )
 from trigger_stack.localstack.apigatewayv2.store import apis
 
@@ -127,8 +138,22 @@ class _With:
         return getattr(self._sender, name)
 
 
+def add_parameters(
+    parameters: dict[str, Any], endpoint: str, headers: dict[str, str], body: Any
+) -> str:
+    """Add a target's ``HttpParameters`` to a request, whose headers are changed; its new URL."""
+    del body
+    add_headers(headers, parameters.get("HeaderParameters") or {})
+    filled = fill_path(endpoint, parameters.get("PathParameterValues") or [])
+    return add_query(filled, parameters.get("QueryStringParameters") or {})
+
+
 def install() -> None:
     """Patch LocalStack. Idempotent."""
+    targets: Any = localstack_targets
+    targets.add_target_http_parameters = add_parameters
+    connections: Any = api_destination
+    connections.add_query_params_to_url = replace_query
     for module in (localstack_targets, api_destination):
         replaced: Any = module
         replaced.requests = SimpleNamespace(request=request)

@@ -3,13 +3,16 @@
 What: handlers in the dispatch table of LocalStack's Lambda service, put there when its first
 request comes: ``InvokeWithResponseStream``; ``UpdateFunctionCode`` with ``DryRun``;
 ``DeleteFunction`` of a version; ``CreateFunction`` with a code signing configuration; lists of
-versions and of provisioned concurrency in pages, and of layers; permissions of layers. Also those
-of ``invoke_async.py`` and ``runtime_management.py``.
+versions and of provisioned concurrency in pages, and of layers; permissions of layers; the
+concurrency of a function that is not there. Also those of ``event_sources.py``,
+``invoke_async.py`` and ``runtime_management.py``, and sentences for what this stack does not have.
 Why: LocalStack changes the code in a dry run. It deletes a version that an alias stands for, whose
 invocations then find no function. It ignores the code signing configuration of a new function. Its
 marker of the next page is a whole description, which no client can send back; once a layer has no
 version any longer, its list of layers is an internal error, and it filters neither list of layers.
-The policy of a layer says nothing of the organization that a permission is for.
+The policy of a layer says nothing of the organization that a permission is for. To remove a
+permission of a layer that has none, and the concurrency of a function that is not there, are
+internal errors. For operations that it lacks it names its licence.
 Until: LocalStack does as AWS.
 Test: ``tests/engine/test_lambda_operations.py``, ``tests/engine/test_response_streams.py``;
 ``tests/unit/plugin/test_lambda_requests_patch.py`` fails when LocalStack does it.
@@ -34,6 +37,7 @@ from localstack.aws.api.lambda_ import (
     CodeSigningConfigNotFoundException,
     PreconditionFailedException,
     ResourceConflictException,
+    ResourceNotFoundException,
 )
 from localstack.aws.handlers import serve_custom_service_request_handlers
 from localstack.services.lambda_ import api_utils
@@ -46,6 +50,7 @@ from localstack.utils.collections import PaginatedList
 
 from trigger_stack.localstack.lambda_engine import (
     code_signing,
+    event_sources,
     invoke_async,
     response_streams,
     runtime_management,
@@ -210,6 +215,32 @@ def add_layer_permission(original: _Handler, context: Any, request: dict[str, An
     return answer
 
 
+def remove_layer_permission(original: _Handler, context: Any, request: dict[str, Any]) -> Any:
+    """The operation; a version without permissions does not have this one."""
+    region, account, name, _ = LambdaProvider._resolve_layer(request["LayerName"], context)
+    layer = lambda_stores[account][region].layers.get(name)
+    version = layer and layer.layer_versions.get(str(request["VersionNumber"]))
+    if version and version.policy is None:
+        raise ResourceNotFoundException(
+            f"Statement {request['StatementId']} is not found in resource policy.", Type="User"
+        )
+    return original(context, request)
+
+
+def delete_concurrency(original: _Handler, context: Any, request: dict[str, Any]) -> Any:
+    """The operation; there must be such a function."""
+    if _function(context, request) is None:
+        arn = _new_arn(context, request)
+        raise ResourceNotFoundException(f"Function not found: {arn}", Type="User")
+    return original(context, request)
+
+
+def _refuse(reason: str, context: Any, request: Any) -> Any:
+    del request
+    message = f"{context.operation.name}: this stack has no {reason}."
+    raise CommonServiceException("InternalFailure", message, status_code=501)
+
+
 def get_layer_policy(original: _Handler, context: Any, request: dict[str, Any]) -> Any:
     """The operation, with the organizations that statements are for."""
     answer = original(context, request)
@@ -260,9 +291,35 @@ _WRAPPED: Final[Mapping[str, Callable[..., Any]]] = {
         _in_pages, "ProvisionedConcurrencyConfigs", "FunctionArn"
     ),
     "AddLayerVersionPermission": add_layer_permission,
+    "RemoveLayerVersionPermission": remove_layer_permission,
+    "DeleteFunctionConcurrency": delete_concurrency,
+    "UpdateEventSourceMapping": event_sources.update,
+    "ListEventSourceMappings": event_sources.list_mappings,
     "GetLayerVersionPolicy": get_layer_policy,
     "ListLayers": list_layers,
     "ListLayerVersions": list_layer_versions,
+}
+
+
+#: What LocalStack's open release lacks, and nothing here can do.
+_LEFT_OUT: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        (
+            *("CreateCapacityProvider", "DeleteCapacityProvider", "GetCapacityProvider"),
+            *("ListCapacityProviders", "ListFunctionVersionsByCapacityProvider"),
+            *("UpdateCapacityProvider", "GetFunctionScalingConfig", "PutFunctionScalingConfig"),
+        ),
+        "Lambda Managed Instances, whose capacity providers and scaling these are of",
+    ),
+    **dict.fromkeys(
+        (
+            *("CheckpointDurableExecution", "GetDurableExecution", "GetDurableExecutionHistory"),
+            *("GetDurableExecutionState", "ListDurableExecutionsByFunction"),
+            *("SendDurableExecutionCallbackFailure", "SendDurableExecutionCallbackHeartbeat"),
+            *("SendDurableExecutionCallbackSuccess", "StopDurableExecution"),
+        ),
+        "durable executions",
+    ),
 }
 
 
@@ -287,6 +344,7 @@ def _replace_handlers() -> None:
     table = service.skeleton.dispatch_table
     table |= {name: partial(handler, table[name]) for name, handler in _WRAPPED.items()}
     provider = service.lifecycle_hook
+    table |= {name: partial(_refuse, reason) for name, reason in _LEFT_OUT.items()}
     table["InvokeWithResponseStream"] = partial(response_streams.invoke, provider)
     table["InvokeAsync"] = partial(invoke_async.invoke, provider)
     table["PutRuntimeManagementConfig"] = runtime_management.put

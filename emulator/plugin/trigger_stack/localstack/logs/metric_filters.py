@@ -1,7 +1,8 @@
 """Metric filters of a log group count the events of that group, with the values of their fields.
 
 What: a mix-in for LocalStack's provider: ``PutMetricFilter``, ``DeleteMetricFilter``,
-``DeleteLogGroup``, and ``PutLogEvents`` without LocalStack's metric filters; a thread that puts the
+``DeleteLogGroup``, and ``PutLogEvents`` without LocalStack's metric filters
+(``put_events.py``); a thread that puts the
 values into LocalStack's CloudWatch once a second; ``_restore_dimensions_from_string`` of its
 database.
 Why: LocalStack counts the events of every log group of the account for each filter. It counts 1
@@ -45,6 +46,7 @@ from trigger_stack.delivery.logs.metric_filters import (
     check,
 )
 from trigger_stack.localstack.cloudwatch import put_metrics
+from trigger_stack.localstack.logs.put_events import put_events
 
 LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"[^:*]{1,512}")
@@ -65,8 +67,7 @@ class MetricFilters(LogsProvider):
         self, context: RequestContext, *args: Any, **kwargs: Any
     ) -> PutLogEventsResponse:
         """Store events; filters run where they are stored."""
-        answer: PutLogEventsResponse = call_moto(context)
-        return answer
+        return put_events(context)
 
     def put_metric_filter(
         self,
