@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError
 from http_api_emulator import ACCOUNT, REGION, Emulator, HttpApi
+
+from tests.support.refusals import refused
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
@@ -32,17 +33,6 @@ JWT_AUTHORIZER: dict[str, Any] = {
     "IdentitySource": ["$request.header.Authorization"],
     "JwtConfiguration": {"Issuer": "https://i.example", "Audience": ["a"]},
 }
-
-
-def refused(call: Callable[..., Any], **parameters: Any) -> tuple[int, str, str]:
-    with pytest.raises(ClientError) as error:
-        call(**parameters)
-    response = error.value.response
-    return (
-        response["ResponseMetadata"]["HTTPStatusCode"],
-        response["Error"]["Code"],
-        response["Error"]["Message"],
-    )
 
 
 def test_an_api_is_created_described_listed_changed_and_deleted(

@@ -6,9 +6,9 @@ import secrets
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.engine.lambda_stack import Stack, archive
+from tests.support.refusals import refused
 from tests.support.waiting import eventually
 
 CODE = "def handler(event, context):\n    return event\n"
@@ -36,14 +36,6 @@ def state(stack: Stack, uuid: str) -> str | None:
         return str(functions.get_event_source_mapping(UUID=uuid)["State"])
     except functions.exceptions.ResourceNotFoundException:
         return None
-
-
-def refused(call: Any, **request: Any) -> tuple[int, str, str]:
-    with pytest.raises(ClientError) as error:
-        call(**request)
-    found = error.value.response
-    status = found["ResponseMetadata"]["HTTPStatusCode"]
-    return status, found["Error"]["Code"], found["Error"]["Message"]
 
 
 @pytest.mark.parametrize("gone", ["function", "queue"])

@@ -6,9 +6,9 @@ import secrets
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.engine.lambda_stack import Stack
+from tests.support.refusals import refused
 
 
 @pytest.fixture
@@ -23,14 +23,6 @@ def queue(stack: Stack) -> str:
     url = sqs.create_queue(QueueName=f"q-{secrets.token_hex(6)}")["QueueUrl"]
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
     return str(attributes["Attributes"]["QueueArn"])
-
-
-def refused(call: Any, **request: Any) -> tuple[int, str, str]:
-    with pytest.raises(ClientError) as error:
-        call(**request)
-    found = error.value.response
-    status = found["ResponseMetadata"]["HTTPStatusCode"]
-    return status, found["Error"]["Code"], found["Error"]["Message"]
 
 
 @pytest.mark.parametrize("made_again", [False, True])

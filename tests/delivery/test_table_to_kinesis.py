@@ -242,6 +242,10 @@ def test_what_cannot_be_done_is_refused_by_name(stack: Stack, table: Table) -> N
         table.dynamodb.enable_kinesis_streaming_destination(
             TableName=table.name, StreamArn=f"{table.stream}-2"
         )
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        table.dynamodb.enable_kinesis_streaming_destination(
+            TableName=f"{table.name}-2", StreamArn=table.stream
+        )
     assert table.status() == []
     table.enable()
     with pytest.raises(ClientError, match="not in a valid state to enable"):

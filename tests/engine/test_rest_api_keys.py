@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.engine.lambda_stack import Stack
 from tests.engine.rest_apis import ECHO, Api, invocation_uri, make_api
+from tests.support.refusals import refused
 
 AUTHORIZER = """
 def handler(event, context):
@@ -28,14 +28,6 @@ def handler(event, context):
     document = {"Version": "2012-10-17", "Statement": [statement]}
     return {"principalId": "me", "policyDocument": document}
 """
-
-
-def refused(call: Any, **request: Any) -> tuple[int, str, str]:
-    with pytest.raises(ClientError) as error:
-        call(**request)
-    found = error.value.response
-    status = found["ResponseMetadata"]["HTTPStatusCode"]
-    return status, found["Error"]["Code"], found["Error"]["Message"]
 
 
 def limited(stack: Stack, limit: int) -> tuple[Api, str]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.fresh import Fresh
+from trigger_stack.localstack.dynamodb import kinesis_destinations
 from trigger_stack.services.dynamodb_local.change_records import change_record, partition_key
 
 EVENT: dict[str, Any] = {
@@ -154,3 +155,28 @@ def test_forwarding(fresh: Fresh, name: str) -> None:
     done = fresh.run(PRELUDE + CASES[name])
 
     assert done.returncode == 0, done.stderr
+
+
+class Unanswered:
+    """A region whose DynamoDB Local answers every request with one error."""
+
+    account = "000000000000"
+    name = "us-east-1"
+
+    def __init__(self, error: str) -> None:
+        self._error = error
+
+    def call(self, operation: str, **_: Any) -> dict[str, Any]:
+        raise OSError(f"{operation}: {self._error}")
+
+
+def test_a_destination_is_not_enabled_when_nothing_would_forward() -> None:
+    """LocalStack would answer ACTIVE: it asks for the table again, and finds it."""
+    region: Any = Unanswered("there is no answer from DynamoDB Local")
+    request = {"StreamArn": "arn:aws:kinesis:us-east-1:000000000000:stream/s"}
+    with pytest.raises(OSError, match="there is no answer"):
+        kinesis_destinations._enable(region, request, "t")
+
+    missing: Any = Unanswered('{"__type":"com.amazonaws.dynamodb#ResourceNotFoundException"}')
+    kinesis_destinations._enable(missing, request, "t")  # LocalStack refuses it
+    assert not list(kinesis_destinations._of_table(missing, "t"))

@@ -16,7 +16,6 @@ DynamoDB": records may come twice; what cannot be put is tried again for 24 hour
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -33,13 +32,12 @@ from trigger_stack.localstack.dynamodb.time_to_live import Region
 if TYPE_CHECKING:
     from trigger_stack.localstack.dynamodb.kinesis_forwarder import Forwarder
 
-LOG = logging.getLogger(__name__)
-
 _ENABLE: Final = "EnableKinesisStreamingDestination"
 _DISABLE: Final = "DisableKinesisStreamingDestination"
 _UPDATE: Final = "UpdateKinesisStreamingDestination"
 _DELETE: Final = "DeleteTable"
 _IMAGES: Final = "NEW_AND_OLD_IMAGES"
+_NO_TABLE: Final = "ResourceNotFoundException"
 _lock = threading.RLock()
 
 
@@ -67,7 +65,7 @@ def _stream_of(region: Region, table: str) -> str:
 
     Raises:
         RefusedError: It shows something else.
-        OSError: There is no such table.
+        OSError: There is no such table, or DynamoDB Local does not answer.
     """
     found = region.call("DescribeTable", TableName=table)["Table"]
     wanted = found.get("StreamSpecification") or {}
@@ -99,8 +97,11 @@ def _enable(region: Region, request: dict[str, Any], table: str) -> None:
         try:
             one = Forwarder(table, _stream_of(region, table), key[3])
             one.start()
-        except OSError as error:  # LocalStack says what is wrong with the table
-            LOG.info("the changes of the table %s: %s", table, error)
+        except OSError as error:
+            # LocalStack says itself that there is no such table. Whatever else it was, it would
+            # answer that the changes go to the stream, and none would.
+            if _NO_TABLE not in str(error):
+                raise
             return
         _running[key] = one
 

@@ -1,10 +1,9 @@
 """Metric filters of a log group count the events of that group, with the values of their fields.
 
 What: a mix-in for LocalStack's provider: ``PutMetricFilter``, ``DeleteMetricFilter``,
-``DeleteLogGroup``, and ``PutLogEvents`` without LocalStack's metric filters
-(``put_events.py``); a thread that puts the
-values into LocalStack's CloudWatch once a second; ``_restore_dimensions_from_string`` of its
-database.
+``DeleteLogGroup``, and ``PutLogEvents`` without LocalStack's metric filters (``put_events.py``); a
+thread that puts the values into LocalStack's CloudWatch once a second;
+``_restore_dimensions_from_string`` of its database.
 Why: LocalStack counts the events of every log group of the account for each filter. It counts 1
 where a filter names a field of the event, drops dimensions, unit and default value, and asks
 CloudWatch over HTTP for each event. It adds a filter that is put a second time, so that events
